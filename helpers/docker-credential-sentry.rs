@@ -1,0 +1,5 @@
+//! docker's helper: `"credHelpers": {"registry.example": "sentry"}` starts it. See [`sentry_credential::docker`].
+
+fn main() -> std::process::ExitCode {
+    sentry_credential::docker::main()
+}

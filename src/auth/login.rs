@@ -1,0 +1,234 @@
+//! `sentry auth login`: by device flow, or with an API token.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use super::{Place, say};
+use crate::cli::LoginArgs;
+use crate::environment;
+use crate::failure::Failure;
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT, commit};
+use crate::mirror;
+use crate::oauth::{Check, OAuth};
+use crate::origin::Origin;
+use crate::secret::{MAX_TOKEN, Secret};
+use crate::session::{self, Login, Usable};
+use crate::store::{Session, Store, Tokens};
+use crate::terminal::{Browser, Terminal};
+use crate::world::{self, Stdin, World};
+
+/// How long a program may take to hand over a token.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
+    let place = Place::of(world)?;
+    let token = match args.with_token {
+        true => Some(token_from_stdin()?),
+        false => args.token.clone(),
+    };
+    let instance = match &token {
+        Some(token) => instance_of(world, &place, args.instance.url.as_ref(), token)?,
+        None => place.session(world, args.instance.url.as_ref())?.0,
+    };
+    if let Some(found) = environment::token(world)? {
+        say(&format!(
+            "warning: the token in {} is used before any session",
+            found.variable
+        ));
+    }
+    if !may_replace(world, &place, &instance)? {
+        bail!("nothing was changed");
+    }
+    if args.keyring {
+        place.change(world, |change| {
+            change.set(mirror::SETTING.0, Some(mirror::SETTING.1))
+        })?;
+    }
+    let session = match token {
+        Some(token) => with_token(world, &place, &instance, token)?,
+        None => match with_device_flow(world, &place, &instance, args)? {
+            Some(session) => session,
+            None => return Ok(ExitCode::SUCCESS),
+        },
+    };
+    let label = session
+        .user
+        .label()
+        .map_or_else(String::new, |label| format!(" as {label}"));
+    say(&format!("logged in to {instance}{label}"));
+    say(&format!(
+        "the token is stored in {} (readable by you only)",
+        place.dir.join("cli.db").display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `None`: there was nothing to do.
+fn with_device_flow(
+    world: &World,
+    place: &Place,
+    instance: &Origin,
+    args: &LoginArgs,
+) -> anyhow::Result<Option<Session>> {
+    if !args.force && is_working(world, place, instance)? {
+        say(&format!("already logged in to {instance}"));
+        say("hint: `sentry auth login --force` logs in again");
+        return Ok(None);
+    }
+    let client_id = environment::client_id(world, instance).ok_or_else(|| {
+        Failure::new(format!("the OAuth client id for {instance} is not known")).hint(
+            "set SENTRY_CLIENT_ID to a public OAuth application of this instance, or use `--token`",
+        )
+    })?;
+    let login = DeviceLogin {
+        origin: instance,
+        client_id: &client_id,
+        scope: &scopes(args),
+        timeout: args.timeout.unwrap_or(TIMEOUT),
+        browser: if args.no_browser {
+            Browser::Never
+        } else {
+            Browser::Open
+        },
+    };
+    match login.run(world, &place.dir, &Terminal::stderr(world)) {
+        Ok(LoggedIn::Here(session)) => Ok(Some(session)),
+        Ok(LoggedIn::Elsewhere(_)) => {
+            say(&format!(
+                "another process logged in to {instance} meanwhile"
+            ));
+            Ok(None)
+        }
+        Err(NotLoggedIn::Denied(failure)) => Err(failure.into()),
+        Err(NotLoggedIn::Failed(error)) => Err(error),
+    }
+}
+
+fn scopes(args: &LoginArgs) -> String {
+    let wanted: Vec<&str> = match args.scope.is_empty() {
+        true => DEFAULT_SCOPES.split_whitespace().collect(),
+        false => args.scope.iter().map(String::as_str).collect(),
+    };
+    let kept = wanted
+        .into_iter()
+        .filter(|scope| !args.read_only || scope.ends_with(":read"));
+    kept.collect::<Vec<_>>().join(" ")
+}
+
+fn is_working(world: &World, place: &Place, instance: &Origin) -> anyhow::Result<bool> {
+    let (Some(store), (_, Some(session))) = (&place.store, place.session(world, Some(instance))?)
+    else {
+        return Ok(false);
+    };
+    Ok(match session::usable(world, store, &session, None) {
+        Ok(Usable::Current(tokens)) => !matches!(
+            OAuth::new(&session.origin, "").check(&tokens.access),
+            Check::Rejected
+        ),
+        Ok(_) => true,
+        Err(_) => false,
+    })
+}
+
+/// The old layout has room for one session: replacing another instance's wants a yes.
+fn may_replace(world: &World, place: &Place, instance: &Origin) -> anyhow::Result<bool> {
+    let Some(store) = &place.store else {
+        return Ok(true);
+    };
+    let view = store.view()?;
+    let other = view
+        .sessions()?
+        .into_iter()
+        .find(|session| session.tokens.is_some() && session.origin != *instance);
+    let (Some(other), true) = (other, view.holds_one_session()) else {
+        return Ok(true);
+    };
+    let question = format!(
+        "this database holds one session; replace the one of {}? [y/N]",
+        other.origin
+    );
+    let Some(terminal) = Terminal::of_person(world) else {
+        let what = format!(
+            "the database holds one session, and that is one of {}",
+            other.origin
+        );
+        return Err(Failure::new(what)
+            .hint(format!("`sentry auth logout --url {}` first", other.origin))
+            .into());
+    };
+    let answer = terminal
+        .ask(&question, TIMEOUT)
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    Ok(matches!(answer.as_str(), "y" | "yes"))
+}
+
+fn token_from_stdin() -> anyhow::Result<Secret> {
+    if world::terminal_on_stdin() {
+        let typed = rpassword::prompt_password("token: ").context("cannot read the token")?;
+        return Ok(Secret::token(typed.trim())?);
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    let limit = MAX_TOKEN as u64 + 16;
+    Stdin::with_patience(PATIENCE)
+        .take(limit)
+        .read_to_string(&mut text)
+        .context("cannot read the token")?;
+    Ok(Secret::token(text.trim())?)
+}
+
+/// An organisation token says which instance it is for.
+fn instance_of(
+    world: &World,
+    place: &Place,
+    url: Option<&Origin>,
+    token: &Secret,
+) -> anyhow::Result<Origin> {
+    let claimed = environment::origin_claimed_by(token, "this login")?;
+    let named = url.cloned().or(environment::instance(world)?);
+    match (claimed, named) {
+        (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
+            let what = format!("this token belongs to {claimed}, not to {named}");
+            Err(Failure::new(what).hint(format!("`--url {claimed}`")).into())
+        }
+        (Some(claimed), _) => Ok(claimed),
+        (None, _) => Ok(place.session(world, url)?.0),
+    }
+}
+
+fn with_token(
+    world: &World,
+    place: &Place,
+    instance: &Origin,
+    token: Secret,
+) -> anyhow::Result<Session> {
+    let user = match OAuth::new(instance, "").check(&token) {
+        Check::Accepted(user) => user,
+        Check::Rejected => bail!("{instance} does not accept this token; nothing was stored"),
+        Check::Forbidden => bail!("{instance} does not let this token in; nothing was stored"),
+        Check::Unknown(why) => {
+            bail!("cannot check the token with {instance}: {why}; nothing was stored")
+        }
+    };
+    let store = Store::open_or_create(&place.dir)?;
+    let tokens = Tokens {
+        access: token,
+        refresh: None,
+        issued_at: Some(world.now()),
+        expires_at: None,
+    };
+    commit(
+        world,
+        &store,
+        &place.dir,
+        &Login {
+            origin: instance.clone(),
+            user,
+            tokens,
+            client_id: None,
+        },
+    )
+}

@@ -1,0 +1,66 @@
+//! `sentry auth logout`: here and in the keyring. Sentry has no revocation endpoint for public clients.
+
+use std::process::ExitCode;
+
+use super::{Place, not_logged_in, say};
+use crate::cli::LogoutArgs;
+use crate::environment;
+use crate::mirror::Mirror;
+use crate::store::Session;
+use crate::world::World;
+
+pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
+    let place = Place::of(world)?;
+    let doomed: Vec<Session> = match args.all {
+        true => place.sessions()?,
+        false => {
+            let (instance, session) = place.session(world, args.instance.url.as_ref())?;
+            match session {
+                Some(session) => vec![session],
+                None => return still_in_force(world, not_logged_in(&instance).to_string()),
+            }
+        }
+    };
+    let mut complete = true;
+    for session in &doomed {
+        // A refresh that is under way ends first, and its new pair goes too.
+        let next = place.change(world, |change| match change.session(session)? {
+            Some(session) => change.log_out(&session, world.now()),
+            None => Ok(None),
+        })?;
+        if let Some(store) = &place.store {
+            complete &= Mirror::of(world, store).remove(session);
+        }
+        say(&format!("logged out of {}", session.origin));
+        if let Some(next) = next.filter(|_| !args.all) {
+            say(&format!(
+                "the session of {} is the active one now",
+                next.origin
+            ));
+        }
+        say(&format!(
+            "hint: {}/settings/account/authorizations/ shows what Sentry still allows",
+            session.origin
+        ));
+    }
+    if doomed.is_empty() {
+        return still_in_force(world, "not logged in".to_owned());
+    }
+    match environment::token(world) {
+        Ok(None) if complete => Ok(ExitCode::SUCCESS),
+        Ok(None) => Ok(ExitCode::FAILURE),
+        _ => still_in_force(world, String::new()),
+    }
+}
+
+/// A token in the environment goes on working whatever is removed here.
+fn still_in_force(world: &World, otherwise: String) -> anyhow::Result<ExitCode> {
+    match environment::token(world)? {
+        Some(found) => say(&format!(
+            "error: the token in {} is still used\nhint: `unset {}`",
+            found.variable, found.variable
+        )),
+        None => say(&otherwise),
+    }
+    Ok(ExitCode::FAILURE)
+}

@@ -1,0 +1,159 @@
+//! `sentry auth`: what a person reads. One file per command, each exporting one function of the same name.
+//!
+//! Rules for text: results go to standard output, messages to standard error; lower case, no final period, what to type
+//! in backticks, a hint on a line of its own; no colour carries meaning alone.
+//!
+//! Exit codes: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
+
+mod completions;
+mod list;
+mod login;
+mod logout;
+mod refresh;
+mod status;
+mod switch;
+mod token;
+mod whoami;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::broker::pick;
+use crate::cli::{Command, LoginArgs, StatusArgs};
+use crate::environment;
+use crate::failure::{Failure, hint_of};
+use crate::lock::{Held, Lock};
+use crate::origin::Origin;
+use crate::store::{Change, Session, Store};
+use crate::world::{self, World};
+
+/// Runs a command and tells what went wrong.
+pub fn run(world: &World, command: Option<Command>) -> ExitCode {
+    match dispatch(world, command) {
+        Ok(code) => code,
+        Err(error) => {
+            // A reader that has seen enough (`… | head`) is no failure worth a message.
+            if error
+                .downcast_ref::<std::io::Error>()
+                .is_none_or(|error| error.kind() != std::io::ErrorKind::BrokenPipe)
+            {
+                say(&format!("error: {error:#}"));
+            }
+            if let Some(hint) = hint_of(&error) {
+                say(&format!("hint: {hint}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode> {
+    match command {
+        Some(Command::Login(args)) => login::login(world, &args),
+        Some(Command::Logout(args)) => logout::logout(world, &args),
+        Some(Command::Status(args)) => status::status(world, &args),
+        Some(Command::Refresh(args)) => refresh::refresh(world, &args),
+        Some(Command::Token(args)) => token::token(world, &args),
+        Some(Command::Whoami(args)) => whoami::whoami(world, args.json.into()),
+        Some(Command::List(args)) => list::list(world, args.json.into()),
+        Some(Command::Switch(args)) => switch::switch(world, &args.url),
+        Some(Command::Completions { shell }) => completions::completions(shell),
+        Some(_) => anyhow::bail!("not yet"),
+        None if is_logged_in(world)? => status::status(world, &StatusArgs::default()),
+        None => login::login(world, &LoginArgs::default()),
+    }
+}
+
+fn is_logged_in(world: &World) -> anyhow::Result<bool> {
+    let place = Place::of(world)?;
+    Ok(environment::token(world)?.is_some()
+        || place
+            .session(world, None)?
+            .1
+            .is_some_and(|session| session.tokens.is_some()))
+}
+
+/// Where the commands act: a directory, and the database in it if there is one.
+struct Place {
+    dir: PathBuf,
+    store: Option<Store>,
+}
+
+impl Place {
+    fn of(world: &World) -> anyhow::Result<Place> {
+        let dir = world.config_dir()?;
+        Ok(Place {
+            store: Store::open(&dir)?,
+            dir,
+        })
+    }
+
+    fn sessions(&self) -> anyhow::Result<Vec<Session>> {
+        self.store
+            .as_ref()
+            .map_or(Ok(Vec::new()), |store| store.view()?.sessions())
+    }
+
+    /// Which instance is meant, and its session: `--url`, else the environment, else the active session's, else
+    /// sentry.io.
+    fn session(
+        &self,
+        world: &World,
+        url: Option<&Origin>,
+    ) -> anyhow::Result<(Origin, Option<Session>)> {
+        let sessions = self.sessions()?;
+        let instance = match url.cloned().or(environment::instance(world)?) {
+            Some(instance) => instance,
+            None => sessions
+                .iter()
+                .find(|session| session.active)
+                .map_or_else(Origin::saas, |active| active.origin.clone()),
+        };
+        let session = pick(&sessions, &instance, None).cloned();
+        Ok((instance, session))
+    }
+
+    /// Writes under the lock; makes the database if there is none.
+    fn change<T>(
+        &self,
+        world: &World,
+        write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let store = Store::open_or_create(&self.dir)?;
+        let held = self.lock(world)?;
+        let change = store.change(&held, world.clock())?;
+        let done = write(&change)?;
+        change.commit()?;
+        Ok(done)
+    }
+
+    fn lock(&self, world: &World) -> anyhow::Result<Held> {
+        Ok(Lock::credential(&self.dir).acquire(
+            world.clock(),
+            std::time::Duration::from_secs(20),
+            || false,
+        )?)
+    }
+}
+
+/// A message to the person.
+fn say(message: &str) {
+    world::print_error(&format!("{message}\n"));
+}
+
+/// A result, with a line end.
+fn print(result: &str) -> anyhow::Result<()> {
+    Ok(world::print(format!("{result}\n").as_bytes())?)
+}
+
+fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{value:#}"))
+}
+
+fn not_logged_in(instance: &Origin) -> Failure {
+    let command = match instance.is_saas() {
+        true => "`sentry auth login`".to_owned(),
+        false => format!("`sentry auth login --url {instance}`"),
+    };
+    Failure::new(format!("not logged in to {instance}")).hint(command)
+}

@@ -1,0 +1,76 @@
+//! `sentry auth refresh`: renew now if due, or with `--force` in any case.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Place, not_logged_in, print_json, say};
+use crate::cli::RefreshArgs;
+use crate::environment;
+use crate::failure::Failure;
+use crate::session::{self, Freshness, Unusable, Usable, Why};
+use crate::world::{Timestamp, World};
+
+pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
+    if let Some(found) = environment::token(world)? {
+        let what = format!(
+            "the token in {} is used as it is; only a stored session can be refreshed",
+            found.variable
+        );
+        return Err(Failure::new(what)
+            .hint(format!("`unset {}`", found.variable))
+            .into());
+    }
+    let place = Place::of(world)?;
+    let (instance, session) = place.session(world, args.instance.url.as_ref())?;
+    let (Some(store), Some(session)) = (&place.store, session) else {
+        return Err(not_logged_in(&instance).into());
+    };
+    if session
+        .tokens
+        .as_ref()
+        .is_some_and(|tokens| tokens.refresh.is_none())
+    {
+        let what = format!(
+            "the session of {} is an API token, which is never refreshed",
+            session.origin
+        );
+        return Err(Failure::new(what).into());
+    }
+    let due = args.force || session.freshness(world.now()) != Freshness::Fresh;
+    let usable = match session::usable(world, store, &session, due.then_some(Why::Asked)) {
+        Ok(usable) => usable,
+        Err(Unusable::Dead(failure)) => return Err(failure.into()),
+        Err(Unusable::Trouble(error)) => return Err(error),
+    };
+    let refreshed = match &usable {
+        Usable::Postponed(_, failure) => return Err(failure.clone().into()),
+        Usable::Refreshed(_) => true,
+        Usable::Current(_) => false,
+    };
+    let until = usable
+        .into_tokens()
+        .expires_at
+        .map(|time: Timestamp| time.to_string());
+    if args.json {
+        print_json(
+            &json!({"refreshed": refreshed, "instance": session.origin.to_string(), "expires_at": until}),
+        )?;
+    } else {
+        let until = until.map_or_else(
+            || "without an end".to_owned(),
+            |until| format!("until {until}"),
+        );
+        match refreshed {
+            true => say(&format!(
+                "the token of {} was renewed; it is good {until}",
+                session.origin
+            )),
+            false => say(&format!(
+                "the token of {} is not due; it is good {until}",
+                session.origin
+            )),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,256 @@
+//! `sentry auth status`: who is logged in, until when, and where from.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{Place, not_logged_in, print, print_json, say};
+use crate::cli::StatusArgs;
+use crate::environment::{self, EnvironmentToken};
+use crate::mirror::Mirror;
+use crate::oauth::{Check, OAuth, Organizations};
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::session::{self, Unusable, Usable};
+use crate::store::{Session, User};
+use crate::world::{Timestamp, World};
+
+/// All that can be said about a login.
+struct Status {
+    instance: Origin,
+    user: User,
+    organizations: Option<Vec<String>>,
+    token: Secret,
+    expires_at: Option<Timestamp>,
+    source: String,
+    storage: Option<String>,
+    renews: bool,
+    keyring: &'static str,
+    verified: Verified,
+}
+
+enum Verified {
+    Yes,
+    /// The server was not asked, or did not say: why.
+    No(String),
+    Rejected,
+}
+
+pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let place = Place::of(world)?;
+    let (instance, session) = place.session(world, args.instance.url.as_ref())?;
+    let environment = environment::token(world)?.filter(|found| {
+        args.instance
+            .url
+            .as_ref()
+            .is_none_or(|url| url.may_receive(&found.origin))
+    });
+    let mut status = match (environment, session) {
+        (Some(found), session) => of_environment(found, session.as_ref()),
+        (None, Some(session)) => match of_session(world, &place, session)? {
+            Ok(status) => status,
+            Err(failure) => return absent(args, &failure.into()),
+        },
+        (None, None) => return absent(args, &not_logged_in(&instance).into()),
+    };
+    match args.offline {
+        true => status.verified = Verified::No("not asked".into()),
+        false => status.verify(),
+    }
+    match args.json {
+        true => print_json(&status.to_json(args.show_token))?,
+        false => print(&status.to_text(args.show_token))?,
+    }
+    Ok(match status.verified {
+        Verified::Rejected => {
+            say(&format!(
+                "error: {} does not accept this token",
+                status.instance
+            ));
+            say(&format!(
+                "hint: `sentry auth login --url {} --force`",
+                status.instance
+            ));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+fn absent(args: &StatusArgs, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+    if args.json {
+        print_json(&json!({"authenticated": false, "error": error.to_string()}))?;
+    }
+    say(&format!("{error}"));
+    if let Some(hint) = crate::failure::hint_of(error) {
+        say(&format!("hint: {hint}"));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status {
+    let shadowed = session.filter(|session| session.tokens.is_some());
+    let source = match shadowed {
+        Some(session) => format!(
+            "{} (before the stored session of {})",
+            found.variable, session.origin
+        ),
+        None => found.variable.to_owned(),
+    };
+    Status {
+        instance: found.origin,
+        user: User::default(),
+        organizations: None,
+        token: found.token,
+        expires_at: None,
+        source,
+        storage: None,
+        renews: false,
+        keyring: "off",
+        verified: Verified::Yes,
+    }
+}
+
+fn of_session(
+    world: &World,
+    place: &Place,
+    session: Session,
+) -> anyhow::Result<Result<Status, crate::failure::Failure>> {
+    let Some(store) = &place.store else {
+        return Ok(Err(not_logged_in(&session.origin)));
+    };
+    let tokens = match session::usable(world, store, &session, None) {
+        Ok(Usable::Current(tokens) | Usable::Refreshed(tokens)) => tokens,
+        Ok(Usable::Postponed(tokens, why)) => {
+            say(&format!("warning: {why}"));
+            tokens
+        }
+        Err(Unusable::Dead(failure)) => return Ok(Err(failure)),
+        // Kept, but expired: show what is known.
+        Err(Unusable::Trouble(error)) => match session.tokens.clone() {
+            Some(tokens) => {
+                say(&format!("warning: {error:#}"));
+                tokens
+            }
+            None => return Err(error),
+        },
+    };
+    let session = Session {
+        tokens: Some(tokens.clone()),
+        ..session
+    };
+    let mirror = Mirror::of(world, store);
+    let keyring = match mirror.is_on().then(|| mirror.is_in_step(&session)) {
+        None => "off",
+        Some(Ok(true)) => "mirror, in step",
+        Some(Ok(false)) => "mirror, out of step (the next refresh mends it)",
+        Some(Err(_)) => "mirror, but the keyring does not answer",
+    };
+    Ok(Ok(Status {
+        instance: session.origin,
+        user: session.user,
+        organizations: None,
+        renews: tokens.refresh.is_some(),
+        token: tokens.access,
+        expires_at: tokens.expires_at,
+        source: "stored session".to_owned(),
+        storage: Some(store.path().display().to_string()),
+        keyring,
+        verified: Verified::Yes,
+    }))
+}
+
+impl Status {
+    fn verify(&mut self) {
+        let oauth = OAuth::new(&self.instance, "");
+        self.verified = match oauth.check(&self.token) {
+            Check::Accepted(user) => {
+                if user != User::default() {
+                    self.user = user;
+                }
+                if let Organizations::Known(slugs) =
+                    oauth.organizations(&self.instance, &self.token)
+                {
+                    self.organizations = Some(slugs);
+                }
+                Verified::Yes
+            }
+            // Some API tokens may not ask who they are.
+            Check::Forbidden => Verified::Yes,
+            Check::Rejected => Verified::Rejected,
+            Check::Unknown(why) => Verified::No(why),
+        };
+        if self.organizations.is_none() {
+            self.organizations = self
+                .token
+                .claims()
+                .and_then(|claims| claims.org)
+                .map(|org| vec![org]);
+        }
+    }
+
+    /// The first three lines are promised by the documentation of Sentry's CLI, to the letter.
+    fn to_text(&self, show_token: bool) -> String {
+        let organizations = self
+            .organizations
+            .as_deref()
+            .map_or_else(|| "unknown".to_owned(), |slugs| slugs.join(", "));
+        let mut lines = vec![
+            format!(
+                "Authenticated as: {}",
+                self.user.label().unwrap_or("unknown")
+            ),
+            format!("Organization: {organizations}"),
+            format!(
+                "Token expires: {}",
+                self.expires_at.map_or_else(|| "never".to_owned(), date)
+            ),
+            String::new(),
+            format!("Instance: {}", self.instance),
+            format!("Source: {}", self.source),
+        ];
+        if let Some(storage) = &self.storage {
+            lines.push(format!("Storage: {storage}"));
+        }
+        lines.push(format!(
+            "Renewal: {}",
+            if self.renews { "automatic" } else { "none" }
+        ));
+        lines.push(format!("Keyring: {}", self.keyring));
+        if let Verified::No(why) = &self.verified {
+            lines.push(format!("Verified: no ({why})"));
+        }
+        if show_token {
+            lines.push(format!("Token: {}", self.token.expose()));
+        }
+        lines.join("\n")
+    }
+
+    fn to_json(&self, show_token: bool) -> Value {
+        let mut value = json!({
+            "authenticated": !matches!(self.verified, Verified::Rejected),
+            "verified": matches!(self.verified, Verified::Yes),
+            "instance": self.instance.to_string(),
+            "user": {
+                "id": self.user.id, "username": self.user.username, "email": self.user.email, "name": self.user.name,
+            },
+            "organizations": self.organizations,
+            "source": self.source,
+            "storage": self.storage,
+            "expires_at": self.expires_at.map(|time| time.to_string()),
+            "automatic_refresh": self.renews,
+            "keyring": self.keyring,
+        });
+        if show_token {
+            value["token"] = Value::from(self.token.expose());
+        }
+        value
+    }
+}
+
+fn date(time: Timestamp) -> String {
+    time.to_string()
+        .chars()
+        .take_while(|character| *character != 'T')
+        .collect()
+}

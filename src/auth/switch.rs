@@ -1,0 +1,24 @@
+//! `sentry auth switch`: another session becomes the active one.
+
+use std::process::ExitCode;
+
+use super::{Place, not_logged_in, say};
+use crate::broker::pick;
+use crate::origin::Origin;
+use crate::world::World;
+
+pub(super) fn switch(world: &World, instance: &Origin) -> anyhow::Result<ExitCode> {
+    let place = Place::of(world)?;
+    let sessions = place.sessions()?;
+    // The exact instance before its siblings, whichever was active.
+    let exact = sessions.iter().find(|session| session.origin == *instance);
+    let Some(session) = exact.or_else(|| pick(&sessions, instance, None)) else {
+        return Err(not_logged_in(instance).into());
+    };
+    place.change(world, |change| change.activate(session, world.now()))?;
+    say(&format!(
+        "the session of {} is the active one now",
+        session.origin
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,41 @@
+//! `sentry auth token`: the usable token and a line end, nothing else.
+
+use std::process::ExitCode;
+
+use zeroize::Zeroizing;
+
+use super::{Place, not_logged_in};
+use crate::cli::UrlArgs;
+use crate::environment;
+use crate::secret::Secret;
+use crate::session::{self, Unusable};
+use crate::world::{self, World};
+
+pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
+    let environment = environment::token(world)?;
+    if let Some(found) = environment.filter(|found| {
+        args.url
+            .as_ref()
+            .is_none_or(|url| url.may_receive(&found.origin))
+    }) {
+        return print(&found.token);
+    }
+    let place = Place::of(world)?;
+    let (instance, session) = place.session(world, args.url.as_ref())?;
+    let (Some(store), Some(session)) = (&place.store, session) else {
+        return Err(not_logged_in(&instance).into());
+    };
+    match session::usable(world, store, &session, None) {
+        Ok(usable) => print(&usable.into_tokens().access),
+        Err(Unusable::Dead(failure)) => Err(failure.into()),
+        Err(Unusable::Trouble(error)) => Err(error),
+    }
+}
+
+fn print(token: &Secret) -> anyhow::Result<ExitCode> {
+    if !token.is_token() {
+        anyhow::bail!("the stored token is not one");
+    }
+    world::print(Zeroizing::new(format!("{}\n", token.expose())).as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,48 @@
+//! `sentry auth whoami`: the user, as the server knows them.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::{Place, not_logged_in, print, print_json};
+use crate::cli::Format;
+use crate::environment;
+use crate::oauth::{Check, OAuth};
+use crate::session::{self, Unusable};
+use crate::store::User;
+use crate::world::World;
+
+pub(super) fn whoami(world: &World, format: Format) -> anyhow::Result<ExitCode> {
+    let (origin, token, known) = match environment::token(world)? {
+        Some(found) => (found.origin, found.token, User::default()),
+        None => {
+            let place = Place::of(world)?;
+            let (instance, session) = place.session(world, None)?;
+            let (Some(store), Some(session)) = (&place.store, session) else {
+                return Err(not_logged_in(&instance).into());
+            };
+            match session::usable(world, store, &session, None) {
+                Ok(usable) => (session.origin, usable.into_tokens().access, session.user),
+                Err(Unusable::Dead(failure)) => return Err(failure.into()),
+                Err(Unusable::Trouble(error)) => return Err(error),
+            }
+        }
+    };
+    let user = match OAuth::new(&origin, "").check(&token) {
+        Check::Accepted(user) if user != User::default() => user,
+        Check::Accepted(_) | Check::Forbidden => known,
+        Check::Rejected => anyhow::bail!("{origin} does not accept the token"),
+        Check::Unknown(why) => anyhow::bail!("cannot ask {origin}: {why}"),
+    };
+    match format {
+        Format::Json => print_json(&json!({
+            "instance": origin.to_string(),
+            "id": user.id, "username": user.username, "email": user.email, "name": user.name,
+        }))?,
+        Format::Text => match user.label() {
+            Some(label) => print(label)?,
+            None => anyhow::bail!("{origin} does not say whose token this is"),
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,298 @@
+//! The command line of `sentry`: names, arguments, help text. No behaviour.
+//!
+//! The words of the help are repeated in `man/sentry-auth.1`; a test holds the two to each other.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::origin::Origin;
+use crate::secret::Secret;
+
+/// `sentry`
+#[derive(Parser)]
+#[command(
+    name = "sentry",
+    version,
+    about = "One Sentry login for git, docker and scripts",
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "git and docker call `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
+                  `sentry auth setup-git` or `sentry auth setup-docker` told them to."
+)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub topic: Topic,
+}
+
+/// `sentry …`
+#[derive(Subcommand)]
+pub enum Topic {
+    /// Log in, log out, and see what is stored
+    ///
+    /// Without a command: logs in when logged out, shows the status when logged in.
+    #[command(disable_help_subcommand = true)]
+    Auth {
+        /// What to do
+        #[command(subcommand)]
+        command: Option<Command>,
+    },
+}
+
+/// `sentry auth …`
+#[derive(Subcommand)]
+pub enum Command {
+    /// Log in to a Sentry instance
+    Login(LoginArgs),
+    /// Remove a session from this machine
+    Logout(LogoutArgs),
+    /// Show who is logged in, and until when
+    Status(StatusArgs),
+    /// Renew the access token if it is due
+    Refresh(RefreshArgs),
+    /// Print the access token, renewed if necessary
+    Token(UrlArgs),
+    /// Print who is logged in
+    Whoami(ListArgs),
+    /// List the sessions that are stored
+    List(ListArgs),
+    /// Make a stored session the active one
+    Switch(SwitchArgs),
+    /// Let git use this login for a host
+    SetupGit(SetupGitArgs),
+    /// Let docker, podman and others use this login for a registry
+    SetupDocker(SetupDockerArgs),
+    /// Look for what could keep the login from working
+    Doctor(DoctorArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// `--url`
+#[derive(Args, Clone, Default)]
+pub struct UrlArgs {
+    /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else https://sentry.io]
+    #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
+    pub url: Option<Origin>,
+}
+
+/// `login`
+#[derive(Args, Default)]
+pub struct LoginArgs {
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// Use an API token; other users can see it in the process list, so prefer `--with-token`
+    #[arg(long, value_name = "TOKEN", value_parser = Secret::token, conflicts_with = "with_token")]
+    pub token: Option<Secret>,
+    /// Read an API token from standard input
+    #[arg(long)]
+    pub with_token: bool,
+    /// Ask for these scopes instead of the default ones; repeatable, comma-separated
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
+    pub scope: Vec<String>,
+    /// Ask for the scopes that end in `:read` only
+    #[arg(long)]
+    pub read_only: bool,
+    /// How long to wait for the approval, in seconds
+    #[arg(long, value_name = "SECS", default_value = "900", value_parser = seconds)]
+    pub timeout: Option<Duration>,
+    /// Log in again although there is a working session
+    #[arg(long)]
+    pub force: bool,
+    /// Do not open a browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Copy the access token to the desktop's keyring, now and after each refresh
+    #[arg(long)]
+    pub keyring: bool,
+}
+
+/// `logout`
+#[derive(Args)]
+pub struct LogoutArgs {
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// Remove the sessions of all instances
+    #[arg(long, conflicts_with = "url")]
+    pub all: bool,
+}
+
+/// `status`
+#[derive(Args, Default)]
+pub struct StatusArgs {
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Show the access token
+    #[arg(long)]
+    pub show_token: bool,
+    /// Do not ask the server
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `refresh`
+#[derive(Args)]
+pub struct RefreshArgs {
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// Renew it even if it is not due
+    #[arg(long)]
+    pub force: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `whoami` and `list`
+#[derive(Args)]
+pub struct ListArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `switch`
+#[derive(Args)]
+pub struct SwitchArgs {
+    /// The instance whose session becomes the active one
+    #[arg(value_name = "URL", value_parser = Origin::from_setting)]
+    pub url: Origin,
+}
+
+/// `setup-git`
+#[derive(Args)]
+pub struct SetupGitArgs {
+    /// A host that serves git with this login; repeatable [default: the instance itself]
+    #[arg(long, value_name = "HOST", value_parser = Origin::from_setting)]
+    pub host: Vec<Origin>,
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// The user name that git shall send
+    #[arg(long, value_name = "NAME", value_parser = username)]
+    pub username: Option<String>,
+    /// Which of git's configuration files
+    #[command(flatten)]
+    pub scope: GitScope,
+    /// Take back what this command did
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// `--local`, `--global`, `--system`
+#[derive(Args)]
+#[group(multiple = false)]
+pub struct GitScope {
+    /// This repository only
+    #[arg(long)]
+    pub local: bool,
+    /// All repositories of this user (the default)
+    #[arg(long)]
+    pub global: bool,
+    /// All users of this machine
+    #[arg(long)]
+    pub system: bool,
+}
+
+/// `setup-docker`
+#[derive(Args)]
+pub struct SetupDockerArgs {
+    /// A registry that takes this login; repeatable
+    #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "undo"], value_parser = registry)]
+    pub registry: Vec<String>,
+    /// Make this the helper for all registries (`credsStore`)
+    #[arg(long)]
+    pub default: bool,
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// The user name that the registry shall see
+    #[arg(long, value_name = "NAME", value_parser = username)]
+    pub username: Option<String>,
+    /// Write podman's auth.json instead of docker's config.json
+    #[arg(long, conflicts_with = "default")]
+    pub podman: bool,
+    /// Take back what this command did
+    #[arg(long)]
+    pub undo: bool,
+}
+
+/// `doctor`
+#[derive(Args)]
+pub struct DoctorArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Set a damaged database aside
+    #[arg(long)]
+    pub repair: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person.
+    Text,
+    /// For a program.
+    Json,
+}
+
+impl From<bool> for Format {
+    /// From `--json`.
+    fn from(json: bool) -> Format {
+        if json { Format::Json } else { Format::Text }
+    }
+}
+
+fn scope(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => Ok(text.to_owned()),
+        false => Err("a scope looks like `org:read`".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("a number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+fn username(text: &str) -> Result<String, String> {
+    match !text.is_empty() && !text.contains(|character: char| character.is_control()) {
+        true => Ok(text.to_owned()),
+        false => Err("a user name has no control characters".to_owned()),
+    }
+}
+
+fn registry(text: &str) -> Result<String, String> {
+    // The key as docker looks it up: a bare host.
+    let host = text.trim_end_matches('/');
+    let host = host.split_once("://").map_or(host, |(_, host)| host);
+    Origin::from_parts("https", host)
+        .map(|_| host.to_ascii_lowercase())
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

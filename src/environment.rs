@@ -1,0 +1,217 @@
+//! What the environment says about tokens and instances.
+//!
+//! Apart from [`crate::world`], which knows variables but not what they mean, and from [`crate::broker`], because the
+//! `auth` commands ask the same questions.
+
+use crate::failure::Failure;
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::world::World;
+
+/// The public client id that Sentry's own open-source CLI uses with sentry.io. A public client has no secret
+/// (RFC 8628 section 5.6).
+const SAAS_CLIENT_ID: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
+
+/// A token from the environment.
+#[derive(Debug)]
+pub struct EnvironmentToken {
+    /// Used as it is: no expiry, no refresh, never written down.
+    pub token: Secret,
+    /// The only instance that may see it.
+    pub origin: Origin,
+    /// `SENTRY_AUTH_TOKEN` or `SENTRY_TOKEN`.
+    pub variable: &'static str,
+}
+
+/// The token that the environment holds, if any.
+///
+/// # Errors
+/// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
+pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
+    let found = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"]
+        .into_iter()
+        .find_map(|name| Some((name, world.variable(name)?)));
+    let Some((variable, text)) = found else {
+        return Ok(None);
+    };
+    let token = Secret::token(&text)
+        .map_err(|error| Failure::new(format!("the value of {variable} is {error}")))?;
+    let claimed = origin_claimed_by(&token, variable)?;
+    let named = instance(world)?;
+    let origin = match (claimed, named) {
+        (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
+            let what = format!(
+                "the token in {variable} belongs to {claimed}, but the environment names {named}"
+            );
+            return Err(Failure::new(what)
+                .hint("unset SENTRY_URL and SENTRY_HOST, or use a token of that instance"));
+        }
+        (Some(claimed), _) => claimed,
+        (None, named) => named.unwrap_or_else(Origin::saas),
+    };
+    Ok(Some(EnvironmentToken {
+        token,
+        origin,
+        variable,
+    }))
+}
+
+/// The instance that an organisation token says it belongs to.
+///
+/// # Errors
+/// The claim is no origin.
+pub fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, Failure> {
+    let Some(url) = token.claims().and_then(|claims| claims.url) else {
+        return Ok(None);
+    };
+    let origin = Origin::parse(&url).map_err(|error| {
+        Failure::new(format!(
+            "the token in {whose} names an instance that is {error}"
+        ))
+    })?;
+    Ok(Some(origin))
+}
+
+/// The instance that `SENTRY_HOST` or `SENTRY_URL` names.
+///
+/// # Errors
+/// It is no origin.
+pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
+    // The alias wins, as it does in the official CLI.
+    let found = ["SENTRY_HOST", "SENTRY_URL"]
+        .into_iter()
+        .find_map(|name| Some((name, world.variable(name)?)));
+    let Some((variable, text)) = found else {
+        return Ok(None);
+    };
+    let origin = Origin::from_setting(&text)
+        .map_err(|error| Failure::new(format!("{variable} is {error}")))?;
+    Ok(Some(origin))
+}
+
+/// The OAuth client id to log in to an instance with.
+pub fn client_id(world: &World, origin: &Origin) -> Option<String> {
+    world
+        .variable("SENTRY_CLIENT_ID")
+        .or_else(|| origin.is_saas().then(|| SAAS_CLIENT_ID.to_owned()))
+}
+
+/// Whether a helper may turn to a person at all.
+pub fn may_ask(world: &World) -> bool {
+    let variable = |name: &str| world.variable(name).map(|value| value.to_ascii_lowercase());
+    let is = |name: &str, values: &[&str]| {
+        variable(name).is_some_and(|value| values.contains(&value.as_str()))
+    };
+    !(is("SENTRY_CREDENTIAL_INTERACTIVE", &["never"])
+        || is("GIT_TERMINAL_PROMPT", &["0", "false", "no", "off"])
+        || is("GCM_INTERACTIVE", &["never", "false", "0"])
+        || is("CI", &["true", "1"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use base64::Engine as _;
+
+    use super::*;
+    use crate::world::SystemClock;
+
+    fn world(variables: &[(&str, &str)]) -> World {
+        World::of(variables, Rc::new(SystemClock))
+    }
+
+    fn org_token(url: &str) -> String {
+        let claims =
+            base64::engine::general_purpose::STANDARD.encode(format!(r#"{{"url":"{url}"}}"#));
+        format!("sntrys_{claims}_x")
+    }
+
+    #[test]
+    fn the_legacy_name_comes_first_and_blank_is_unset() {
+        let of = |variables: &[(&str, &str)]| {
+            token(&world(variables))
+                .unwrap()
+                .map(|found| found.variable)
+        };
+        assert_eq!(
+            of(&[("SENTRY_TOKEN", "b"), ("SENTRY_AUTH_TOKEN", "a")]),
+            Some("SENTRY_AUTH_TOKEN")
+        );
+        assert_eq!(
+            of(&[("SENTRY_TOKEN", "b"), ("SENTRY_AUTH_TOKEN", " \t")]),
+            Some("SENTRY_TOKEN")
+        );
+        assert_eq!(of(&[("SENTRY_TOKEN", "")]), None);
+    }
+
+    #[test]
+    fn a_token_with_a_line_break_is_no_token() {
+        let failure = token(&world(&[("SENTRY_TOKEN", "a\nhost=evil")]))
+            .unwrap_err()
+            .to_string();
+        assert!(failure.contains("SENTRY_TOKEN") && !failure.contains("evil"));
+    }
+
+    #[test]
+    fn a_claim_beats_the_default_and_a_contradiction_is_an_error() {
+        let claimed = org_token("https://a.example");
+        let of = |variables: &[(&str, &str)]| {
+            token(&world(variables)).map(|found| found.unwrap().origin.to_string())
+        };
+        assert_eq!(
+            of(&[("SENTRY_TOKEN", &claimed)]).unwrap(),
+            "https://a.example"
+        );
+        assert!(
+            of(&[
+                ("SENTRY_TOKEN", &claimed),
+                ("SENTRY_URL", "https://b.example")
+            ])
+            .is_err()
+        );
+        let empty = org_token("");
+        assert_eq!(
+            of(&[("SENTRY_TOKEN", &empty), ("SENTRY_URL", "b.example")]).unwrap(),
+            "https://b.example"
+        );
+        assert_eq!(
+            of(&[("SENTRY_TOKEN", "opaque")]).unwrap(),
+            "https://sentry.io"
+        );
+    }
+
+    #[test]
+    fn host_wins_over_url() {
+        let world = world(&[
+            ("SENTRY_URL", "https://a.example"),
+            ("SENTRY_HOST", "b.example/"),
+        ]);
+        assert_eq!(
+            instance(&world).unwrap().unwrap().to_string(),
+            "https://b.example"
+        );
+    }
+
+    #[test]
+    fn the_client_id_of_the_saas_is_not_for_others() {
+        assert!(client_id(&world(&[]), &Origin::saas()).is_some());
+        assert_eq!(
+            client_id(&world(&[]), &Origin::parse("https://a.example").unwrap()),
+            None
+        );
+    }
+
+    #[test]
+    fn many_ways_to_say_never() {
+        assert!(may_ask(&world(&[("GIT_TERMINAL_PROMPT", "1"), ("CI", "")])));
+        for (name, value) in [
+            ("SENTRY_CREDENTIAL_INTERACTIVE", "never"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GCM_INTERACTIVE", "Never"),
+            ("CI", "true"),
+        ] {
+            assert!(!may_ask(&world(&[(name, value)])), "{name}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Errors that a person can act on.
+//!
+//! Most errors are plain [`anyhow`] ones. A [`Failure`] is for those that come with something to type.
+
+use std::fmt;
+
+/// What went wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    what: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// One sentence: lower case, no final period, no secret.
+    pub fn new(what: impl Into<String>) -> Failure {
+        Failure {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// What to type, in backticks.
+    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The sentence alone; see [`hint_of`].
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The hint that an error carries, wherever it stands in the chain.
+pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<Failure>()?.hint.as_deref())
+}
+
+/// One line for a stream that has room for one: `what (hint)`.
+pub fn one_line(error: &anyhow::Error) -> String {
+    match hint_of(error) {
+        Some(hint) => format!("{error:#}; {hint}"),
+        None => format!("{error:#}"),
+    }
+}

@@ -1,0 +1,234 @@
+//! One login by device flow, with a person at a terminal: lock, show, wait, commit.
+//!
+//! Apart from [`crate::auth`] because a helper starts the same login by itself, and from [`crate::device`] because that
+//! one shows nothing and stores nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::device::{DeviceFlow, Ended, Prompt};
+use crate::failure::Failure;
+use crate::lock::{Held, Lock, LockError};
+use crate::oauth::OAuth;
+use crate::origin::Origin;
+use crate::session::{self, Freshness, Login};
+use crate::store::{Session, Store};
+use crate::terminal::{Browser, Terminal, open_browser, qr_code};
+use crate::world::World;
+
+/// What a login asks for unless told otherwise; the official CLI's list.
+pub const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
+     member:read team:read team:write team:admin alerts:read alerts:write";
+
+/// How long a login may wait for its person unless told otherwise.
+pub const TIMEOUT: Duration = Duration::from_secs(900);
+
+/// How long the commit waits for a refresh in another process, and for a disk that is full.
+const COMMIT: Duration = Duration::from_secs(60);
+
+/// What to log in to, and how.
+pub struct DeviceLogin<'a> {
+    /// The instance.
+    pub origin: &'a Origin,
+    /// The OAuth client.
+    pub client_id: &'a str,
+    /// Separated by spaces.
+    pub scope: &'a str,
+    /// How long to wait for the person.
+    pub timeout: Duration,
+    /// Whether to open the browser.
+    pub browser: Browser,
+}
+
+/// How a login ended well.
+#[derive(Debug)]
+pub enum LoggedIn {
+    /// By this flow.
+    Here(Session),
+    /// By another process, while this one waited for it.
+    Elsewhere(Session),
+}
+
+impl LoggedIn {
+    /// The session.
+    pub fn into_session(self) -> Session {
+        match self {
+            LoggedIn::Here(session) | LoggedIn::Elsewhere(session) => session,
+        }
+    }
+}
+
+/// How a login ended otherwise.
+#[derive(Debug)]
+pub enum NotLoggedIn {
+    /// The person said no.
+    Denied(Failure),
+    /// Everything else.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for NotLoggedIn {
+    fn from(error: anyhow::Error) -> NotLoggedIn {
+        NotLoggedIn::Failed(error)
+    }
+}
+
+impl DeviceLogin<'_> {
+    /// Runs the flow on `terminal` and stores the session in `dir`.
+    ///
+    /// # Errors
+    /// [`NotLoggedIn`]; the store is then as it was.
+    pub fn run(
+        &self,
+        world: &World,
+        dir: &Path,
+        terminal: &Terminal,
+    ) -> Result<LoggedIn, NotLoggedIn> {
+        // Makes the directory, and shows before the person does anything that there is a place for the token.
+        let store = Store::open_or_create(dir)?;
+        let _single = match self.only_flow(world, &store, dir, terminal)? {
+            Turn::Ours(held) => held,
+            Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(session)),
+        };
+        let oauth = OAuth::new(self.origin, self.client_id);
+        let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
+            .map_err(|ended| self.explain(ended))?;
+        self.show(world, terminal, flow.prompt());
+        let ending = terminal.ending();
+        world
+            .signals()
+            .on_interrupt(move || ending("login cancelled; nothing was stored"));
+        let grant = flow.wait(|left| {
+            let left = left.as_secs();
+            terminal.status(&format!(
+                "waiting for approval, {}:{:02} left ",
+                left / 60,
+                left % 60
+            ));
+        });
+        terminal.status("");
+        let grant = grant.map_err(|ended| self.explain(ended))?;
+        // From here on the token exists, and only we have it.
+        let deferral = world.signals().defer();
+        let login = Login {
+            origin: self.origin.clone(),
+            user: grant.user.clone(),
+            tokens: session::granted(world, &grant, None),
+            client_id: Some(self.client_id.to_owned()),
+        };
+        let session = commit(world, &store, dir, &login).map_err(|error| {
+            error.context("the login was approved, but its token could not be stored")
+        })?;
+        drop(deferral);
+        Ok(LoggedIn::Here(session))
+    }
+
+    /// One device flow at a time for one directory: whoever comes second uses what the first one gets.
+    fn only_flow(
+        &self,
+        world: &World,
+        store: &Store,
+        dir: &Path,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Turn> {
+        let lock = Lock::login(dir);
+        match lock.try_acquire() {
+            Ok(held) => return Ok(Turn::Ours(held)),
+            Err(LockError::Taken) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let before = fresh_session(world, store, self.origin)?;
+        terminal.say(&format!(
+            "another login to {} is in progress; waiting for it",
+            self.origin
+        ));
+        let held = lock.acquire(world.clock(), self.timeout, || false);
+        let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
+        match fresh_session(world, store, self.origin)? {
+            Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
+                Ok(Turn::Elsewhere(session))
+            }
+            _ => Ok(Turn::Ours(held)),
+        }
+    }
+
+    fn show(&self, world: &World, terminal: &Terminal, prompt: &Prompt) {
+        let Prompt {
+            user_code,
+            url,
+            url_complete,
+        } = prompt;
+        let url = url_complete.as_ref().unwrap_or(url);
+        terminal.say(&format!("log in to {}:", self.origin));
+        terminal.say("");
+        terminal.say(&format!("  open   {}", terminal.strong(url)));
+        terminal.say(&format!(
+            "  check  that it shows the code {}",
+            terminal.strong(user_code)
+        ));
+        terminal.say("");
+        if open_browser(world, self.browser, url) {
+            terminal.say("a browser was opened");
+        } else if let Some(code) = url_complete.as_deref().and_then(qr_code) {
+            terminal.say(&code);
+        }
+    }
+
+    fn explain(&self, ended: Ended) -> NotLoggedIn {
+        let origin = self.origin;
+        let failure = match ended {
+            Ended::Denied => {
+                return NotLoggedIn::Denied(Failure::new("the login was denied in the browser; nothing was stored"));
+            }
+            Ended::NoDeviceFlow => {
+                Failure::new(format!("{origin} has no device login: Sentry has it since version 26.1.0"))
+                    .hint(format!("create a token in its settings, then `sentry auth login --url {origin} --token TOKEN`"))
+            }
+            Ended::Expired => Failure::new("the code has expired before it was approved").hint("start again"),
+            Ended::TimedOut => Failure::new("nobody approved the login in time").hint("start again"),
+            Ended::Refused(refusal) => {
+                let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
+                match refusal.code.as_deref() {
+                    Some("invalid_client" | "unauthorized_client") => {
+                        failure.hint("set SENTRY_CLIENT_ID to a public OAuth application of this instance")
+                    }
+                    _ => failure,
+                }
+            }
+            Ended::Lost(lost) => Failure::new(format!("cannot log in to {origin}: {}", lost.why)),
+            Ended::BadPrompt(what) => {
+                Failure::new(format!("{origin} answered with something that is not shown: {what}"))
+            }
+        };
+        NotLoggedIn::Failed(failure.into())
+    }
+}
+
+enum Turn {
+    Ours(Held),
+    Elsewhere(Session),
+}
+
+fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Result<Option<Session>> {
+    let fresh = |session: &Session| {
+        session.origin == *origin && session.freshness(world.now()) == Freshness::Fresh
+    };
+    Ok(store.view()?.sessions()?.into_iter().find(fresh))
+}
+
+/// Stores a login under the lock; goes on trying for a minute, because the grant cannot be had again.
+///
+/// # Errors
+/// The store cannot be written, or the lock not be had.
+pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Result<Session> {
+    let held = Lock::credential(dir).acquire(world.clock(), COMMIT, || false)?;
+    let deadline = world.clock().uptime() + COMMIT;
+    loop {
+        match session::record_login(world, store, &held, login) {
+            Err(_) if world.clock().uptime() < deadline => {
+                world.clock().sleep(Duration::from_millis(200))
+            }
+            ended => return ended,
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `sentry`: parse, dispatch, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sentry_credential::auth;
+use sentry_credential::cli::{Cli, Topic};
+use sentry_credential::world::{self, World};
+
+fn main() -> ExitCode {
+    world::harden();
+    let Topic::Auth { command } = match Cli::try_parse() {
+        Ok(cli) => cli.topic,
+        Err(usage) => {
+            // clap writes help to standard output and errors to standard error.
+            let _ = usage.print();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    auth::run(&World::real(), command)
+}

@@ -1,0 +1,167 @@
+//! A copy of the access token in the desktop's keyring, for other programs of the same person.
+//!
+//! Apart from the store because nothing depends on it: the database is authoritative, the refresh token is never copied,
+//! and nothing is ever read from here for a refresh. `get` never touches it.
+//!
+//! Rules: off unless asked for; every call ends after three seconds, whatever the bus does; a failure is one warning;
+//! only `unix:` bus addresses, because `unixexec:` would run a program; keyring is used here only.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::store::{Session, Store, Tokens};
+use crate::world::{World, print_error};
+
+/// The `service` of our entries.
+pub const SERVICE: &str = "sentry-credential-helper";
+
+/// The setting that `login --keyring` writes, and its value.
+pub const SETTING: (&str, &str) = ("keyring", "mirror");
+
+/// Longest a call to the keyring may take.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The mirror of one database, or none.
+pub struct Mirror {
+    /// Tells databases apart: two configuration directories never share an entry.
+    directory: Option<String>,
+}
+
+impl Mirror {
+    /// The mirror as the environment, else the stored setting, wants it.
+    pub fn of(world: &World, store: &Store) -> Mirror {
+        let setting = || store.view().ok()?.setting(SETTING.0).ok()?;
+        let wanted = world
+            .variable("SENTRY_CREDENTIAL_KEYRING")
+            .or_else(setting)
+            .as_deref()
+            == Some(SETTING.1);
+        let directory = || {
+            let path = crate::secret::Secret::new(store.path().to_string_lossy()).digest();
+            path.as_bytes()[..8]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
+        };
+        let bus_is_safe = world
+            .variable("DBUS_SESSION_BUS_ADDRESS")
+            .is_none_or(|address| {
+                address
+                    .split(';')
+                    .all(|address| address.is_empty() || address.starts_with("unix:"))
+            });
+        if wanted && !bus_is_safe {
+            warn("the session bus address is not a `unix:` one");
+        }
+        Mirror {
+            directory: (wanted && bus_is_safe).then(directory),
+        }
+    }
+
+    /// Whether tokens are copied.
+    pub fn is_on(&self) -> bool {
+        self.directory.is_some()
+    }
+
+    /// Copies the access token. A failure is a warning.
+    pub fn put(&self, session: &Session, tokens: &Tokens) {
+        let Some(entry) = self.entry(session) else {
+            return;
+        };
+        let value = serde_json::json!({
+            "token": tokens.access.expose(),
+            "origin": session.origin.to_string(),
+            "user": session.user.label(),
+            "expires_at": tokens.expires_at.map(|time| time.to_string()),
+        });
+        if let Err(why) = keyring(entry, Call::Put(value.to_string())) {
+            warn(&format!("the token was not copied to the keyring: {why}"));
+        }
+    }
+
+    /// Removes the copy; false, with a warning, when it may still be there.
+    pub fn remove(&self, session: &Session) -> bool {
+        let Some(entry) = self.entry(session) else {
+            return true;
+        };
+        match keyring(entry, Call::Remove) {
+            Ok(_) => true,
+            Err(why) => {
+                warn(&format!(
+                    "the copy in the keyring may still be there: {why}"
+                ));
+                false
+            }
+        }
+    }
+
+    /// Whether the copy is the token that is stored; `Err` says why that cannot be told.
+    ///
+    /// # Errors
+    /// What the keyring says.
+    pub fn is_in_step(&self, session: &Session) -> Result<bool, String> {
+        let Some(entry) = self.entry(session) else {
+            return Ok(false);
+        };
+        let copy = keyring(entry, Call::Read)?;
+        let copy: serde_json::Value = copy
+            .and_then(|copy| serde_json::from_str(&copy).ok())
+            .unwrap_or_default();
+        let stored = session.tokens.as_ref().map(|tokens| tokens.access.expose());
+        Ok(copy["token"].as_str() == stored)
+    }
+
+    fn entry(&self, session: &Session) -> Option<String> {
+        let directory = self.directory.as_ref()?;
+        let account = session.user.id.as_deref().unwrap_or(&session.account);
+        Some(format!("{}#{account}#{directory}", session.origin))
+    }
+}
+
+fn warn(what: &str) {
+    print_error(&format!("warning: {what}\n"));
+}
+
+enum Call {
+    Put(String),
+    Remove,
+    Read,
+}
+
+/// Runs a call in a thread of its own and leaves it behind when it takes too long: it ends with the process.
+fn keyring(entry: String, call: Call) -> Result<Option<String>, String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(run(&entry, &call)));
+    receiver
+        .recv_timeout(LIMIT)
+        .unwrap_or_else(|_| Err("it does not answer".into()))
+}
+
+#[cfg(feature = "keyring")]
+fn run(entry: &str, call: &Call) -> Result<Option<String>, String> {
+    use keyring::v1::{Entry, Error};
+
+    let explain = |error: Error| match (error, Entry::store_status()) {
+        // "No default store has been set" hides why.
+        (Error::NoDefaultStore, Err(why)) => format!("there is no keyring ({why})"),
+        (error, _) => error.to_string(),
+    };
+    let entry = Entry::new(SERVICE, entry).map_err(explain)?;
+    match call {
+        Call::Put(value) => entry.set_password(value).map(|()| None).map_err(explain),
+        Call::Remove => match entry.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(explain(error)),
+        },
+        Call::Read => match entry.get_password() {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(explain(error)),
+        },
+    }
+}
+
+#[cfg(not(feature = "keyring"))]
+fn run(_entry: &str, _call: &Call) -> Result<Option<String>, String> {
+    Err("this build has no keyring support".into())
+}

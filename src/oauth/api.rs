@@ -1,0 +1,105 @@
+//! The few API requests that tell whose a token is and whether it lives.
+
+use serde_json::Value;
+
+use super::http::{Answer, Http, Lost};
+use super::{OAuth, Refusal, refusal, user};
+use crate::origin::Origin;
+use crate::printable::printable;
+use crate::secret::Secret;
+use crate::store::User;
+
+/// Most regions and organisations that are looked at.
+const MOST: usize = 100;
+
+/// What `GET /api/0/` said about a token.
+#[derive(Debug)]
+pub enum Check {
+    /// It is good, and this is whose.
+    Accepted(User),
+    /// 401: it is not.
+    Rejected,
+    /// 403: it is one, but may not do this.
+    Forbidden,
+    /// Nothing that tells: a redirect, a failure, no answer.
+    Unknown(String),
+}
+
+/// Slugs of the organisations that a token can see.
+#[derive(Debug)]
+pub enum Organizations {
+    /// In the server's order.
+    Known(Vec<String>),
+    /// The token may not list them, or the server did not say.
+    Unknown,
+}
+
+impl OAuth {
+    /// `GET /api/0/`.
+    pub fn check(&self, token: &Secret) -> Check {
+        match self.http.get("/api/0/", token) {
+            Ok(
+                answer @ Answer {
+                    status: 200..=299, ..
+                },
+            ) => match answer.json() {
+                // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
+                Some(body) if body.get("auth").is_some_and(Value::is_null) => {
+                    Check::Unknown("the server did not see the token".into())
+                }
+                Some(body) => Check::Accepted(user(&body["user"])),
+                None => Check::Unknown("the answer is not Sentry's".into()),
+            },
+            Ok(Answer { status: 401, .. }) => Check::Rejected,
+            Ok(Answer { status: 403, .. }) => Check::Forbidden,
+            Ok(answer) => {
+                let Refusal { status, .. } = refusal(&answer);
+                Check::Unknown(format!("the server answered HTTP {status}"))
+            }
+            Err(Lost { why, .. }) => Check::Unknown(why),
+        }
+    }
+
+    /// The organisations in each region of the instance. A region's server gets the token only if it belongs to the
+    /// instance.
+    pub fn organizations(&self, instance: &Origin, token: &Secret) -> Organizations {
+        let regions: Vec<Origin> = match self.http.get("/api/0/users/me/regions/", token) {
+            Ok(answer @ Answer { status: 200, .. }) => {
+                let body = answer.json().unwrap_or_default();
+                let regions = body["regions"].as_array().map_or(&[][..], Vec::as_slice);
+                let origins = regions
+                    .iter()
+                    .filter_map(|region| Origin::parse(region["url"].as_str()?).ok());
+                origins
+                    .filter(|region| region.may_receive(instance))
+                    .take(MOST)
+                    .collect()
+            }
+            _ => Vec::new(),
+        };
+        let regions = if regions.is_empty() {
+            vec![instance.clone()]
+        } else {
+            regions
+        };
+        let mut slugs = Vec::new();
+        for region in regions {
+            match Http::new(&region).get("/api/0/organizations/", token) {
+                Ok(answer @ Answer { status: 200, .. }) => {
+                    let body = answer.any_json().unwrap_or_default();
+                    let organizations = body.as_array().map_or(&[][..], Vec::as_slice);
+                    slugs.extend(
+                        organizations
+                            .iter()
+                            .filter_map(|one| one["slug"].as_str())
+                            .map(printable)
+                            .take(MOST),
+                    );
+                }
+                _ => return Organizations::Unknown,
+            }
+        }
+        slugs.dedup();
+        Organizations::Known(slugs)
+    }
+}

@@ -1,0 +1,207 @@
+//! One HTTP request: bounded in time and size, to one origin, never elsewhere.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Error, Timeout};
+use zeroize::Zeroizing;
+
+use super::{CONNECT, REQUEST};
+use crate::origin::{Origin, Scheme};
+use crate::secret::Secret;
+
+/// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
+const MAX_BODY: u64 = 64 * 1024;
+
+/// Longest `Retry-After` that is honoured.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// A client of one origin.
+pub(super) struct Http {
+    origin: Origin,
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// `Retry-After`, in its seconds form.
+    pub retry_after: Option<Duration>,
+    /// Up to 64 KiB; wiped on drop, for it can hold tokens.
+    pub(super) body: Body,
+}
+
+/// The bytes of a body; `Debug` shows none.
+pub(super) struct Body(Zeroizing<Vec<u8>>);
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Body(Zeroizing::new(bytes))
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body(… {} bytes)", self.0.len())
+    }
+}
+
+impl Answer {
+    /// The body, if it is a JSON object.
+    pub(super) fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body.0)
+            .ok()
+            .filter(Value::is_object)
+    }
+
+    /// The body, if it is JSON.
+    pub(super) fn any_json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body.0).ok()
+    }
+}
+
+/// No answer, or none that is complete.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// In a few words, for a person.
+    pub why: String,
+    /// Whether the server may have acted on the request.
+    pub sent: bool,
+    /// The server's certificate is not trusted.
+    pub untrusted: bool,
+}
+
+impl Http {
+    pub(super) fn new(origin: &Origin) -> Http {
+        Http {
+            origin: origin.clone(),
+        }
+    }
+
+    /// Sends a form.
+    pub(super) fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, Lost> {
+        self.request(|agent| {
+            agent
+                .post(self.url(path))
+                .header("Accept", "application/json")
+                .send_form(form.iter().copied())
+        })
+    }
+
+    /// Asks with a token.
+    pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, Lost> {
+        self.request(|agent| {
+            let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
+            let request = agent
+                .get(self.url(path))
+                .header("Accept", "application/json");
+            request
+                .header("Authorization", authorization.as_str())
+                .call()
+        })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    fn request(
+        &self,
+        send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
+    ) -> Result<Answer, Lost> {
+        let mut response = match send(&self.agent(RootCerts::PlatformVerifier)) {
+            // An image without certificates of its own: use the ones that are built in.
+            Err(error) if error.to_string().contains("No CA certificates were loaded") => {
+                send(&self.agent(RootCerts::WebPki))
+            }
+            other => other,
+        }
+        .map_err(|error| self.lost(&error))?;
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        // A body that breaks off was sent after the server acted.
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(MAX_BODY)
+            .read_to_vec();
+        let body = body.map_err(|error| Lost {
+            sent: true,
+            ..self.lost(&error)
+        })?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE)),
+            body: body.into(),
+        })
+    }
+
+    fn agent(&self, roots: RootCerts) -> Agent {
+        let config = Agent::config_builder()
+            .https_only(self.origin.scheme() == Scheme::Https)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .http_status_as_error(false)
+            .timeout_global(Some(REQUEST))
+            .timeout_connect(Some(CONNECT))
+            .max_idle_connections(0)
+            .user_agent(concat!("sentry-credential/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build());
+        // The machine itself is never behind a proxy.
+        match self.origin.is_loopback() {
+            true => config.proxy(None).build().new_agent(),
+            false => config.build().new_agent(),
+        }
+    }
+
+    fn lost(&self, error: &Error) -> Lost {
+        let host = self.origin.authority();
+        let lost = |sent, why: String| Lost {
+            why,
+            sent,
+            untrusted: false,
+        };
+        match error {
+            Error::HostNotFound => lost(false, format!("cannot find {host}")),
+            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+                lost(false, format!("{host} does not answer"))
+            }
+            Error::Timeout(_) => lost(true, format!("{host} did not answer in time")),
+            Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
+                lost(false, format!("cannot connect to {host}"))
+            }
+            // The handshake comes before the request.
+            Error::Rustls(_) | Error::Tls(_) | Error::Pem(_) => Lost {
+                why: format!("cannot trust {host}: {error}"),
+                sent: false,
+                untrusted: true,
+            },
+            Error::Io(why) => {
+                use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+                let unsent = matches!(
+                    why.kind(),
+                    ConnectionRefused | HostUnreachable | NetworkUnreachable
+                );
+                match is_certificate(why) {
+                    true => Lost {
+                        why: format!("cannot trust {host}: {why}"),
+                        sent: false,
+                        untrusted: true,
+                    },
+                    false => lost(!unsent, format!("the connection to {host} failed ({why})")),
+                }
+            }
+            Error::BodyExceedsLimit(_) => lost(true, format!("the answer of {host} is too long")),
+            _ => lost(true, format!("{host} did not answer in HTTP ({error})")),
+        }
+    }
+}
+
+/// rustls reports a failed handshake through `io::Error`.
+fn is_certificate(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+}

@@ -1,0 +1,372 @@
+//! Which host is which: the grammar of an origin, and who may receive whose token.
+//!
+//! Apart from everything else because a helper that confuses two hosts is a breach. Every host that comes in (from git,
+//! docker, a setting, a stored row, a server's answer) becomes an [`Origin`] here or is refused, *before* any URL
+//! library sees it: URL libraries turn `sentry.io#.evil.com`, `sentry.io\.evil.com` and hosts with a soft hyphen into
+//! `sentry.io`.
+//!
+//! Rules: bytes outside the grammar are refused, never repaired; origins compare by equality of scheme, host and port;
+//! plain `http` exists only for the machine itself; [`Origin::may_receive`] is the one decision about trust.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Scheme, host and port of a server, in one canonical form: lower case, default port dropped when printed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+}
+
+/// The two schemes that can carry a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// TLS; everywhere.
+    Https,
+    /// Plain text; only for `127.0.0.0/8`, `[::1]` and `localhost`.
+    Http,
+}
+
+impl Scheme {
+    /// As it stands in a URL.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Https => "https",
+            Scheme::Http => "http",
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Scheme::Https => 443,
+            Scheme::Http => 80,
+        }
+    }
+}
+
+/// Sentry's SaaS: one service under three names, which share their tokens. Other names below `sentry.io` may be served
+/// by others.
+const SAAS: [&str; 3] = ["sentry.io", "us.sentry.io", "de.sentry.io"];
+
+impl Origin {
+    /// `https://sentry.io`.
+    pub fn saas() -> Origin {
+        Origin {
+            scheme: Scheme::Https,
+            host: SAAS[0].to_owned(),
+            port: 443,
+        }
+    }
+
+    /// Reads `scheme://host[:port]`, with at most one `/` behind it.
+    ///
+    /// # Errors
+    /// [`NotAnOrigin`]: anything outside the grammar, or `http` to another machine.
+    pub fn parse(text: &str) -> Result<Origin, NotAnOrigin> {
+        let (scheme, authority) = text.split_once("://").ok_or(NotAnOrigin::Malformed)?;
+        Origin::from_parts(scheme, authority.strip_suffix('/').unwrap_or(authority))
+    }
+
+    /// Reads what a person or a variable names: like [`Origin::parse`], but a bare host means `https`.
+    ///
+    /// # Errors
+    /// As [`Origin::parse`].
+    pub fn from_setting(text: &str) -> Result<Origin, NotAnOrigin> {
+        match text.contains("://") {
+            true => Origin::parse(text),
+            false => Origin::from_parts("https", text.strip_suffix('/').unwrap_or(text)),
+        }
+    }
+
+    /// Joins a scheme and a `host[:port]`, as git sends them apart (`protocol`, `host`).
+    ///
+    /// # Errors
+    /// As [`Origin::parse`].
+    pub fn from_parts(scheme: &str, authority: &str) -> Result<Origin, NotAnOrigin> {
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "https" => Scheme::Https,
+            "http" => Scheme::Http,
+            _ => return Err(NotAnOrigin::Malformed),
+        };
+        let (host, port) = split_port(authority).ok_or(NotAnOrigin::Malformed)?;
+        let host = canonical_host(host).ok_or(NotAnOrigin::Malformed)?;
+        let port = match port {
+            Some(port) => parse_port(port).ok_or(NotAnOrigin::Malformed)?,
+            None => scheme.default_port(),
+        };
+        let origin = Origin { scheme, host, port };
+        match scheme == Scheme::Http && !origin.is_loopback() {
+            true => Err(NotAnOrigin::Insecure),
+            false => Ok(origin),
+        }
+    }
+
+    /// Whether a token that was issued by `token_of` may be sent or handed out to this origin.
+    ///
+    /// Hosts that a person bound to an instance are not known here: a binding replaces the host's origin by the
+    /// instance's before it asks.
+    pub fn may_receive(&self, token_of: &Origin) -> bool {
+        self == token_of || (self.is_saas() && token_of.is_saas())
+    }
+
+    /// One of the names of Sentry's SaaS.
+    pub fn is_saas(&self) -> bool {
+        self.scheme == Scheme::Https && self.port == 443 && SAAS.contains(&self.host.as_str())
+    }
+
+    /// This machine itself, by a name that cannot mean another.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost"
+            || self.host == "[::1]"
+            || self
+                .host
+                .parse::<Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// `host`, or `host:port` where the port is not the scheme's own.
+    pub fn authority(&self) -> String {
+        match self.port == self.scheme.default_port() {
+            true => self.host.clone(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
+    }
+}
+
+/// Why a text names no origin. Does not repeat the text: it comes from outside and may hold anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAnOrigin {
+    /// Say what an origin looks like.
+    Malformed,
+    /// Say that plain `http` is not used between machines.
+    Insecure,
+}
+
+impl fmt::Display for NotAnOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotAnOrigin::Malformed => {
+                "not a plain origin like `https://sentry.example.com`: no user, path, query or other characters"
+            }
+            NotAnOrigin::Insecure => "plain http is only used for this machine itself (127.0.0.1, [::1], localhost)",
+        })
+    }
+}
+
+impl std::error::Error for NotAnOrigin {}
+
+/// Splits at the port's colon; an IPv6 literal keeps its own.
+fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    let end = match authority.starts_with('[') {
+        true => authority.find(']')? + 1,
+        false => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, rest) = authority.split_at(end);
+    match rest.strip_prefix(':') {
+        Some(port) => Some((host, Some(port))),
+        None => rest.is_empty().then_some((host, None)),
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    let digits = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && !text.starts_with('0')).then(|| text.parse().ok())?
+}
+
+fn canonical_host(host: &str) -> Option<String> {
+    if let Some(literal) = host.strip_prefix('[') {
+        // RFC 3986 section 3.2.2; std accepts no zone id.
+        let address: Ipv6Addr = literal.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("[{address}]"));
+    }
+    let labels = || host.split('.');
+    if host.len() > 253 || !labels().all(is_label) {
+        return None;
+    }
+    // What ends like a number is an IPv4 address to many parsers, in forms (hex, octal, integer) that differ between
+    // them: only the plain dotted quad is taken.
+    let last = labels().next_back()?;
+    let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.starts_with("0x")
+        || last.starts_with("0X");
+    match numeric {
+        true => host
+            .parse::<Ipv4Addr>()
+            .ok()
+            .map(|address| address.to_string()),
+        false => Some(host.to_ascii_lowercase()),
+    }
+}
+
+/// RFC 1123 section 2.1: letters, digits and inner hyphens.
+fn is_label(label: &str) -> bool {
+    (1..=63).contains(&label.len())
+        && label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn canonical(text: &str) -> String {
+        Origin::parse(text).map_or_else(|why| format!("{why:?}"), |origin| origin.to_string())
+    }
+
+    #[test]
+    fn one_form_for_each_origin() {
+        for (text, expected) in [
+            ("https://sentry.io", "https://sentry.io"),
+            ("HTTPS://Sentry.IO:443/", "https://sentry.io"),
+            ("https://s.example:8443", "https://s.example:8443"),
+            ("http://localhost:80", "http://localhost"),
+            ("http://127.8.9.1:9000", "http://127.8.9.1:9000"),
+            ("http://[0:0:0:0:0:0:0:1]:9000", "http://[::1]:9000"),
+            ("https://xn--entry-g2e.io", "https://xn--entry-g2e.io"),
+        ] {
+            assert_eq!(canonical(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for host in [
+            "",
+            "/",
+            "//",
+            ".",
+            "sentry.io//",
+            "sentry.io/x",
+            "sentry.io#.evil.com",
+            "sentry.io?.evil.com",
+            "sentry.io\\.evil.com",
+            "user@sentry.io",
+            "u:p@sentry.io",
+            "sentry.io ",
+            " sentry.io",
+            "sentry.io\t",
+            "sentry.io%2f",
+            "%73entry.io",
+            "sentry..io",
+            ".sentry.io",
+            "sentry.io.",
+            "sentry.io:",
+            "sentry.io:0",
+            "sentry.io:0443",
+            "sentry.io:65536",
+            "sentry.io:+443",
+            "sentry.io: 443",
+            "sentry.io:443:1",
+            "se\u{ad}ntry.io",
+            "ｓentry.io",
+            "ѕentry.io",
+            "sentry。io",
+            "127.1",
+            "0x7f000001",
+            "2130706433",
+            "127.0.0.0x1",
+            "0177.0.0.1",
+            "127.0.0.01",
+            "1.2.3.4.5",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[fe80::1%eth0]",
+            "[fe80::1%25eth0]",
+            "[]",
+            "-x.io",
+            "x-.io",
+            "a\nb",
+            "a\0b",
+        ] {
+            assert_eq!(
+                Origin::from_parts("https", host.strip_suffix('/').unwrap_or(host)),
+                Err(NotAnOrigin::Malformed),
+                "{host:?}"
+            );
+        }
+        for text in [
+            "ftp://sentry.io",
+            "sentry.io",
+            "https:/sentry.io",
+            "://sentry.io",
+            "https ://sentry.io",
+        ] {
+            assert_eq!(Origin::parse(text), Err(NotAnOrigin::Malformed), "{text:?}");
+        }
+        assert_eq!(
+            Origin::from_parts("https", &format!("{}.io", "x".repeat(64))),
+            Err(NotAnOrigin::Malformed)
+        );
+        assert_eq!(
+            Origin::from_parts("https", &"x.".repeat(127)),
+            Err(NotAnOrigin::Malformed)
+        );
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for text in [
+            "http://sentry.io",
+            "http://localhost.evil.com",
+            "http://127.0.0.1.nip.io",
+            "http://[::2]",
+            "http://10.0.0.1",
+        ] {
+            assert_eq!(Origin::parse(text), Err(NotAnOrigin::Insecure), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_saas_names_share_and_others_do_not() {
+        let origin = |text| Origin::parse(text).unwrap();
+        let saas = Origin::saas();
+        for sibling in [
+            "https://us.sentry.io",
+            "https://de.sentry.io",
+            "https://sentry.io:443",
+        ] {
+            assert!(origin(sibling).may_receive(&saas) && saas.may_receive(&origin(sibling)));
+        }
+        for stranger in [
+            "https://docs.sentry.io",
+            "https://xsentry.io",
+            "https://sentry.io:8443",
+            "https://sentry.io.evil.com",
+        ] {
+            assert!(!origin(stranger).may_receive(&saas) && !saas.may_receive(&origin(stranger)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_canonical_origin_reads_back_as_itself(text in "(https|http)://[a-zA-Z0-9.:\\[\\]-]{1,24}(:[0-9]{1,5})?/?") {
+            if let Ok(origin) = Origin::parse(&text) {
+                prop_assert_eq!(Origin::parse(&origin.to_string()), Ok(origin));
+            }
+        }
+
+        #[test]
+        fn no_byte_outside_the_grammar_survives(text in "\\PC{0,40}") {
+            if let Ok(origin) = Origin::from_setting(&text) {
+                prop_assert!(origin.authority().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)));
+            }
+        }
+    }
+}

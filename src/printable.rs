@@ -1,0 +1,52 @@
+//! Text from outside, made fit to be shown.
+
+/// Most characters that are shown of anything a server says.
+const LONGEST: usize = 200;
+
+/// One line of at most 200 characters without control, bidirectional or invisible ones: nothing that moves a cursor,
+/// opens a link, sets a title, or reads differently from what it is.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|character| !is_hidden(*character))
+        .take(LONGEST)
+        .collect()
+}
+
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn plain_text_stays() {
+        assert_eq!(
+            printable("Zoë O'Neil <zoe@example.com>"),
+            "Zoë O'Neil <zoe@example.com>"
+        );
+    }
+
+    #[test]
+    fn what_steers_a_terminal_goes() {
+        assert_eq!(
+            printable("a\u{1b}]52;c;aGk=\u{7}b\r\nc\u{9b}31m\u{202e}d\u{200b}\u{7f}"),
+            "a]52;c;aGk=bc31md"
+        );
+        assert_eq!(printable(&"x".repeat(10_000)).len(), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_byte_survives(text in "\\PC*|.*") {
+            prop_assert!(printable(&text).chars().all(|character| !character.is_control()));
+        }
+    }
+}

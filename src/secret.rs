@@ -1,0 +1,237 @@
+//! Values that must not be seen: the type that holds them, and what counts as a token.
+//!
+//! Apart from everything else because it is the one place where a secret can be turned into text: [`Secret::expose`] is
+//! the only way in, is easy to search for, and nothing here can print.
+//!
+//! Rules: no `Display`; `Debug` prints `Secret(…)`; memory is wiped on drop; the token grammar is checked when a token
+//! enters the program and again when it leaves on a protocol stream.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+/// Longest token in bytes that is accepted from anyone.
+pub const MAX_TOKEN: usize = 4096;
+
+/// Longest claims part of an organisation token that is looked at, in bytes.
+const MAX_CLAIMS: usize = 2048;
+
+/// Text that is wiped on drop and that no formatter prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Wraps text that need not be a token: a password that a person chose.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(Zeroizing::new(text.into()))
+    }
+
+    /// Wraps a token: 1 to 4096 bytes of `%x21-7E`, so that it can never break a line of a protocol.
+    ///
+    /// # Errors
+    /// [`NotAToken`] for everything else.
+    pub fn token(text: &str) -> Result<Secret, NotAToken> {
+        if is_token(text) {
+            Ok(Secret::new(text))
+        } else {
+            Err(NotAToken)
+        }
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this still is what [`Secret::token`] accepts.
+    pub fn is_token(&self) -> bool {
+        is_token(&self.0)
+    }
+
+    /// Names this secret where the secret itself must not stand (SHA-256).
+    pub fn digest(&self) -> Digest {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(
+            ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes()).as_ref(),
+        );
+        Digest(bytes)
+    }
+
+    /// What an organisation token says about itself, or `None` for every other token.
+    ///
+    /// The form is `sntrys_<base64 of a JSON object>_<secret>`. Claims of over 2 KiB, or that do not decode, make the
+    /// token opaque rather than invalid.
+    pub fn claims(&self) -> Option<Claims> {
+        let (claims, secret) = self.0.strip_prefix("sntrys_")?.split_once('_')?;
+        if secret.contains('_') || claims.len() > MAX_CLAIMS {
+            return None;
+        }
+        // Real tokens pad; some were seen without.
+        let config =
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+        let json = GeneralPurpose::new(&base64::alphabet::STANDARD, config)
+            .decode(claims)
+            .ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&json).ok()?;
+        let text = |key: &str| {
+            claims
+                .get(key)?
+                .as_str()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        claims.is_object().then(|| Claims {
+            url: text("url"),
+            org: text("org"),
+        })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    (1..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
+}
+
+/// The text has a byte that no token may have, is empty, or is too long. Does not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAToken;
+
+impl fmt::Display for NotAToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a token: it must be 1 to 4096 printable ASCII characters without spaces")
+    }
+}
+
+impl std::error::Error for NotAToken {}
+
+/// SHA-256 of a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Reads back what [`Digest::as_bytes`] gave; `None` unless there are 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Digest> {
+        bytes.try_into().ok().map(Digest)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
+/// Claims of an organisation token; an empty claim counts as absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// The instance that issued the token.
+    pub url: Option<String>,
+    /// Slug of the organisation that the token is for.
+    pub org: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn org_token(json: &str) -> Secret {
+        Secret::new(format!(
+            "sntrys_{}_abc123",
+            base64::engine::general_purpose::STANDARD.encode(json)
+        ))
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(
+            format!(
+                "{:?} {:?}",
+                Secret::new("hunter2"),
+                Secret::new("x").digest()
+            ),
+            "Secret(…) Digest(…)"
+        );
+    }
+
+    #[test]
+    fn tokens_are_printable_ascii() {
+        assert!(Secret::token("sntryu_0123").is_ok());
+        assert!(Secret::token(&"x".repeat(4096)).is_ok());
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "a\n",
+            "a\r",
+            "a\0",
+            "tôk",
+            "\u{1b}[31m",
+            &"x".repeat(4097),
+        ] {
+            assert_eq!(Secret::token(bad), Err(NotAToken));
+        }
+    }
+
+    #[test]
+    fn claims_of_an_organisation_token() {
+        let claims =
+            org_token(r#"{"iat":1,"url":"https://a.example","region_url":"","org":"acme"}"#)
+                .claims();
+        assert_eq!(
+            claims,
+            Some(Claims {
+                url: Some("https://a.example".into()),
+                org: Some("acme".into())
+            })
+        );
+        assert_eq!(
+            org_token(r#"{"url":""}"#).claims(),
+            Some(Claims {
+                url: None,
+                org: None
+            })
+        );
+    }
+
+    #[test]
+    fn other_tokens_are_opaque() {
+        let big = org_token(&format!(
+            r#"{{"url":"https://a.example","x":"{}"}}"#,
+            "y".repeat(2048)
+        ));
+        for opaque in [
+            Secret::new("sntryu_abc"),
+            Secret::new("sntrys_!!!_x"),
+            org_token("[]"),
+            org_token("{"),
+            big,
+        ] {
+            assert_eq!(opaque.claims(), None);
+        }
+        assert_eq!(
+            Secret::new(format!("{}_more", org_token("{}").expose())).claims(),
+            None
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn claims_never_panic(text in ".{0,80}") {
+            let _ = Secret::new(format!("sntrys_{text}")).claims();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a person arranged: hosts bound to an instance, settings; and digests of tokens that are no longer good.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{Change, View};
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::world::Timestamp;
+
+/// How long a replaced token is recognised, in milliseconds: a year and a month.
+const FORMER_KEPT: i64 = 400 * 24 * 3600 * 1000;
+
+/// Which protocol a binding is for. A host bound for git is not bound for docker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Client {
+    /// `sentry auth setup-git`.
+    Git,
+    /// `sentry auth setup-docker`.
+    Docker,
+}
+
+impl Client {
+    /// The name a person knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Client::Git => "git",
+            Client::Docker => "docker",
+        }
+    }
+
+    /// The key of a host in our tables.
+    pub fn server(self, host: &str) -> String {
+        format!("{} {host}", self.name())
+    }
+}
+
+/// A host that a person bound to an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// `git <origin>` or `docker <host>[/<path>]`.
+    pub server: String,
+    /// The instance whose session is served there.
+    pub origin: Origin,
+    /// The user name to answer, if not the usual one.
+    pub username: Option<String>,
+    /// `docker logout` was called for it: not served until it is signed in again.
+    pub signed_out: bool,
+}
+
+impl View<'_> {
+    /// The binding of a server.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn binding(&self, server: &str) -> anyhow::Result<Option<Binding>> {
+        Ok(self.bindings_where("server = ?", server)?.pop())
+    }
+
+    /// All bindings for a client.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn bindings(&self, client: Client) -> anyhow::Result<Vec<Binding>> {
+        self.bindings_where("substr(server, 1, length(?1)) = ?1", &client.server(""))
+    }
+
+    fn bindings_where(&self, condition: &str, parameter: &str) -> anyhow::Result<Vec<Binding>> {
+        let explain = |error| self.explain(error);
+        if !self.layout.helper {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT server, origin, username, signed_out FROM helper_binding WHERE {condition}"
+        );
+        let mut statement = self.transaction.prepare(&sql).map_err(explain)?;
+        let mut rows = statement.query([parameter]).map_err(explain)?;
+        let mut bindings = Vec::new();
+        while let Some(row) = rows.next().map_err(explain)? {
+            let origin: String = row.get(1).map_err(explain)?;
+            if let Ok(origin) = Origin::parse(&origin) {
+                bindings.push(Binding {
+                    server: row.get(0).map_err(explain)?,
+                    origin,
+                    username: row.get(2).map_err(explain)?,
+                    signed_out: row.get(3).map_err(explain)?,
+                });
+            }
+        }
+        Ok(bindings)
+    }
+
+    /// A setting.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn setting(&self, key: &str) -> anyhow::Result<Option<String>> {
+        if !self.layout.helper {
+            return Ok(None);
+        }
+        let sql = "SELECT value FROM helper_setting WHERE key = ?";
+        self.transaction
+            .query_row(sql, [key], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.explain(error))
+    }
+
+    /// Whether this was a session's access token once.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn is_former(&self, token: &Secret) -> anyhow::Result<bool> {
+        if !self.layout.helper {
+            return Ok(false);
+        }
+        let sql = "SELECT count(*) FROM helper_former WHERE digest = ?";
+        let found: rusqlite::Result<bool> =
+            self.transaction
+                .query_row(sql, [token.digest().as_bytes()], |row| row.get(0));
+        found.map_err(|error| self.explain(error))
+    }
+}
+
+impl Change<'_> {
+    /// Binds a server, or changes its binding.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn bind(&self, binding: &Binding) -> anyhow::Result<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO helper_binding (server, origin, username, signed_out) VALUES (?, ?, ?, ?)",
+            params![binding.server, binding.origin.to_string(), binding.username, binding.signed_out],
+        )?;
+        Ok(())
+    }
+
+    /// Removes a binding.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn unbind(&self, server: &str) -> anyhow::Result<()> {
+        self.execute("DELETE FROM helper_binding WHERE server = ?", [server])?;
+        Ok(())
+    }
+
+    /// Changes a setting; `None` removes it.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn set(&self, key: &str, value: Option<&str>) -> anyhow::Result<()> {
+        match value {
+            Some(value) => self.execute(
+                "INSERT OR REPLACE INTO helper_setting (key, value) VALUES (?, ?)",
+                [key, value],
+            )?,
+            None => self.execute("DELETE FROM helper_setting WHERE key = ?", [key])?,
+        };
+        Ok(())
+    }
+
+    /// Keeps a digest of a token that is no longer good: git may `store` or `erase` it later.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn remember_former(&self, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
+        self.execute(
+            "DELETE FROM helper_former WHERE at < ?",
+            [now.millis() - FORMER_KEPT],
+        )?;
+        self.execute(
+            "INSERT OR REPLACE INTO helper_former (digest, at) VALUES (?, ?)",
+            params![token.digest().as_bytes(), now.millis()],
+        )?;
+        Ok(())
+    }
+}

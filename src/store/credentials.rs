@@ -1,0 +1,185 @@
+//! What git and docker asked us to keep: passwords and tokens that are not a session's.
+
+use rusqlite::params;
+
+use super::{Change, View};
+use crate::secret::Secret;
+use crate::world::Timestamp;
+
+/// A credential that a program `store`d.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// `git <origin>` or `docker <host>[/<path>]`.
+    pub server: String,
+    /// git: the path, if paths count (`credential.useHttpPath`). docker: the server URL as it was given.
+    pub path: Option<String>,
+    /// May be there and empty.
+    pub username: Option<String>,
+    /// The password, or with `authtype` the `credential`.
+    pub secret: Secret,
+    /// HTTP authentication scheme of a pre-encoded credential, such as `Bearer`.
+    pub authtype: Option<String>,
+    /// When the password dies.
+    pub expiry: Option<Timestamp>,
+    /// git's `oauth_refresh_token`: of the credential that was stored, never of a session.
+    pub refresh_token: Option<Secret>,
+}
+
+/// Which credentials are meant: those that have what is named here.
+#[derive(Debug, Clone, Default)]
+pub struct Match<'a> {
+    /// The server, always.
+    pub server: &'a str,
+    /// Any when `None`.
+    pub path: Option<&'a str>,
+    /// Any when `None`.
+    pub username: Option<&'a str>,
+    /// Any when `None`.
+    pub secret: Option<&'a Secret>,
+}
+
+impl Match<'_> {
+    fn covers(&self, credential: &Credential) -> bool {
+        let same = |wanted: Option<&str>, have: Option<&str>| wanted.is_none() || wanted == have;
+        same(self.path, credential.path.as_deref())
+            && same(self.username, credential.username.as_deref())
+            && self
+                .secret
+                .is_none_or(|secret| *secret == credential.secret)
+    }
+}
+
+impl View<'_> {
+    /// The newest credential that matches, has not expired, and suits the caller.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn credential(
+        &self,
+        wanted: &Match<'_>,
+        now: Timestamp,
+        suits: impl Fn(&Credential) -> bool,
+    ) -> anyhow::Result<Option<Credential>> {
+        let alive = |credential: &Credential| credential.expiry.is_none_or(|expiry| expiry > now);
+        let mut found = None;
+        self.each_credential(wanted.server, |_, credential| {
+            if wanted.covers(&credential) && alive(&credential) && suits(&credential) {
+                found = Some(credential);
+            }
+            found.is_none()
+        })?;
+        Ok(found)
+    }
+
+    /// All credentials of docker, oldest server first.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn docker_credentials(&self) -> anyhow::Result<Vec<Credential>> {
+        let mut all = Vec::new();
+        if self.layout.helper {
+            // `!` is the byte behind the space.
+            let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
+                       FROM helper_credential WHERE server >= 'docker ' AND server < 'docker!'";
+            self.each_row(sql, [], |_, credential| {
+                all.push(credential);
+                true
+            })?;
+        }
+        Ok(all)
+    }
+
+    /// Shows the credentials of a server, newest first, until the closure has enough.
+    fn each_credential(
+        &self,
+        server: &str,
+        take: impl FnMut(i64, Credential) -> bool,
+    ) -> anyhow::Result<()> {
+        if !self.layout.helper {
+            return Ok(());
+        }
+        let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
+                   FROM helper_credential WHERE server = ? ORDER BY seq DESC";
+        self.each_row(sql, [server], take)
+    }
+
+    fn each_row(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        mut take: impl FnMut(i64, Credential) -> bool,
+    ) -> anyhow::Result<()> {
+        let explain = |error| self.explain(error);
+        let mut statement = self.transaction.prepare(sql).map_err(explain)?;
+        let mut rows = statement.query(parameters).map_err(explain)?;
+        while let Some(row) = rows.next().map_err(explain)? {
+            let read = || -> rusqlite::Result<_> {
+                let credential = Credential {
+                    server: row.get(1)?,
+                    path: row.get(2)?,
+                    username: row.get(3)?,
+                    secret: Secret::new(row.get::<_, String>(4)?),
+                    authtype: row.get(5)?,
+                    expiry: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+                    refresh_token: row.get::<_, Option<String>>(7)?.map(Secret::new),
+                };
+                Ok((row.get(0)?, credential))
+            };
+            let (seq, credential) = read().map_err(explain)?;
+            if !take(seq, credential) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Change<'_> {
+    /// Keeps a credential as the newest of its server, in place of the one with the same path, user name and kind.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn put_credential(&self, new: &Credential) -> anyhow::Result<()> {
+        self.execute(
+            "DELETE FROM helper_credential
+             WHERE server = ? AND path IS ? AND username IS ? AND (authtype IS NULL) = ?",
+            params![new.server, new.path, new.username, new.authtype.is_none()],
+        )?;
+        self.execute(
+            "INSERT INTO helper_credential (server, seq, path, username, secret, authtype, expiry, refresh_token)
+             VALUES (?1, 1 + coalesce((SELECT max(seq) FROM helper_credential WHERE server = ?1), 0), \
+             ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                new.server,
+                new.path,
+                new.username,
+                new.secret.expose(),
+                new.authtype,
+                new.expiry.map(Timestamp::millis),
+                new.refresh_token.as_ref().map(Secret::expose),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Removes all credentials that match, expired ones too; tells how many.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn erase_credentials(&self, unwanted: &Match<'_>) -> anyhow::Result<usize> {
+        let mut doomed = Vec::new();
+        self.each_credential(unwanted.server, |seq, credential| {
+            if unwanted.covers(&credential) {
+                doomed.push(seq);
+            }
+            true
+        })?;
+        for seq in &doomed {
+            self.execute(
+                "DELETE FROM helper_credential WHERE server = ? AND seq = ?",
+                params![unwanted.server, seq],
+            )?;
+        }
+        Ok(doomed.len())
+    }
+}

@@ -1,0 +1,180 @@
+//! The database file itself: made safely, checked before SQLite sees it.
+//!
+//! SQLite alone makes files that others can read, follows a planted link, and would let a view or a fifo stand for the
+//! database. So the file is checked by name, or made with `O_CREAT|O_EXCL|O_NOFOLLOW` and mode 0600, before SQLite
+//! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use rusqlite::OpenFlags;
+
+use crate::failure::Failure;
+use crate::world::{Timestamp, print_error};
+
+const NAME: &str = "cli.db";
+const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
+
+/// The path to open, or `None` when there is no database.
+pub(super) fn checked(dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+    // SQLITE_OPEN_NOFOLLOW refuses links anywhere in the path; only the last component matters to us.
+    let dir = match dir.canonicalize() {
+        Ok(dir) => dir,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {}", dir.display())),
+    };
+    let path = dir.join(NAME);
+    let metadata = match path.symlink_metadata() {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+    };
+    if !metadata.is_file() {
+        bail!("refusing to use {}: it is not a plain file", path.display());
+    }
+    #[cfg(unix)]
+    check_owner(&dir, &path, &metadata)?;
+    Ok(Some(path))
+}
+
+#[cfg(unix)]
+fn check_owner(dir: &Path, path: &Path, file: &fs::Metadata) -> anyhow::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let us = rustix::process::geteuid().as_raw();
+    let around = dir
+        .symlink_metadata()
+        .with_context(|| format!("cannot open {}", dir.display()))?;
+    if around.uid() != us || file.uid() != us {
+        bail!(
+            "refusing to use {}: it or its directory belongs to another user",
+            path.display()
+        );
+    }
+    if around.mode() & 0o022 != 0 {
+        return Err(Failure::new(format!(
+            "refusing to use {}: others may write its directory",
+            path.display()
+        ))
+        .hint(format!("`chmod go-w {}`", dir.display()))
+        .into());
+    }
+    if file.nlink() != 1 {
+        bail!(
+            "refusing to use {}: it has a second name (hard link)",
+            path.display()
+        );
+    }
+    if file.mode() & 0o077 != 0 {
+        for name in [NAME].iter().chain(&SIDES) {
+            let side = dir.join(name);
+            if side.symlink_metadata().is_ok_and(|side| side.is_file()) {
+                let _ = fs::set_permissions(side, fs::Permissions::from_mode(0o600));
+            }
+        }
+        print_error(&format!(
+            "warning: {} could be read by others; its mode is 0600 now\n",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
+pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        builder.mode(0o700);
+        options
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    builder
+        .create(dir)
+        .with_context(|| format!("cannot create {}", dir.display()))?;
+    match options.open(dir.join(NAME)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            return Err(error)
+                .with_context(|| format!("cannot create {}", dir.join(NAME).display()));
+        }
+    }
+    checked(dir)?.with_context(|| format!("{} vanished", dir.join(NAME).display()))
+}
+
+/// One way to open a database.
+pub(super) struct Way {
+    pub(super) name: PathBuf,
+    pub(super) flags: OpenFlags,
+}
+
+/// Ways to open the file, best first: for writing; for reading; as a file that nobody can change.
+pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
+    let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut ways = vec![
+        // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
+        // official CLI's WASM driver out.
+        Way {
+            name: path.to_owned(),
+            flags: OpenFlags::SQLITE_OPEN_READ_WRITE | nofollow,
+        },
+        Way {
+            name: path.to_owned(),
+            flags: OpenFlags::SQLITE_OPEN_READ_ONLY | nofollow,
+        },
+    ];
+    // A WAL database in a directory that cannot be written has no `-shm` and cannot be opened at all, except as one
+    // that nobody changes: true only while no log waits to be read.
+    let log = path.with_file_name(SIDES[0]);
+    if log.symlink_metadata().map_or(true, |log| log.len() == 0) {
+        let uri: String = path
+            .to_string_lossy()
+            .bytes()
+            .map(percent_encoded)
+            .collect();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow;
+        ways.push(Way {
+            name: format!("file:{uri}?immutable=1").into(),
+            flags,
+        });
+    }
+    ways
+}
+
+fn percent_encoded(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+            char::from(byte).to_string()
+        }
+        _ => format!("%{byte:02X}"),
+    }
+}
+
+/// Where a damaged database went.
+#[derive(Debug)]
+pub struct Repair {
+    /// The new name.
+    pub kept_as: PathBuf,
+}
+
+/// Renames the database and its side files; nothing is deleted.
+pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
+    let suffix = format!("corrupt-{}", now.seconds());
+    let kept_as = dir.join(format!("{NAME}.{suffix}"));
+    fs::rename(dir.join(NAME), &kept_as)?;
+    for side in SIDES {
+        match fs::rename(dir.join(side), dir.join(format!("{side}.{suffix}"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(Repair { kept_as })
+}

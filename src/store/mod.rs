@@ -1,0 +1,306 @@
+//! The database: one SQLite file, shared with Sentry's official CLI.
+//!
+//! Apart from [`crate::session`] because it knows rows, not policy: nothing here decides whether a token is good.
+//!
+//! Reading goes through a [`View`], writing through a [`Change`]; each is one transaction that first looks which tables
+//! are there, because the official CLI may migrate the file between any two of ours. A `Change` can only be had with
+//! the credential lock ([`Held`]).
+//!
+//! Rules: our own tables are called `helper_…`; of the others only `accounts`, or `auth` and `user_info`, are touched;
+//! `schema_version` of an existing file never; a removed secret is overwritten; the file is never opened or closed by
+//! other means while SQLite has it open (that would drop SQLite's POSIX locks).
+
+mod bindings;
+mod credentials;
+mod file;
+mod layout;
+mod mutex;
+mod sessions;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::lock::Held;
+use crate::world::Clock;
+
+pub use bindings::{Binding, Client};
+pub use credentials::{Credential, Match};
+pub use file::Repair;
+pub use sessions::{Marks, Session, Swap, Tokens, User};
+
+use layout::Layout;
+use mutex::Mutex;
+
+/// How long SQLite waits for another program's transaction.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// An open database.
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Store {
+    /// Opens the database of a directory; `None` when there is none.
+    ///
+    /// Where it cannot be written it is opened for reading.
+    ///
+    /// # Errors
+    /// The file or its directory is not safely ours, or SQLite cannot read it.
+    pub fn open(dir: &Path) -> anyhow::Result<Option<Store>> {
+        let Some(path) = file::checked(dir)? else {
+            return Ok(None);
+        };
+        Store::open_checked(path).map(Some)
+    }
+
+    /// Opens the database of a directory and makes what is missing, readable by its owner only.
+    ///
+    /// # Errors
+    /// As [`Store::open`], or when it cannot be made.
+    pub fn open_or_create(dir: &Path) -> anyhow::Result<Store> {
+        let path = match file::checked(dir)? {
+            Some(path) => path,
+            None => file::create(dir)?,
+        };
+        let store = Store::open_checked(path)?;
+        let explain = |error| store.explain(error);
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        if store
+            .connection
+            .query_row(tables, [], |row| row.get::<_, i64>(0))
+            .map_err(explain)?
+            == 0
+        {
+            // The mode cannot change inside a transaction; the tables are made in the first `Change`.
+            store
+                .connection
+                .pragma_update(None, "journal_mode", "WAL")
+                .map_err(explain)?;
+        }
+        Ok(store)
+    }
+
+    fn open_checked(path: PathBuf) -> anyhow::Result<Store> {
+        let mut refusal = None;
+        for way in file::ways_to_open(&path) {
+            let opened =
+                Connection::open_with_flags(&way.name, way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+            let store = match opened {
+                Ok(connection) => Store {
+                    connection,
+                    path: path.clone(),
+                },
+                Err(error) => {
+                    refusal.get_or_insert(error);
+                    continue;
+                }
+            };
+            // The file is only read at the first statement.
+            match store.prepare_connection() {
+                Ok(()) => return Ok(store),
+                Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
+                Err(error) => return Err(explain(&path, error)),
+            }
+        }
+        let error = refusal.unwrap_or(rusqlite::Error::InvalidQuery);
+        Err(explain(&path, error))
+    }
+
+    fn prepare_connection(&self) -> rusqlite::Result<()> {
+        self.connection.busy_timeout(BUSY)?;
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        self.connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        self.connection
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins to read: what the view shows does not change under it.
+    ///
+    /// # Errors
+    /// SQLite's, and a layout that this version does not know.
+    pub fn view(&self) -> anyhow::Result<View<'_>> {
+        let transaction = self
+            .connection
+            .unchecked_transaction()
+            .map_err(|error| self.explain(error))?;
+        let layout = Layout::of(&transaction, &self.path)?;
+        Ok(View {
+            transaction,
+            layout,
+            path: &self.path,
+        })
+    }
+
+    /// Begins to write. The caller holds the credential lock.
+    ///
+    /// # Errors
+    /// SQLite's (busy, full, read-only …), and a layout that this version does not know. Nothing is written then.
+    pub fn change(&self, _held: &Held, clock: &dyn Clock) -> anyhow::Result<Change<'_>> {
+        let explain = |error| self.explain(error);
+        let journal: String = self
+            .connection
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .map_err(explain)?;
+        let mutex = match journal.as_str() {
+            "wal" => None,
+            _ => Some(Mutex::acquire(&self.path, clock)?),
+        };
+        // A committed rotation that a power cut forgets is a lost login; a deleted token must not stay in a free page.
+        self.connection
+            .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
+            .map_err(explain)?;
+        let transaction =
+            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
+                .map_err(explain)?;
+        let layout = Layout::completed(&transaction, &self.path)?;
+        let view = View {
+            transaction,
+            layout,
+            path: &self.path,
+        };
+        Ok(Change {
+            view,
+            connection: &self.connection,
+            _mutex: mutex,
+        })
+    }
+
+    /// `PRAGMA integrity_check`, journal mode and schema version, for the doctor.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn examine(&self) -> anyhow::Result<Examination> {
+        let ask = |sql: &str| {
+            self.connection
+                .query_row(sql, [], |row| row.get::<_, String>(0))
+        };
+        Ok(Examination {
+            integrity: ask("PRAGMA integrity_check").map_err(|error| self.explain(error))?,
+            journal_mode: ask("PRAGMA journal_mode").map_err(|error| self.explain(error))?,
+            schema_version: self
+                .connection
+                .query_row("SELECT max(version) FROM schema_version", [], |row| {
+                    row.get(0)
+                })
+                .unwrap_or(None),
+        })
+    }
+
+    fn explain(&self, error: rusqlite::Error) -> anyhow::Error {
+        explain(&self.path, error)
+    }
+}
+
+/// What the doctor looks at.
+#[derive(Debug)]
+pub struct Examination {
+    /// `ok`, or what is broken.
+    pub integrity: String,
+    /// `wal`, `delete` …
+    pub journal_mode: String,
+    /// The official CLI's schema version, if the file says one.
+    pub schema_version: Option<i64>,
+}
+
+/// One reading transaction.
+pub struct View<'a> {
+    transaction: Transaction<'a>,
+    layout: Layout,
+    path: &'a Path,
+}
+
+impl View<'_> {
+    fn explain(&self, error: rusqlite::Error) -> anyhow::Error {
+        explain(self.path, error)
+    }
+}
+
+/// One writing transaction; gone without a trace unless committed.
+pub struct Change<'a> {
+    view: View<'a>,
+    connection: &'a Connection,
+    _mutex: Option<Mutex>,
+}
+
+impl<'a> std::ops::Deref for Change<'a> {
+    type Target = View<'a>;
+
+    fn deref(&self) -> &View<'a> {
+        &self.view
+    }
+}
+
+impl Change<'_> {
+    /// Makes it last: on disk when this returns.
+    ///
+    /// # Errors
+    /// SQLite's; nothing is written then.
+    pub fn commit(self) -> anyhow::Result<()> {
+        let View {
+            transaction, path, ..
+        } = self.view;
+        transaction.commit().map_err(|error| explain(path, error))?;
+        // Former tokens must not stay behind in the log. A reader may be in the way; the next change tries again.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> anyhow::Result<usize> {
+        self.view
+            .transaction
+            .execute(sql, parameters)
+            .map_err(|error| self.explain(error))
+    }
+}
+
+/// Adds the file's name to what SQLite says, and what to do about it.
+fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
+    let shown = path.display();
+    let context = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            let what = format!("{shown} is damaged or not a database");
+            return crate::failure::Failure::new(what)
+                .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>` and starts a new one")
+                .into();
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("{shown} is in use by another program")
+        }
+        Some(ErrorCode::DiskFull) => format!("no space left to write {shown}"),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            format!("cannot write {shown}")
+        }
+        _ => format!("cannot use {shown}"),
+    };
+    anyhow::Error::new(error).context(context)
+}
+
+fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+/// Sets a damaged database aside; see [`Repair`].
+///
+/// # Errors
+/// When a file cannot be renamed.
+pub fn set_aside(dir: &Path, _held: &Held, clock: &dyn Clock) -> anyhow::Result<Repair> {
+    file::set_aside(dir, clock.now())
+        .with_context(|| format!("cannot set the database in {} aside", dir.display()))
+}

@@ -1,0 +1,138 @@
+//! Where a person is: `/dev/tty`, and nothing else.
+//!
+//! Apart from the streams because in a helper both standard streams are a protocol: whatever a person reads or types
+//! goes through the terminal itself.
+//!
+//! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
+//! modes are never changed and the cursor never hidden, so there is nothing to restore but a line; text from a server
+//! is shown only through [`printable`](crate::printable::printable).
+
+mod browser;
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+use crate::world::{World, print_error, terminal_on_stderr};
+
+pub use browser::{Browser, open_browser};
+
+/// Longest answer to a question, in bytes; what a terminal itself keeps of a line.
+const LONGEST_ANSWER: usize = 4096;
+
+/// A place to show things, and perhaps to ask.
+pub struct Terminal {
+    tty: Option<File>,
+    live: bool,
+    bold: bool,
+}
+
+impl Terminal {
+    /// The controlling terminal, if we may use it: it opens, and we are in its foreground process group (otherwise the
+    /// kernel would stop us, and the program that waits for us).
+    pub fn of_person(world: &World) -> Option<Terminal> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed());
+        }
+        let tty = options.open("/dev/tty").ok()?;
+        let foreground = rustix::termios::tcgetpgrp(&tty).ok()?;
+        (foreground == rustix::process::getpgrp()).then(|| Terminal {
+            tty: Some(tty),
+            live: true,
+            bold: has_colour(world),
+        })
+    }
+
+    /// Standard error, for a command that a person started themselves: shows, does not ask.
+    pub fn stderr(world: &World) -> Terminal {
+        let live = terminal_on_stderr();
+        Terminal {
+            tty: None,
+            live,
+            bold: (live && has_colour(world)) || world.has_variable("CLICOLOR_FORCE"),
+        }
+    }
+
+    /// Shows a line.
+    pub fn say(&self, line: &str) {
+        self.write(&format!("{line}\n"));
+    }
+
+    /// Shows a line that the next one replaces. Nothing where lines cannot be replaced.
+    pub fn status(&self, line: &str) {
+        if self.live {
+            self.write(&format!("\r\x1b[K{line}"));
+        }
+    }
+
+    /// What a person should look at first.
+    pub fn strong(&self, text: &str) -> String {
+        match self.bold {
+            true => format!("\x1b[1m{text}\x1b[0m"),
+            false => text.to_owned(),
+        }
+    }
+
+    /// Another handle on the same terminal, for last words from another thread.
+    pub fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
+        let tty = self.tty.as_ref().and_then(|tty| tty.try_clone().ok());
+        let start = if self.live { "\r\x1b[K" } else { "" };
+        move |line| write(tty.as_ref(), &format!("{start}{line}\n"))
+    }
+
+    /// Asks and waits for a line; `None` when nobody answers in time, or nobody can.
+    pub fn ask(&self, question: &str, patience: Duration) -> Option<String> {
+        let mut tty = self.tty.as_ref()?;
+        // What was typed before the question is no answer to it.
+        let _ = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+        self.write(&format!("{question} "));
+        let timeout = Timespec {
+            tv_sec: i64::try_from(patience.as_secs()).ok()?,
+            tv_nsec: 0,
+        };
+        let ready = rustix::event::poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&timeout));
+        if !matches!(ready, Ok(1..)) {
+            self.say("");
+            return None;
+        }
+        // The terminal hands out whole lines.
+        let mut answer = vec![0; LONGEST_ANSWER];
+        let length = tty.read(&mut answer).ok()?;
+        let answer = std::str::from_utf8(&answer[..length]).ok()?;
+        answer
+            .strip_suffix('\n')
+            .map(|answer| answer.trim().to_owned())
+    }
+
+    fn write(&self, text: &str) {
+        write(self.tty.as_ref(), text);
+    }
+}
+
+// A terminal that goes away in between is no reason to stop.
+fn write(tty: Option<&File>, text: &str) {
+    match tty {
+        Some(mut tty) => drop(tty.write_all(text.as_bytes())),
+        None => print_error(text),
+    }
+}
+
+// <https://no-color.org>; a dumb terminal knows no escapes.
+fn has_colour(world: &World) -> bool {
+    !world.has_variable("NO_COLOR") && world.variable("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// A QR code in half blocks, for a phone; `None` for text that is too long.
+pub fn qr_code(text: &str) -> Option<String> {
+    fast_qr::QRBuilder::new(text)
+        .ecl(fast_qr::ECL::L)
+        .build()
+        .ok()
+        .map(|code| code.to_str())
+}

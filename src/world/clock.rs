@@ -1,0 +1,120 @@
+//! Two clocks: the time of day for expiry, and one that only goes forward for waiting.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Milliseconds since the Unix epoch, as the official CLI stores them.
+///
+/// Seconds exist only on the git wire and in OAuth answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// From milliseconds since the epoch.
+    pub fn from_millis(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
+    /// Milliseconds since the epoch.
+    pub fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Later by a span; stops at the end of time.
+    pub fn after(self, span: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// How long until then; zero when `then` is not later.
+    pub fn until(self, then: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(then.0.saturating_sub(self.0)).unwrap_or(0))
+    }
+}
+
+/// RFC 3339 in UTC with seconds: `2024-12-31T23:59:59Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_second(self.seconds()) {
+            Ok(time) => write!(f, "{time}"),
+            Err(_) => f.write_str("never"),
+        }
+    }
+}
+
+/// Tells the time and waits.
+pub trait Clock {
+    /// The time of day; may jump.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment. Never jumps, and goes on while the machine is suspended.
+    fn uptime(&self) -> Duration;
+
+    /// Waits.
+    fn sleep(&self, span: Duration);
+}
+
+/// The machine's clocks.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        Timestamp(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn uptime(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::new(
+            now.tv_sec.unsigned_abs(),
+            u32::try_from(now.tv_nsec).unwrap_or(0),
+        )
+    }
+
+    // Darwin's CLOCK_MONOTONIC counts suspended time.
+    #[cfg(not(target_os = "linux"))]
+    fn uptime(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::new(
+            now.tv_sec.unsigned_abs(),
+            u32::try_from(now.tv_nsec).unwrap_or(0),
+        )
+    }
+
+    fn sleep(&self, span: Duration) {
+        std::thread::sleep(span);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_round_down() {
+        assert_eq!(Timestamp(1_797_905_611_643).seconds(), 1_797_905_611);
+        assert_eq!(Timestamp(-1).seconds(), -1);
+    }
+
+    #[test]
+    fn prints_rfc_3339() {
+        assert_eq!(
+            Timestamp(1_735_689_599_999).to_string(),
+            "2024-12-31T23:59:59Z"
+        );
+    }
+
+    #[test]
+    fn spans_saturate() {
+        assert_eq!(Timestamp(5).until(Timestamp(3)), Duration::ZERO);
+        assert_eq!(Timestamp(5).after(Duration::MAX).millis(), i64::MAX);
+    }
+}

@@ -1,0 +1,104 @@
+//! The world outside: environment, paths, streams, clocks and signals.
+//!
+//! Apart from everything else so that the rest is a function of values: this is the only place that touches `std::env`,
+//! the standard streams and the system clocks. A test makes a [`World`] of its own.
+
+mod clock;
+mod paths;
+mod process;
+mod signals;
+mod streams;
+mod trace;
+
+use std::ffi::OsString;
+use std::rc::Rc;
+
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use process::{arguments, harden};
+pub use signals::{Deferral, Signals};
+pub use streams::{Stdin, print, print_error, terminal_on_stderr, terminal_on_stdin};
+
+use trace::Trace;
+
+/// One snapshot of the environment, with a clock.
+pub struct World {
+    variables: Vec<(OsString, OsString)>,
+    clock: Rc<dyn Clock>,
+    signals: Signals,
+    trace: Option<Trace>,
+}
+
+impl World {
+    /// The process's own.
+    pub fn real() -> World {
+        let variables: Vec<_> = std::env::vars_os().collect();
+        let trace =
+            lookup(&variables, "SENTRY_CREDENTIAL_TRACE").and_then(|target| Trace::to(&target));
+        World {
+            variables,
+            clock: Rc::new(SystemClock),
+            signals: Signals::default(),
+            trace,
+        }
+    }
+
+    /// One that holds just these variables.
+    pub fn of(variables: &[(&str, &str)], clock: Rc<dyn Clock>) -> World {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        World {
+            variables,
+            clock,
+            signals: Signals::default(),
+            trace: None,
+        }
+    }
+
+    /// A variable, trimmed; unset, blank and undecodable ones are all `None`.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        lookup(&self.variables, name)
+    }
+
+    /// Whether the variable is there at all, even if blank.
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.variables.iter().any(|(key, _)| key == name)
+    }
+
+    /// Names of the variables that start like this.
+    pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = &OsString> {
+        let starts =
+            move |name: &&OsString| name.to_str().is_some_and(|name| name.starts_with(prefix));
+        self.variables.iter().map(|(name, _)| name).filter(starts)
+    }
+
+    /// The clocks.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// The time of day.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What SIGINT and its like do.
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as
+    /// `Secret(…)` by their type.
+    pub fn trace(&self, step: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            trace.line(self.now(), &step());
+        }
+    }
+}
+
+fn lookup(variables: &[(OsString, OsString)], name: &str) -> Option<String> {
+    let (_, value) = variables.iter().find(|(key, _)| key == name)?;
+    let value = value.to_str()?.trim_matches([' ', '\t', '\r', '\n']);
+    (!value.is_empty()).then(|| value.to_owned())
+}

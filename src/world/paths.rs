@@ -1,0 +1,86 @@
+//! Where things are: the home directory, the directory of `cli.db`, programs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::World;
+
+/// Name of the database that is shared with Sentry's official CLI.
+const DATABASE: &str = "cli.db";
+
+impl World {
+    /// The directory of `cli.db`: the official CLI's choice where it already has one, else `~/.sentry`.
+    ///
+    /// # Errors
+    /// When the directory would depend on the current one.
+    pub fn config_dir(&self) -> anyhow::Result<PathBuf> {
+        if let Some(dir) = self.variable("SENTRY_CONFIG_DIR") {
+            return absolute(PathBuf::from(dir), "SENTRY_CONFIG_DIR");
+        }
+        let home = self.home()?;
+        let ours = home.join(".sentry");
+        if has_database(&ours) {
+            return Ok(ours);
+        }
+        let xdg = match self
+            .variable("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .filter(|dir| dir.is_absolute())
+        {
+            Some(dir) => dir,
+            None => home.join(".config"),
+        };
+        // Since 0.45 the official CLI logs in there. A new `~/.sentry/cli.db` beside it would hide that login.
+        let theirs = xdg.join("sentry");
+        Ok(if has_database(&theirs) { theirs } else { ours })
+    }
+
+    /// The person's home: `HOME`, else what the password database says.
+    ///
+    /// # Errors
+    /// None to be found, or a relative `HOME`.
+    pub fn home(&self) -> anyhow::Result<PathBuf> {
+        match self.variable("HOME") {
+            Some(home) => absolute(PathBuf::from(home), "HOME"),
+            // Without HOME in the environment this asks getpwuid_r.
+            None => std::env::home_dir()
+                .filter(|home| home.is_absolute())
+                .context("there is no home directory: set HOME"),
+        }
+    }
+
+    /// A program by its name, by absolute path: relative entries of `PATH` are passed over.
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = self.variable("PATH")?;
+        std::env::split_paths(&path)
+            .filter(|dir| dir.is_absolute())
+            .map(|dir| dir.join(name))
+            .find(|file| is_executable(file))
+    }
+
+    /// Where the running executable lies; symlinks on the way are kept.
+    pub fn executable(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+}
+
+fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
+    if !path.is_absolute() {
+        bail!("{name} must be an absolute path");
+    }
+    Ok(path)
+}
+
+// A link or an odd file counts as there: opening it says what is wrong with it.
+fn has_database(dir: &Path) -> bool {
+    dir.join(DATABASE).symlink_metadata().is_ok()
+}
+
+fn is_executable(file: &Path) -> bool {
+    #[cfg(unix)]
+    let executable = rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
+    #[cfg(not(unix))]
+    let executable = true;
+    executable && file.is_file()
+}

@@ -1,0 +1,32 @@
+//! This process as others see it: its arguments, and what they can read of its memory.
+
+use std::ffi::OsString;
+
+/// The words behind the program's name.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os().skip(1)
+}
+
+/// Keeps secrets out of core dumps and away from other processes of the same user. First thing in every `main`.
+///
+/// Best effort: a kernel that refuses leaves the program usable. Panics lose their message, which could quote a value.
+pub fn harden() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, Resource, Rlimit};
+        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        let _ = rustix::process::setrlimit(
+            Resource::Core,
+            Rlimit {
+                current: Some(0),
+                maximum: Some(0),
+            },
+        );
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| {
+            format!(" at {}:{}", place.file(), place.line())
+        });
+        super::print_error(&format!("internal error{place}; please report it\n"));
+    }));
+}

@@ -1,0 +1,108 @@
+//! What SIGINT, SIGTERM, SIGHUP and SIGQUIT do while a login waits or a token is on its way to the disk.
+//!
+//! Apart from its neighbours because it starts a thread; nothing on the path of a cached `get` calls it.
+//!
+//! Rules: untouched until the first [`Signals::on_interrupt`] or [`Signals::defer`]; from then on one thread takes the
+//! signals. While a [`Deferral`] lives they wait; when it ends they take effect.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+
+/// Exit code after Ctrl-C, as shells count it.
+const INTERRUPTED: i32 = 130;
+
+type LastWords = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Shared {
+    /// Held for as long as no signal may take effect.
+    busy: Mutex<()>,
+    /// A signal came and its effect waits.
+    pending: AtomicBool,
+    /// Puts the terminal right before the process ends.
+    last_words: Mutex<Option<LastWords>>,
+}
+
+/// The process's way with signals.
+#[derive(Default)]
+pub struct Signals {
+    // The thread that watches lives as long as the process, and so does what it shares.
+    shared: Cell<Option<&'static Shared>>,
+}
+
+impl Signals {
+    /// Runs `last_words` once if a signal ends the process from now on; the newest one wins.
+    pub fn on_interrupt(&self, last_words: impl FnOnce() + Send + 'static) {
+        *lock(&self.shared().last_words) = Some(Box::new(last_words));
+    }
+
+    /// Keeps signals from taking effect until the answer is dropped. Must not be nested.
+    pub fn defer(&self) -> Deferral {
+        let shared = self.shared();
+        Deferral {
+            shared,
+            busy: Some(lock(&shared.busy)),
+        }
+    }
+
+    fn shared(&self) -> &'static Shared {
+        let shared = self.shared.get().unwrap_or_else(watch);
+        self.shared.set(Some(shared));
+        shared
+    }
+}
+
+/// While it lives, a signal that would end the process waits.
+pub struct Deferral {
+    shared: &'static Shared,
+    busy: Option<MutexGuard<'static, ()>>,
+}
+
+impl Drop for Deferral {
+    fn drop(&mut self) {
+        self.busy = None;
+        if self.shared.pending.load(Ordering::Acquire) {
+            // The watching thread ends the process now; nothing else may happen in between.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn watch() -> &'static Shared {
+    let shared: &'static Shared = Box::leak(Box::default());
+    #[cfg(unix)]
+    {
+        // A write beyond RLIMIT_FSIZE must be an error that can be told, not the end of the process.
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+        if let Ok(signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
+        {
+            std::thread::spawn(move || take_signals(signals, shared));
+        }
+    }
+    shared
+}
+
+#[cfg(unix)]
+fn take_signals(mut signals: signal_hook::iterator::Signals, shared: &Shared) {
+    for signal in &mut signals {
+        shared.pending.store(true, Ordering::Release);
+        let _effect = lock(&shared.busy);
+        if let Some(last_words) = lock(&shared.last_words).take() {
+            last_words();
+        }
+        match signal {
+            SIGINT => signal_hook::low_level::exit(INTERRUPTED),
+            _ => drop(signal_hook::low_level::emulate_default_handler(signal)),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The standard streams, without the panics of `println!` and without waiting for ever.
+
+use std::io::{self, IsTerminal as _, Read, Write as _};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+
+/// Writes a whole answer to standard output at once.
+///
+/// # Errors
+/// Whatever the write met; a closed pipe too.
+pub fn print(answer: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(answer)?;
+    stdout.flush()
+}
+
+/// Writes a message to standard error. Nobody can be told when that fails.
+pub fn print_error(message: &str) {
+    let _ = anstream::stderr().write_all(message.as_bytes());
+}
+
+/// Whether a person may be reading standard error.
+pub fn terminal_on_stderr() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Whether a person would be typing on standard input.
+pub fn terminal_on_stdin() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Standard input that gives up when nothing comes: a caller that hangs must not keep a helper for ever.
+pub struct Stdin {
+    deadline: Instant,
+}
+
+impl Stdin {
+    /// Reads until `patience` has passed, counted from now.
+    pub fn with_patience(patience: Duration) -> Stdin {
+        Stdin {
+            deadline: Instant::now() + patience,
+        }
+    }
+}
+
+impl Read for Stdin {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let stdin = io::stdin();
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let timeout = Timespec {
+                tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&timeout)) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => break,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        // Past std's buffer: what it read ahead would hide from `poll`.
+        Ok(rustix::io::read(&stdin, buffer)?)
+    }
+}

@@ -1,0 +1,191 @@
+//! A stand-in for the docker engine: as much of its API as `docker login` needs, on a unix socket.
+//!
+//! The docker client lets the engine check what a credential helper has answered, and no engine runs
+//! on a test machine. This one asks the registry, as the real one does; it has no images and runs nothing.
+
+use crate::nginx::get;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A running engine; dropping it closes its socket.
+pub struct Engine {
+    directory: TempDir,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    logins: Mutex<Vec<Value>>,
+    stopped: AtomicBool,
+}
+
+impl Engine {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let listener = UnixListener::bind(directory.path().join("docker.sock")).expect("a socket");
+        let shared = Arc::new(Shared::default());
+        let acceptor = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.serve(&listener)
+        });
+        Self {
+            directory,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    /// What `DOCKER_HOST` must say.
+    pub fn docker_host(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// What clients have sent to be checked, in the words of the engine's API.
+    pub fn logins(&self) -> Vec<Value> {
+        self.shared
+            .logins
+            .lock()
+            .expect("no thread panicked")
+            .clone()
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.path().join("docker.sock")
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        let _wakes_the_acceptor = UnixStream::connect(self.socket());
+        let ended = self.acceptor.take().map(JoinHandle::join);
+        assert!(
+            thread::panicking() || matches!(ended, Some(Ok(()))),
+            "the engine panicked, see above"
+        );
+    }
+}
+
+impl Shared {
+    fn serve(&self, listener: &UnixListener) {
+        thread::scope(|threads| {
+            for connection in listener.incoming() {
+                if self.stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                let connection = connection.expect("the listener accepts");
+                threads.spawn(move || {
+                    // A client that goes away early is its own affair.
+                    let _gone = self.converse(&connection);
+                });
+            }
+        });
+    }
+
+    /// One exchange; the client opens a new connection for the next.
+    fn converse(&self, mut connection: &UnixStream) -> io::Result<()> {
+        connection.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let (method, path, body) = read_request(connection)?;
+        let (status, answer) = self.answer(&path, &body);
+        let answer = answer.to_string();
+        write!(
+            connection,
+            "HTTP/1.1 {status}\r\nApi-Version: 1.41\r\nOstype: linux\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+            answer.len(),
+            if method == "HEAD" { "" } else { &answer }
+        )
+    }
+
+    fn answer(&self, path: &str, body: &[u8]) -> (&'static str, Value) {
+        let endpoint = path.rsplit('/').next().unwrap_or_default();
+        match endpoint {
+            "_ping" => ("200 OK", json!("OK")),
+            "version" => (
+                "200 OK",
+                json!({ "ApiVersion": "1.41", "Version": "20.10.0", "MinAPIVersion": "1.12", "Os": "linux" }),
+            ),
+            "info" => (
+                "200 OK",
+                json!({ "IndexServerAddress": "https://index.docker.io/v1/", "OSType": "linux" }),
+            ),
+            "auth" => {
+                let login: Value = serde_json::from_slice(body).expect("the client sends JSON");
+                self.logins
+                    .lock()
+                    .expect("no thread panicked")
+                    .push(login.clone());
+                match registry_accepts(&login) {
+                    Ok(true) => (
+                        "200 OK",
+                        json!({ "Status": "Login Succeeded", "IdentityToken": "" }),
+                    ),
+                    Ok(false) => (
+                        "401 Unauthorized",
+                        json!({ "message": "unauthorized: authentication required" }),
+                    ),
+                    Err(error) => (
+                        "500 Internal Server Error",
+                        json!({ "message": error.to_string() }),
+                    ),
+                }
+            }
+            _ => (
+                "404 Not Found",
+                json!({ "message": format!("the stand-in engine knows no {path}") }),
+            ),
+        }
+    }
+}
+
+/// Method, path, and body.
+fn read_request(connection: &UnixStream) -> io::Result<(String, String, Vec<u8>)> {
+    let mut reader = BufReader::new(connection);
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
+    let mut words = first.split(' ');
+    let (method, path) = (
+        words.next().unwrap_or_default().to_owned(),
+        words.next().unwrap_or_default().to_owned(),
+    );
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse().map_err(io::Error::other)?;
+            }
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok((method, path, body))
+}
+
+/// Asks the registry as the engine does; an identity token is shown as the password.
+fn registry_accepts(login: &Value) -> io::Result<bool> {
+    let text = |key: &str| login[key].as_str().unwrap_or_default();
+    let (host, user) = (text("serveraddress"), text("username"));
+    let secret = if text("identitytoken").is_empty() {
+        text("password")
+    } else {
+        text("identitytoken")
+    };
+    let credential = BASE64_STANDARD.encode(format!("{user}:{secret}"));
+    let answer = get(host, "/v2/", &format!("Basic {credential}"))?;
+    Ok(answer.starts_with("HTTP/1.1 200 "))
+}

@@ -1,0 +1,341 @@
+//! What Sentry does with a request: the device flow, refresh, and the few API answers the programs need.
+//!
+//! A state machine without sockets or faults. Its rules are the server's, so that a client's mistake
+//! fails by itself: polling has a speed limit, a device code is redeemed once, a refresh replaces both
+//! tokens in place, a former refresh token is never accepted again.
+
+use super::http::{Answer, Request};
+use super::tokens::Tokens;
+use super::{CLIENT_ID, Organization, User};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// The slack of the polling limit: a client that waits exactly one interval may be a little early.
+const TOLERANCE: Duration = Duration::from_millis(150);
+/// What `slow_down` adds to the interval, RFC 8628 section 3.5.
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+
+pub(super) struct Rules {
+    pub(super) origin: String,
+    pub(super) user: User,
+    pub(super) organizations: Vec<Organization>,
+    pub(super) knows_regions: bool,
+    /// Seconds between polls as announced; `None` announces nothing and means 5.
+    pub(super) interval: Option<u64>,
+    pub(super) code_lifetime: Duration,
+    pub(super) tokens: Tokens,
+    pub(super) codes: Vec<DeviceCode>,
+    /// What awaits the device codes to come.
+    pub(super) verdicts: VecDeque<Verdict>,
+}
+
+pub(super) struct DeviceCode {
+    pub(super) device_code: String,
+    pub(super) user_code: String,
+    scope: String,
+    pub(super) dies: Instant,
+    interval: Duration,
+    polled: Option<Instant>,
+    pub(super) verdict: Verdict,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Verdict {
+    Pending,
+    Approved,
+    Denied,
+    Redeemed,
+}
+
+impl Rules {
+    pub(super) fn new(origin: String) -> Self {
+        Self {
+            origin,
+            user: User::default(),
+            organizations: Organization::all(&["my-org"]),
+            knows_regions: true,
+            interval: Some(5),
+            code_lifetime: Duration::from_secs(600),
+            tokens: Tokens::default(),
+            codes: Vec::new(),
+            verdicts: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+        match (request.method.as_str(), request.route()) {
+            ("POST", "/oauth/device/code/") => self.device_code(request),
+            ("POST", "/oauth/token/") => self.token(request),
+            ("GET", "/api/0/") => self.index(request),
+            ("GET", "/api/0/users/me/regions/") if self.knows_regions => self.if_signed_in(
+                request,
+                &json!({ "regions": [{ "name": "local", "url": self.origin }] }),
+            ),
+            ("GET", "/api/0/organizations/") => {
+                let organizations: Vec<_> = self
+                    .organizations
+                    .iter()
+                    .map(Organization::to_json)
+                    .collect();
+                self.if_signed_in(request, &Value::from(organizations))
+            }
+            ("GET", "/__auth") => {
+                match basic_or_bearer(request).filter(|token| self.tokens.accepts(token)) {
+                    Some(_) => Answer {
+                        status: 204,
+                        headers: Vec::new(),
+                        body: Vec::new(),
+                    },
+                    None => Answer::new(401, "text/plain", ""),
+                }
+            }
+            (_, "/oauth/device/code/" | "/oauth/token/") => {
+                Answer::new(405, "text/html", "<h1>Method Not Allowed</h1>")
+            }
+            _ => Answer::new(
+                404,
+                "text/html",
+                "<!doctype html><title>Page Not Found | Sentry</title>",
+            ),
+        }
+    }
+
+    fn device_code(&mut self, request: &Request) -> Answer {
+        if request.field("client_id") != Some(CLIENT_ID) {
+            return Answer::error(401, "invalid_client");
+        }
+        let code = DeviceCode {
+            device_code: format!("device_{:016x}{:016x}", random(), random()),
+            user_code: user_code(),
+            scope: request.field("scope").unwrap_or_default().to_owned(),
+            dies: Instant::now() + self.code_lifetime,
+            interval: Duration::from_secs(self.interval.unwrap_or(5)),
+            polled: None,
+            verdict: self.verdicts.pop_front().unwrap_or(Verdict::Pending),
+        };
+        let page = format!("{}/oauth/device/", self.origin);
+        let mut body = json!({
+            "device_code": code.device_code,
+            "user_code": code.user_code,
+            "verification_uri": page,
+            "verification_uri_complete": format!("{page}?user_code={}", code.user_code),
+            "expires_in": self.code_lifetime.as_secs(),
+        });
+        if let Some(interval) = self.interval {
+            body["interval"] = interval.into();
+        }
+        self.codes.push(code);
+        Answer::json(200, &body)
+    }
+
+    fn token(&mut self, request: &Request) -> Answer {
+        if request.field("client_id") != Some(CLIENT_ID) {
+            return Answer::error(401, "invalid_client");
+        }
+        match request.field("grant_type") {
+            Some("urn:ietf:params:oauth:grant-type:device_code") => {
+                match request.field("device_code") {
+                    Some(code) => self.poll(code, request.at),
+                    None => Answer::error(400, "invalid_request"),
+                }
+            }
+            Some("refresh_token") => match request.field("refresh_token") {
+                Some(_) if request.field("scope").is_some() => {
+                    Answer::error(400, "invalid_request")
+                }
+                Some(token) => self.refresh(token),
+                None => Answer::error(400, "invalid_request"),
+            },
+            _ => Answer::error(400, "unsupported_grant_type"),
+        }
+    }
+
+    fn poll(&mut self, device_code: &str, now: Instant) -> Answer {
+        let Some(code) = self
+            .codes
+            .iter_mut()
+            .find(|code| code.device_code == device_code)
+        else {
+            return Answer::error(400, "invalid_grant");
+        };
+        if now >= code.dies {
+            return Answer::error(400, "expired_token");
+        }
+        if code
+            .polled
+            .replace(now)
+            .is_some_and(|before| now - before + TOLERANCE < code.interval)
+        {
+            code.interval += SLOW_DOWN;
+            return Answer::error(400, "slow_down");
+        }
+        match code.verdict {
+            Verdict::Pending => Answer::error(400, "authorization_pending"),
+            Verdict::Denied => Answer::error(400, "access_denied"),
+            Verdict::Redeemed => Answer::error(400, "invalid_grant"),
+            Verdict::Approved => {
+                code.verdict = Verdict::Redeemed;
+                let scope = code.scope.clone();
+                let access = self.tokens.mint(&scope, &self.user).access;
+                self.granted(&access)
+            }
+        }
+    }
+
+    fn refresh(&mut self, refresh_token: &str) -> Answer {
+        match self.tokens.rotate(refresh_token) {
+            Some(access) => self.granted(&access),
+            None => Answer::error(400, "invalid_grant"),
+        }
+    }
+
+    fn granted(&self, access: &str) -> Answer {
+        let family = self
+            .tokens
+            .family(access)
+            .expect("the token was just minted");
+        let lifetime = self.tokens.lifetime;
+        let answer = json!({
+            "access_token": family.pair.access,
+            "refresh_token": family.pair.refresh,
+            "expires_in": lifetime.map(|lifetime| lifetime.as_secs()),
+            "expires_at": lifetime.map(|lifetime| iso_8601(SystemTime::now() + lifetime)),
+            "token_type": "Bearer",
+            "scope": family.scope,
+            "user": { "id": family.user.id, "name": family.user.name, "email": family.user.email },
+        });
+        Answer::json(200, &answer)
+    }
+
+    /// `/api/0/` asks for no permission: without a token it answers 200 with nulls, as the real one does.
+    fn index(&self, request: &Request) -> Answer {
+        if request.authorization.is_none() {
+            return Answer::json(200, &json!({ "version": "0", "auth": null, "user": null }));
+        }
+        let Some(token) = bearer(request).filter(|token| self.tokens.accepts(token)) else {
+            return invalid_token();
+        };
+        let scopes: Vec<_> = self.tokens.scope(token).split_whitespace().collect();
+        let user = self.tokens.owner(token, &self.user).map(User::to_json);
+        Answer::json(
+            200,
+            &json!({ "version": "0", "auth": { "scopes": scopes }, "user": user }),
+        )
+    }
+
+    fn if_signed_in(&self, request: &Request, body: &Value) -> Answer {
+        match bearer(request) {
+            None => Answer::json(
+                401,
+                &json!({ "detail": "Authentication credentials were not provided." }),
+            ),
+            Some(token) if self.tokens.accepts(token) => Answer::json(200, body),
+            Some(_) => invalid_token(),
+        }
+    }
+}
+
+fn invalid_token() -> Answer {
+    Answer::json(401, &json!({ "detail": "Invalid token" }))
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    request.authorization.as_deref()?.strip_prefix("Bearer ")
+}
+
+fn basic_or_bearer(request: &Request) -> Option<String> {
+    if let Some(token) = bearer(request) {
+        return Some(token.to_owned());
+    }
+    let encoded = request.authorization.as_deref()?.strip_prefix("Basic ")?;
+    let pair = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
+    Some(pair.split_once(':')?.1.to_owned())
+}
+
+/// Eight letters of the alphabet of RFC 8628 section 6.1.
+fn user_code() -> String {
+    let letters = b"BCDFGHJKLMNPQRSTVWXZ";
+    let random = random().to_ne_bytes();
+    let letter = |index: usize| char::from(letters[usize::from(random[index]) % letters.len()]);
+    let (left, right): (String, String) =
+        ((0..4).map(letter).collect(), (4..8).map(letter).collect());
+    format!("{left}-{right}")
+}
+
+pub(super) fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+/// `2026-11-22T03:30:00Z`, by Howard Hinnant's `civil_from_days`.
+fn iso_8601(time: SystemTime) -> String {
+    let seconds = time
+        .duration_since(UNIX_EPOCH)
+        .expect("the clock is past 1970")
+        .as_secs();
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let (day, month) = (
+        day_of_year - (153 * shifted + 2) / 5 + 1,
+        if shifted < 10 {
+            shifted + 3
+        } else {
+            shifted - 9
+        },
+    );
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+#[test]
+fn an_expiry_is_written_as_iso_8601() {
+    let at = |seconds| iso_8601(UNIX_EPOCH + Duration::from_secs(seconds));
+    assert_eq!(at(0), "1970-01-01T00:00:00Z");
+    assert_eq!(at(1_735_603_199), "2024-12-30T23:59:59Z");
+    assert_eq!(at(1_709_164_800), "2024-02-29T00:00:00Z");
+}
+
+#[test]
+fn a_poll_may_be_a_little_early_and_pays_for_more() {
+    let mut rules = Rules::new("http://sentry.test".to_owned());
+    let start = Instant::now();
+    let mut ask = |path: &str, form: &[(&str, &str)], seconds: f64| -> Value {
+        let request = Request {
+            method: "POST".to_owned(),
+            path: path.to_owned(),
+            authorization: None,
+            form: form
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            headers: Vec::new(),
+            at: start + Duration::from_secs_f64(seconds),
+        };
+        serde_json::from_slice(&rules.answer(&request).body).expect("JSON")
+    };
+    let client = ("client_id", CLIENT_ID);
+    let code = ask("/oauth/device/code/", &[client], 0.0);
+    let code = (
+        "device_code",
+        code["device_code"].as_str().expect("a device code"),
+    );
+    let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+    let mut poll = |seconds| ask("/oauth/token/", &[client, grant, code], seconds)["error"].clone();
+    assert_eq!(poll(0.0), "authorization_pending");
+    assert_eq!(poll(4.9), "authorization_pending");
+    assert_eq!(poll(9.0), "slow_down");
+    assert_eq!(poll(18.0), "slow_down");
+    assert_eq!(poll(33.0), "authorization_pending");
+    assert_eq!(poll(601.0), "expired_token");
+}

@@ -1,0 +1,210 @@
+//! The tokens that the fake Sentry has handed out, and which of them it still accepts.
+//!
+//! A session is a *family*: one living access and refresh token, and the refresh tokens spent before.
+
+use super::rules::random;
+use super::{Pair, Replay, User};
+use std::time::{Duration, Instant};
+
+/// What Sentry grants to its own CLI when nothing else was asked for.
+const SCOPE: &str = "project:read project:write project:admin org:read event:read event:write \
+                     member:read team:read team:write team:admin alerts:read alerts:write";
+
+pub(super) struct Tokens {
+    /// Of access tokens to come; `None` is for ever.
+    pub(super) lifetime: Option<Duration>,
+    pub(super) replay: Replay,
+    /// Refreshes that were granted.
+    pub(super) refreshes: usize,
+    families: Vec<Family>,
+    permanent: Vec<Permanent>,
+    minted: usize,
+}
+
+pub(super) struct Family {
+    pub(super) pair: Pair,
+    pub(super) scope: String,
+    pub(super) user: User,
+    dies: Option<Instant>,
+    spent: Vec<Pair>,
+    revoked: bool,
+}
+
+/// An API or organisation token: never expires, cannot be refreshed.
+struct Permanent {
+    token: String,
+    scope: &'static str,
+    personal: bool,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            lifetime: Some(Duration::from_secs(30 * 24 * 3600)),
+            replay: Replay::RevokesFamily,
+            refreshes: 0,
+            families: Vec::new(),
+            permanent: Vec::new(),
+            minted: 0,
+        }
+    }
+}
+
+impl Tokens {
+    /// A new session; an empty scope means the default one.
+    pub(super) fn mint(&mut self, scope: &str, user: &User) -> Pair {
+        let pair = self.new_pair();
+        self.families.push(Family {
+            pair: pair.clone(),
+            scope: if scope.is_empty() { SCOPE } else { scope }.to_owned(),
+            user: user.clone(),
+            dies: self.death(),
+            spent: Vec::new(),
+            revoked: false,
+        });
+        pair
+    }
+
+    /// Replaces both tokens in place and names the new access token; `None` is `invalid_grant`.
+    pub(super) fn rotate(&mut self, refresh: &str) -> Option<String> {
+        if let Some(family) = self
+            .families
+            .iter_mut()
+            .find(|family| family.spent.iter().any(|pair| pair.refresh == refresh))
+        {
+            family.revoked |= self.replay == Replay::RevokesFamily;
+            return None;
+        }
+        let index = self
+            .families
+            .iter()
+            .position(|family| !family.revoked && family.pair.refresh == refresh)?;
+        let (pair, dies) = (self.new_pair(), self.death());
+        let family = &mut self.families[index];
+        family.dies = dies;
+        family.spent.push(std::mem::replace(&mut family.pair, pair));
+        self.refreshes += 1;
+        Some(family.pair.access.clone())
+    }
+
+    /// The answer with the new refresh token never said so: the old one stays good.
+    pub(super) fn keep_refresh_token(&mut self, access: &str) {
+        let family = self
+            .families
+            .iter_mut()
+            .find(|family| family.pair.access == access);
+        if let Some(family) = family
+            && let Some(former) = family.spent.pop()
+        {
+            family.pair.refresh = former.refresh;
+        }
+    }
+
+    pub(super) fn accepts(&self, access: &str) -> bool {
+        self.permanent
+            .iter()
+            .any(|permanent| permanent.token == access)
+            || self.family(access).is_some_and(|family| {
+                !family.revoked
+                    && family.pair.access == access
+                    && family.dies.is_none_or(|dies| Instant::now() < dies)
+            })
+    }
+
+    /// Whether a refresh with this token would be granted.
+    pub(super) fn refreshable(&self, refresh: &str) -> bool {
+        self.families
+            .iter()
+            .any(|family| !family.revoked && family.pair.refresh == refresh)
+    }
+
+    /// The session that a token, access or refresh, living or spent, belongs to.
+    pub(super) fn family(&self, token: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.owns(token))
+    }
+
+    pub(super) fn latest(&self) -> Option<&Family> {
+        self.families.last()
+    }
+
+    /// Only the access token dies; a refresh still works.
+    pub(super) fn expire(&mut self, access: &str) {
+        self.family_mut(access).dies = Some(Instant::now());
+    }
+
+    pub(super) fn revoke(&mut self, token: &str) {
+        self.family_mut(token).revoked = true;
+    }
+
+    pub(super) fn add_api_token(&mut self, token: &str) {
+        self.permanent.push(Permanent {
+            token: token.to_owned(),
+            scope: SCOPE,
+            personal: true,
+        });
+    }
+
+    pub(super) fn add_org_token(&mut self, token: &str) {
+        self.permanent.push(Permanent {
+            token: token.to_owned(),
+            scope: "org:ci",
+            personal: false,
+        });
+    }
+
+    pub(super) fn remove(&mut self, token: &str) {
+        self.permanent.retain(|permanent| permanent.token != token);
+    }
+
+    pub(super) fn scope(&self, access: &str) -> &str {
+        match self
+            .permanent
+            .iter()
+            .find(|permanent| permanent.token == access)
+        {
+            Some(permanent) => permanent.scope,
+            None => self.family(access).map_or("", |family| &family.scope),
+        }
+    }
+
+    /// Whom an accepted token stands for; nobody for an organisation token.
+    pub(super) fn owner<'a>(&'a self, access: &str, current: &'a User) -> Option<&'a User> {
+        match self
+            .permanent
+            .iter()
+            .find(|permanent| permanent.token == access)
+        {
+            Some(permanent) => permanent.personal.then_some(current),
+            None => self.family(access).map(|family| &family.user),
+        }
+    }
+
+    fn family_mut(&mut self, token: &str) -> &mut Family {
+        self.families
+            .iter_mut()
+            .find(|family| family.owns(token))
+            .expect("a token that this server has issued")
+    }
+
+    fn death(&self) -> Option<Instant> {
+        self.lifetime.map(|lifetime| Instant::now() + lifetime)
+    }
+
+    fn new_pair(&mut self) -> Pair {
+        self.minted += 1;
+        let n = self.minted;
+        Pair {
+            access: format!("sntryu_access_{n}_{:016x}", random()),
+            refresh: format!("sntryr_refresh_{n}_{:016x}", random()),
+        }
+    }
+}
+
+impl Family {
+    fn owns(&self, token: &str) -> bool {
+        self.spent
+            .iter()
+            .chain([&self.pair])
+            .any(|pair| pair.access == token || pair.refresh == token)
+    }
+}

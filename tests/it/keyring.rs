@@ -1,0 +1,162 @@
+//! A desktop's keyring of its own: gnome-keyring on a private session bus.
+//!
+//! The default collection is open and, having no password, lies on disk as readable text, so that a
+//! test can look for a secret *anywhere* in it. The bus starts no services: when the keyring is
+//! gone or silent, no other one steps in.
+
+use crate::sandbox::{Cmd, Sandbox};
+use crate::service::{Service, tool};
+use rustix::process::Signal;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+const BUS: &str = r#"<busconfig>
+  <type>session</type>
+  <listen>@ADDRESS@</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>"#;
+
+/// A running keyring; dropping it ends it and its bus.
+pub struct Keyring {
+    daemon: Service,
+    _bus: Service,
+    room: Sandbox,
+}
+
+impl Keyring {
+    #[track_caller]
+    pub fn start() -> Self {
+        let room = Sandbox::new();
+        fs::set_permissions(room.root(), Permissions::from_mode(0o700)).expect("our own directory");
+        let address = format!("unix:path={}", room.root().join("bus").display());
+        let room = room.env("DBUS_SESSION_BUS_ADDRESS", &address);
+        let keyrings = room.home().join(".local/share/keyrings");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&keyrings)
+            .expect("a directory");
+        fs::write(
+            keyrings.join("login.keyring"),
+            "[keyring]\ndisplay-name=Login\n",
+        )
+        .expect("a file");
+        fs::write(keyrings.join("default"), "login").expect("a file");
+        let config = room.root().join("bus.conf");
+        fs::write(&config, BUS.replace("@ADDRESS@", &address)).expect("a file");
+
+        let cmd = room
+            .command(tool("dbus-daemon"))
+            .args(["--nofork", "--nopidfile", "--config-file"])
+            .arg(&config);
+        let mut bus = Service::start(cmd, Stdio::null());
+        bus.wait_until(|| UnixStream::connect(room.root().join("bus")).ok());
+        let cmd = room
+            .command(tool("gnome-keyring-daemon"))
+            .args(["--foreground", "--components=secrets"]);
+        let daemon = Service::start(cmd.env("XDG_RUNTIME_DIR", room.root()), Stdio::null());
+        let mut keyring = Self {
+            daemon,
+            _bus: bus,
+            room,
+        };
+        keyring.wait_until_it_stores();
+        keyring
+    }
+
+    /// What `DBUS_SESSION_BUS_ADDRESS` must say.
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.room.root().join("bus").display())
+    }
+
+    /// The secret of an item with these attributes.
+    #[track_caller]
+    pub fn lookup(&self, attributes: &[(&str, &str)]) -> Option<String> {
+        let found = secret_tool(&self.room, &["lookup"], attributes).run();
+        (found.code == 0).then_some(found.stdout)
+    }
+
+    /// Everything that the keyring holds, labels, attributes and secrets, as it lies on disk.
+    #[track_caller]
+    pub fn search_all(&self) -> String {
+        fs::read_to_string(self.room.home().join(".local/share/keyrings/login.keyring"))
+            .expect("a keyring")
+    }
+
+    /// Puts an item in, as another program of the desktop would.
+    #[track_caller]
+    pub fn store(&self, attributes: &[(&str, &str)], secret: &str) {
+        let _stored = secret_tool(&self.room, &["store", "--label=test"], attributes)
+            .stdin(secret)
+            .run()
+            .success();
+    }
+
+    /// From now on nobody answers: calls to the keyring hang.
+    #[track_caller]
+    pub fn fall_silent(&mut self) {
+        self.daemon.signal(Signal::STOP);
+    }
+
+    fn wait_until_it_stores(&mut self) {
+        let Self { daemon, room, .. } = self;
+        daemon.wait_until(|| {
+            let stored = secret_tool(room, &["store", "--label=test"], &[("ready", "yes")]).run();
+            (stored.code == 0).then_some(())
+        });
+        let _cleared = secret_tool(room, &["clear"], &[("ready", "yes")])
+            .run()
+            .success();
+    }
+}
+
+fn secret_tool(room: &Sandbox, args: &[&str], attributes: &[(&str, &str)]) -> Cmd {
+    let attributes = attributes.iter().flat_map(|(name, value)| [name, value]);
+    room.command(tool("secret-tool"))
+        .args(args)
+        .args(attributes)
+}
+
+#[test]
+fn the_keyring_finds_what_was_stored_and_nothing_else() {
+    let keyring = Keyring::start();
+    keyring.store(&[("service", "sentry"), ("account", "jane")], "s3cret");
+    assert_eq!(
+        keyring.lookup(&[("service", "sentry")]).as_deref(),
+        Some("s3cret")
+    );
+    assert_eq!(
+        keyring.lookup(&[("service", "sentry"), ("account", "joe")]),
+        None
+    );
+    assert!(
+        keyring.search_all().contains("secret=s3cret\n"),
+        "{}",
+        keyring.search_all()
+    );
+}
+
+#[test]
+fn two_keyrings_do_not_share_anything() {
+    let (mine, other) = (Keyring::start(), Keyring::start());
+    mine.store(&[("service", "sentry")], "s3cret");
+    assert_eq!(other.lookup(&[("service", "sentry")]), None);
+}
+
+#[test]
+fn a_silent_keyring_keeps_its_callers_waiting() {
+    let mut keyring = Keyring::start();
+    keyring.fall_silent();
+    let mut lookup = secret_tool(&keyring.room, &["lookup"], &[("service", "sentry")]).spawn();
+    thread::sleep(Duration::from_secs(1));
+    assert!(lookup.is_running(), "{}", lookup.stderr());
+}

@@ -1,0 +1,30 @@
+//! Black-box tests: they start the built programs and nothing else.
+//!
+//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
+//! `engine` and `keyring` stand around them, on `service` and `nginx`; all other modules are the tests
+//! themselves.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a crate of tests has no reader outside, and a failed unwrap is a failed test"
+)]
+
+mod engine;
+mod fake_sentry;
+mod fake_sentry_rules;
+mod git_server;
+mod keyring;
+mod nginx;
+mod real_docker;
+mod real_git;
+mod real_podman_skopeo;
+mod registry;
+mod sandbox;
+mod sandbox_rules;
+mod service;
+mod terminal;
+mod terminal_rules;
+mod transcript;

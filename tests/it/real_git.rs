@@ -1,0 +1,162 @@
+//! git as people use it: clone, push, and fetch from a server that asks Sentry who may come in.
+//!
+//! Every git on PATH takes its turn, because what they say to a helper differs: before 2.46 no
+//! challenge and no `authtype` reaches it.
+
+use crate::fake_sentry::FakeSentry;
+use crate::git_server::{Challenge, GitServer};
+use crate::sandbox::{Cmd, Output, Sandbox};
+use crate::service::tools;
+use std::path::Path;
+
+/// Makes the user's git ask us about the server.
+#[track_caller]
+fn configure(machine: &Sandbox, server: &GitServer) {
+    let key = format!("credential.http://{}.helper", server.host());
+    let _configured = machine
+        .command("git")
+        .args(["config", "--global", &key, "sentry"])
+        .run()
+        .success();
+}
+
+/// A machine whose user has a token for the Sentry in the environment.
+fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
+    Sandbox::new()
+        .for_sentry(sentry)
+        .env("SENTRY_AUTH_TOKEN", token)
+        .env("GIT_TERMINAL_PROMPT", "0")
+}
+
+/// Clones to `work`, pushes a commit, and fetches one of somebody else.
+#[track_caller]
+pub fn clone_push_and_fetch(machine: &Sandbox, server: &GitServer, git: &Path) {
+    let work = machine.home().join("work");
+    let in_work = |args: &[&str]| {
+        machine
+            .command(git)
+            .args(args)
+            .current_dir(&work)
+            .run()
+            .success()
+            .stdout
+    };
+    let _cloned = clone(machine, server, git).run().success();
+    in_work(&[
+        "-c",
+        "user.name=Jane",
+        "-c",
+        "user.email=jane@example.com",
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "-m",
+        "mine",
+    ]);
+    in_work(&["push", "--quiet", "origin", "main"]);
+    assert_eq!(in_work(&["rev-parse", "HEAD"]).trim(), server.head());
+    server.commit();
+    in_work(&["fetch", "--quiet"]);
+    assert_eq!(in_work(&["rev-parse", "origin/main"]).trim(), server.head());
+}
+
+pub fn clone(machine: &Sandbox, server: &GitServer, git: &Path) -> Cmd {
+    machine
+        .command(git)
+        .args(["clone", "--quiet", &server.url(), "work"])
+}
+
+/// Whether this git passes challenges on to a helper and takes a Bearer token from it.
+#[track_caller]
+fn knows_bearer(machine: &Sandbox, git: &Path) -> bool {
+    machine
+        .command(git)
+        .args(["credential", "capability"])
+        .run()
+        .stdout
+        .contains("capability authtype\n")
+}
+
+#[test]
+pub fn clone_push_and_fetch_work_with_basic() {
+    for git in tools("git") {
+        let sentry = FakeSentry::start();
+        let server = GitServer::start(&sentry, Challenge::Basic);
+        let machine = machine(&sentry, &sentry.issue().access);
+        configure(&machine, &server);
+        clone_push_and_fetch(&machine, &server, &git);
+        assert!(
+            server
+                .log()
+                .contains("Basic 200 POST /demo.git/git-receive-pack\n"),
+            "{}",
+            server.log()
+        );
+    }
+}
+
+#[test]
+pub fn clone_push_and_fetch_work_with_bearer_where_git_knows_it() {
+    for git in tools("git") {
+        let sentry = FakeSentry::start();
+        let server = GitServer::start(&sentry, Challenge::Bearer);
+        let token = sentry.issue().access;
+        let machine = machine(&sentry, &token);
+        configure(&machine, &server);
+        if knows_bearer(&machine, &git) {
+            clone_push_and_fetch(&machine, &server, &git);
+            assert!(
+                server
+                    .log()
+                    .contains("Bearer 200 POST /demo.git/git-receive-pack\n"),
+                "{}",
+                server.log()
+            );
+        } else {
+            let _refused: Output = clone(&machine, &server, &git)
+                .run()
+                .fails(128)
+                .never_says(&token);
+        }
+    }
+}
+
+#[test]
+pub fn clone_push_and_fetch_work_where_the_server_offers_both() {
+    for git in tools("git") {
+        let sentry = FakeSentry::start();
+        let server = GitServer::start(&sentry, Challenge::Both);
+        let machine = machine(&sentry, &sentry.issue().access);
+        configure(&machine, &server);
+        clone_push_and_fetch(&machine, &server, &git);
+        let scheme = if knows_bearer(&machine, &git) {
+            "Bearer"
+        } else {
+            "Basic"
+        };
+        assert!(
+            server
+                .log()
+                .contains(&format!("{scheme} 200 POST /demo.git/git-receive-pack\n")),
+            "{}",
+            server.log()
+        );
+    }
+}
+
+#[test]
+fn a_refused_token_fails_the_clone_without_a_question() {
+    let sentry = FakeSentry::start();
+    let server = GitServer::start(&sentry, Challenge::Basic);
+    let token = sentry.issue().access;
+    sentry.revoke_family(&token);
+    let machine = machine(&sentry, &token);
+    configure(&machine, &server);
+    for git in tools("git") {
+        let _refused = clone(&machine, &server, &git)
+            .run()
+            .fails(128)
+            .stderr_has("Authentication failed")
+            .never_says(&token);
+    }
+}
