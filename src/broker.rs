@@ -302,7 +302,8 @@ impl<'a> Broker<'a> {
     fn remember_declined(&self, instance: &Origin) {
         let now = self.world.now().millis().to_string();
         // Forgetting it means another question, no more.
-        let _ = self.change(|change| change.set(&declined_key(instance), Some(&now)));
+        self.change(|change| change.set(&declined_key(instance), Some(&now)))
+            .ok();
     }
 
     /// Reads, if there is a database.

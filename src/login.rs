@@ -88,7 +88,7 @@ impl DeviceLogin<'_> {
         let store = Store::open_or_create(dir)?;
         let _single = match self.only_flow(world, &store, dir, terminal)? {
             Turn::Ours(held) => held,
-            Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(session)),
+            Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
         let oauth = OAuth::new(self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
@@ -146,7 +146,7 @@ impl DeviceLogin<'_> {
         let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
         match fresh_session(world, store, self.origin)? {
             Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
-                Ok(Turn::Elsewhere(session))
+                Ok(Turn::Elsewhere(Box::new(session)))
             }
             _ => Ok(Turn::Ours(held)),
         }
@@ -206,7 +206,7 @@ impl DeviceLogin<'_> {
 
 enum Turn {
     Ours(Held),
-    Elsewhere(Session),
+    Elsewhere(Box<Session>),
 }
 
 fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Result<Option<Session>> {

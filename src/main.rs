@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli.topic,
         Err(usage) => {
             // clap writes help to standard output and errors to standard error.
-            let _ = usage.print();
+            usage.print().ok();
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };

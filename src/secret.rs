@@ -231,7 +231,7 @@ mod tests {
     proptest! {
         #[test]
         fn claims_never_panic(text in ".{0,80}") {
-            let _ = Secret::new(format!("sntrys_{text}")).claims();
+            drop(Secret::new(format!("sntrys_{text}")).claims());
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::world::{Timestamp, World};
 /// No new try for this long after a failure that named no time.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// A pause beyond this was noted by a clock that was wrong.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// How long a granted pair is tried to be stored before it goes to the recovery file.
 const COMMIT: Duration = Duration::from_secs(60);
 
@@ -38,195 +41,257 @@ pub(super) fn locked(
     let Some(tokens) = session.tokens.clone() else {
         return Err(Unusable::Dead(ended(&session, "has ended")));
     };
-    let now = world.now();
-    let why = match (why, session.freshness(now)) {
+    let why = match (why, session.freshness(world.now())) {
         (Why::Asked, _) => why,
         (_, Freshness::Fresh) => return Ok(Usable::Current(tokens)),
         (_, Freshness::Stale(why)) => why,
     };
-    let expired = tokens.is_expired(now);
-    let postponed = |failure: Failure| match expired {
-        true => Err(Unusable::Trouble(failure.into())),
-        false => Ok(Usable::Postponed(tokens.clone(), failure)),
+    let expired = tokens.is_expired(world.now());
+    let current = tokens.clone();
+    let locked = Locked {
+        world,
+        store,
+        held,
+        session,
+        tokens,
     };
-    if let Some(retry_at) = session
-        .marks
-        .retry_at
-        .filter(|retry_at| *retry_at > now && why != Why::Asked)
-    {
-        // A mark far ahead is a clock that was wrong.
-        if now.until(retry_at) <= Duration::from_secs(3600) {
-            let what = format!(
-                "{} failed a moment ago; the next try is after {retry_at}",
-                session.origin
-            );
-            return postponed(Failure::new(what).hint("`sentry auth refresh` tries at once"));
-        }
-    }
-    let refresh = match &tokens.refresh {
-        Some(refresh) if why != Why::Suspect => refresh,
-        refresh => match ask(world, store, held, &session, &tokens)? {
-            Verdict::Good => return Ok(Usable::Current(tokens)),
-            Verdict::Unknown(failure) => return postponed(failure),
-            Verdict::Bad => match refresh {
-                Some(refresh) => refresh,
-                None => {
-                    return Err(Unusable::Dead(ended(
-                        &session,
-                        "has an API token that Sentry rejects",
-                    )));
-                }
-            },
-        },
-    };
-    let client_id = session
-        .marks
-        .client_id
-        .clone()
-        .or_else(|| environment::client_id(world, &session.origin));
-    let Some(client_id) = client_id else {
-        let what = format!("the OAuth client id for {} is not known", session.origin);
-        return postponed(
-            Failure::new(what).hint("set SENTRY_CLIENT_ID to the one that you logged in with"),
-        );
-    };
-    // Proves that disk, permissions and locks work before the refresh token is spent; and should the answer be lost,
-    // the next run knows.
-    let interrupted = session
-        .marks
-        .intent
-        .filter(|_| why == Why::Interrupted)
-        .map(|(_, at)| at);
-    let intent = Marks {
-        intent: Some((refresh.digest(), interrupted.unwrap_or(now))),
-        ..session.marks.clone()
-    };
-    if let Err(error) = mark(world, store, held, &session, &intent) {
-        let failure = Failure::new(format!(
-            "not refreshed, because the new token could not be stored: {error:#}"
-        ));
-        return postponed(failure);
-    }
-    world.trace(|| format!("refreshing at {}", session.origin));
-    let deferral = world.signals().defer();
-    let oauth = OAuth::new(&session.origin, &client_id);
-    let answer = match oauth.refresh(refresh) {
-        RefreshAnswer::Transient(Transient { sent: false, .. }) => oauth.refresh(refresh),
-        answer => answer,
-    };
-    let outcome = match answer {
-        RefreshAnswer::Granted(grant) => {
-            let granted = granted(world, &grant, Some(refresh));
-            commit(world, store, held, &session, &tokens, granted)
-        }
-        RefreshAnswer::InvalidGrant => rejected(world, store, held, &session, &tokens, interrupted),
-        RefreshAnswer::Transient(Transient {
-            why,
-            retry_after,
-            sent,
-        }) => {
-            let retry_at = Some(world.now().after(retry_after.unwrap_or(PAUSE)));
-            // Only a request that surely had no effect takes the intent back.
-            let intent = if sent { intent.intent } else { None };
-            // Not being able to note it means another try sooner.
-            let _ = mark(
-                world,
-                store,
-                held,
-                &session,
-                &Marks {
-                    retry_at,
-                    intent,
-                    ..intent_free(&session)
-                },
-            );
-            postponed(Failure::new(format!(
-                "cannot refresh the token of {}: {why}",
-                session.origin
-            )))
-        }
-        RefreshAnswer::Refused(refusal) => {
-            let retry_at = Some(world.now().after(PAUSE));
-            let _ = mark(
-                world,
-                store,
-                held,
-                &session,
-                &Marks {
-                    retry_at,
-                    ..intent_free(&session)
-                },
-            );
-            let what = format!("{} refused to refresh the token: {refusal}", session.origin);
-            postponed(
-                Failure::new(what).hint("is SENTRY_CLIENT_ID the one that you logged in with?"),
-            )
-        }
-        RefreshAnswer::Unusable => {
-            let what = format!(
-                "{} answered with something that is not a token; nothing was stored",
-                session.origin
-            );
-            postponed(Failure::new(what))
-        }
-    };
-    drop(deferral);
-    outcome
-}
-
-fn intent_free(session: &Session) -> Marks {
-    Marks {
-        intent: None,
-        ..session.marks.clone()
+    match locked.renewed(why) {
+        Err(Stopped::Postponed(failure)) if expired => Err(Unusable::Trouble(failure.into())),
+        Err(Stopped::Postponed(failure)) => Ok(Usable::Postponed(current, failure)),
+        Err(Stopped::For(reason)) => Err(reason),
+        Ok(usable) => Ok(usable),
     }
 }
 
-fn mark(
-    world: &World,
-    store: &Store,
-    held: &Held,
-    session: &Session,
-    marks: &Marks,
-) -> anyhow::Result<()> {
-    let change = store.change(held, world.clock())?;
-    change.mark(session, marks)?;
-    change.commit()
+/// A session as it was read under the lock.
+struct Locked<'a> {
+    world: &'a World,
+    store: &'a Store,
+    held: &'a Held,
+    session: Session,
+    tokens: Tokens,
 }
 
-enum Verdict {
-    Good,
-    Bad,
-    Unknown(Failure),
+/// Why nothing was renewed.
+enum Stopped {
+    /// The tokens are kept: use the old one while it lives.
+    Postponed(Failure),
+    /// There is nothing to use.
+    For(Unusable),
 }
 
-/// Asks the server about a token that git reported, or that cannot be refreshed.
-fn ask(
-    world: &World,
-    store: &Store,
-    held: &Held,
-    session: &Session,
-    tokens: &Tokens,
-) -> anyhow::Result<Verdict> {
-    match OAuth::new(&session.origin, "").check(&tokens.access) {
-        Check::Accepted(_) | Check::Forbidden => {
-            world.trace(|| format!("{} accepts the suspect token", session.origin));
-            mark(
-                world,
-                store,
-                held,
-                session,
-                &Marks {
+impl From<anyhow::Error> for Stopped {
+    fn from(error: anyhow::Error) -> Stopped {
+        Stopped::For(error.into())
+    }
+}
+
+impl Locked<'_> {
+    fn renewed(&self, why: Why) -> Result<Usable, Stopped> {
+        let Locked { world, session, .. } = self;
+        let origin = &session.origin;
+        if why != Why::Asked
+            && let Some(retry_at) = session.marks.retry_at
+            && (Duration::from_millis(1)..LONGEST_PAUSE).contains(&world.now().until(retry_at))
+        {
+            let what = format!("{origin} failed a moment ago; the next try is after {retry_at}");
+            let failure = Failure::new(what).hint("`sentry auth refresh` tries at once");
+            return Err(Stopped::Postponed(failure));
+        }
+        if why == Why::Suspect && self.is_accepted()? {
+            return Ok(Usable::Current(self.tokens.clone()));
+        }
+        let Some(refresh) = &self.tokens.refresh else {
+            return Err(self.dead("has an API token that Sentry rejects"));
+        };
+        let client_id = session.marks.client_id.clone();
+        let Some(client_id) = client_id.or_else(|| environment::client_id(world, origin)) else {
+            let what = format!("the OAuth client id for {origin} is not known");
+            let hint = "set SENTRY_CLIENT_ID to the one that you logged in with";
+            return Err(Stopped::Postponed(Failure::new(what).hint(hint)));
+        };
+        // Proves that disk, permissions and locks work before the refresh token is spent; and should the answer be
+        // lost, the next run knows.
+        let interrupted = session.marks.intent.filter(|_| why == Why::Interrupted);
+        let intent = interrupted.map_or((refresh.digest(), world.now()), |intent| intent);
+        self.mark(Marks {
+            intent: Some(intent),
+            ..session.marks.clone()
+        })
+        .map_err(|error| {
+            let what =
+                format!("not refreshed, because the new token could not be stored: {error:#}");
+            Stopped::Postponed(Failure::new(what))
+        })?;
+        world.trace(|| format!("refreshing at {origin}"));
+        let _until_stored = world.signals().defer();
+        let oauth = OAuth::new(origin, &client_id);
+        let answer = match oauth.refresh(refresh) {
+            RefreshAnswer::Transient(Transient { sent: false, .. }) => oauth.refresh(refresh),
+            answer => answer,
+        };
+        match answer {
+            RefreshAnswer::Granted(grant) => self.commit(granted(world, &grant, Some(refresh))),
+            RefreshAnswer::InvalidGrant => self.rejected(interrupted.map(|(_, at)| at)),
+            RefreshAnswer::Transient(failed) => {
+                // Only a request that surely had no effect takes the intent back.
+                let intent = failed.sent.then_some(intent);
+                let what = format!("cannot refresh the token of {origin}: {}", failed.why);
+                Err(self.postponed(failed.retry_after, intent, Failure::new(what)))
+            }
+            RefreshAnswer::Refused(refusal) => {
+                let failure =
+                    Failure::new(format!("{origin} refused to refresh the token: {refusal}"))
+                        .hint("is SENTRY_CLIENT_ID the one that you logged in with?");
+                Err(self.postponed(None, None, failure))
+            }
+            RefreshAnswer::Unusable => {
+                let what = format!(
+                    "{origin} answered with something that is not a token; nothing was stored"
+                );
+                Err(self.postponed(None, Some(intent), Failure::new(what)))
+            }
+        }
+    }
+
+    fn mark(&self, marks: Marks) -> anyhow::Result<()> {
+        let change = self.store.change(self.held, self.world.clock())?;
+        change.mark(&self.session, &marks)?;
+        change.commit()
+    }
+
+    fn dead(&self, how: &str) -> Stopped {
+        Stopped::For(Unusable::Dead(ended(&self.session, how)))
+    }
+
+    /// Notes when the next try may be.
+    fn postponed(
+        &self,
+        retry_after: Option<Duration>,
+        intent: Option<(crate::secret::Digest, Timestamp)>,
+        failure: Failure,
+    ) -> Stopped {
+        let retry_at = Some(self.world.now().after(retry_after.unwrap_or(PAUSE)));
+        let marks = self.session.marks.clone();
+        // Not being able to note it means another try sooner, no more.
+        self.mark(Marks {
+            retry_at,
+            intent,
+            ..marks
+        })
+        .ok();
+        Stopped::Postponed(failure)
+    }
+
+    /// Asks the server about a token that git reported. Accepted: that git host just refuses this user.
+    fn is_accepted(&self) -> Result<bool, Stopped> {
+        let origin = &self.session.origin;
+        match OAuth::new(origin, "").check(&self.tokens.access) {
+            Check::Accepted(_) | Check::Forbidden => {
+                self.world
+                    .trace(|| format!("{origin} accepts the suspect token"));
+                self.mark(Marks {
                     suspect: None,
-                    ..session.marks.clone()
-                },
-            )?;
-            Ok(Verdict::Good)
+                    ..self.session.marks.clone()
+                })?;
+                Ok(true)
+            }
+            Check::Rejected => Ok(false),
+            Check::Unknown(why) => {
+                let what = format!("cannot ask {origin} about the token: {why}");
+                Err(Stopped::Postponed(Failure::new(what)))
+            }
         }
-        Check::Rejected => Ok(Verdict::Bad),
-        Check::Unknown(why) => Ok(Verdict::Unknown(Failure::new(format!(
-            "cannot ask {} about the token: {why}",
-            session.origin
-        )))),
+    }
+
+    fn commit(&self, new: Tokens) -> Result<Usable, Stopped> {
+        let Locked {
+            world, store, held, ..
+        } = self;
+        let session = &self.session;
+        let deadline = world.clock().uptime() + COMMIT;
+        let swap = loop {
+            let tried = store.change(held, world.clock()).and_then(|change| {
+                let swap = change.swap(session, &self.tokens, &new, world.now())?;
+                change.commit().map(|()| swap)
+            });
+            match tried {
+                Ok(swap) => break swap,
+                Err(_) if world.clock().uptime() < deadline => {
+                    world.clock().sleep(Duration::from_millis(200))
+                }
+                Err(error) => {
+                    recovery::write(store, session, &self.tokens, &new)?;
+                    let what = format!(
+                        "the new token of {} is kept in `credential.recovery`",
+                        session.origin
+                    );
+                    return Err(error.context(what).into());
+                }
+            }
+        };
+        world.trace(|| format!("the new pair of {}: {swap:?}", session.origin));
+        match swap {
+            Swap::Done => {
+                Mirror::of(world, store).put(session, &new);
+                Ok(Usable::Refreshed(new))
+            }
+            Swap::Gone => Err(self.dead("was logged out")),
+            Swap::Superseded => self.adopted(),
+        }
+    }
+
+    /// Another program stored a pair of its own: that one counts.
+    fn adopted(&self) -> Result<Usable, Stopped> {
+        let current = self.store.view()?.session(&self.session)?;
+        match current.and_then(|session| session.tokens) {
+            Some(tokens) if !tokens.is_expired(self.world.now()) => Ok(Usable::Current(tokens)),
+            _ => Err(self.dead("was changed by another program")),
+        }
+    }
+
+    /// `invalid_grant`: lost, unless another program was faster and is about to store what it was granted.
+    fn rejected(&self, interrupted: Option<Timestamp>) -> Result<Usable, Stopped> {
+        let clock = self.world.clock();
+        let deadline = clock.uptime() + SETTLE;
+        let mut pause = Duration::from_millis(25);
+        while clock.uptime() < deadline {
+            match self
+                .store
+                .view()?
+                .session(&self.session)?
+                .map(|session| session.tokens)
+            {
+                Some(Some(tokens)) if tokens.refresh != self.tokens.refresh => {
+                    return self.adopted();
+                }
+                Some(None) => return Err(self.dead("was ended by another program")),
+                None => return Err(self.dead("was logged out")),
+                Some(Some(_)) => {}
+            }
+            clock.sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(800));
+        }
+        let change = self.store.change(self.held, clock)?;
+        change.mark(
+            &self.session,
+            &Marks {
+                intent: None,
+                ..self.session.marks.clone()
+            },
+        )?;
+        let swap = change.clear(&self.session, &self.tokens, self.world.now())?;
+        change.commit()?;
+        if swap == Swap::Superseded {
+            return self.adopted();
+        }
+        Mirror::of(self.world, self.store).remove(&self.session);
+        Err(match interrupted {
+            Some(at) => self.dead(&format!(
+                "was lost: a refresh that began at {at} was interrupted before its answer was stored"
+            )),
+            None => self.dead("has ended: Sentry no longer accepts its refresh token"),
+        })
     }
 }
 
@@ -239,110 +304,6 @@ pub fn granted(world: &World, grant: &Grant, old_refresh: Option<&Secret>) -> To
         issued_at: Some(now),
         expires_at: grant.expires_in.map(|lifetime| now.after(lifetime)),
     }
-}
-
-fn commit(
-    world: &World,
-    store: &Store,
-    held: &Held,
-    session: &Session,
-    old: &Tokens,
-    new: Tokens,
-) -> Result<Usable, Unusable> {
-    let deadline = world.clock().uptime() + COMMIT;
-    let swap = loop {
-        let tried = store.change(held, world.clock()).and_then(|change| {
-            let swap = change.swap(session, old, &new, world.now())?;
-            change.commit().map(|()| swap)
-        });
-        match tried {
-            Ok(swap) => break swap,
-            Err(_) if world.clock().uptime() < deadline => {
-                world.clock().sleep(Duration::from_millis(200))
-            }
-            Err(error) => {
-                recovery::write(store, session, old, &new)?;
-                let what = format!(
-                    "the new token of {} is kept in `credential.recovery`",
-                    session.origin
-                );
-                return Err(Unusable::Trouble(error.context(what)));
-            }
-        }
-    };
-    world.trace(|| format!("the new pair of {}: {swap:?}", session.origin));
-    match swap {
-        Swap::Done => {
-            Mirror::of(world, store).put(session, &new);
-            Ok(Usable::Refreshed(new))
-        }
-        Swap::Gone => Err(Unusable::Dead(ended(session, "was logged out"))),
-        Swap::Superseded => adopted(world, store, session),
-    }
-}
-
-/// Another program stored a pair of its own: that one counts.
-fn adopted(world: &World, store: &Store, session: &Session) -> Result<Usable, Unusable> {
-    match store
-        .view()?
-        .session(session)?
-        .and_then(|session| session.tokens)
-    {
-        Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Current(tokens)),
-        _ => Err(Unusable::Dead(ended(
-            session,
-            "was changed by another program",
-        ))),
-    }
-}
-
-/// `invalid_grant`: lost, unless another program was faster and is about to store what it was granted.
-fn rejected(
-    world: &World,
-    store: &Store,
-    held: &Held,
-    session: &Session,
-    sent: &Tokens,
-    interrupted: Option<Timestamp>,
-) -> Result<Usable, Unusable> {
-    let deadline = world.clock().uptime() + SETTLE;
-    let mut pause = Duration::from_millis(25);
-    while world.clock().uptime() < deadline {
-        match store
-            .view()?
-            .session(session)?
-            .map(|session| session.tokens)
-        {
-            Some(Some(tokens)) if tokens.refresh != sent.refresh => {
-                return adopted(world, store, session);
-            }
-            Some(None) => {
-                return Err(Unusable::Dead(ended(
-                    session,
-                    "was ended by another program",
-                )));
-            }
-            None => return Err(Unusable::Dead(ended(session, "was logged out"))),
-            Some(Some(_)) => {}
-        }
-        world.clock().sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(800));
-    }
-    let change = store.change(held, world.clock())?;
-    change.mark(session, &intent_free(session))?;
-    let swap = change.clear(session, sent, world.now())?;
-    change.commit()?;
-    if swap == Swap::Superseded {
-        return adopted(world, store, session);
-    }
-    Mirror::of(world, store).remove(session);
-    let how = match interrupted {
-        Some(at) => format!(
-            "was lost: a refresh that began at {at} was interrupted before its answer was stored"
-        ),
-        None => "has ended: Sentry no longer accepts its refresh token".to_owned(),
-    };
-    Err(Unusable::Dead(ended(session, &how)))
 }
 
 /// What a login brought.
@@ -375,10 +336,8 @@ pub fn record_login(
         login.client_id.as_deref(),
         world.now(),
     )?;
-    let session = change
-        .sessions()?
-        .into_iter()
-        .find(|session| session.tokens.as_ref() == Some(&login.tokens));
+    let is_ours = |session: &Session| session.tokens.as_ref() == Some(&login.tokens);
+    let session = change.sessions()?.into_iter().find(is_ours);
     let session = session
         .ok_or_else(|| anyhow::anyhow!("the new session is not in {}", store.path().display()))?;
     change.commit()?;

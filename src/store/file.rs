@@ -71,7 +71,7 @@ fn check_owner(dir: &Path, path: &Path, file: &fs::Metadata) -> anyhow::Result<(
         for name in [NAME].iter().chain(&SIDES) {
             let side = dir.join(name);
             if side.symlink_metadata().is_ok_and(|side| side.is_file()) {
-                let _ = fs::set_permissions(side, fs::Permissions::from_mode(0o600));
+                fs::set_permissions(side, fs::Permissions::from_mode(0o600)).ok();
             }
         }
         print_error(&format!(

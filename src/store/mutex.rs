@@ -33,7 +33,7 @@ impl Mutex {
                 Ok(()) => return Ok(Mutex { dir }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if is_abandoned(&dir) {
-                        let _ = fs::remove_dir(&dir);
+                        fs::remove_dir(&dir).ok();
                     } else if clock.uptime() >= deadline {
                         bail!(
                             "{} is in use by another program ({} is there)",
@@ -54,7 +54,7 @@ impl Mutex {
 
 impl Drop for Mutex {
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.dir);
+        fs::remove_dir(&self.dir).ok();
     }
 }
 

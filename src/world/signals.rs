@@ -83,7 +83,7 @@ fn watch() -> &'static Shared {
     #[cfg(unix)]
     {
         // A write beyond RLIMIT_FSIZE must be an error that can be told, not the end of the process.
-        let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).ok();
         if let Ok(signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
         {
             std::thread::spawn(move || take_signals(signals, shared));

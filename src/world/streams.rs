@@ -17,7 +17,7 @@ pub fn print(answer: &[u8]) -> io::Result<()> {
 
 /// Writes a message to standard error. Nobody can be told when that fails.
 pub fn print_error(message: &str) {
-    let _ = anstream::stderr().write_all(message.as_bytes());
+    anstream::stderr().write_all(message.as_bytes()).ok();
 }
 
 /// Whether a person may be reading standard error.
