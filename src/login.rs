@@ -9,11 +9,12 @@ use std::time::Duration;
 use crate::device::{DeviceFlow, Ended, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, LockError};
-use crate::oauth::OAuth;
+use crate::mirror::Mirror;
+use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::session::{self, Freshness, Login};
 use crate::store::{Session, Store};
-use crate::terminal::{Browser, Terminal, open_browser, qr_code};
+use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
 /// What a login asks for unless told otherwise; the official CLI's list.
@@ -84,8 +85,11 @@ impl DeviceLogin<'_> {
         dir: &Path,
         terminal: &Terminal,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        // Makes the directory, and shows before the person does anything that there is a place for the token.
+        // Shows before the person does anything that there is a place for the token.
         let store = Store::open_or_create(dir)?;
+        let held = lock(world, dir).map_err(anyhow::Error::from)?;
+        store.change(&held, world.clock())?.commit()?;
+        drop(held);
         let _single = match self.only_flow(world, &store, dir, terminal)? {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
@@ -110,16 +114,24 @@ impl DeviceLogin<'_> {
         let grant = grant.map_err(|ended| self.explain(ended))?;
         // From here on the token exists, and only we have it.
         let deferral = world.signals().defer();
-        let login = Login {
+        let mut login = Login {
             origin: self.origin.clone(),
             user: grant.user.clone(),
             tokens: session::granted(world, &grant, None),
             client_id: Some(self.client_id.to_owned()),
         };
-        let session = commit(world, &store, dir, &login).map_err(|error| {
+        let mut session = commit(world, &store, dir, &login).map_err(|error| {
             error.context("the login was approved, but its token could not be stored")
         })?;
         drop(deferral);
+        // The token answer has no user name, by which git may ask for this session later.
+        if let Check::Accepted(user) = oauth.check(&login.tokens.access)
+            && user.id == login.user.id
+        {
+            login.user = user;
+            session = commit(world, &store, dir, &login)?;
+        }
+        Mirror::of(world, &store).put(&session, &login.tokens);
         Ok(LoggedIn::Here(session))
     }
 
@@ -169,7 +181,10 @@ impl DeviceLogin<'_> {
         terminal.say("");
         if open_browser(world, self.browser, url) {
             terminal.say("a browser was opened");
-        } else if let Some(code) = url_complete.as_deref().and_then(qr_code) {
+        } else if let Some(code) = url_complete
+            .as_deref()
+            .and_then(|url| terminal.qr_code(url))
+        {
             terminal.say(&code);
         }
     }
@@ -221,7 +236,7 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
 /// # Errors
 /// The store cannot be written, or the lock not be had.
 pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Result<Session> {
-    let held = Lock::credential(dir).acquire(world.clock(), COMMIT, || false)?;
+    let held = lock(world, dir)?;
     let deadline = world.clock().uptime() + COMMIT;
     loop {
         match session::record_login(world, store, &held, login) {
@@ -231,4 +246,8 @@ pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow
             ended => return ended,
         }
     }
+}
+
+fn lock(world: &World, dir: &Path) -> Result<Held, LockError> {
+    Lock::credential(dir).acquire(world.clock(), COMMIT, || false)
 }

@@ -11,7 +11,7 @@ use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT, commit};
-use crate::mirror;
+use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::secret::{MAX_TOKEN, Secret};
@@ -220,15 +220,13 @@ fn with_token(
         issued_at: Some(world.now()),
         expires_at: None,
     };
-    commit(
-        world,
-        &store,
-        &place.dir,
-        &Login {
-            origin: instance.clone(),
-            user,
-            tokens,
-            client_id: None,
-        },
-    )
+    let login = Login {
+        origin: instance.clone(),
+        user,
+        tokens,
+        client_id: None,
+    };
+    let session = commit(world, &store, &place.dir, &login)?;
+    Mirror::of(world, &store).put(&session, &login.tokens);
+    Ok(session)
 }

@@ -128,8 +128,10 @@ pub struct Transient {
     pub why: String,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
-    /// Whether the server may have acted on the request.
+    /// Whether the request left this machine; if not, it can be sent again at once.
     pub sent: bool,
+    /// Whether the server may have acted on it: the refresh token may be spent.
+    pub acted: bool,
 }
 
 /// An answer that is an error.
@@ -219,6 +221,7 @@ impl OAuth {
             Err(lost) => {
                 return RefreshAnswer::Transient(Transient {
                     sent: lost.sent,
+                    acted: lost.sent,
                     why: lost.why,
                     retry_after: None,
                 });
@@ -229,7 +232,8 @@ impl OAuth {
             RefreshAnswer::Transient(Transient {
                 why,
                 retry_after: answer.retry_after,
-                sent: answer.status != 429,
+                sent: true,
+                acted: answer.status != 429,
             })
         };
         match (answer.status, refused.code.as_deref()) {

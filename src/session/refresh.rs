@@ -9,7 +9,7 @@ use crate::lock::Held;
 use crate::mirror::Mirror;
 use crate::oauth::{Check, Grant, OAuth, RefreshAnswer, Transient};
 use crate::origin::Origin;
-use crate::secret::Secret;
+use crate::secret::{Digest, Secret};
 use crate::store::{Marks, Session, Store, Swap, Tokens, User};
 use crate::world::{Timestamp, World};
 
@@ -112,8 +112,9 @@ impl Locked<'_> {
         };
         // Proves that disk, permissions and locks work before the refresh token is spent; and should the answer be
         // lost, the next run knows.
-        let interrupted = session.marks.intent.filter(|_| why == Why::Interrupted);
-        let intent = interrupted.map_or((refresh.digest(), world.now()), |intent| intent);
+        let same = |intent: &(Digest, Timestamp)| intent.0 == refresh.digest();
+        let interrupted = session.marks.intent.filter(same);
+        let intent = interrupted.unwrap_or((refresh.digest(), world.now()));
         self.mark(Marks {
             intent: Some(intent),
             ..session.marks.clone()
@@ -135,7 +136,7 @@ impl Locked<'_> {
             RefreshAnswer::InvalidGrant => self.rejected(interrupted.map(|(_, at)| at)),
             RefreshAnswer::Transient(failed) => {
                 // Only a request that surely had no effect takes the intent back.
-                let intent = failed.sent.then_some(intent);
+                let intent = failed.acted.then_some(intent);
                 let what = format!("cannot refresh the token of {origin}: {}", failed.why);
                 Err(self.postponed(failed.retry_after, intent, Failure::new(what)))
             }
@@ -168,7 +169,7 @@ impl Locked<'_> {
     fn postponed(
         &self,
         retry_after: Option<Duration>,
-        intent: Option<(crate::secret::Digest, Timestamp)>,
+        intent: Option<(Digest, Timestamp)>,
         failure: Failure,
     ) -> Stopped {
         let retry_at = Some(self.world.now().after(retry_after.unwrap_or(PAUSE)));
@@ -318,7 +319,7 @@ pub struct Login {
     pub client_id: Option<String>,
 }
 
-/// Stores a login as the active session.
+/// Stores a login as the active session. The mirror is the caller's.
 ///
 /// # Errors
 /// The store cannot be written.
@@ -341,6 +342,5 @@ pub fn record_login(
     let session = session
         .ok_or_else(|| anyhow::anyhow!("the new session is not in {}", store.path().display()))?;
     change.commit()?;
-    Mirror::of(world, store).put(&session, &login.tokens);
     Ok(session)
 }

@@ -79,6 +79,15 @@ impl Terminal {
         }
     }
 
+    /// A QR code in half blocks, for a phone; `None` where nobody would see it, and for text that is too long.
+    pub fn qr_code(&self, text: &str) -> Option<String> {
+        let code = fast_qr::QRBuilder::new(text)
+            .ecl(fast_qr::ECL::L)
+            .build()
+            .ok()?;
+        self.live.then(|| code.to_str())
+    }
+
     /// Another handle on the same terminal, for last words from another thread.
     pub fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
         let tty = self.tty.as_ref().and_then(|tty| tty.try_clone().ok());
@@ -126,13 +135,4 @@ fn write(tty: Option<&File>, text: &str) {
 // <https://no-color.org>; a dumb terminal knows no escapes.
 fn has_colour(world: &World) -> bool {
     !world.has_variable("NO_COLOR") && world.variable("TERM").is_some_and(|term| term != "dumb")
-}
-
-/// A QR code in half blocks, for a phone; `None` for text that is too long.
-pub fn qr_code(text: &str) -> Option<String> {
-    fast_qr::QRBuilder::new(text)
-        .ecl(fast_qr::ECL::L)
-        .build()
-        .ok()
-        .map(|code| code.to_str())
 }

@@ -1,0 +1,131 @@
+//! The keyring mirror, against a real gnome-keyring.
+
+use crate::fake_sentry::FakeSentry;
+use crate::keyring::Keyring;
+use crate::sandbox::{Age, Sandbox};
+
+fn logged_in(keyring: &Keyring) -> (FakeSentry, Sandbox) {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
+        .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
+    sentry.approve_next();
+    let _login = machine.sentry(&["auth", "login"]).run().success();
+    (sentry, machine)
+}
+
+#[test]
+fn the_access_token_is_in_the_keyring_from_login_to_logout() {
+    let keyring = Keyring::start();
+    let (sentry, machine) = logged_in(&keyring);
+    let first = sentry.current();
+    let copy = keyring
+        .lookup(&[("service", "sentry-credential-helper")])
+        .unwrap();
+    assert!(
+        copy.contains(&first.access) && copy.contains(&sentry.url()),
+        "{copy}"
+    );
+    let _status = machine
+        .sentry(&["auth", "status"])
+        .run()
+        .success()
+        .stdout_has("Keyring: mirror, in step\n");
+
+    let _refresh = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .success();
+    let second = sentry.current();
+    let everything = keyring.search_all();
+    assert!(everything.contains(&second.access), "{everything}");
+    for secret in [&first.access, &first.refresh, &second.refresh] {
+        assert!(!everything.contains(secret), "{everything}");
+    }
+
+    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    assert!(!keyring.search_all().contains(&second.access));
+}
+
+#[test]
+fn two_configuration_directories_never_share_an_entry() {
+    let keyring = Keyring::start();
+    let (one, _first) = logged_in(&keyring);
+    let (two, second) = logged_in(&keyring);
+    let _logout = second.sentry(&["auth", "logout"]).run().success();
+    let everything = keyring.search_all();
+    assert!(
+        everything.contains(&one.current_access()) && !everything.contains(&two.current_access())
+    );
+}
+
+#[test]
+fn without_a_bus_a_login_works_with_one_warning() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")
+        .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
+    sentry.approve_next();
+    let login = machine.sentry(&["auth", "login"]).run().success();
+    assert_eq!(
+        login.stderr.matches("warning: ").count(),
+        1,
+        "{}",
+        login.stderr
+    );
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn a_bus_address_that_runs_a_program_is_not_used() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
+    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let ran = machine.root().join("ran");
+    let address = format!("unixexec:path=/bin/touch,argv1={}", ran.display());
+    let refresh = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .env("DBUS_SESSION_BUS_ADDRESS", address)
+        .run();
+    let _refresh = refresh
+        .success()
+        .stderr_has("warning: the session bus address is not a `unix:` one\n");
+    assert!(!ran.exists());
+}
+
+#[test]
+fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
+    let mut keyring = Keyring::start();
+    let (sentry, machine) = logged_in(&keyring);
+    keyring.fall_silent();
+    let refresh = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .success();
+    let _refresh = refresh
+        .stderr_has("warning: the token was not copied to the keyring: it does not answer\n");
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    let _logout = machine
+        .sentry(&["auth", "logout"])
+        .run()
+        .fails(1)
+        .stderr_has("the copy in the keyring may still be there");
+}
+
+#[test]
+fn a_cached_get_never_touches_the_keyring() {
+    let mut keyring = Keyring::start();
+    let (sentry, machine) = logged_in(&keyring);
+    keyring.fall_silent();
+    let token = machine.sentry(&["auth", "token"]).run();
+    let _token = token
+        .success()
+        .stdout_is(&format!("{}\n", sentry.current_access()))
+        .stderr_is("");
+}
