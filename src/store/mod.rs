@@ -14,7 +14,9 @@ mod bindings;
 mod credentials;
 mod file;
 mod layout;
+mod logins;
 mod mutex;
+mod session;
 mod sessions;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +32,7 @@ use crate::world::Clock;
 pub use bindings::{Binding, Client};
 pub use credentials::{Credential, Match};
 pub use file::Repair;
-pub use sessions::{Marks, Session, Swap, Tokens, User};
+pub use session::{Marks, Session, Swap, Tokens, User};
 
 use layout::Layout;
 use mutex::Mutex;
