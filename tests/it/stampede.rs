@@ -1,0 +1,325 @@
+//! Many processes at one instant: whatever they do to each other, one refresh is spent and the session lives.
+//!
+//! `STAMPEDE_ROUNDS` repeats each race; one round is enough to fail when the lock is wrong.
+
+use std::fs::File;
+use std::time::Duration;
+
+use rustix::fs::FlockOperation;
+use rustix::process::Signal;
+
+use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
+use crate::git_server::{Challenge, GitServer};
+use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
+
+const CROWD: usize = 200;
+const SOON: Duration = Duration::from_secs(60);
+
+/// Holds processes back until it is opened.
+struct Gate {
+    file: File,
+    path: std::path::PathBuf,
+}
+
+impl Gate {
+    fn shut(machine: &Sandbox) -> Gate {
+        let path = machine.root().join("gate");
+        let file = File::create(&path).unwrap();
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).unwrap();
+        Gate { file, path }
+    }
+
+    /// A command that waits at the gate, in the same process that it then becomes.
+    fn hold(&self, machine: &Sandbox, program: &str, args: &[&str]) -> Cmd {
+        let flock = machine
+            .command("flock")
+            .args(["--shared", "--no-fork"])
+            .arg(&self.path);
+        flock.arg(program).args(args)
+    }
+
+    fn open(self) {
+        rustix::fs::flock(&self.file, FlockOperation::Unlock).unwrap();
+    }
+}
+
+struct Scene {
+    sentry: FakeSentry,
+    machine: Sandbox,
+}
+
+impl Scene {
+    /// A session with an expired token, bound to a registry; the token endpoint takes half a second.
+    fn new() -> Scene {
+        let sentry = FakeSentry::start();
+        let machine = Sandbox::new().for_sentry(&sentry);
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let bound = "{\"ServerURL\":\"other.example\",\"Username\":\"u\",\"Secret\":\"p\"}";
+        let _tables = machine
+            .docker_credential("store")
+            .stdin(bound)
+            .run()
+            .success();
+        let database = machine.database().unwrap();
+        let binding = "INSERT INTO helper_binding VALUES ('docker r.example', ?, NULL, 0)";
+        database.execute(binding, [sentry.url()]).unwrap();
+        database
+            .execute("UPDATE accounts SET expires_at = 1000", [])
+            .unwrap();
+        sentry.fault_always(Endpoint::Refresh, Fault::Delay(Duration::from_millis(500)));
+        Scene { sentry, machine }
+    }
+
+    /// git and docker in turn, all at the gate.
+    fn crowd(&self, gate: &Gate, size: usize) -> Vec<Running> {
+        let git = format!("protocol=http\nhost={}\n", self.sentry.address());
+        let one = |index: usize| match index % 2 {
+            0 => gate
+                .hold(&self.machine, "git-credential-sentry", &["get"])
+                .stdin(&git)
+                .spawn(),
+            _ => gate
+                .hold(&self.machine, "docker-credential-sentry", &["get"])
+                .stdin("r.example")
+                .spawn(),
+        };
+        (0..size).map(one).collect()
+    }
+}
+
+fn rounds() -> usize {
+    std::env::var("STAMPEDE_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(1)
+}
+
+fn has(output: &Output, token: &str) -> bool {
+    output.code == 0 && output.stdout.contains(token)
+}
+
+#[test]
+fn two_hundred_gets_cost_one_refresh_and_get_one_answer() {
+    for _ in 0..rounds() {
+        let scene = Scene::new();
+        let gate = Gate::shut(&scene.machine);
+        let crowd = scene.crowd(&gate, CROWD);
+        gate.open();
+        let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+        let token = scene.sentry.current_access();
+        let served = answers
+            .iter()
+            .filter(|answer| has(answer, &token) && answer.stderr.is_empty())
+            .count();
+        assert_eq!(
+            served,
+            CROWD,
+            "{:?}",
+            answers.iter().find(|answer| !has(answer, &token))
+        );
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    }
+}
+
+#[test]
+fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
+    for _ in 0..rounds() {
+        let scene = Scene::new();
+        let gate = Gate::shut(&scene.machine);
+        let mut crowd = scene.crowd(&gate, CROWD);
+        gate.open();
+        // The first to ask holds the lock across the network: all others may die as they like.
+        scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        let holder = holder_of(&scene);
+        let victims = crowd
+            .iter_mut()
+            .filter(|one| one.pid().as_raw_nonzero().get() != holder);
+        victims
+            .step_by(9)
+            .take(20)
+            .for_each(|victim| victim.signal(Signal::KILL));
+        let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+        let token = scene.sentry.current_access();
+        assert_eq!(
+            answers.iter().filter(|answer| answer.code == -9).count(),
+            20
+        );
+        assert_eq!(
+            answers.iter().filter(|answer| has(answer, &token)).count(),
+            CROWD - 20
+        );
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+    }
+}
+
+/// Who holds the credential lock, as the kernel tells it.
+fn holder_of(scene: &Scene) -> i32 {
+    use std::os::unix::fs::MetadataExt as _;
+    let inode = scene
+        .machine
+        .config_dir()
+        .join("credential.lock")
+        .metadata()
+        .unwrap()
+        .ino()
+        .to_string();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let ours = locks
+        .lines()
+        .find(|line| line.contains("FLOCK") && line.contains(&format!(":{inode} ")));
+    ours.and_then(|line| line.split_whitespace().nth(4)?.parse().ok())
+        .expect("a holder")
+}
+
+#[test]
+fn a_holder_that_is_killed_before_its_request_leaves_the_refresh_to_the_next() {
+    let scene = Scene::new();
+    scene.sentry.mend();
+    let lock = scene.machine.config_dir().join("credential.lock");
+    let mut holder = scene
+        .machine
+        .command("flock")
+        .arg("--no-fork")
+        .arg(&lock)
+        .args(["sh", "-c", "echo ready >&2; exec sleep 600"])
+        .spawn();
+    holder.wait_for_stderr("ready");
+    let gate = Gate::shut(&scene.machine);
+    let crowd = scene.crowd(&gate, 20);
+    gate.open();
+    holder.signal(Signal::KILL);
+    drop(holder);
+    let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+    let token = scene.sentry.current_access();
+    assert!(
+        answers.iter().all(|answer| has(answer, &token)),
+        "{answers:?}"
+    );
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn a_logout_in_the_middle_of_a_refresh_wins() {
+    for _ in 0..rounds() {
+        let scene = Scene::new();
+        let gate = Gate::shut(&scene.machine);
+        let crowd = scene.crowd(&gate, CROWD / 4);
+        gate.open();
+        scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        let _logout = scene.machine.sentry(&["auth", "logout"]).run().success();
+        let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+        assert!(scene.machine.stored_row().is_none());
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+    }
+}
+
+#[test]
+fn a_login_in_the_middle_of_a_refresh_wins() {
+    for _ in 0..rounds() {
+        let scene = Scene::new();
+        scene.sentry.set_interval(Some(1));
+        scene.sentry.approve_next();
+        let gate = Gate::shut(&scene.machine);
+        let crowd = scene.crowd(&gate, CROWD / 4);
+        let login = scene.machine.sentry(&["auth", "login", "--force"]).spawn();
+        gate.open();
+        let _login = login.wait().success();
+        let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        assert!(scene.sentry.is_valid(&scene.sentry.current_access()));
+    }
+}
+
+#[test]
+fn near_its_end_a_token_is_refreshed_by_one_and_served_to_all_at_once() {
+    let scene = Scene::new();
+    let soon = "UPDATE accounts SET expires_at = (unixepoch() + 600) * 1000, issued_at = unixepoch() * 1000 - 86400000";
+    scene.machine.database().unwrap().execute(soon, []).unwrap();
+    scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let old = scene.sentry.current_access();
+    let gate = Gate::shut(&scene.machine);
+    let crowd = scene.crowd(&gate, 20);
+    gate.open();
+    scene.sentry.wait_for_held(SOON);
+    let mut crowd: Vec<Running> = crowd.into_iter().collect();
+    let holder = holder_of(&scene);
+    let position = crowd
+        .iter()
+        .position(|one| one.pid().as_raw_nonzero().get() == holder)
+        .unwrap();
+    let holder = crowd.remove(position);
+    for other in crowd {
+        let _served = other.wait().success().stdout_has(&old);
+    }
+    scene.sentry.release();
+    let _refreshed = holder
+        .wait()
+        .success()
+        .stdout_has(&scene.sentry.current_access());
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn a_cached_get_takes_no_notice_of_a_login_that_waits_for_its_person() {
+    let scene = Scene::new();
+    let later = "UPDATE accounts SET expires_at = (unixepoch() + 86400) * 1000";
+    scene
+        .machine
+        .database()
+        .unwrap()
+        .execute(later, [])
+        .unwrap();
+    let login = scene.machine.sentry(&["auth", "login", "--force"]).spawn();
+    let _code = scene.sentry.wait_for_code(SOON);
+    let gate = Gate::shut(&scene.machine);
+    let crowd = scene.crowd(&gate, 50);
+    gate.open();
+    for one in crowd {
+        let _served = one
+            .wait()
+            .success()
+            .stdout_has(&scene.sentry.current_access());
+    }
+    drop(login);
+    assert_eq!(scene.sentry.refresh_attempts(), 0);
+}
+
+#[test]
+fn signals_to_a_fetch_never_cost_the_session() {
+    let sentry = FakeSentry::start();
+    let server = GitServer::start(&sentry, Challenge::Basic);
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("GIT_TERMINAL_PROMPT", "0");
+    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let _tables = machine
+        .git_credential("store")
+        .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
+        .run();
+    let database = machine.database().unwrap();
+    let server_key = format!("git http://{}", server.host());
+    let binding = "INSERT INTO helper_binding VALUES (?, ?, NULL, 0)";
+    database
+        .execute(binding, [server_key, sentry.url()])
+        .unwrap();
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        database
+            .execute("UPDATE accounts SET expires_at = 1000", [])
+            .unwrap();
+        sentry.fault(Endpoint::Refresh, Fault::Held);
+        let fetch = ["-c", "credential.helper=sentry", "ls-remote", &server.url()];
+        let fetch = machine.command("git").args(fetch).spawn();
+        sentry.wait_for_held(SOON);
+        // To the whole process group, as the terminal does it.
+        rustix::process::kill_process_group(fetch.pid(), signal).unwrap();
+        // The helper, and with it git's standard error, ends only after the answer is stored.
+        sentry.release();
+        let _ended = fetch.wait();
+        // The next one waits for the lock, and so for the commit.
+        let _token = machine.sentry(&["auth", "token"]).run().success();
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+        assert!(sentry.is_valid(&sentry.current_access()), "{signal:?}");
+    }
+    assert_eq!(sentry.refresh_attempts(), 3);
+}
