@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::origin::Origin;
+use crate::origin::{NotAnOrigin, Origin};
 use crate::secret::Secret;
 
 /// `sentry`
@@ -175,8 +175,8 @@ pub struct SwitchArgs {
 #[derive(Args)]
 pub struct SetupGitArgs {
     /// A host that serves git with this login; repeatable [default: the instance itself]
-    #[arg(long, value_name = "HOST", value_parser = Origin::from_setting)]
-    pub host: Vec<Origin>,
+    #[arg(long, value_name = "HOST", value_parser = GitHost::from_setting)]
+    pub host: Vec<GitHost>,
     /// Which instance
     #[command(flatten)]
     pub instance: UrlArgs,
@@ -189,6 +189,25 @@ pub struct SetupGitArgs {
     /// Take back what this command did
     #[arg(long)]
     pub undo: bool,
+}
+
+/// `--host`: the origins that git reaches a host by.
+#[derive(Clone)]
+pub struct GitHost(pub Vec<Origin>);
+
+impl GitHost {
+    /// Like [`Origin::from_setting`], but a bare name of this machine means `http` too.
+    fn from_setting(text: &str) -> Result<GitHost, NotAnOrigin> {
+        let origin = Origin::from_setting(text)?;
+        if text.contains("://") || !origin.is_loopback() {
+            return Ok(GitHost(vec![origin]));
+        }
+        let authority = text.strip_suffix('/').unwrap_or(text);
+        Ok(GitHost(vec![
+            Origin::from_parts("http", authority)?,
+            origin,
+        ]))
+    }
 }
 
 /// `--local`, `--global`, `--system`

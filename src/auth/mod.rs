@@ -10,9 +10,11 @@ mod list;
 mod login;
 mod logout;
 mod refresh;
+mod setup_git;
 mod status;
 mod switch;
 mod token;
+mod undo;
 mod whoami;
 
 use std::path::PathBuf;
@@ -57,6 +59,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Whoami(args)) => whoami::whoami(world, args.json.into()),
         Some(Command::List(args)) => list::list(world, args.json.into()),
         Some(Command::Switch(args)) => switch::switch(world, &args.url),
+        Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(_) => anyhow::bail!("not yet"),
         None if is_logged_in(world)? => status::status(world, &StatusArgs::default()),

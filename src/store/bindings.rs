@@ -104,6 +104,24 @@ impl View<'_> {
             .map_err(|error| self.explain(error))
     }
 
+    /// The settings whose keys begin like this, in order: what follows in the key, and the value.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn settings(&self, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
+        if !self.layout.helper {
+            return Ok(Vec::new());
+        }
+        let explain = |error| self.explain(error);
+        let sql = "SELECT substr(key, length(?1) + 1), value FROM helper_setting \
+                   WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key";
+        let mut statement = self.transaction.prepare(sql).map_err(explain)?;
+        let rows = statement
+            .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))
+            .map_err(explain)?;
+        rows.map(|row| row.map_err(explain)).collect()
+    }
+
     /// Whether this was a session's access token once.
     ///
     /// # Errors

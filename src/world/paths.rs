@@ -59,9 +59,19 @@ impl World {
             .find(|file| is_executable(file))
     }
 
-    /// Where the running executable lies; symlinks on the way are kept.
-    pub fn executable(&self) -> Option<PathBuf> {
-        std::env::current_exe().ok()
+    /// A program beside the running one: by the name that was started, before the file behind it. A link to a directory
+    /// with a version in its name outlives the version.
+    pub fn sibling(&self, name: &str) -> Option<PathBuf> {
+        let started = std::env::args_os().next().map(PathBuf::from);
+        let named = started.and_then(|started| match started.components().count() {
+            1 => self.program(started.to_str()?),
+            _ => std::path::absolute(started).ok(),
+        });
+        [named, std::env::current_exe().ok()]
+            .into_iter()
+            .flatten()
+            .map(|program| program.with_file_name(name))
+            .find(|file| is_executable(file))
     }
 }
 

@@ -11,11 +11,9 @@ use std::path::Path;
 
 /// Makes the user's git ask us about the server.
 #[track_caller]
-fn configure(machine: &Sandbox, server: &GitServer) {
-    let key = format!("credential.http://{}.helper", server.host());
+pub fn configure(machine: &Sandbox, server: &GitServer) {
     let _configured = machine
-        .command("git")
-        .args(["config", "--global", &key, "sentry"])
+        .sentry(&["auth", "setup-git", "--host", &server.host()])
         .run()
         .success();
 }

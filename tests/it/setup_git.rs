@@ -1,0 +1,336 @@
+//! `sentry auth setup-git`: what it writes to git's configuration, and what `--undo` leaves of it.
+
+use crate::fake_sentry::FakeSentry;
+use crate::sandbox::{Age, Cmd, Sandbox};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+const INSTANCE: [&str; 2] = ["--url", "https://sentry.example.com"];
+
+fn setup_git(machine: &Sandbox, args: &[&str]) -> Cmd {
+    machine.sentry(&["auth", "setup-git"]).args(args)
+}
+
+/// `setup-git` for one host.
+fn set_up(machine: &Sandbox) -> Cmd {
+    setup_git(machine, &["--host", "git.example.com"]).args(INSTANCE)
+}
+
+fn undo(machine: &Sandbox) -> Cmd {
+    setup_git(machine, &["--undo"])
+}
+
+#[track_caller]
+fn git(machine: &Sandbox, args: &[&str]) -> String {
+    machine.command("git").args(args).run().success().stdout
+}
+
+fn configuration(machine: &Sandbox) -> String {
+    fs::read_to_string(machine.home().join(".gitconfig")).unwrap_or_default()
+}
+
+fn bindings(machine: &Sandbox) -> Vec<String> {
+    let store = machine.database().unwrap();
+    let mut statement = store
+        .prepare("SELECT server || ' -> ' || origin FROM helper_binding ORDER BY server")
+        .unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+#[test]
+fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
+    let machine = Sandbox::new();
+    let _done = set_up(&machine).run().success().stdout_is("").stderr_is(
+        "bound https://git.example.com to https://sentry.example.com\n\
+         added `credential.https://git.example.com.helper=` to git's global configuration\n\
+         added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
+    );
+    assert_eq!(
+        configuration(&machine),
+        "[credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
+    );
+    assert_eq!(
+        bindings(&machine),
+        ["git https://git.example.com -> https://sentry.example.com"]
+    );
+}
+
+#[test]
+fn setup_git_without_a_host_means_the_instance() {
+    let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.example.com");
+    let _done = setup_git(&machine, &[]).run().success();
+    assert_eq!(
+        bindings(&machine),
+        ["git https://sentry.example.com -> https://sentry.example.com"]
+    );
+}
+
+#[test]
+fn a_bare_name_of_this_machine_means_both_schemes() {
+    let machine = Sandbox::new();
+    let hosts = ["--host", "[::1]:3000", "--host", "http://localhost:8081"];
+    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    assert_eq!(
+        bindings(&machine),
+        [
+            "git http://[::1]:3000 -> https://sentry.example.com",
+            "git http://localhost:8081 -> https://sentry.example.com",
+            "git https://[::1]:3000 -> https://sentry.example.com",
+        ]
+    );
+}
+
+#[test]
+fn setup_git_twice_changes_nothing() {
+    let machine = Sandbox::new();
+    let _first = set_up(&machine).run().success();
+    let before = configuration(&machine);
+    let _second = set_up(&machine)
+        .run()
+        .success()
+        .stderr_is("nothing to change for https://git.example.com\n");
+    assert_eq!(configuration(&machine), before);
+}
+
+#[test]
+fn undo_brings_back_what_was_there() {
+    let machine = Sandbox::new();
+    let key = "credential.https://git.example.com.helper";
+    git(&machine, &["config", "--global", "user.name", "Jane"]);
+    git(&machine, &["config", "--global", "--add", key, "store"]);
+    git(
+        &machine,
+        &["config", "--global", "--add", key, "cache --timeout=60"],
+    );
+    let before = configuration(&machine);
+    let _done = set_up(&machine).run().success().stderr_is(
+        "bound https://git.example.com to https://sentry.example.com\n\
+         removed `credential.https://git.example.com.helper=store` from git's global configuration\n\
+         removed `credential.https://git.example.com.helper=cache --timeout=60` from git's global configuration\n\
+         added `credential.https://git.example.com.helper=` to git's global configuration\n\
+         added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
+    );
+    // A second time must not take our own values for those from before.
+    let _again = set_up(&machine).run().success();
+    let _undone = undo(&machine).run().success().stdout_is("").stderr_is(
+        "removed `credential.https://git.example.com.helper=` from git's global configuration\n\
+         removed `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
+         added `credential.https://git.example.com.helper=store` to git's global configuration\n\
+         added `credential.https://git.example.com.helper=cache --timeout=60` to git's global configuration\n\
+         unbound https://git.example.com from https://sentry.example.com\n",
+    );
+    assert_eq!(configuration(&machine), before);
+    assert_eq!(bindings(&machine), [""; 0]);
+    let _nothing = undo(&machine)
+        .run()
+        .success()
+        .stderr_is("nothing to undo\n");
+}
+
+#[test]
+fn undo_on_a_new_machine_leaves_no_database() {
+    let machine = Sandbox::new();
+    let _nothing = undo(&machine)
+        .run()
+        .success()
+        .stderr_is("nothing to undo\n");
+    assert!(!machine.db().exists());
+}
+
+#[test]
+fn undo_leaves_what_others_wrote_since() {
+    let machine = Sandbox::new();
+    let key = "credential.https://git.example.com.helper";
+    let _done = set_up(&machine).run().success();
+    git(&machine, &["config", "--global", "--add", key, "store"]);
+    let _undone = undo(&machine).run().success().stderr_is(
+        "removed `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
+         warning: `credential.https://git.example.com.helper` was changed since; what others wrote there is left as it is\n\
+         unbound https://git.example.com from https://sentry.example.com\n",
+    );
+    assert_eq!(
+        git(&machine, &["config", "--global", "--get-all", key]),
+        "\nstore\n"
+    );
+}
+
+#[test]
+fn undo_of_one_host_keeps_the_others() {
+    let machine = Sandbox::new();
+    let hosts = ["--host", "a.example", "--host", "b.example"];
+    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    let _undone = setup_git(&machine, &["--undo", "--host", "a.example"])
+        .run()
+        .success();
+    assert_eq!(
+        bindings(&machine),
+        ["git https://b.example -> https://sentry.example.com"]
+    );
+    assert_eq!(
+        configuration(&machine),
+        "[credential \"https://b.example\"]\n\thelper = \n\thelper = sentry\n"
+    );
+}
+
+#[test]
+fn a_host_stays_bound_until_it_is_undone_everywhere() {
+    let machine = Sandbox::new();
+    let local = |args: &[&str]| {
+        let setup = setup_git(&machine, &["--local"]).args(args);
+        setup.current_dir(machine.home().join("my work"))
+    };
+    git(&machine, &["init", "--quiet", "my work"]);
+    let _global = set_up(&machine).run().success();
+    let _local = local(&["--host", "git.example.com"])
+        .args(INSTANCE)
+        .run()
+        .success()
+        .stderr_is(
+            "added `credential.https://git.example.com.helper=` to git's local configuration\n\
+             added `credential.https://git.example.com.helper=sentry` to git's local configuration\n",
+        );
+    let bound = ["git https://git.example.com -> https://sentry.example.com"];
+    let _undone = undo(&machine).run().success();
+    assert_eq!(bindings(&machine), bound);
+    let _undone_here = local(&["--undo"]).run().success();
+    assert_eq!(bindings(&machine), [""; 0]);
+}
+
+#[test]
+fn outside_a_repository_there_is_no_local_configuration() {
+    let machine = Sandbox::new();
+    let _failed = setup_git(&machine, &["--local"])
+        .run()
+        .fails(1)
+        .stderr_has("git says: fatal: not a git repository");
+    assert!(!machine.db().exists());
+}
+
+#[test]
+fn all_users_of_a_machine_have_one_configuration_and_bindings_of_their_own() {
+    let machine = Sandbox::new();
+    let system = machine.root().join("gitconfig");
+    let machine = machine.env("GIT_CONFIG_SYSTEM", &system);
+    let _done = set_up(&machine).arg("--system").run().success().stderr_is(
+        "bound https://git.example.com to https://sentry.example.com\n\
+         added `credential.https://git.example.com.helper=` to git's system configuration\n\
+         added `credential.https://git.example.com.helper=sentry` to git's system configuration\n\
+         hint: other users have to run this command too, without `--system`\n",
+    );
+    assert_eq!(
+        fs::read_to_string(system).unwrap(),
+        "[credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
+    );
+    assert_eq!(configuration(&machine), "");
+}
+
+#[test]
+fn git_sees_no_token_while_it_is_configured() {
+    let machine = Sandbox::new();
+    let (bin, seen) = (machine.root().join("bin"), machine.root().join("seen"));
+    fs::create_dir(&bin).unwrap();
+    let script = format!("#!/bin/sh\nenv >> '{}'\n", seen.display());
+    fs::write(bin.join("git"), script).unwrap();
+    fs::set_permissions(bin.join("git"), Permissions::from_mode(0o755)).unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
+    let path = format!("{}:{}:/usr/bin:/bin", bin.display(), programs.display());
+    let machine = machine
+        .env("PATH", path)
+        .env("SENTRY_AUTH_TOKEN", "hush-1")
+        .env("SENTRY_TOKEN", "hush-2");
+    let _done = setup_git(&machine, &[]).run().success();
+    let seen = fs::read_to_string(seen).unwrap();
+    assert!(seen.contains("HOME=") && !seen.contains("hush"), "{seen}");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_written_is_told_and_can_be_undone() {
+    let machine = Sandbox::new();
+    fs::write(machine.home().join(".gitconfig.lock"), "").unwrap();
+    let home = machine.home().display().to_string();
+    let _failed = set_up(&machine).run().fails(1).stderr_is(&format!(
+        "bound https://git.example.com to https://sentry.example.com\n\
+         error: cannot change git's global configuration: git says: error: could not lock config file \
+         {home}/.gitconfig: File exists\n\
+         hint: `sentry auth setup-git --undo` takes back what was done\n"
+    ));
+    let _undone = undo(&machine)
+        .run()
+        .success()
+        .stderr_is("unbound https://git.example.com from https://sentry.example.com\n");
+}
+
+#[test]
+fn a_helper_that_is_not_on_path_is_named_by_the_path_that_was_typed() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().env("PATH", "/usr/bin:/bin");
+    let pair = sentry.issue();
+    machine.seed_session(&sentry, &pair, Age::FRESH);
+    let bin = machine.root().join("it's mine");
+    fs::create_dir(&bin).unwrap();
+    let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
+    for name in ["sentry", "git-credential-sentry"] {
+        symlink(programs.join(name), bin.join(name)).unwrap();
+    }
+    let _done = machine
+        .command(bin.join("sentry"))
+        .args(["auth", "setup-git", "--host", "git.example.com"])
+        .run()
+        .success();
+    let helpers = "credential.https://git.example.com.helper";
+    assert_eq!(
+        git(&machine, &["config", "--global", "--get-all", helpers]),
+        format!(
+            "\n!'{}/it'\\''s mine/git-credential-sentry'\n",
+            machine.root().display()
+        )
+    );
+    let filled = machine
+        .command("git")
+        .args(["credential", "fill"])
+        .stdin("protocol=https\nhost=git.example.com\n\n")
+        .run()
+        .success();
+    let _filled = filled.stdout_has(&format!("password={}\n", pair.access));
+}
+
+#[test]
+fn without_a_helper_nothing_is_written() {
+    let machine = Sandbox::new().env("PATH", "/usr/bin:/bin");
+    fs::copy(env!("CARGO_BIN_EXE_sentry"), machine.root().join("sentry")).unwrap();
+    let _failed = machine
+        .command(machine.root().join("sentry"))
+        .args(["auth", "setup-git"])
+        .run()
+        .fails(1)
+        .stderr_is(
+            "error: `git-credential-sentry` is neither on PATH nor beside this program\n\
+             hint: install `git-credential-sentry` in a directory on PATH\n",
+        );
+    assert_eq!(configuration(&machine), "");
+    assert!(!machine.db().exists());
+}
+
+#[test]
+fn the_user_name_that_was_asked_for_is_the_one_that_git_sends() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new();
+    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let args = ["--host", "git.example.com", "--username", "jane"];
+    let _done = setup_git(&machine, &args)
+        .run()
+        .success()
+        .stderr_has(&format!(
+            "bound https://git.example.com to {} as jane\n",
+            sentry.url()
+        ));
+    let _filled = machine
+        .command("git")
+        .args(["credential", "fill"])
+        .stdin("protocol=https\nhost=git.example.com\n\n")
+        .run()
+        .success()
+        .stdout_has("username=jane\n");
+}
