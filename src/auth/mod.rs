@@ -6,10 +6,12 @@
 //! Exit codes: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
 
 mod completions;
+mod docker_config;
 mod list;
 mod login;
 mod logout;
 mod refresh;
+mod setup_docker;
 mod setup_git;
 mod status;
 mod switch;
@@ -60,6 +62,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::List(args)) => list::list(world, args.json.into()),
         Some(Command::Switch(args)) => switch::switch(world, &args.url),
         Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
+        Some(Command::SetupDocker(args)) => setup_docker::setup_docker(world, &args),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(_) => anyhow::bail!("not yet"),
         None if is_logged_in(world)? => status::status(world, &StatusArgs::default()),

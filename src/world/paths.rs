@@ -73,6 +73,34 @@ impl World {
             .map(|program| program.with_file_name(name))
             .find(|file| is_executable(file))
     }
+
+    /// docker's configuration file.
+    ///
+    /// # Errors
+    /// There is no home directory.
+    pub fn docker_config(&self) -> anyhow::Result<PathBuf> {
+        let dir = match self.variable("DOCKER_CONFIG") {
+            Some(dir) => std::path::absolute(dir)?,
+            None => self.home()?.join(".docker"),
+        };
+        Ok(dir.join("config.json"))
+    }
+
+    /// The file that podman, skopeo and buildah log in and out through: containers-auth.json(5).
+    ///
+    /// # Errors
+    /// There is no home directory.
+    pub fn podman_auth(&self) -> anyhow::Result<PathBuf> {
+        if let Some(file) = self.variable("REGISTRY_AUTH_FILE") {
+            return Ok(std::path::absolute(file)?);
+        }
+        let dir = |name| self.variable(name).map(PathBuf::from);
+        let around = match dir("XDG_RUNTIME_DIR").or(dir("XDG_CONFIG_HOME")) {
+            Some(dir) => std::path::absolute(dir)?,
+            None => self.home()?.join(".config"),
+        };
+        Ok(around.join("containers/auth.json"))
+    }
 }
 
 fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {

@@ -28,6 +28,7 @@ mod registry;
 mod sandbox;
 mod sandbox_rules;
 mod service;
+mod setup_docker;
 mod setup_git;
 mod stampede;
 mod terminal;

@@ -9,18 +9,14 @@ use crate::registry::Registry;
 use crate::sandbox::{Cmd, Sandbox};
 use crate::service::tool;
 use serde_json::json;
-use std::fs;
 
 /// Makes the user's docker, podman and skopeo ask us about the registry.
 #[track_caller]
 pub fn configure(machine: &Sandbox, registry: &Registry) {
-    let config = json!({ "credHelpers": { registry.host(): "sentry" } });
-    fs::create_dir_all(machine.home().join(".docker")).expect("a directory");
-    fs::write(
-        machine.home().join(".docker/config.json"),
-        config.to_string(),
-    )
-    .expect("a file");
+    let _configured = machine
+        .sentry(&["auth", "setup-docker", "--registry", &registry.host()])
+        .run()
+        .success();
 }
 
 /// A machine whose user has a token for the Sentry in the environment.
