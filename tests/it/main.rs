@@ -21,6 +21,7 @@ mod login;
 mod mirror;
 mod nginx;
 mod real_docker;
+mod real_flows;
 mod real_git;
 mod real_podman_skopeo;
 mod refresh;

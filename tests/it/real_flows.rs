@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::git_server::{Challenge, GitServer};
 use crate::real_docker::docker;
-use crate::real_git::{clone, clone_push_and_fetch};
+use crate::real_git::{clone, clone_push_and_fetch, configure};
 use crate::real_podman_skopeo::{podman, skopeo};
 use crate::registry::Registry;
 use crate::sandbox::{Output, Running, Sandbox};
@@ -24,14 +24,6 @@ fn logged_in(sentry: &FakeSentry) -> Sandbox {
     let mut person = Person::start(login.env("SENTRY_CLIENT_ID", CLIENT_ID));
     assert_eq!(person.wait(), 0, "{}", person.screen());
     machine
-}
-
-#[track_caller]
-fn set_up_git(machine: &Sandbox, server: &GitServer) {
-    let _done = machine
-        .sentry(&["auth", "setup-git", "--host", &server.host()])
-        .run()
-        .success();
 }
 
 #[track_caller]
@@ -89,7 +81,7 @@ fn one_login_serves_git_past_the_end_of_its_token() {
         let sentry = FakeSentry::start();
         let server = GitServer::start(&sentry, challenge);
         let machine = logged_in(&sentry).env("GIT_TERMINAL_PROMPT", "0");
-        set_up_git(&machine, &server);
+        configure(&machine, &server);
         clone_push_and_fetch(&machine, &server, &tool("git"));
         assert_eq!(sentry.refreshes(), 0);
 
@@ -110,7 +102,7 @@ fn ten_fetches_at_once_cost_one_refresh() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = logged_in(&sentry).env("GIT_TERMINAL_PROMPT", "0");
-    set_up_git(&machine, &server);
+    configure(&machine, &server);
     expire(&machine, &sentry);
     let fetches: Vec<Running> = (0..10)
         .map(|_| {
@@ -131,7 +123,7 @@ fn a_clone_with_a_dead_session_logs_in_again_and_completes() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = logged_in(&sentry);
-    set_up_git(&machine, &server);
+    configure(&machine, &server);
     sentry.revoke_family(&sentry.current_access());
     expire(&machine, &sentry);
     let first_login = sentry.wait_for_code(Duration::ZERO);
@@ -152,7 +144,7 @@ fn a_clone_with_a_dead_session_and_nobody_there_fails_and_says_what_to_run() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = logged_in(&sentry).env("GIT_TERMINAL_PROMPT", "0");
-    set_up_git(&machine, &server);
+    configure(&machine, &server);
     sentry.revoke_family(&sentry.current_access());
     expire(&machine, &sentry);
     let _failed = clone(&machine, &server, &tool("git"))
