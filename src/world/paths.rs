@@ -59,6 +59,11 @@ impl World {
             .find(|file| is_executable(file))
     }
 
+    /// The file that is running; on Linux with all links resolved.
+    pub fn executable(&self) -> Option<PathBuf> {
+        std::env::current_exe().ok()
+    }
+
     /// A program beside the running one: by the name that was started, before the file behind it. A link to a directory
     /// with a version in its name outlives the version.
     pub fn sibling(&self, name: &str) -> Option<PathBuf> {
@@ -67,7 +72,7 @@ impl World {
             1 => self.program(started.to_str()?),
             _ => std::path::absolute(started).ok(),
         });
-        [named, std::env::current_exe().ok()]
+        [named, self.executable()]
             .into_iter()
             .flatten()
             .map(|program| program.with_file_name(name))
