@@ -17,6 +17,7 @@ mod fake_sentry;
 mod fake_sentry_rules;
 mod git_server;
 mod keyring;
+mod kill_matrix;
 mod login;
 mod mirror;
 mod nginx;
