@@ -21,6 +21,7 @@ mod kill_matrix;
 mod login;
 mod mirror;
 mod nginx;
+mod official;
 mod real_docker;
 mod real_flows;
 mod real_git;
