@@ -71,6 +71,7 @@
 //! - [`secret`]: values that no formatter prints, and what counts as a token
 //! - [`environment`]: what the environment says about tokens and instances
 //! - [`world`]: the environment itself, paths, streams, clocks, signals
+
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
