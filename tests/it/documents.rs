@@ -190,6 +190,46 @@ fn check(said: &str, spoken: &BTreeMap<String, BTreeSet<String>>, place: &str) {
 }
 
 #[test]
+fn the_page_of_the_docker_helper_has_the_commands_of_its_usage() {
+    let usage = Sandbox::new().docker_credential("--help").run().success();
+    let said = usage
+        .stdout
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map(|(commands, _)| commands.replace('|', " | "));
+    let page = document(PAGES[2]);
+    let written = page.lines().find_map(|line| line.strip_prefix(".Cm "));
+    assert_eq!(said.as_deref(), written);
+}
+
+#[test]
+fn the_manual_names_the_scopes_that_a_login_asks_for() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.approve_next();
+    let sandbox = Sandbox::new().for_sentry(&sentry);
+    let login = sandbox.sentry(&["auth", "login", "--no-browser"]);
+    let _logged_in = login.run().success();
+    let scopes = format!(".Ql {} .", sentry.current_scope());
+    assert!(
+        document(MANUAL).lines().any(|line| line == scopes),
+        "{scopes}"
+    );
+}
+
+#[test]
+fn the_map_of_the_crate_has_all_its_modules() {
+    let map = document("src/lib.rs");
+    let modules = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        let line = format!("//! - [`{module}`]: ");
+        assert_eq!(map.matches(&line).count(), 1, "{module}");
+    }
+}
+
+#[test]
 fn every_file_that_the_readme_links_to_is_there() {
     let readme = document("README.md");
     let links = readme
