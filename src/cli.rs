@@ -76,7 +76,7 @@ pub enum Command {
 /// `--url`
 #[derive(Args, Clone, Default)]
 pub struct UrlArgs {
-    /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else https://sentry.io]
+    /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
     #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
     pub url: Option<Origin>,
 }

@@ -1,4 +1,77 @@
 //! One Sentry login for git, docker and scripts.
+//!
+//! Three executables share this library and one store. `sentry` is for a person (`sentry auth …`); git starts
+//! `git-credential-sentry`, and docker, podman and their like start `docker-credential-sentry`, with a request on
+//! standard input. Each process answers once and ends; nothing runs in the background. What keeps many of them from
+//! harming each other is one file lock and one SQLite file, which Sentry's official CLI uses too.
+//!
+//! # A `get`
+//!
+//! 1. git or docker writes a request to standard input; [`git`] or [`docker`] reads bytes and knows its protocol.
+//! 2. The host becomes an [`origin::Origin`], or gets no answer. No URL library has seen it before.
+//! 3. [`broker::Broker::credential_for`] goes through what there may be, in this order: a credential that was
+//!    explicitly stored for the host, the token of the [`environment`], the session, a login.
+//! 4. [`origin::Origin::may_receive`] decides whether the host may have that instance's token; a host that is bound to
+//!    an instance ([`store::Binding`]) stands for the instance.
+//! 5. [`session::usable`] answers a fresh token at once: no lock, no network, no keyring. A stale one goes through a
+//!    refresh.
+//! 6. The answer is rendered into a buffer, checked, and written once.
+//!
+//! # A refresh
+//!
+//! Sentry's refresh tokens are single-use, so a pair that is sent twice, or sent and not stored, is a lost login.
+//!
+//! 1. [`lock::Lock::credential`] is taken; whoever finds it taken hands out the old token if that is still good, and
+//!    waits otherwise.
+//! 2. The row is read again: another process may have been faster.
+//! 3. The intent is committed. That proves that the disk takes a write before the refresh token is spent.
+//! 4. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on.
+//! 5. The new pair is committed if the row still has the old one, and only then judged. If the database refuses, it
+//!    goes to `credential.recovery`, which the next process imports.
+//! 6. The [`mirror`] gets its copy, if it is on; the lock is released. Only `invalid_grant` removes tokens.
+//!
+//! # A login
+//!
+//! 1. [`lock::Lock::login`] makes device flows single; a second one waits and uses what the first one gets.
+//! 2. [`device::DeviceFlow::begin`] asks the instance for a code; what it answers is checked before it is shown.
+//! 3. [`login::DeviceLogin`] shows address and code on the [`terminal`] and opens a browser. A helper does the same on
+//!    `/dev/tty`, after it asked.
+//! 4. [`device::DeviceFlow::wait`] polls as RFC 8628 wants it, until the person has approved or the time is over.
+//! 5. [`login::commit`] stores the session, under the credential lock, and makes it the active one.
+//!
+//! # The modules
+//!
+//! What a person reads and types:
+//!
+//! - [`cli`]: the command line, and its help; no behaviour
+//! - [`auth`]: `sentry auth`, one file per command
+//! - [`terminal`]: `/dev/tty`, the browser, the QR code
+//! - [`login`]: one device login with a person at a terminal
+//! - [`failure`]: errors that come with something to type
+//! - [`printable`]: text from a server, made fit for a terminal
+//!
+//! What programs speak:
+//!
+//! - [`git`]: the git credential protocol
+//! - [`docker`]: the docker credential-helper protocol
+//! - [`broker`]: the policy: which credential for which host
+//!
+//! What a login is:
+//!
+//! - [`session`]: is a token fresh, and if not, who refreshes it
+//! - [`device`]: the device flow as a state machine; shows and stores nothing
+//! - [`oauth`]: the OAuth endpoints and `/api/0/`: one request, one typed answer
+//! - [`store`]: the database: sessions, credentials, bindings, settings
+//! - [`lock`]: locks between processes
+//! - [`mirror`]: the copy of the access token in the desktop's keyring
+//!
+//! What everything stands on:
+//!
+//! - [`origin`]: the grammar of a host, and the one decision about trust
+//! - [`secret`]: values that no formatter prints, and what counts as a token
+//! - [`environment`]: what the environment says about tokens and instances
+//! - [`world`]: the environment itself, paths, streams, clocks, signals
+
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")

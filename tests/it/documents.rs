@@ -1,0 +1,283 @@
+//! README and manual pages say what the programs do, and nothing else.
+
+use crate::fake_sentry::FakeSentry;
+use crate::sandbox::{Age, Sandbox};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+const MANUAL: &str = "man/sentry-auth.1";
+const PAGES: [&str; 3] = [
+    MANUAL,
+    "man/git-credential-sentry.1",
+    "man/docker-credential-sentry.1",
+];
+
+const VARIABLES: [&str; 20] = [
+    "SENTRY_AUTH_TOKEN",
+    "SENTRY_TOKEN",
+    "SENTRY_URL",
+    "SENTRY_HOST",
+    "SENTRY_CLIENT_ID",
+    "SENTRY_CONFIG_DIR",
+    "SENTRY_CREDENTIAL_INTERACTIVE",
+    "SENTRY_CREDENTIAL_KEYRING",
+    "SENTRY_CREDENTIAL_TRACE",
+    "GIT_TERMINAL_PROMPT",
+    "GCM_INTERACTIVE",
+    "CI",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+];
+
+/// The first command of the README, as a reader copies it.
+const BUILD_AND_GET: &str = r"cargo build --release --locked &&
+    printf 'protocol=https\nhost=sentry.io\n\n' |
+    SENTRY_AUTH_TOKEN=example-token target/release/git-credential-sentry get
+";
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What stands between a line `opening` and the next line "```".
+fn block<'a>(document: &'a str, opening: &str) -> &'a str {
+    let (_, rest) = document.split_once(opening).expect(opening);
+    rest.split_once("```").expect("the end of a block").0
+}
+
+fn help(sandbox: &Sandbox, args: &[&str]) -> String {
+    sandbox.sentry(args).arg("--help").run().success().stdout
+}
+
+/// The first words of the lines below `Commands:`.
+fn commands(help: &str) -> BTreeSet<String> {
+    let (_, rest) = help.split_once("Commands:\n").expect("commands");
+    rest.lines()
+        .map_while(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The long names of the options, without `--help`, which all have.
+fn flags(help: &str) -> BTreeSet<String> {
+    let names = help.lines().filter_map(|line| {
+        let name = line.trim_start().strip_prefix("--")?;
+        Some(format!("--{}", name.split_whitespace().next()?))
+    });
+    names.filter(|name| name != "--help").collect()
+}
+
+/// What the programs say: the options of each command.
+fn spoken() -> BTreeMap<String, BTreeSet<String>> {
+    let sandbox = Sandbox::new();
+    let commands = commands(&help(&sandbox, &["auth"]));
+    let with_flags = |command: String| {
+        let flags = flags(&help(&sandbox, &["auth", &command]));
+        (command, flags)
+    };
+    commands.into_iter().map(with_flags).collect()
+}
+
+/// What the manual says: the options below each `.Ss`.
+fn written() -> BTreeMap<String, BTreeSet<String>> {
+    let manual = document(MANUAL);
+    let (_, rest) = manual.split_once(".Sh COMMANDS\n").expect("commands");
+    let (section, _) = rest.split_once("\n.Sh ").expect("a next section");
+    let mut written = BTreeMap::new();
+    for part in section.split("\n.Ss ").skip(1) {
+        let command = part.split_whitespace().next().expect("a name");
+        let flags = part.lines().filter_map(|line| {
+            let flag = line.strip_prefix(".It Fl ")?.split_whitespace().next()?;
+            Some(format!("-{flag}"))
+        });
+        written.insert(command.to_owned(), flags.collect());
+    }
+    written
+}
+
+#[test]
+fn the_manual_has_the_commands_and_options_of_the_help() {
+    assert_eq!(written(), spoken());
+}
+
+#[test]
+fn every_variable_stands_in_the_readme_and_in_the_manual() {
+    let (readme, manual) = (document("README.md"), document(MANUAL));
+    for variable in VARIABLES {
+        let in_readme = readme.contains(&format!("| `{variable}`"))
+            || readme.contains(&format!(", `{variable}"))
+            || readme.contains(&format!("| `{variable}="));
+        assert!(in_readme, "{variable} is not in the table of the README");
+        let in_manual = manual.lines().any(|line| {
+            line.strip_prefix(".It Ev ")
+                .is_some_and(|names| names.split(" , ").any(|name| name == variable))
+        });
+        assert!(in_manual, "{variable} has no item in the manual");
+    }
+}
+
+#[test]
+fn the_pages_of_the_helpers_have_the_variables_of_the_manual() {
+    let manual = document(MANUAL);
+    for page in &PAGES[1..] {
+        let ours = VARIABLES.iter().filter(|name| name.starts_with("SENTRY_"));
+        for variable in ours {
+            assert!(document(page).contains(variable), "{variable}, {page}");
+            assert!(manual.contains(variable), "{variable}, {MANUAL}");
+        }
+    }
+}
+
+#[test]
+fn the_first_command_of_the_readme_prints_a_credential() {
+    let readme = document("README.md");
+    assert_eq!(block(&readme, "```sh\n"), BUILD_AND_GET);
+    let (_, get) = BUILD_AND_GET.split_once(" &&\n").expect("two halves");
+    let get = get.replace(
+        "target/release/git-credential-sentry",
+        env!("CARGO_BIN_EXE_git-credential-sentry"),
+    );
+    let sandbox = Sandbox::new();
+    sandbox
+        .command("/bin/sh")
+        .args(["-c", &get])
+        .run()
+        .success()
+        .stdout_is(block(&readme, "```text\n"))
+        .stderr_is("");
+    assert!(!sandbox.config_dir().exists(), "something was stored");
+}
+
+#[test]
+fn every_sentry_auth_command_that_is_written_exists() {
+    let spoken = spoken();
+    for name in ["README.md", "CONTRIBUTING.md"].iter().chain(&PAGES) {
+        for line in document(name).lines() {
+            for said in line.split("sentry auth ").skip(1) {
+                check(said, &spoken, &format!("{name}: {line}"));
+            }
+        }
+    }
+}
+
+/// Checks what follows `sentry auth `, as far as it is a command with options.
+#[track_caller]
+fn check(said: &str, spoken: &BTreeMap<String, BTreeSet<String>>, place: &str) {
+    let said = said.split(['`', '|', ')', '#']).next().unwrap_or_default();
+    let mut words = said.split_whitespace();
+    // A placeholder, as in `sentry auth COMMAND --help`, or no command at all.
+    let Some(command) = words
+        .next()
+        .filter(|word| word.starts_with(|first: char| first.is_ascii_lowercase()))
+    else {
+        return;
+    };
+    let flags = spoken
+        .get(command)
+        .unwrap_or_else(|| panic!("no command `{command}`: {place}"));
+    for flag in words.filter(|word| word.starts_with("--") && *word != "--help") {
+        assert!(flags.contains(flag), "no option `{flag}`: {place}");
+    }
+}
+
+#[test]
+fn the_page_of_the_docker_helper_has_the_commands_of_its_usage() {
+    let usage = Sandbox::new().docker_credential("--help").run().success();
+    let said = usage
+        .stdout
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map(|(commands, _)| commands.replace('|', " | "));
+    let page = document(PAGES[2]);
+    let written = page.lines().find_map(|line| line.strip_prefix(".Cm "));
+    assert_eq!(said.as_deref(), written);
+}
+
+#[test]
+fn the_manual_names_the_scopes_that_a_login_asks_for() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.approve_next();
+    let sandbox = Sandbox::new().for_sentry(&sentry);
+    let login = sandbox.sentry(&["auth", "login", "--no-browser"]);
+    let _logged_in = login.run().success();
+    let scopes = format!(".Ql {} .", sentry.current_scope());
+    assert!(
+        document(MANUAL).lines().any(|line| line == scopes),
+        "{scopes}"
+    );
+}
+
+#[test]
+fn the_map_of_the_crate_has_all_its_modules() {
+    let map = document("src/lib.rs");
+    let modules = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    for module in modules {
+        let line = format!("//! - [`{module}`]: ");
+        assert_eq!(map.matches(&line).count(), 1, "{module}");
+    }
+}
+
+#[test]
+fn every_file_that_the_readme_links_to_is_there() {
+    let readme = document("README.md");
+    let links = readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    for link in links.filter(|link| !link.contains("://")) {
+        assert!(!document(link).is_empty(), "{link}");
+    }
+}
+
+/// The fields that the manual names for `sentry auth <command> --json`.
+fn fields_written(command: &str) -> BTreeSet<String> {
+    let manual = document(MANUAL);
+    let opening = format!(".Nm sentry auth {command} Fl -json\n");
+    let (_, rest) = manual.split_once(&opening).expect(&opening);
+    let (list, _) = rest.split_once("\n.El").expect("the end of the list");
+    list.lines()
+        .filter_map(|line| line.strip_prefix(".It Li "))
+        .flat_map(|names| names.split(" , "))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn fields_of(value: &Value) -> BTreeSet<String> {
+    let object = value.as_object().expect("an object");
+    object.keys().cloned().collect()
+}
+
+#[test]
+fn the_manual_names_the_fields_of_every_json_object() {
+    let sentry = FakeSentry::start();
+    let sandbox = Sandbox::new().for_sentry(&sentry);
+    sandbox.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let json = |args: &[&str]| -> Value {
+        let command = sandbox.sentry(&["auth"]).args(args).arg("--json");
+        serde_json::from_str(&command.run().success().stdout).expect("JSON")
+    };
+    let status = json(&["status", "--show-token"]);
+    assert_eq!(fields_of(&status), fields_written("status"));
+    let user = ["email", "id", "name", "username"].map(str::to_owned);
+    assert_eq!(fields_of(&status["user"]), user.into());
+    for command in ["refresh", "whoami"] {
+        assert_eq!(
+            fields_of(&json(&[command])),
+            fields_written(command),
+            "{command}"
+        );
+    }
+    assert_eq!(fields_of(&json(&["list"])[0]), fields_written("list"));
+}
