@@ -211,7 +211,7 @@ impl GitHost {
 }
 
 /// `--local`, `--global`, `--system`
-#[derive(Args)]
+#[derive(Args, Default)]
 #[group(multiple = false)]
 pub struct GitScope {
     /// This repository only
