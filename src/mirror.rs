@@ -130,6 +130,10 @@ fn warn(what: &str) {
 }
 
 enum Call {
+    #[cfg_attr(
+        not(feature = "keyring"),
+        allow(dead_code, reason = "nobody takes it there")
+    )]
     Put(String),
     Remove,
     Read,
