@@ -404,8 +404,10 @@ fn each_state_of_a_session_has_its_line() {
          hint: `sentry auth refresh --url {url}`\n"
     ));
     mark("suspect", "NULL");
+    machine.sentry.expire(&machine.pair.access);
     machine.warns(&format!(
-        "ok       session: jane at {url}: good until 1970-01-01T00:00:02Z, the next use renews it\n"
+        "ok       session: jane at {url}: good until 1970-01-01T00:00:02Z, the next use renews it\n\
+         ok       server: {url} answers\n"
     ));
     machine.sql("UPDATE accounts SET refresh_token = NULL");
     machine.complains(&format!(
@@ -413,8 +415,10 @@ fn each_state_of_a_session_has_its_line() {
          hint: `sentry auth login --url {url} --force`\n"
     ));
     machine.sql("UPDATE accounts SET expires_at = NULL");
-    machine.warns(&format!(
-        "ok       session: jane at {url}: an API token, good without an end\n"
+    machine.complains(&format!(
+        "ok       session: jane at {url}: an API token, good without an end\n\
+         problem  server: {url} does not accept the token\n         \
+         hint: `sentry auth login --url {url} --force`\n"
     ));
 }
 

@@ -28,36 +28,41 @@ pub(super) fn sessions(world: &World, known: &Known) -> Vec<Check> {
             None => Check::warning("session", "not logged in", "`sentry auth login`"),
         });
     }
-    let mut clock = Clock::default();
-    if let Some(found) = found {
-        let mend = format!("put another token into {}", found.variable);
-        checks.push(server(
-            world,
-            &found.origin,
-            &found.token,
-            &mend,
-            &mut clock,
-        ));
+    let mut questions: Vec<Question<'_>> = Vec::new();
+    if let Some(found) = &found {
+        questions.push(Question {
+            origin: &found.origin,
+            token: &found.token,
+            mend: Some(format!("put another token into {}", found.variable)),
+        });
     }
-    for (session, tokens) in with_tokens(known) {
-        if is_expired(world, tokens) {
-            continue;
-        }
-        let mend = match tokens.refresh {
-            Some(_) => format!("`sentry auth refresh --force --url {}`", session.origin),
-            None => login(session),
-        };
-        checks.push(server(
-            world,
-            &session.origin,
-            &tokens.access,
-            &mend,
-            &mut clock,
-        ));
+    questions.extend(with_tokens(known).map(|(session, tokens)| Question {
+        origin: &session.origin,
+        token: &tokens.access,
+        mend: match tokens.refresh {
+            _ if is_expired(world, tokens) => None,
+            Some(_) => Some(format!(
+                "`sentry auth refresh --force --url {}`",
+                session.origin
+            )),
+            None => Some(login(session)),
+        },
+    }));
+    let mut clock = Clock::default();
+    for question in &questions {
+        checks.push(server(world, question, &mut clock));
     }
     checks.push(clock.check(world, known));
     checks.push(keyring(world, known));
     checks
+}
+
+/// Whether a server is there, and takes a token.
+struct Question<'a> {
+    origin: &'a Origin,
+    token: &'a Secret,
+    /// What to do when it does not take it; `None`: the token has expired, so it should not.
+    mend: Option<String>,
 }
 
 fn with_tokens(known: &Known) -> impl Iterator<Item = (&Session, &Tokens)> {
@@ -134,17 +139,22 @@ fn stored(world: &World, session: &Session) -> Check {
     }
 }
 
-/// Asks a server whether it takes a token that should be good.
-fn server(world: &World, origin: &Origin, token: &Secret, mend: &str, clock: &mut Clock) -> Check {
+fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
     const NAME: &str = "server";
+    let Question {
+        origin,
+        token,
+        mend,
+    } = question;
     let (verdict, date) = OAuth::new(origin, "").check_with_date(token);
     clock.compare(world, origin, date);
     match verdict {
         Verdict::Accepted(_) => Check::ok(NAME, format!("{origin} accepts the token")),
         Verdict::Forbidden => Check::ok(NAME, format!("{origin} knows the token")),
-        Verdict::Rejected => {
-            Check::problem(NAME, format!("{origin} does not accept the token"), mend)
-        }
+        Verdict::Rejected => match mend {
+            Some(mend) => Check::problem(NAME, format!("{origin} does not accept the token"), mend),
+            None => Check::ok(NAME, format!("{origin} answers")),
+        },
         Verdict::Unknown(why) => {
             let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
                 .into_iter()
