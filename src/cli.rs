@@ -75,6 +75,7 @@ pub enum Command {
 
 /// `--url`
 #[derive(Args, Clone, Default)]
+#[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
 pub struct UrlArgs {
     /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
     #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
@@ -211,7 +212,7 @@ impl GitHost {
 }
 
 /// `--local`, `--global`, `--system`
-#[derive(Args)]
+#[derive(Args, Default)]
 #[group(multiple = false)]
 pub struct GitScope {
     /// This repository only

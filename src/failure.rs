@@ -38,9 +38,15 @@ impl std::error::Error for Failure {}
 
 /// The hint that an error carries, wherever it stands in the chain.
 pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
-    error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<Failure>()?.hint.as_deref())
+    // A `Failure` that was put around another error is no link of the chain by itself.
+    let around = error
+        .downcast_ref::<Failure>()
+        .and_then(|failure| failure.hint.as_deref());
+    around.or_else(|| {
+        error
+            .chain()
+            .find_map(|cause| cause.downcast_ref::<Failure>()?.hint.as_deref())
+    })
 }
 
 /// One line for a stream that has room for one: `what (hint)`.

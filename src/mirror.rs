@@ -25,6 +25,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub struct Mirror {
     /// Tells databases apart: two configuration directories never share an entry.
     directory: Option<String>,
+    refused: bool,
 }
 
 impl Mirror {
@@ -55,12 +56,18 @@ impl Mirror {
         }
         Mirror {
             directory: (wanted && bus_is_safe).then(directory),
+            refused: wanted && !bus_is_safe,
         }
     }
 
     /// Whether tokens are copied.
     pub fn is_on(&self) -> bool {
         self.directory.is_some()
+    }
+
+    /// Whether tokens would be copied, were the bus a safe one.
+    pub fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Copies the access token. A failure is a warning.
@@ -123,6 +130,10 @@ fn warn(what: &str) {
 }
 
 enum Call {
+    #[cfg_attr(
+        not(feature = "keyring"),
+        allow(dead_code, reason = "nobody takes it there")
+    )]
     Put(String),
     Remove,
     Read,

@@ -90,6 +90,12 @@ impl ConfigFile {
         value.cloned().unwrap_or_default()
     }
 
+    /// The registries that have a helper of their own.
+    pub(super) fn registries(&self) -> impl Iterator<Item = &str> {
+        let helpers = self.config.get(REGISTRIES).and_then(Value::as_object);
+        helpers.into_iter().flatten().map(|(key, _)| key.as_str())
+    }
+
     /// `Null` removes it.
     pub(super) fn set(&mut self, slot: Slot<'_>, value: Value) {
         let put = |object: &mut Map<String, Value>, key: &str, value: Value| match value {

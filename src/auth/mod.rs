@@ -7,6 +7,7 @@
 
 mod completions;
 mod docker_config;
+mod doctor;
 mod list;
 mod login;
 mod logout;
@@ -63,8 +64,8 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Switch(args)) => switch::switch(world, &args.url),
         Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
         Some(Command::SetupDocker(args)) => setup_docker::setup_docker(world, &args),
+        Some(Command::Doctor(args)) => doctor::doctor(world, &args),
         Some(Command::Completions { shell }) => completions::completions(shell),
-        Some(_) => anyhow::bail!("not yet"),
         None if is_logged_in(world)? => status::status(world, &StatusArgs::default()),
         None => login::login(world, &LoginArgs::default()),
     }

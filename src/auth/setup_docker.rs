@@ -21,7 +21,7 @@ use crate::world::World;
 const HELPER: &str = "docker-credential-sentry";
 
 /// What docker puts behind `docker-credential-`.
-const OURS: &str = "sentry";
+pub(super) const OURS: &str = "sentry";
 
 pub(super) fn setup_docker(world: &World, args: &SetupDockerArgs) -> anyhow::Result<ExitCode> {
     let path = match args.podman {

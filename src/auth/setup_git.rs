@@ -142,14 +142,14 @@ fn key(host: &Origin) -> String {
 }
 
 /// One of git's configuration files.
-struct Git<'a> {
+pub(super) struct Git<'a> {
     world: &'a World,
     program: PathBuf,
     scope: &'static str,
 }
 
 impl<'a> Git<'a> {
-    fn new(world: &'a World, scope: &GitScope) -> anyhow::Result<Git<'a>> {
+    pub(super) fn new(world: &'a World, scope: &GitScope) -> anyhow::Result<Git<'a>> {
         let program = world.program("git").context("`git` is not on PATH")?;
         let scope = match scope {
             GitScope { local: true, .. } => "local",
@@ -222,7 +222,7 @@ impl<'a> Git<'a> {
     }
 
     /// What git prints; `None` where it says by exit code 1 that there is nothing.
-    fn run(&self, arguments: &[&str]) -> anyhow::Result<Option<String>> {
+    pub(super) fn run(&self, arguments: &[&str]) -> anyhow::Result<Option<String>> {
         let mut command = Command::new(&self.program);
         command.args(arguments).stdin(Stdio::null());
         // Tokens are none of git's business here.

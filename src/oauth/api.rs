@@ -8,6 +8,7 @@ use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::Secret;
 use crate::store::User;
+use crate::world::Timestamp;
 
 /// Most regions and organisations that are looked at.
 const MOST: usize = 100;
@@ -37,27 +38,14 @@ pub enum Organizations {
 impl OAuth {
     /// `GET /api/0/`.
     pub fn check(&self, token: &Secret) -> Check {
-        match self.http.get("/api/0/", token) {
-            Ok(
-                answer @ Answer {
-                    status: 200..=299, ..
-                },
-            ) => match answer.json() {
-                // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
-                Some(body) if body.get("auth").is_some_and(Value::is_null) => {
-                    Check::Unknown("the server did not see the token".into())
-                }
-                Some(body) => Check::Accepted(user(&body["user"])),
-                None => Check::Unknown("the answer is not Sentry's".into()),
-            },
-            Ok(Answer { status: 401, .. }) => Check::Rejected,
-            Ok(Answer { status: 403, .. }) => Check::Forbidden,
-            Ok(answer) => {
-                let Refusal { status, .. } = refusal(&answer);
-                Check::Unknown(format!("the server answered HTTP {status}"))
-            }
-            Err(Lost { why, .. }) => Check::Unknown(why),
-        }
+        judge(self.http.get("/api/0/", token))
+    }
+
+    /// `GET /api/0/`, and what time it is for the server.
+    pub fn check_with_date(&self, token: &Secret) -> (Check, Option<Timestamp>) {
+        let answer = self.http.get("/api/0/", token);
+        let date = answer.as_ref().ok().and_then(|answer| answer.date);
+        (judge(answer), date)
     }
 
     /// The organisations in each region of the instance. A region's server gets the token only if it belongs to the
@@ -101,5 +89,29 @@ impl OAuth {
         }
         slugs.dedup();
         Organizations::Known(slugs)
+    }
+}
+
+fn judge(answer: Result<Answer, Lost>) -> Check {
+    match answer {
+        Ok(
+            answer @ Answer {
+                status: 200..=299, ..
+            },
+        ) => match answer.json() {
+            // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
+            Some(body) if body.get("auth").is_some_and(Value::is_null) => {
+                Check::Unknown("the server did not see the token".into())
+            }
+            Some(body) => Check::Accepted(user(&body["user"])),
+            None => Check::Unknown("the answer is not Sentry's".into()),
+        },
+        Ok(Answer { status: 401, .. }) => Check::Rejected,
+        Ok(Answer { status: 403, .. }) => Check::Forbidden,
+        Ok(answer) => {
+            let Refusal { status, .. } = refusal(&answer);
+            Check::Unknown(format!("the server answered HTTP {status}"))
+        }
+        Err(Lost { why, .. }) => Check::Unknown(why),
     }
 }

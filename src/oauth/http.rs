@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{CONNECT, REQUEST};
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
+use crate::world::Timestamp;
 
 /// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
 const MAX_BODY: u64 = 64 * 1024;
@@ -29,6 +30,8 @@ pub struct Answer {
     pub status: u16,
     /// `Retry-After`, in its seconds form.
     pub retry_after: Option<Duration>,
+    /// `Date`: the server's clock.
+    pub(super) date: Option<Timestamp>,
     /// Up to 64 KiB; wiped on drop, for it can hold tokens.
     pub(super) body: Body,
 }
@@ -119,10 +122,9 @@ impl Http {
             other => other,
         }
         .map_err(|error| self.lost(&error))?;
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = header("retry-after").and_then(|value| value.parse().ok());
+        let date = header("date").and_then(Timestamp::from_http_date);
         // A body that breaks off was sent after the server acted.
         let body = response
             .body_mut()
@@ -136,6 +138,7 @@ impl Http {
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE)),
+            date,
             body: body.into(),
         })
     }

@@ -368,6 +368,7 @@ mod tests {
         Answer {
             status,
             retry_after: None,
+            date: None,
             body: body.as_bytes().to_vec().into(),
         }
     }

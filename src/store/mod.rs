@@ -12,6 +12,7 @@
 
 mod bindings;
 mod credentials;
+mod error;
 mod file;
 mod layout;
 mod logins;
@@ -24,16 +25,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::lock::Held;
 use crate::world::Clock;
 
 pub use bindings::{Binding, Client};
 pub use credentials::{Credential, Match};
+pub use error::is_damaged;
 pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
+use error::{explain, is_unwritable};
 use layout::Layout;
 use mutex::Mutex;
 
@@ -267,35 +270,6 @@ impl Change<'_> {
             .execute(sql, parameters)
             .map_err(|error| self.explain(error))
     }
-}
-
-/// Adds the file's name to what SQLite says, and what to do about it.
-fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
-    let shown = path.display();
-    let context = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            let what = format!("{shown} is damaged or not a database");
-            return crate::failure::Failure::new(what)
-                .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>` and starts a new one")
-                .into();
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            format!("{shown} is in use by another program")
-        }
-        Some(ErrorCode::DiskFull) => format!("no space left to write {shown}"),
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            format!("cannot write {shown}")
-        }
-        _ => format!("cannot use {shown}"),
-    };
-    anyhow::Error::new(error).context(context)
-}
-
-fn is_unwritable(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
-    )
 }
 
 /// Sets a damaged database aside; see [`Repair`].

@@ -15,6 +15,14 @@ impl Timestamp {
         Timestamp(millis)
     }
 
+    /// From an HTTP `Date` (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    pub fn from_http_date(text: &str) -> Option<Timestamp> {
+        let time = jiff::fmt::rfc2822::DateTimeParser::new()
+            .parse_timestamp(text)
+            .ok()?;
+        Some(Timestamp(time.as_millisecond()))
+    }
+
     /// Milliseconds since the epoch.
     pub fn millis(self) -> i64 {
         self.0
@@ -110,6 +118,13 @@ mod tests {
             Timestamp(1_735_689_599_999).to_string(),
             "2024-12-31T23:59:59Z"
         );
+    }
+
+    #[test]
+    fn reads_the_date_of_http() {
+        let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date, Some(Timestamp(784_111_777_000)));
+        assert_eq!(Timestamp::from_http_date("yesterday"), None);
     }
 
     #[test]

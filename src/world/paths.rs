@@ -52,11 +52,17 @@ impl World {
 
     /// A program by its name, by absolute path: relative entries of `PATH` are passed over.
     pub fn program(&self, name: &str) -> Option<PathBuf> {
-        let path = self.variable("PATH")?;
+        self.programs(name).into_iter().next()
+    }
+
+    /// All programs of a name, in the order of `PATH`.
+    pub fn programs(&self, name: &str) -> Vec<PathBuf> {
+        let path = self.variable("PATH").unwrap_or_default();
         std::env::split_paths(&path)
             .filter(|dir| dir.is_absolute())
             .map(|dir| dir.join(name))
-            .find(|file| is_executable(file))
+            .filter(|file| is_executable(file))
+            .collect()
     }
 
     /// The file that is running; on Linux with all links resolved.

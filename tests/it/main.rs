@@ -12,6 +12,8 @@
     reason = "a crate of tests has no reader outside, and a failed unwrap is a failed test"
 )]
 
+mod auth_errors;
+mod doctor;
 mod documents;
 mod engine;
 mod fake_sentry;

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
+use std::mem;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -56,6 +57,14 @@ impl Cmd {
     pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         self.args
             .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// The same, started by another program whose own arguments come first.
+    pub fn under(mut self, program: impl AsRef<OsStr>, args: &[&str]) -> Self {
+        let inner = mem::replace(&mut self.program, program.as_ref().to_owned());
+        let args = args.iter().map(OsString::from).chain([inner]);
+        self.args.splice(..0, args);
         self
     }
 

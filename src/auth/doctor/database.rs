@@ -1,0 +1,238 @@
+//! The database, the lock beside it, and `--repair`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::files::{directory, files};
+use super::{Check, Known, quoted};
+use crate::failure::Failure;
+use crate::lock::{Lock, LockError};
+use crate::printable::printable;
+use crate::store::{self, Client, Examination, Store};
+use crate::world::World;
+
+/// How long `--repair` waits for a refresh in another process.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Looks from the outside in, and tells what the database knows.
+pub(super) fn database(dir: &Path, checks: &mut Vec<Check>) -> Known {
+    let Some(check) = directory(dir) else {
+        let missing = format!("{} is not there yet; a login makes it", dir.display());
+        checks.push(Check::ok("directory", missing));
+        return Known::default();
+    };
+    checks.push(check);
+    // Before the database is opened, which mends the modes of its files.
+    checks.extend(files(dir));
+    let (check, known) = match condition(dir).and_then(|condition| read(dir, condition)) {
+        Ok(read) => read,
+        Err(error) => {
+            let known = Known {
+                unread: true,
+                ..Known::default()
+            };
+            (Check::failed("database", &error), known)
+        }
+    };
+    checks.push(check);
+    checks.push(lock(dir));
+    known
+}
+
+/// Sets a damaged database aside.
+///
+/// # Errors
+/// It cannot be told whether it is damaged, or it cannot be moved.
+pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
+    let dir = world.config_dir()?;
+    let nothing = || {
+        Check::ok(
+            "repair",
+            format!("there is nothing to repair in {}", dir.display()),
+        )
+    };
+    if !dir.exists() {
+        return Ok(nothing());
+    }
+    // Under the lock: nobody logs in between the look and the move.
+    let held = Lock::credential(&dir).acquire(world.clock(), PATIENCE, || false)?;
+    let Condition::Damaged(_) = condition(&dir)? else {
+        return Ok(nothing());
+    };
+    let repair = store::set_aside(&dir, &held, world.clock())?;
+    let kept = format!(
+        "the damaged database was set aside as {}",
+        repair.kept_as.display()
+    );
+    Ok(Check {
+        hint: Some(
+            "`sentry auth login`, then `sentry auth setup-git` and `sentry auth setup-docker` where they were in use"
+                .to_owned(),
+        ),
+        ..Check::ok("repair", kept)
+    })
+}
+
+enum Condition {
+    Absent,
+    Damaged(anyhow::Error),
+    Sound(Store, Examination),
+}
+
+fn condition(dir: &Path) -> anyhow::Result<Condition> {
+    let look = || -> anyhow::Result<Condition> {
+        let Some(store) = Store::open(dir)? else {
+            return Ok(Condition::Absent);
+        };
+        let examination = store.examine()?;
+        // Reads every page that a login needs.
+        store.view()?.sessions()?;
+        if examination.integrity == "ok" {
+            return Ok(Condition::Sound(store, examination));
+        }
+        let what = format!(
+            "{} is damaged: {}",
+            store.path().display(),
+            printable(&examination.integrity)
+        );
+        let failure = Failure::new(what)
+            .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one");
+        Ok(Condition::Damaged(failure.into()))
+    };
+    match look() {
+        Err(error) if store::is_damaged(&error) => Ok(Condition::Damaged(error)),
+        other => other,
+    }
+}
+
+fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
+    let (store, examination) = match condition {
+        Condition::Sound(store, examination) => (store, examination),
+        Condition::Damaged(error) => return Err(error),
+        Condition::Absent => {
+            let missing = format!(
+                "{} is not there yet; a login makes it",
+                dir.join("cli.db").display()
+            );
+            return Ok((Check::ok("database", missing), Known::default()));
+        }
+    };
+    let view = store.view()?;
+    let (sessions, git, docker) = (
+        view.sessions()?,
+        view.bindings(Client::Git)?,
+        view.bindings(Client::Docker)?,
+    );
+    let in_repositories = view.settings("undo git local ")?;
+    drop(view);
+    let schema = examination
+        .schema_version
+        .map_or_else(String::new, |version| format!("schema {version}, "));
+    let sound = format!(
+        "{} is intact ({schema}journal mode {})",
+        store.path().display(),
+        examination.journal_mode
+    );
+    let known = Known {
+        unread: false,
+        store: Some(store),
+        sessions,
+        git,
+        in_repositories: in_repositories
+            .iter()
+            .filter_map(|(key, _)| Some(key.rsplit_once(' ')?.1.to_owned()))
+            .collect(),
+        docker,
+    };
+    Ok((Check::ok("database", sound), known))
+}
+
+fn lock(dir: &Path) -> Check {
+    let of_holder = |name: &str| {
+        holder(&dir.join(name)).map_or_else(
+            || "another process".to_owned(),
+            |pid| format!("process {pid}"),
+        )
+    };
+    match Lock::credential(dir).try_acquire() {
+        Ok(held) => drop(held),
+        Err(LockError::Taken) => {
+            let what = format!(
+                "{} holds the lock; others wait for it",
+                of_holder("credential.lock")
+            );
+            return Check::warning(
+                "lock",
+                what,
+                "a refresh ends within 20 seconds: `sentry auth doctor` again",
+            );
+        }
+        Err(error @ LockError::Unsupported(_)) => {
+            let what = format!("{error}: a token that is still valid is served, none is renewed");
+            return Check::problem(
+                "lock",
+                what,
+                "set SENTRY_CONFIG_DIR to a directory of a local file system",
+            );
+        }
+        Err(error @ LockError::Unusable(..)) => {
+            let what = format!("{error}: a token that is still valid is served, none is renewed");
+            return Check::problem("lock", what, format!("`ls -la {}`", quoted(dir)));
+        }
+    }
+    match Lock::login(dir).try_acquire() {
+        Err(LockError::Taken) => Check::ok(
+            "lock",
+            format!(
+                "free; {} waits for a login to be approved",
+                of_holder("login.lock")
+            ),
+        ),
+        _ => Check::ok("lock", "free"),
+    }
+}
+
+/// Who holds the lock of a file, as the kernel tells it.
+#[cfg(target_os = "linux")]
+fn holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = path.symlink_metadata().ok()?;
+    let (major, minor) = (
+        rustix::fs::major(metadata.dev()),
+        rustix::fs::minor(metadata.dev()),
+    );
+    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
+    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn holder(_path: &Path) -> Option<u32> {
+    None
+}
+
+/// proc(5): `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a process of another namespace is 0.
+#[cfg(target_os = "linux")]
+fn holder_in(locks: &str, file: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, _, pid, of, ..] if of == file => {
+                pid.parse().ok().filter(|pid| *pid > 0)
+            }
+            _ => None,
+        }
+    })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #[test]
+    fn the_holder_of_a_lock_is_named() {
+        let locks = "1: POSIX  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 08:01:78 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 13 08:01:77 0 EOF\n3: -> FLOCK  ADVISORY  WRITE 14 08:01:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 0 08:01:79 0 EOF\n";
+        assert_eq!(super::holder_in(locks, "08:01:77"), Some(13));
+        assert_eq!(super::holder_in(locks, "08:01:79"), None);
+        assert_eq!(super::holder_in("", "08:01:77"), None);
+    }
+}

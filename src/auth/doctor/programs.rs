@@ -1,0 +1,61 @@
+//! The three names on `PATH`: ours, somebody else's, or several.
+
+use std::path::{Path, PathBuf};
+
+use super::{Check, quoted};
+use crate::world::World;
+
+const NAME: &str = "programs";
+
+pub(super) fn programs(world: &World) -> Vec<Check> {
+    let Some(ours) = world.executable().and_then(|file| file.canonicalize().ok()) else {
+        return vec![Check::ok(NAME, "cannot tell where this program lies")];
+    };
+    let dir = ours.parent().unwrap_or(Path::new("/"));
+    [
+        "sentry",
+        "git-credential-sentry",
+        "docker-credential-sentry",
+    ]
+    .map(|name| program(world, name, dir))
+    .into()
+}
+
+fn program(world: &World, name: &str, dir: &Path) -> Check {
+    // One file may have several names, as where /bin is a link to /usr/bin.
+    let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for path in world.programs(name) {
+        let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if files.iter().all(|(_, other)| *other != file) {
+            files.push((path, file));
+        }
+    }
+    let first = format!("`export PATH={}:\"$PATH\"`", quoted(dir));
+    match &files[..] {
+        [] => Check::warning(NAME, format!("`{name}` is not on PATH"), first),
+        [(path, file), others @ ..] if file.parent() == Some(dir) => match others {
+            [] => Check::ok(NAME, format!("`{name}` is {}", path.display())),
+            [(other, _), ..] => Check::warning(
+                NAME,
+                format!(
+                    "`{name}` is {}, and behind it on PATH {}",
+                    path.display(),
+                    other.display()
+                ),
+                format!("`type -a {name}` shows all"),
+            ),
+        },
+        [(path, file), ..] => {
+            let what = match file.with_file_name("git-credential-sentry").exists() {
+                true => "of another installation of this program",
+                false => "another program, such as Sentry's own CLI",
+            };
+            let other = format!(
+                "`{name}` is {}, {what}; this one is in {}",
+                path.display(),
+                dir.display()
+            );
+            Check::warning(NAME, other, first)
+        }
+    }
+}

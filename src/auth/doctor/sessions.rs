@@ -1,0 +1,252 @@
+//! Each session: what is stored, what its server and the keyring say; and the clock, which the servers know.
+
+use std::time::Duration;
+
+use super::{Check, Known};
+use crate::environment;
+use crate::mirror::Mirror;
+use crate::oauth::{Check as Verdict, OAuth};
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::session::{Freshness, Why};
+use crate::store::{Session, Tokens};
+use crate::world::{Timestamp, World};
+
+/// How far apart two clocks may be; a mail takes longer.
+const TOLERANCE: Duration = Duration::from_secs(300);
+
+pub(super) fn sessions(world: &World, known: &Known) -> Vec<Check> {
+    let found = environment::token(world).ok().flatten();
+    let mut checks: Vec<Check> = known
+        .sessions
+        .iter()
+        .map(|session| stored(world, session))
+        .collect();
+    if checks.is_empty() && !known.unread {
+        checks.push(match &found {
+            Some(_) => Check::ok("session", "none is stored"),
+            None => Check::warning("session", "not logged in", "`sentry auth login`"),
+        });
+    }
+    let mut questions: Vec<Question<'_>> = Vec::new();
+    if let Some(found) = &found {
+        questions.push(Question {
+            origin: &found.origin,
+            token: &found.token,
+            mend: Some(format!("put another token into {}", found.variable)),
+        });
+    }
+    questions.extend(with_tokens(known).map(|(session, tokens)| Question {
+        origin: &session.origin,
+        token: &tokens.access,
+        mend: match tokens.refresh {
+            _ if is_expired(world, tokens) => None,
+            Some(_) => Some(format!(
+                "`sentry auth refresh --force --url {}`",
+                session.origin
+            )),
+            None => Some(login(session)),
+        },
+    }));
+    let mut clock = Clock::default();
+    for question in &questions {
+        checks.push(server(world, question, &mut clock));
+    }
+    checks.push(clock.check(world, known));
+    checks.push(keyring(world, known));
+    checks
+}
+
+/// Whether a server is there, and takes a token.
+struct Question<'a> {
+    origin: &'a Origin,
+    token: &'a Secret,
+    /// What to do when it does not take it; `None`: the token has expired, so it should not.
+    mend: Option<String>,
+}
+
+fn with_tokens(known: &Known) -> impl Iterator<Item = (&Session, &Tokens)> {
+    known
+        .sessions
+        .iter()
+        .filter_map(|session| Some((session, session.tokens.as_ref()?)))
+}
+
+fn is_expired(world: &World, tokens: &Tokens) -> bool {
+    tokens
+        .expires_at
+        .is_some_and(|expires_at| expires_at <= world.now())
+}
+
+fn login(session: &Session) -> String {
+    format!("`sentry auth login --url {} --force`", session.origin)
+}
+
+fn stored(world: &World, session: &Session) -> Check {
+    const NAME: &str = "session";
+    let origin = &session.origin;
+    let who = match session.user.label() {
+        Some(label) => format!("{label} at {origin}"),
+        None => origin.to_string(),
+    };
+    let Some(tokens) = &session.tokens else {
+        return Check::problem(NAME, format!("{who} has ended"), login(session));
+    };
+    let until = tokens.expires_at.map_or_else(
+        || "without an end".to_owned(),
+        |time| format!("until {time}"),
+    );
+    if tokens.refresh.is_none() {
+        return match is_expired(world, tokens) {
+            true => Check::problem(
+                NAME,
+                format!("{who}: the API token was good {until}"),
+                login(session),
+            ),
+            false => Check::ok(NAME, format!("{who}: an API token, good {until}")),
+        };
+    }
+    let refresh = |force: &str| format!("`sentry auth refresh {force}--url {origin}`");
+    let marks = &session.marks;
+    if marks.client_id.is_none() && environment::client_id(world, origin).is_none() {
+        let what = format!("{who}: cannot be renewed, because its OAuth client id is not known");
+        return Check::problem(
+            NAME,
+            what,
+            "`export SENTRY_CLIENT_ID=` the one that you logged in with",
+        );
+    }
+    match (session.freshness(world.now()), marks.intent, marks.retry_at) {
+        (Freshness::Stale(Why::Interrupted), Some((_, at)), _) => Check::warning(
+            NAME,
+            format!("{who}: a renewal was begun at {at}, and how it ended is not known"),
+            refresh(""),
+        ),
+        (Freshness::Stale(Why::Suspect), ..) => Check::warning(
+            NAME,
+            format!("{who}: git reported the token as rejected"),
+            "`sentry auth status` asks Sentry",
+        ),
+        (Freshness::Stale(_), _, Some(retry_at)) if retry_at > world.now() => Check::warning(
+            NAME,
+            format!("{who}: renewing failed; the next try is after {retry_at}"),
+            refresh(""),
+        ),
+        (Freshness::Stale(_), ..) => {
+            Check::ok(NAME, format!("{who}: good {until}, the next use renews it"))
+        }
+        (Freshness::Fresh, ..) => Check::ok(NAME, format!("{who}: good {until}, renews itself")),
+    }
+}
+
+fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
+    const NAME: &str = "server";
+    let Question {
+        origin,
+        token,
+        mend,
+    } = question;
+    let (verdict, date) = OAuth::new(origin, "").check_with_date(token);
+    clock.compare(world, origin, date);
+    match verdict {
+        Verdict::Accepted(_) => Check::ok(NAME, format!("{origin} accepts the token")),
+        Verdict::Forbidden => Check::ok(NAME, format!("{origin} knows the token")),
+        Verdict::Rejected => match mend {
+            Some(mend) => Check::problem(NAME, format!("{origin} does not accept the token"), mend),
+            None => Check::ok(NAME, format!("{origin} answers")),
+        },
+        Verdict::Unknown(why) => {
+            let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+                .into_iter()
+                .find(|name| world.variable(name).is_some() && !origin.is_loopback());
+            let hint = match proxy {
+                Some(name) => {
+                    format!("is the proxy in {name} right? `curl -v {origin}/api/0/` shows more")
+                }
+                None => format!("`curl -v {origin}/api/0/` shows more"),
+            };
+            Check::problem(NAME, format!("cannot ask {origin}: {why}"), hint)
+        }
+    }
+}
+
+/// How our clock compares with the first server that told the time.
+#[derive(Default)]
+struct Clock {
+    compared: Option<(String, Timestamp, Timestamp)>,
+}
+
+impl Clock {
+    fn compare(&mut self, world: &World, origin: &Origin, theirs: Option<Timestamp>) {
+        if let Some(theirs) = theirs {
+            self.compared
+                .get_or_insert_with(|| (origin.to_string(), world.now(), theirs));
+        }
+    }
+
+    fn check(self, world: &World, known: &Known) -> Check {
+        const NAME: &str = "clock";
+        const MEND: &str = "`timedatectl set-ntp true`";
+        if let Some((server, ours, theirs)) = &self.compared {
+            let (ahead, behind) = (theirs.until(*ours), ours.until(*theirs));
+            if ahead > TOLERANCE {
+                let what = format!("{} seconds ahead of {server}", ahead.as_secs());
+                return Check::warning(NAME, what, MEND);
+            }
+            if behind > TOLERANCE {
+                let what = format!("{} seconds behind {server}", behind.as_secs());
+                return Check::warning(NAME, what, MEND);
+            }
+        }
+        let from_the_future = with_tokens(known).find(|(_, tokens)| {
+            tokens
+                .issued_at
+                .is_some_and(|issued_at| world.now().until(issued_at) > TOLERANCE)
+        });
+        match (from_the_future, self.compared) {
+            (Some((session, _)), _) => Check::warning(
+                NAME,
+                format!(
+                    "the token of {} was issued in the future: this clock was wrong then, or is now",
+                    session.origin
+                ),
+                MEND,
+            ),
+            (None, Some((server, ..))) => Check::ok(NAME, format!("agrees with {server}")),
+            (None, None) => Check::ok(NAME, "no server told the time"),
+        }
+    }
+}
+
+fn keyring(world: &World, known: &Known) -> Check {
+    const NAME: &str = "keyring";
+    const MEND: &str = "unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`";
+    let mirror = match known.store.as_ref().map(|store| Mirror::of(world, store)) {
+        Some(mirror) if mirror.is_refused() => {
+            let what = "tokens are not copied: the session bus address is not a `unix:` one";
+            return Check::warning(NAME, what, MEND);
+        }
+        Some(mirror) if mirror.is_on() => mirror,
+        _ => return Check::ok(NAME, "off"),
+    };
+    for (session, _) in with_tokens(known) {
+        match mirror.is_in_step(session) {
+            Ok(true) => {}
+            Ok(false) => {
+                let what = format!(
+                    "the copy of the token of {} is not the stored one",
+                    session.origin
+                );
+                return Check::warning(
+                    NAME,
+                    what,
+                    format!("`sentry auth refresh --force --url {}`", session.origin),
+                );
+            }
+            Err(why) => {
+                return Check::warning(NAME, format!("tokens cannot be copied: {why}"), MEND);
+            }
+        }
+    }
+    Check::ok(NAME, "in step")
+}

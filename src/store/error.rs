@@ -1,0 +1,72 @@
+//! What SQLite says, for a person: which file, in a few words, and what to do about it.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::failure::Failure;
+
+/// What SQLite says, without the statement that rusqlite would add and without saying it twice.
+#[derive(Debug)]
+struct Sqlite {
+    code: Option<ErrorCode>,
+    message: String,
+}
+
+impl std::fmt::Display for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Sqlite {}
+
+impl From<rusqlite::Error> for Sqlite {
+    fn from(error: rusqlite::Error) -> Sqlite {
+        let code = error.sqlite_error_code();
+        let message = match error {
+            rusqlite::Error::SqliteFailure(_, Some(message)) => message,
+            rusqlite::Error::SqlInputError { msg, .. } => msg,
+            other => other.to_string(),
+        };
+        Sqlite { code, message }
+    }
+}
+
+/// Adds the file's name to what SQLite says, and what to do about it.
+pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
+    let shown = path.display();
+    let error = Sqlite::from(error);
+    let context = match error.code {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            let failure = Failure::new(format!("{shown} is damaged")).hint(
+                "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one",
+            );
+            return anyhow::Error::new(error).context(failure);
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            format!("{shown} is in use by another program")
+        }
+        Some(ErrorCode::DiskFull) => format!("no space left to write {shown}"),
+        Some(ErrorCode::ReadOnly) => format!("cannot write {shown}"),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => format!("cannot open {shown}"),
+        _ => format!("cannot use {shown}"),
+    };
+    anyhow::Error::new(error).context(context)
+}
+
+pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
+/// Whether an error of this room says that the file is damaged, or not a database.
+pub fn is_damaged(error: &anyhow::Error) -> bool {
+    let code = error.downcast_ref::<Sqlite>().and_then(|error| error.code);
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}

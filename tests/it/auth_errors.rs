@@ -1,0 +1,364 @@
+//! Databases, directories and variables that are not as they should be: each gets a clear sentence, and nothing is lost.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::fake_sentry::{FakeSentry, Pair};
+use crate::sandbox::{Age, Cmd, Output, Sandbox};
+use crate::service::tool;
+
+fn machine(age: Age) -> (FakeSentry, Sandbox, Pair) {
+    let sentry = FakeSentry::start();
+    let sandbox = Sandbox::new().for_sentry(&sentry);
+    let pair = sentry.issue();
+    sandbox.seed_session(&sentry, &pair, age);
+    (sentry, sandbox, pair)
+}
+
+fn git_get(sandbox: &Sandbox, sentry: &FakeSentry) -> Cmd {
+    let request = format!("protocol=http\nhost={}\n\n", sentry.address());
+    sandbox.git_credential("get").stdin(request)
+}
+
+fn docker_get(sandbox: &Sandbox, sentry: &FakeSentry) -> Cmd {
+    sandbox.docker_credential("get").stdin(sentry.url())
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own file");
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a directory");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The command as somebody to whom modes apply: root without its capabilities, or whoever runs the tests.
+fn unprivileged(cmd: Cmd) -> Cmd {
+    match rustix::process::geteuid().is_root() {
+        true => cmd.under(
+            tool("setpriv"),
+            &["--bounding-set=-all", "--inh-caps=-all", "--"],
+        ),
+        false => cmd,
+    }
+}
+
+/// Everybody who reads the database.
+fn readers(sandbox: &Sandbox, sentry: &FakeSentry) -> [(&'static str, Cmd); 5] {
+    [
+        ("status", sandbox.sentry(&["auth", "status"])),
+        ("token", sandbox.sentry(&["auth", "token"])),
+        ("list", sandbox.sentry(&["auth", "list"])),
+        ("git get", git_get(sandbox, sentry)),
+        ("docker get", docker_get(sandbox, sentry)),
+    ]
+}
+
+/// What a program said of its failure, wherever its protocol wants that.
+#[track_caller]
+fn failure(cmd: Cmd) -> String {
+    let Output { stdout, stderr, .. } = cmd.run().fails(1);
+    stdout + &stderr
+}
+
+type Damage = fn(&[u8]) -> Vec<u8>;
+
+#[test]
+fn a_damaged_database_is_named_with_what_to_do_and_left_alone() {
+    let damages: [Damage; 4] = [
+        |_| b"no database, but long enough to look at. ".repeat(99),
+        |_| b"short".to_vec(),
+        |good| good[..700].to_vec(),
+        |good| good[..4096].to_vec(),
+    ];
+    for (number, damage) in damages.into_iter().enumerate() {
+        let (sentry, sandbox, _) = machine(Age::FRESH);
+        let bytes = damage(&fs::read(sandbox.db()).unwrap());
+        fs::write(sandbox.db(), &bytes).unwrap();
+        for (who, cmd) in readers(&sandbox, &sentry) {
+            let said = failure(cmd);
+            assert!(
+                said.contains(&format!("{} is damaged: ", sandbox.db().display()))
+                    && said.contains("`sentry auth doctor --repair`"),
+                "{number}, {who}: {said}"
+            );
+        }
+        let login = sandbox.sentry(&["auth", "login", "--with-token"]);
+        let _login = login.stdin("api-token").run().fails(1);
+        assert_eq!(fs::read(sandbox.db()).unwrap(), bytes, "{number}");
+        assert_eq!(names(&sandbox.config_dir()), ["cli.db"], "{number}");
+        assert_eq!(sentry.requests().len(), 0, "{number}");
+    }
+}
+
+#[test]
+fn a_damaged_database_does_not_keep_the_environments_token_from_git_and_docker() {
+    let (sentry, sandbox, _) = machine(Age::FRESH);
+    fs::write(sandbox.db(), "garbage".repeat(600)).unwrap();
+    for cmd in [git_get(&sandbox, &sentry), docker_get(&sandbox, &sentry)] {
+        let served = cmd.env("SENTRY_TOKEN", "from-the-environment").run();
+        let _served = served.success().stdout_has("from-the-environment");
+    }
+}
+
+#[test]
+fn a_database_without_our_columns_is_refused_and_one_without_our_tables_is_empty() {
+    let sentry = FakeSentry::start();
+    let with = |sql: &str| {
+        let sandbox = Sandbox::new().for_sentry(&sentry);
+        sandbox.create_store().execute_batch(sql).unwrap();
+        sandbox
+    };
+    let sandbox = with("CREATE TABLE accounts (account_id TEXT PRIMARY KEY, token TEXT)");
+    for (who, cmd) in readers(&sandbox, &sentry) {
+        let said = failure(cmd);
+        let expected = format!(
+            "cannot use {}: no such column: s.host",
+            sandbox.db().display()
+        );
+        assert!(said.contains(&expected), "{who}: {said}");
+    }
+    for foreign in ["CREATE TABLE notes (text)", "PRAGMA user_version = 1"] {
+        let sandbox = with(foreign);
+        let status = sandbox.sentry(&["auth", "status"]).run().fails(1);
+        let _status = status.stderr_has("not logged in to ");
+    }
+    let sandbox = with("CREATE TABLE notes (text)");
+    let setup = sandbox.sentry(&["auth", "setup-git", "--host", "git.example"]);
+    let _refused = setup.run().fails(1).stderr_is(&format!(
+        "error: {} has no table for logins that this version knows; a newer `sentry-credential` is needed\n",
+        sandbox.db().display()
+    ));
+    let tables: i64 = sandbox
+        .database()
+        .unwrap()
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(tables, 1);
+}
+
+#[test]
+fn what_could_leak_tokens_is_refused() {
+    for planted in [
+        "CREATE TRIGGER t AFTER UPDATE ON accounts BEGIN SELECT 1; END",
+        "ALTER TABLE accounts RENAME TO a; CREATE VIEW accounts AS SELECT * FROM a",
+    ] {
+        let (sentry, sandbox, _) = machine(Age::FRESH);
+        sandbox.database().unwrap().execute_batch(planted).unwrap();
+        for (who, cmd) in readers(&sandbox, &sentry) {
+            let said = failure(cmd);
+            let refusal = format!("refusing to use {}: it has a ", sandbox.db().display());
+            assert!(said.contains(&refusal), "{who}: {said}");
+        }
+    }
+}
+
+type Plant = fn(&Sandbox);
+
+fn other(sandbox: &Sandbox) -> PathBuf {
+    sandbox.root().join("other")
+}
+
+#[test]
+fn what_is_no_plain_file_of_ours_is_refused() {
+    let plants: [(&str, Plant); 4] = [
+        ("it is not a plain file", |sandbox| {
+            fs::rename(sandbox.db(), other(sandbox)).unwrap();
+            symlink(other(sandbox), sandbox.db()).unwrap();
+        }),
+        ("it is not a plain file", |sandbox| {
+            fs::remove_file(sandbox.db()).unwrap();
+            let fifo = sandbox.command("mkfifo").arg(sandbox.db());
+            let _made = fifo.run().success();
+        }),
+        ("it is not a plain file", |sandbox| {
+            fs::remove_file(sandbox.db()).unwrap();
+            fs::create_dir(sandbox.db()).unwrap();
+        }),
+        ("it has a second name (hard link)", |sandbox| {
+            fs::hard_link(sandbox.db(), other(sandbox)).unwrap();
+        }),
+    ];
+    for (why, plant) in plants {
+        let (sentry, sandbox, _) = machine(Age::FRESH);
+        plant(&sandbox);
+        for (who, cmd) in readers(&sandbox, &sentry) {
+            let said = failure(cmd);
+            let refusal = format!("refusing to use {}: {why}", sandbox.db().display());
+            assert!(said.contains(&refusal), "{who}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_valid_token_is_served_from_a_directory_that_cannot_be_written() {
+    for age in [Age::FRESH, Age::STALE] {
+        let (sentry, sandbox, pair) = machine(age);
+        set_mode(&sandbox.config_dir(), 0o500);
+        let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
+        let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+        for cmd in [git_get(&sandbox, &sentry), docker_get(&sandbox, &sentry)] {
+            let served = unprivileged(cmd).run();
+            let _served = served.success().stdout_has(&pair.access);
+        }
+        assert_eq!(names(&sandbox.config_dir()), ["cli.db"]);
+        assert_eq!(sentry.refresh_attempts(), 0);
+        set_mode(&sandbox.config_dir(), 0o700);
+    }
+}
+
+#[test]
+fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
+    let (sentry, sandbox, pair) = machine(Age::EXPIRED);
+    set_mode(&sandbox.config_dir(), 0o500);
+    let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
+    let _token = token.fails(1).stdout_is("").stderr_is(&format!(
+        "error: the token for {} has expired and cannot be refreshed now: cannot use the lock file \
+         {}/credential.lock: Permission denied (os error 13)\n",
+        sentry.url(),
+        sandbox.config_dir().display()
+    ));
+    let dir = sandbox.config_dir().display().to_string();
+    let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
+    let _report = report.fails(1).stdout_has(&format!(
+        "problem  directory: {dir} cannot be written: a token that is still valid is served, none is renewed\n         \
+         hint: `chmod 700 {dir}`\n"
+    ));
+    assert_eq!(sentry.requests().len(), 0);
+    set_mode(&sandbox.config_dir(), 0o700);
+    assert_eq!(sandbox.stored_tokens(), Some(pair));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let (sentry, sandbox, pair) = machine(Age::FRESH);
+    for (path, closed, open) in [
+        (sandbox.db(), 0o000, 0o600),
+        (sandbox.config_dir(), 0o000, 0o700),
+    ] {
+        set_mode(&path, closed);
+        for (who, cmd) in readers(&sandbox, &sentry) {
+            let said = failure(unprivileged(cmd));
+            let expected = format!("cannot open {}: ", sandbox.db().display());
+            assert!(said.contains(&expected), "{who}: {said}");
+        }
+        let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
+        let report = report
+            .fails(1)
+            .stdout_has("problem  database: cannot open ");
+        let _not_known = report.never_says("not logged in");
+        set_mode(&path, open);
+    }
+    assert_eq!(sandbox.stored_tokens(), Some(pair));
+}
+
+#[test]
+fn a_read_only_database_file_serves_and_is_not_renewed() {
+    let (sentry, sandbox, pair) = machine(Age::STALE);
+    set_mode(&sandbox.db(), 0o400);
+    let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
+    let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+    // The proof that the disk can be written comes before the refresh token is spent.
+    assert_eq!(sentry.refresh_attempts(), 0);
+    let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
+    let _report = report
+        .fails(1)
+        .stdout_has("problem  files: ")
+        .stdout_has("cli.db cannot be written");
+}
+
+#[test]
+fn relative_directories_are_refused_and_nothing_is_made() {
+    let sandbox = Sandbox::new();
+    for (name, other) in [("HOME", None), ("SENTRY_CONFIG_DIR", Some("/nowhere"))] {
+        for args in [["auth", "status"], ["auth", "list"], ["auth", "logout"]] {
+            let cmd = sandbox.sentry(&args).env(name, "relative");
+            let cmd = other.map_or(cmd.clone(), |home| cmd.env("HOME", home));
+            let _refused = cmd
+                .run()
+                .fails(1)
+                .stdout_is("")
+                .stderr_is(&format!("error: {name} must be an absolute path\n"));
+        }
+    }
+    let request = "protocol=https\nhost=sentry.io\n\n";
+    let get = sandbox.git_credential("get").env("HOME", "relative");
+    let _refused = get
+        .stdin(request)
+        .run()
+        .fails(1)
+        .stdout_is("")
+        .stderr_has("HOME must be an absolute path");
+    assert!(names(&sandbox.home()).is_empty());
+}
+
+#[test]
+fn without_home_the_configured_directory_counts() {
+    let (_sentry, sandbox, pair) = machine(Age::FRESH);
+    let token = sandbox.sentry(&["auth", "token"]).env_remove("HOME");
+    let token = token.env("SENTRY_CONFIG_DIR", sandbox.config_dir()).run();
+    let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+}
+
+#[test]
+fn without_home_the_password_database_is_asked() {
+    let sandbox = Sandbox::new();
+    // As `nobody`, whose home is nowhere: the developer's own stays out of this. The program lies where `nobody` can
+    // start it.
+    set_mode(sandbox.root(), 0o755);
+    let program = sandbox.root().join("sentry");
+    fs::copy(env!("CARGO_BIN_EXE_sentry"), &program).unwrap();
+    let as_nobody = match rustix::process::geteuid().is_root() {
+        true => vec![
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ],
+        false => vec!["unshare", "--user", "--map-user=65534"],
+    };
+    let passwd = fs::read_to_string("/etc/passwd").unwrap();
+    let home = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find_map(|fields| (fields.get(2) == Some(&"65534")).then(|| fields[5].to_owned()));
+    let doctor = sandbox
+        .command(tool(as_nobody[0]))
+        .args(&as_nobody[1..])
+        .arg(&program)
+        .args(["auth", "doctor"])
+        .env_remove("HOME")
+        .current_dir("/");
+    let _report = doctor.run().success().stdout_has(&format!(
+        "ok       directory: {}/.sentry is not there yet; a login makes it\n",
+        home.expect("nobody")
+    ));
+}
+
+#[test]
+fn each_shell_has_its_completions() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = sandbox.sentry(&["auth", "completions", shell]).run();
+        let script = script.success().stderr_is("");
+        for word in ["auth", "setup-docker", "doctor", "with-token"] {
+            assert!(script.stdout.contains(word), "{shell}: {word}");
+        }
+        if shell == "bash" {
+            let check = sandbox.command("bash").arg("-n").stdin(&script.stdout);
+            let _good = check.run().success().stderr_is("");
+        }
+    }
+    let _unknown = sandbox
+        .sentry(&["auth", "completions", "tcsh"])
+        .run()
+        .fails(2)
+        .stdout_is("")
+        .stderr_has("possible values");
+}
