@@ -12,10 +12,12 @@
     reason = "a crate of tests has no reader outside, and a failed unwrap is a failed test"
 )]
 
+mod binding;
 mod engine;
 mod fake_sentry;
 mod fake_sentry_rules;
 mod git_server;
+mod git_store;
 mod keyring;
 mod kill_matrix;
 mod login;
