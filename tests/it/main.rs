@@ -16,6 +16,7 @@ mod binding;
 mod engine;
 mod fake_sentry;
 mod fake_sentry_rules;
+mod git_protocol;
 mod git_server;
 mod git_store;
 mod keyring;
