@@ -13,6 +13,7 @@
 )]
 
 mod binding;
+mod docker_protocol;
 mod engine;
 mod fake_sentry;
 mod fake_sentry_rules;
