@@ -144,6 +144,10 @@ impl<'a> Broker<'a> {
             .origin
             .map(|origin| binding.as_ref().map_or(origin, |binding| &binding.origin));
         let session = instance.and_then(|instance| pick(&sessions, instance, request.username));
+        if let (Some(_), Err(failure)) = (session, &environment) {
+            // It may have been meant for this instance: told before the session is tried.
+            return Err(Absence::Unavailable(failure.clone().into()));
+        }
         let Some(session) = session.filter(|_| !may_serve(&environment, instance)) else {
             return self.without_session(request, environment, binding);
         };
