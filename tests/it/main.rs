@@ -15,6 +15,7 @@
 mod binding;
 mod docker_protocol;
 mod engine;
+mod environment;
 mod fake_sentry;
 mod fake_sentry_rules;
 mod git_protocol;
