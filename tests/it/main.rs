@@ -13,6 +13,7 @@
 )]
 
 mod binding;
+mod concurrency;
 mod docker_protocol;
 mod engine;
 mod environment;
