@@ -3,6 +3,7 @@
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Output, Sandbox};
 use crate::terminal::Person;
+use crate::tls::Tls;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use std::fs;
@@ -971,6 +972,53 @@ fn a_machine_that_is_excepted_is_not_reached_through_the_proxy() {
             assert_eq!(proxy.requests().len(), 0, "{variable}={exceptions}");
         }
     }
+}
+
+#[test]
+fn a_certificate_is_trusted_only_by_an_authority_that_is_known_or_named() {
+    let sentry = FakeSentry::start();
+    let (tls, other) = (Tls::start(&sentry), Tls::start(&sentry));
+    let machine = || {
+        let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
+        machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+        let store = machine.database().expect("a store");
+        let moved = store.execute("UPDATE accounts SET host = ?", [tls.url()]);
+        assert_eq!(moved, Ok(1));
+        machine
+    };
+    for strange in [
+        machine(),
+        machine().env("SSL_CERT_FILE", other.authority()),
+        machine().env("SSL_CERT_DIR", other.authorities()),
+        machine()
+            .env("SSLKEYLOGFILE", other.authority().with_file_name("keys"))
+            .env("GIT_SSL_NO_VERIFY", "1"),
+    ] {
+        let before = strange.stored_tokens();
+        let _told = git(&strange, &tls.url())
+            .fails(1)
+            .stdout_is("")
+            .stderr_has(&format!(
+                "cannot trust {}",
+                tls.url().replace("https://", "")
+            ));
+        assert_eq!(strange.stored_tokens(), before);
+    }
+    assert_eq!(sentry.requests().len(), 0);
+    for (variable, value) in [
+        ("SSL_CERT_FILE", tls.authority()),
+        ("SSL_CERT_DIR", tls.authorities()),
+    ] {
+        let before = sentry.refreshes();
+        let machine = machine()
+            .env(variable, value)
+            .env("SSLKEYLOGFILE", other.authority().with_file_name("keys"));
+        let served = git(&machine, &tls.url()).success().stderr_is("");
+        let _served = served.stdout_has(&sentry.current_access());
+        assert_eq!(sentry.refreshes(), before + 1);
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    }
+    assert!(!other.authority().with_file_name("keys").exists());
 }
 
 // Colour.

@@ -1,7 +1,7 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
-//! `engine` and `keyring` stand around them, on `service` and `nginx`; all other modules are the tests
+//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; all other modules are the tests
 //! themselves.
 
 #![allow(
@@ -41,4 +41,5 @@ mod setup_git;
 mod stampede;
 mod terminal;
 mod terminal_rules;
+mod tls;
 mod transcript;
