@@ -1,4 +1,4 @@
-//! A host bound to an instance, as `sentry auth setup-git` and `setup-docker` leave it in the store.
+//! What the helpers' own tables are asked about: hosts that are bound to an instance, and credentials that were stored.
 
 use crate::sandbox::Sandbox;
 
@@ -6,24 +6,16 @@ impl Sandbox {
     /// Binds `git <origin>` or `docker <host>` to an instance, for this user name or the usual one.
     #[track_caller]
     pub fn bind(&self, server: &str, instance: &str, username: Option<&str>) {
-        // The first change makes the helpers' tables.
-        let _made = self
-            .docker_credential("store")
-            .stdin(r#"{"ServerURL":"first.invalid","Username":"u","Secret":"s"}"#)
-            .run()
-            .success();
-        let _gone = self
-            .docker_credential("erase")
-            .stdin("first.invalid")
-            .run()
-            .success();
-        let store = self.database().expect("a store");
-        store
-            .execute(
-                "INSERT OR REPLACE INTO helper_binding (server, origin, username, signed_out) VALUES (?, ?, ?, 0)",
-                (server, instance, username),
-            )
-            .expect("a new row");
+        let (client, host) = server.split_once(' ').expect("two words");
+        let (command, option) = match client {
+            "git" => ("setup-git", "--host"),
+            _ => ("setup-docker", "--registry"),
+        };
+        let mut setup = self.sentry(&["auth", command, option, host, "--url", instance]);
+        if let Some(username) = username {
+            setup = setup.args(["--username", username]);
+        }
+        let _bound = setup.run().success();
     }
 
     /// How many credentials git and docker have stored.
