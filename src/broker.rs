@@ -113,6 +113,21 @@ impl<'a> Broker<'a> {
     /// # Errors
     /// [`Absence`].
     pub fn credential_for(&self, request: &Request<'_>) -> Result<Credential, Absence> {
+        self.find(request).inspect_err(|absence| {
+            self.trace(request, || match absence {
+                Absence::NotOurs => "nothing".to_owned(),
+                Absence::Declined(failure) => format!("declined: {failure}"),
+                Absence::Unavailable(error) => format!("{error:#}"),
+            });
+        })
+    }
+
+    fn trace(&self, request: &Request<'_>, found: impl FnOnce() -> String) {
+        self.world
+            .trace(|| format!("{}: {}", request.server, found()));
+    }
+
+    fn find(&self, request: &Request<'_>) -> Result<Credential, Absence> {
         let environment = environment::token(self.world);
         // A token from the environment works without a database, and with one that cannot be read.
         let store = match Store::open(&self.dir) {
@@ -132,6 +147,7 @@ impl<'a> Broker<'a> {
         let suits =
             |credential: &store::Credential| credential.authtype.is_none() || request.authtype;
         if let Some(stored) = view.credential(&wanted, self.world.now(), suits)? {
+            self.trace(request, || "a stored credential".to_owned());
             return Ok(Credential::Stored(stored));
         }
         let binding = view.binding(request.host)?;
@@ -144,12 +160,19 @@ impl<'a> Broker<'a> {
             .origin
             .map(|origin| binding.as_ref().map_or(origin, |binding| &binding.origin));
         let session = instance.and_then(|instance| pick(&sessions, instance, request.username));
+        if let (Some(_), Err(failure)) = (session, &environment) {
+            // It may have been meant for this instance: told before the session is tried.
+            return Err(Absence::Unavailable(failure.clone().into()));
+        }
         let Some(session) = session.filter(|_| !may_serve(&environment, instance)) else {
             return self.without_session(request, environment, binding);
         };
         let username = binding.and_then(|binding| binding.username);
         match session::usable(self.world, &store, session, None) {
-            Ok(usable) => Ok(token_of(usable.into_tokens(), username)),
+            Ok(usable) => {
+                self.trace(request, || format!("the session of {}", session.origin));
+                Ok(token_of(usable.into_tokens(), username))
+            }
             Err(Unusable::Trouble(error)) => Err(Absence::Unavailable(error)),
             Err(Unusable::Dead(failure)) => self.log_in(
                 request.client,
@@ -187,21 +210,15 @@ impl<'a> Broker<'a> {
         let username = binding
             .as_ref()
             .and_then(|binding| binding.username.clone());
-        let Some(known) = self.knowledge_of(instance, binding.is_some()) else {
-            // An organisation token names an instance that nothing else has to name.
-            return match environment {
-                Ok(Some(found)) if instance.may_receive(&found.origin) => {
-                    Ok(found.into_credential(username))
-                }
-                _ => Err(Absence::NotOurs),
-            };
-        };
-        match environment {
-            Ok(Some(found)) if instance.may_receive(&found.origin) => {
+        match (environment, self.knowledge_of(instance, binding.is_some())) {
+            // Even where nothing else names the instance: an organisation token does so itself.
+            (Ok(Some(found)), _) if instance.may_receive(&found.origin) => {
+                self.trace(request, || found.variable.to_owned());
                 Ok(found.into_credential(username))
             }
-            Err(failure) => Err(Absence::Unavailable(failure.into())),
-            _ => self.log_in(
+            (_, None) => Err(Absence::NotOurs),
+            (Err(failure), _) => Err(Absence::Unavailable(failure.into())),
+            (_, Some(known)) => self.log_in(
                 request.client,
                 instance,
                 known,

@@ -459,6 +459,11 @@ impl Url<'_> {
     fn parse(url: &str) -> Option<Url<'_>> {
         let (protocol, rest) = url.split_once("://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // To other readers each of these ends the host (`?`, `#`: git; `\`: browsers), so that what stands before an
+        // `@` behind it is the host that was meant.
+        if authority.contains(['?', '#', '\\']) || authority.matches('@').count() > 1 {
+            return None;
+        }
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
             None => (None, authority),

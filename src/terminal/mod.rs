@@ -55,7 +55,7 @@ impl Terminal {
         Terminal {
             tty: None,
             live,
-            bold: (live && has_colour(world)) || world.has_variable("CLICOLOR_FORCE"),
+            bold: (live && has_colour(world)) || is_forced(world),
         }
     }
 
@@ -132,7 +132,15 @@ fn write(tty: Option<&File>, text: &str) {
     }
 }
 
+// <https://bixense.com/clicolors/>
+fn is_forced(world: &World) -> bool {
+    world
+        .variable("CLICOLOR_FORCE")
+        .is_some_and(|value| value != "0")
+}
+
 // <https://no-color.org>; a dumb terminal knows no escapes.
 fn has_colour(world: &World) -> bool {
-    !world.has_variable("NO_COLOR") && world.variable("TERM").is_some_and(|term| term != "dumb")
+    world.variable("NO_COLOR").is_none()
+        && world.variable("TERM").is_some_and(|term| term != "dumb")
 }

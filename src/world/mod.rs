@@ -61,11 +61,6 @@ impl World {
         lookup(&self.variables, name)
     }
 
-    /// Whether the variable is there at all, even if blank.
-    pub fn has_variable(&self, name: &str) -> bool {
-        self.variables.iter().any(|(key, _)| key == name)
-    }
-
     /// Names of the variables that start like this.
     pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = &OsString> {
         let starts =

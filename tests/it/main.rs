@@ -1,7 +1,7 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
-//! `engine` and `keyring` stand around them, on `service` and `nginx`; all other modules are the tests
+//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; all other modules are the tests
 //! themselves.
 
 #![allow(
@@ -13,12 +13,18 @@
 )]
 
 mod auth_errors;
+mod binding;
+mod concurrency;
+mod docker_protocol;
 mod doctor;
 mod documents;
 mod engine;
+mod environment;
 mod fake_sentry;
 mod fake_sentry_rules;
+mod git_protocol;
 mod git_server;
+mod git_store;
 mod keyring;
 mod kill_matrix;
 mod login;
@@ -39,4 +45,5 @@ mod setup_git;
 mod stampede;
 mod terminal;
 mod terminal_rules;
+mod tls;
 mod transcript;

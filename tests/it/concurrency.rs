@@ -1,0 +1,224 @@
+//! Several processes and one session, arranged step by step; `stampede` has the crowds.
+
+use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
+use crate::sandbox::{Age, Output, Running, Sandbox};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// A session of this age, served to the Sentry's own host and to the registry r.example.
+fn scene(age: Age) -> (FakeSentry, Sandbox) {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    machine.seed_session(&sentry, &sentry.issue(), age);
+    machine.bind("docker r.example", &sentry.url(), None);
+    (sentry, machine)
+}
+
+#[track_caller]
+fn git(sentry: &FakeSentry, machine: &Sandbox) -> Running {
+    let request = format!("protocol=http\nhost={}\n", sentry.address());
+    machine.git_credential("get").stdin(request).spawn()
+}
+
+#[track_caller]
+fn docker(machine: &Sandbox) -> Running {
+    machine.docker_credential("get").stdin("r.example").spawn()
+}
+
+/// The token in an answer of either helper.
+#[track_caller]
+fn token(output: Output) -> String {
+    let output = output.success().stderr_is("");
+    if let Ok(answer) = serde_json::from_str::<Value>(&output.stdout) {
+        return answer["Secret"].as_str().expect("a secret").to_owned();
+    }
+    let password = output
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("password="));
+    password.expect("a password").to_owned()
+}
+
+/// Another program that holds the lock until it is killed.
+#[track_caller]
+fn holder_of_the_lock(machine: &Sandbox) -> Running {
+    let holder = machine
+        .command("flock")
+        .arg("--no-fork")
+        .arg(machine.config_dir().join("credential.lock"))
+        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
+        .spawn();
+    holder.wait_for_stderr("held");
+    holder
+}
+
+#[track_caller]
+fn kill(mut holder: Running) {
+    holder.signal(Signal::KILL);
+    let _dead = holder.wait().fails(-9);
+}
+
+#[test]
+fn twenty_gets_cost_one_refresh_and_get_one_answer() {
+    let (sentry, machine) = scene(Age::EXPIRED);
+    sentry.fault_always(Endpoint::Refresh, Fault::Held);
+    let one = |index: usize| match index % 2 {
+        0 => git(&sentry, &machine),
+        _ => docker(&machine),
+    };
+    let crowd: Vec<Running> = (0..20).map(one).collect();
+    sentry.wait_for_held(SOON);
+    sentry.mend();
+    sentry.release();
+    let answers: Vec<String> = crowd.into_iter().map(|get| token(get.wait())).collect();
+    assert_eq!(answers, vec![sentry.current_access(); 20]);
+    assert_eq!(sentry.refresh_attempts(), 1);
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn whoever_waits_for_a_refresh_uses_it() {
+    let (sentry, machine) = scene(Age::EXPIRED);
+    sentry.fault(Endpoint::Refresh, Fault::Held);
+    let first = git(&sentry, &machine);
+    sentry.wait_for_held(SOON);
+    let traced = machine
+        .docker_credential("get")
+        .env("SENTRY_CREDENTIAL_TRACE", "1")
+        .stdin("r.example");
+    let mut second = traced.spawn();
+    // The first one's intent is what the second one sees.
+    second.wait_for_stderr("is stale: Interrupted");
+    assert!(second.is_running());
+    sentry.release();
+    let current = sentry.current_access();
+    assert_eq!(token(first.wait()), current);
+    let _served = second.wait().success().stdout_has(&current);
+    assert_eq!(sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn a_token_that_still_works_is_not_waited_for() {
+    let (sentry, machine) = scene(Age::STALE);
+    let before = sentry.current_access();
+    sentry.fault(Endpoint::Refresh, Fault::Held);
+    let first = git(&sentry, &machine);
+    sentry.wait_for_held(SOON);
+    assert_eq!(token(docker(&machine).wait()), before);
+    assert_eq!(token(git(&sentry, &machine).wait()), before);
+    sentry.release();
+    let after = sentry.current_access();
+    assert_eq!(token(first.wait()), after);
+    assert_eq!(token(docker(&machine).wait()), after);
+    assert_eq!(sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn a_lock_that_somebody_holds_does_not_keep_a_living_token() {
+    for age in [Age::FRESH, Age::STALE] {
+        let (sentry, machine) = scene(age);
+        let _holder = holder_of_the_lock(&machine);
+        let current = sentry.current_access();
+        assert_eq!(token(git(&sentry, &machine).wait()), current);
+        assert_eq!(token(docker(&machine).wait()), current);
+        assert_eq!(sentry.requests().len(), 0);
+    }
+}
+
+#[test]
+fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
+    let (sentry, machine) = scene(Age::FRESH);
+    let current = sentry.current_access();
+    let rejected = format!(
+        "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
+        sentry.address()
+    );
+    let _erased = machine
+        .git_credential("erase")
+        .stdin(rejected)
+        .run()
+        .success();
+    let holder = holder_of_the_lock(&machine);
+    assert_eq!(token(git(&sentry, &machine).wait()), current);
+    assert_eq!(sentry.requests().len(), 0);
+    kill(holder);
+    assert_eq!(token(git(&sentry, &machine).wait()), current);
+    assert_eq!(sentry.requests_to(Endpoint::Api).len(), 1);
+}
+
+#[test]
+fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
+    let (sentry, machine) = scene(Age::EXPIRED);
+    let before = machine.stored_tokens();
+    let _holder = holder_of_the_lock(&machine);
+    let store = machine
+        .git_credential("store")
+        .stdin("protocol=https\nhost=code.example\nusername=ann\npassword=secret\n")
+        .spawn();
+    let (git, docker) = (git(&sentry, &machine), docker(&machine));
+    let words = format!(
+        "the token for {} has expired and cannot be refreshed now: another process holds the lock\n",
+        sentry.url()
+    );
+    let _told = git
+        .wait()
+        .fails(1)
+        .stdout_is("")
+        .stderr_is(&format!("git-credential-sentry: {words}"));
+    let _told = docker.wait().fails(1).stdout_is(&words).stderr_is("");
+    let _told = store
+        .wait()
+        .fails(1)
+        .stdout_is("")
+        .stderr_is("git-credential-sentry: another process holds the lock\n");
+    assert_eq!(sentry.requests().len(), 0);
+    assert_eq!(machine.stored_tokens(), before);
+    assert_eq!(machine.stored_credentials(), 0);
+}
+
+#[test]
+fn a_lock_whose_holder_dies_is_free() {
+    let (sentry, machine) = scene(Age::EXPIRED);
+    let holder = holder_of_the_lock(&machine);
+    let traced = machine
+        .docker_credential("get")
+        .env("SENTRY_CREDENTIAL_TRACE", "1")
+        .stdin("r.example");
+    let waiting = traced.spawn();
+    waiting.wait_for_stderr("is stale: Expired");
+    assert_eq!(sentry.requests().len(), 0);
+    kill(holder);
+    let served = waiting.wait().success();
+    let _served = served.stdout_has(&sentry.current_access());
+    assert_eq!(sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn credentials_that_are_stored_at_once_are_all_kept() {
+    let machine = Sandbox::new();
+    let users: Vec<String> = (0..20).map(|index| format!("user-{index}")).collect();
+    let stores: Vec<Running> = users
+        .iter()
+        .map(|user| {
+            let credential =
+                format!("protocol=https\nhost=code.example\nusername={user}\npassword=of-{user}\n");
+            machine.git_credential("store").stdin(credential).spawn()
+        })
+        .collect();
+    for store in stores {
+        let _stored = store.wait().success().stdout_is("").stderr_is("");
+    }
+    for user in &users {
+        let request = format!("protocol=https\nhost=code.example\nusername={user}\n");
+        let _found = machine
+            .git_credential("get")
+            .stdin(request)
+            .run()
+            .success()
+            .stdout_is(&format!("username={user}\npassword=of-{user}\n\n"));
+    }
+    assert_eq!(machine.stored_credentials(), 20);
+}
