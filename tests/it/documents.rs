@@ -280,4 +280,8 @@ fn the_manual_names_the_fields_of_every_json_object() {
         );
     }
     assert_eq!(fields_of(&json(&["list"])[0]), fields_written("list"));
+    let doctor = json(&["doctor"]);
+    assert_eq!(fields_of(&doctor), fields_written("doctor"));
+    let check = ["hint", "message", "name", "state"].map(str::to_owned);
+    assert_eq!(fields_of(&doctor["checks"][0]), check.into());
 }
