@@ -43,6 +43,9 @@ use mutex::Mutex;
 /// How long SQLite waits for another program's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// How long a reader may keep the log from being truncated: the transaction is durable by then, and others wait for us.
+const READER: Duration = Duration::from_millis(500);
+
 /// An open database.
 pub struct Store {
     connection: Connection,
@@ -265,6 +268,7 @@ impl Change<'_> {
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> anyhow::Result<usize> {
+        self.connection.busy_timeout(READER).ok();
         self.view
             .transaction
             .execute(sql, parameters)
