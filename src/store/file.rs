@@ -167,12 +167,26 @@ pub struct Repair {
 
 /// Renames the database and its side files; nothing is deleted.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
-    let suffix = format!("corrupt-{}", now.seconds());
+    let files: Vec<&str> = [NAME].into_iter().chain(SIDES).collect();
+    // The clock may have stood here before: nothing that was kept is written over.
+    let suffix = (0..)
+        .map(|number| match number {
+            0 => format!("corrupt-{}", now.seconds()),
+            _ => format!("corrupt-{}-{number}", now.seconds()),
+        })
+        .find(|suffix| {
+            let mut names = files
+                .iter()
+                .map(|name| dir.join(format!("{name}.{suffix}")));
+            names.all(|name| name.symlink_metadata().is_err())
+        })
+        .unwrap_or_default();
     let kept_as = dir.join(format!("{NAME}.{suffix}"));
-    fs::rename(dir.join(NAME), &kept_as)?;
-    for side in SIDES {
-        match fs::rename(dir.join(side), dir.join(format!("{side}.{suffix}"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    for name in files {
+        match fs::rename(dir.join(name), dir.join(format!("{name}.{suffix}"))) {
+            Err(error) if name == NAME || error.kind() != io::ErrorKind::NotFound => {
+                return Err(error);
+            }
             _ => {}
         }
     }
