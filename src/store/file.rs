@@ -163,27 +163,38 @@ pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
 pub(super) struct Way {
     pub(super) name: PathBuf,
     pub(super) flags: OpenFlags,
+    /// Without locks and shared memory; the log is read into our own memory.
+    pub(super) alone: bool,
 }
 
-/// Ways to open the file, best first: for writing; for reading; as a file that nobody can change.
+/// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
 pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let by_name = |flags| Way {
+        name: path.to_owned(),
+        flags: flags | nofollow,
+        alone: false,
+    };
     let mut ways = vec![
         // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
         // official CLI's WASM driver out.
-        Way {
-            name: path.to_owned(),
-            flags: OpenFlags::SQLITE_OPEN_READ_WRITE | nofollow,
-        },
-        Way {
-            name: path.to_owned(),
-            flags: OpenFlags::SQLITE_OPEN_READ_ONLY | nofollow,
-        },
+        by_name(OpenFlags::SQLITE_OPEN_READ_WRITE),
+        by_name(OpenFlags::SQLITE_OPEN_READ_ONLY),
     ];
-    // A WAL database in a directory that cannot be written has no `-shm` and cannot be opened at all, except as one
-    // that nobody changes: true only while no log waits to be read.
-    let log = path.with_file_name(SIDES[0]);
-    if log.symlink_metadata().map_or(true, |log| log.len() == 0) {
+    let has_content = |side: &str| {
+        let side = path.with_file_name(side).symlink_metadata();
+        side.is_ok_and(|side| side.len() > 0)
+    };
+    // A WAL database cannot be opened in a directory that cannot be written, because it has no `-shm` there. Nobody can
+    // change it there either, so it can be read without one. A journal means that the file itself is half written.
+    let [log, _, journal] = SIDES;
+    if !has_content(journal) {
+        let alone = has_content(log);
+        let how = match alone {
+            true if cfg!(unix) => "vfs=unix-none",
+            true => "vfs=win32-none",
+            false => "immutable=1",
+        };
         let uri: String = path
             .to_string_lossy()
             .bytes()
@@ -191,8 +202,9 @@ pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
             .collect();
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow;
         ways.push(Way {
-            name: format!("file:{uri}?immutable=1").into(),
+            name: format!("file:{uri}?{how}").into(),
             flags,
+            alone,
         });
     }
     ways

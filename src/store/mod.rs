@@ -109,7 +109,7 @@ impl Store {
                 }
             };
             // The file is only read at the first statement.
-            match store.prepare_connection() {
+            match store.prepare_connection(way.alone) {
                 Ok(()) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
                 Err(error) => return Err(explain(&path, error)),
@@ -119,8 +119,15 @@ impl Store {
         Err(explain(&path, error))
     }
 
-    fn prepare_connection(&self) -> rusqlite::Result<()> {
+    fn prepare_connection(&self, alone: bool) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY)?;
+        if alone {
+            // SQLite then keeps the index of the log in its own memory, and leaves the log as it is.
+            self.connection
+                .pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            self.connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
@@ -261,14 +268,15 @@ impl Change<'_> {
         } = self.view;
         transaction.commit().map_err(|error| explain(path, error))?;
         // Former tokens must not stay behind in the log. A reader may be in the way; the next change tries again.
+        self.connection.busy_timeout(READER).ok();
         self.connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .ok();
+        self.connection.busy_timeout(BUSY).ok();
         Ok(())
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> anyhow::Result<usize> {
-        self.connection.busy_timeout(READER).ok();
         self.view
             .transaction
             .execute(sql, parameters)
