@@ -14,6 +14,7 @@ mod bindings;
 mod credentials;
 mod error;
 mod file;
+mod filesystem;
 mod layout;
 mod logins;
 mod mutex;
@@ -83,6 +84,7 @@ impl Store {
             .query_row(tables, [], |row| row.get::<_, i64>(0))
             .map_err(explain)?
             == 0
+            && !filesystem::is_shared(dir)
         {
             // The mode cannot change inside a transaction; the tables are made in the first `Change`.
             store
