@@ -84,7 +84,9 @@ fn watch() -> &'static Shared {
     {
         if let Ok(signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
         {
-            std::thread::spawn(move || take_signals(signals, shared));
+            // Where there is no thread to be had, signals wait for the end of the process.
+            let thread = std::thread::Builder::new();
+            thread.spawn(move || take_signals(signals, shared)).ok();
         }
     }
     shared
