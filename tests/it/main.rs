@@ -46,6 +46,7 @@ mod stampede;
 mod storage;
 mod storage_disk;
 mod storage_files;
+mod storage_layouts;
 mod terminal;
 mod terminal_rules;
 mod tls;
