@@ -47,6 +47,7 @@ mod storage;
 mod storage_disk;
 mod storage_files;
 mod storage_layouts;
+mod storage_limits;
 mod storage_locks;
 mod terminal;
 mod terminal_rules;
