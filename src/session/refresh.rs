@@ -257,12 +257,9 @@ impl Locked<'_> {
         let deadline = clock.uptime() + SETTLE;
         let mut pause = Duration::from_millis(25);
         while clock.uptime() < deadline {
-            match self
-                .store
-                .view()?
-                .session(&self.session)?
-                .map(|session| session.tokens)
-            {
+            // Bound to a name so that its transaction ends here: adopting reads again.
+            let current = self.store.view()?.session(&self.session)?;
+            match current.map(|session| session.tokens) {
                 Some(Some(tokens)) if tokens.refresh != self.tokens.refresh => {
                     return self.adopted();
                 }

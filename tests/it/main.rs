@@ -46,4 +46,5 @@ mod stampede;
 mod terminal;
 mod terminal_rules;
 mod tls;
+mod token_endpoint;
 mod transcript;
