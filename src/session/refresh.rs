@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Freshness, Unusable, Usable, Why, ended, recovery};
+use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended, recovery};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::Held;
@@ -33,6 +33,7 @@ pub(super) fn locked(
     known: &Session,
     why: Why,
 ) -> Result<Usable, Unusable> {
+    let since = world.clock().uptime();
     recovery::import(world, store, held)?;
     // Only what is read under the lock counts: what we knew may be spent by now.
     let Some(session) = store.view()?.session(known)? else {
@@ -49,6 +50,7 @@ pub(super) fn locked(
     let expired = tokens.is_expired(world.now());
     let current = tokens.clone();
     let locked = Locked {
+        since,
         world,
         store,
         held,
@@ -65,6 +67,7 @@ pub(super) fn locked(
 
 /// A session as it was read under the lock.
 struct Locked<'a> {
+    since: Duration,
     world: &'a World,
     store: &'a Store,
     held: &'a Held,
@@ -98,8 +101,14 @@ impl Locked<'_> {
             let failure = Failure::new(what).hint("`sentry auth refresh` tries at once");
             return Err(Stopped::Postponed(failure));
         }
-        if why == Why::Suspect && self.is_accepted()? {
-            return Ok(Usable::Current(self.tokens.clone()));
+        if why == Why::Suspect {
+            if self.is_accepted()? {
+                return Ok(Usable::Current(self.tokens.clone()));
+            }
+            if !self.has_time() {
+                let what = format!("{origin} rejects the token, but took too long to say so");
+                return Err(Stopped::Postponed(Failure::new(what)));
+            }
         }
         let Some(refresh) = &self.tokens.refresh else {
             return Err(self.dead("has an API token that Sentry rejects"));
@@ -128,7 +137,9 @@ impl Locked<'_> {
         let _until_stored = world.signals().defer();
         let oauth = OAuth::new(origin, &client_id);
         let answer = match oauth.refresh(refresh) {
-            RefreshAnswer::Transient(Transient { sent: false, .. }) => oauth.refresh(refresh),
+            RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
+                oauth.refresh(refresh)
+            }
             answer => answer,
         };
         match answer {
@@ -153,6 +164,11 @@ impl Locked<'_> {
                 Err(self.postponed(None, Some(intent), Failure::new(what)))
             }
         }
+    }
+
+    /// Whether a whole request would end before those who wait for the lock give up.
+    fn has_time(&self) -> bool {
+        self.world.clock().uptime() < self.since + LATEST_START
     }
 
     fn mark(&self, marks: Marks) -> anyhow::Result<()> {

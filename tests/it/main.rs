@@ -36,6 +36,7 @@ mod real_flows;
 mod real_git;
 mod real_podman_skopeo;
 mod refresh;
+mod refresh_races;
 mod registry;
 mod sandbox;
 mod sandbox_rules;
