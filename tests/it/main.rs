@@ -35,6 +35,7 @@ mod real_docker;
 mod real_flows;
 mod real_git;
 mod real_podman_skopeo;
+mod redirects;
 mod refresh;
 mod refresh_races;
 mod registry;

@@ -415,3 +415,135 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
         );
     }
 }
+
+fn odd_bodies() -> Vec<(&'static str, Fault)> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let json = |body: Value| Fault::from(Answer::json(200, &body));
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    vec![
+        (
+            "a captive portal",
+            Answer::new(200, "text/html", "<title>Wi-Fi</title>").into(),
+        ),
+        ("a list", json(json!([]))),
+        ("a string", json(json!(""))),
+        ("null", json(Value::Null)),
+        (
+            "an empty body",
+            Answer::new(200, "application/json", "").into(),
+        ),
+        (
+            "half a body",
+            Fault::Raw(format!("{head}Content-Length: 500\r\n\r\n{{\"device_code\":\"x").into()),
+        ),
+        (
+            "chunks without an end",
+            endless(
+                &format!("{head}Transfer-Encoding: chunked\r\n\r\n"),
+                chunk,
+                Duration::ZERO,
+            ),
+        ),
+        ("silence", Fault::Hang),
+        ("a reset", Fault::ResetBefore),
+    ]
+}
+
+#[test]
+fn a_device_code_that_is_none_ends_the_login() {
+    let logins = odd_bodies().into_iter().map(|(case, fault)| {
+        let sentry = FakeSentry::start();
+        sentry.fault(Endpoint::DeviceCode, fault);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).limit(LIMIT).spawn();
+        (case, sentry, machine, login)
+    });
+    for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
+        let told = login.wait().fails(1).stdout_is("");
+        assert!(
+            told.stderr.starts_with("error: "),
+            "{case}: {}",
+            told.stderr
+        );
+        assert!(!told.stderr.contains('<'), "{case}: {}", told.stderr);
+        assert_eq!(sentry.polls(), 0, "{case}");
+        assert_eq!(machine.stored_tokens(), None, "{case}");
+    }
+}
+
+#[test]
+fn polling_goes_on_through_everything_that_is_no_answer() {
+    let logins = odd_bodies().into_iter().map(|(case, fault)| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.approve_next();
+        sentry.fault(Endpoint::Poll, fault);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (case, sentry, machine, login)
+    });
+    for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
+        let _logged_in = login.wait().success();
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
+        let polls = sentry.requests_to(Endpoint::Poll);
+        assert_eq!(polls.len(), 2, "{case}");
+        // Slower than before.
+        let pause = polls[1].at.duration_since(polls[0].at);
+        assert!(pause >= Duration::from_millis(1900), "{case}: {pause:?}");
+    }
+}
+
+#[test]
+fn polling_waits_as_long_as_the_server_wants() {
+    let logins = [429, 503].map(|status| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.approve_next();
+        let busy = Answer::new(status, "text/plain", "").header("Retry-After", "5");
+        sentry.fault(Endpoint::Poll, busy);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (sentry, machine, login)
+    });
+    for (sentry, machine, login) in logins {
+        let _logged_in = login.wait().success();
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+        let polls = sentry.requests_to(Endpoint::Poll);
+        let pause = polls[1].at.duration_since(polls[0].at);
+        assert!(pause >= Duration::from_millis(4900), "{pause:?}");
+    }
+}
+
+#[test]
+fn a_poll_that_says_two_things_is_not_a_login() {
+    let tokens = |error: Value| json!({"error": error, "access_token": "sntryu_x", "refresh_token": "sntryr_x", "token_type": "Bearer"});
+    let mut mac = tokens(Value::Null);
+    mac["token_type"] = "mac".into();
+    let cases = [
+        (200, tokens("access_denied".into()), "was denied"),
+        (200, tokens("expired_token".into()), "has expired"),
+        (400, tokens("invalid_grant".into()), "`invalid_grant`"),
+        (200, tokens(json!(123)), "`unreadable_error`"),
+        (400, tokens(Value::Null), "HTTP 400"),
+        (400, json!({"error": "\u{1b}[31mred"}), "`unreadable_error`"),
+        (418, json!({"error": "teapot"}), "HTTP 418, `teapot`"),
+        (200, mac, "HTTP 200"),
+    ];
+    let logins = cases.map(|(status, body, told)| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.fault_always(Endpoint::Poll, Answer::json(status, &body));
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (sentry, machine, login, told)
+    });
+    for (sentry, machine, login, told) in logins {
+        let _refused = login
+            .wait()
+            .fails(1)
+            .stderr_has(told)
+            .never_says("sntryu_x");
+        assert_eq!(machine.stored_tokens(), None, "{told}");
+        assert_eq!(sentry.polls(), 1, "{told}");
+    }
+}
