@@ -44,6 +44,7 @@ mod sandbox_rules;
 mod service;
 mod setup_docker;
 mod setup_git;
+mod signals;
 mod stampede;
 mod terminal;
 mod terminal_rules;
