@@ -27,6 +27,15 @@ pub const TIMEOUT: Duration = Duration::from_secs(900);
 /// How long the commit waits for a refresh in another process, and for a disk that is full.
 const COMMIT: Duration = Duration::from_secs(60);
 
+/// The sentence for an instance without a session.
+pub fn not_logged_in(instance: &Origin) -> Failure {
+    let command = match instance.is_saas() {
+        true => "`sentry auth login`".to_owned(),
+        false => format!("`sentry auth login --url {instance}`"),
+    };
+    Failure::new(format!("not logged in to {instance}")).hint(command)
+}
+
 /// What to log in to, and how.
 pub struct DeviceLogin<'a> {
     /// The instance.
@@ -94,7 +103,7 @@ impl DeviceLogin<'_> {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
-        let oauth = OAuth::new(self.origin, self.client_id);
+        let oauth = OAuth::new(world, self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|ended| self.explain(ended))?;
         self.show(world, terminal, flow.prompt());

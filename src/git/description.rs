@@ -215,10 +215,18 @@ mod tests {
             host_of("url=https://sentry.io@evil.com/x\n"),
             pair("https", "evil.com")
         );
-        assert_eq!(
-            host_of("url=https://sentry.io\\@evil.com\n"),
-            pair("https", "evil.com")
-        );
+        for two_faced in [
+            "sentry.io\\@evil.com",
+            "evil.com?@sentry.io",
+            "evil.com#@sentry.io",
+            "a@evil.com@sentry.io",
+        ] {
+            assert_eq!(
+                host_of(&format!("url=https://{two_faced}\n")),
+                None,
+                "{two_faced}"
+            );
+        }
         assert_eq!(
             host_of("url=https://%73entry.io/\n"),
             pair("https", "%73entry.io")

@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::store::User;
+use crate::world::World;
 
 pub use api::{Check, Organizations};
 pub use http::{Answer, Lost};
@@ -148,9 +149,9 @@ impl std::fmt::Display for Refusal {
 
 impl OAuth {
     /// A client of an instance. Nothing is sent yet.
-    pub fn new(origin: &Origin, client_id: &str) -> OAuth {
+    pub fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
-            http: Http::new(origin),
+            http: Http::new(world, origin),
             client_id: client_id.to_owned(),
         }
     }
