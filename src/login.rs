@@ -13,7 +13,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::session::{self, Freshness, Login};
-use crate::store::{Session, Store};
+use crate::store::{self, Session, Store};
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
@@ -240,7 +240,7 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
     Ok(store.view()?.sessions()?.into_iter().find(fresh))
 }
 
-/// Stores a login under the lock; goes on trying for a minute, because the grant cannot be had again.
+/// Stores a login under the lock; goes on trying for a minute where that may help, because the grant cannot be had again.
 ///
 /// # Errors
 /// The store cannot be written, or the lock not be had.
@@ -249,7 +249,7 @@ pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow
     let deadline = world.clock().uptime() + COMMIT;
     loop {
         match session::record_login(world, store, &held, login) {
-            Err(_) if world.clock().uptime() < deadline => {
+            Err(error) if store::may_pass(&error) && world.clock().uptime() < deadline => {
                 world.clock().sleep(Duration::from_millis(200))
             }
             ended => return ended,

@@ -23,6 +23,9 @@ use crate::world::{Timestamp, World};
 
 use asking::Known;
 
+/// User name beside an access token, where nobody wants another.
+pub const USERNAME: &str = "oauth2";
+
 /// Serves the helpers from one directory.
 pub struct Broker<'a> {
     world: &'a World,

@@ -18,9 +18,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::broker::{Absence, Broker, Credential, Request, pick};
+use crate::broker::{Absence, Broker, Credential, Request, USERNAME, pick};
 use crate::failure;
-use crate::git::USERNAME;
 use crate::store::{self, Binding, Client, Match};
 use crate::world::{self, Stdin, Timestamp, World};
 

@@ -33,9 +33,6 @@ use render::render;
 /// How long git may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// User name beside an access token, where nobody wants another.
-pub const USERNAME: &str = "oauth2";
-
 /// Runs `git-credential-sentry`.
 pub fn main() -> ExitCode {
     world::harden();

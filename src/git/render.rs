@@ -2,9 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use super::USERNAME;
 use super::description::Description;
-use crate::broker::Credential;
+use crate::broker::{Credential, USERNAME};
 use crate::world::Timestamp;
 
 pub(super) fn render(

@@ -37,6 +37,7 @@ mod real_git;
 mod real_podman_skopeo;
 mod refresh;
 mod registry;
+mod rooms;
 mod sandbox;
 mod sandbox_rules;
 mod service;
