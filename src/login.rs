@@ -13,7 +13,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::session::{self, Freshness, Login};
-use crate::store::{Session, Store};
+use crate::store::{self, Session, Store};
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
@@ -26,6 +26,15 @@ pub const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How long the commit waits for a refresh in another process, and for a disk that is full.
 const COMMIT: Duration = Duration::from_secs(60);
+
+/// The sentence for an instance without a session.
+pub fn not_logged_in(instance: &Origin) -> Failure {
+    let command = match instance.is_saas() {
+        true => "`sentry auth login`".to_owned(),
+        false => format!("`sentry auth login --url {instance}`"),
+    };
+    Failure::new(format!("not logged in to {instance}")).hint(command)
+}
 
 /// What to log in to, and how.
 pub struct DeviceLogin<'a> {
@@ -99,7 +108,7 @@ impl DeviceLogin<'_> {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
-        let oauth = OAuth::new(self.origin, self.client_id);
+        let oauth = OAuth::new(world, self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|ended| self.explain(ended))?;
         self.show(world, terminal, flow.prompt());
@@ -238,7 +247,7 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
     Ok(store.view()?.sessions()?.into_iter().find(fresh))
 }
 
-/// Stores a login under the lock; goes on trying for a minute, because the grant cannot be had again.
+/// Stores a login under the lock; goes on trying for a minute where that may help, because the grant cannot be had again.
 ///
 /// # Errors
 /// The store cannot be written, or the lock not be had.
@@ -247,7 +256,7 @@ pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow
     let deadline = world.clock().uptime() + COMMIT;
     loop {
         match session::record_login(world, store, &held, login) {
-            Err(_) if world.clock().uptime() < deadline => {
+            Err(error) if store::may_pass(&error) && world.clock().uptime() < deadline => {
                 world.clock().sleep(Duration::from_millis(200))
             }
             ended => return ended,

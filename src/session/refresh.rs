@@ -135,7 +135,7 @@ impl Locked<'_> {
         })?;
         world.trace(|| format!("refreshing at {origin}"));
         let _until_stored = world.signals().defer();
-        let oauth = OAuth::new(origin, &client_id);
+        let oauth = OAuth::new(world, origin, &client_id);
         let answer = match oauth.refresh(refresh) {
             RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
                 oauth.refresh(refresh)
@@ -203,7 +203,7 @@ impl Locked<'_> {
     /// Asks the server about a token that git reported. Accepted: that git host just refuses this user.
     fn is_accepted(&self) -> Result<bool, Stopped> {
         let origin = &self.session.origin;
-        match OAuth::new(origin, "").check(&self.tokens.access) {
+        match OAuth::new(self.world, origin, "").check(&self.tokens.access) {
             Check::Accepted(_) | Check::Forbidden => {
                 self.world
                     .trace(|| format!("{origin} accepts the suspect token"));
@@ -227,9 +227,11 @@ impl Locked<'_> {
         } = self;
         let session = &self.session;
         let deadline = world.clock().uptime() + COMMIT;
+        let mirror = Mirror::of(world, store);
         let swap = loop {
             let tried = store.change(held, world.clock()).and_then(|change| {
                 let swap = change.swap(session, &self.tokens, &new, world.now())?;
+                mirror.announce(&change)?;
                 change.commit().map(|()| swap)
             });
             match tried {
@@ -250,7 +252,7 @@ impl Locked<'_> {
         world.trace(|| format!("the new pair of {}: {swap:?}", session.origin));
         match swap {
             Swap::Done => {
-                Mirror::of(world, store).put(session, &new);
+                mirror.put(session, &new);
                 Ok(Usable::Refreshed(new))
             }
             Swap::Gone => Err(self.dead("was logged out")),
@@ -299,7 +301,7 @@ impl Locked<'_> {
         if swap == Swap::Superseded {
             return self.adopted();
         }
-        Mirror::of(self.world, self.store).remove(&self.session);
+        Mirror::to_clear(self.world, self.store).remove(&self.session);
         Err(match interrupted {
             Some(at) => self.dead(&format!(
                 "was lost: a refresh that began at {at} was interrupted before its answer was stored"
@@ -350,6 +352,7 @@ pub fn record_login(
         login.client_id.as_deref(),
         world.now(),
     )?;
+    Mirror::of(world, store).announce(&change)?;
     let is_ours = |session: &Session| session.tokens.as_ref() == Some(&login.tokens);
     let session = change.sessions()?.into_iter().find(is_ours);
     let session = session

@@ -32,7 +32,7 @@ use crate::world::Clock;
 
 pub use bindings::{Binding, Client};
 pub use credentials::{Credential, Match};
-pub use error::is_damaged;
+pub use error::{is_damaged, may_pass};
 pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 

@@ -39,6 +39,7 @@ mod redirects;
 mod refresh;
 mod refresh_races;
 mod registry;
+mod rooms;
 mod sandbox;
 mod sandbox_rules;
 mod service;

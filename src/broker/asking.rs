@@ -1,0 +1,145 @@
+//! Asking the person: when, about which instance, and what a "no" means.
+
+use std::time::Duration;
+
+use super::{Absence, Broker, Credential, token_of};
+use crate::environment;
+use crate::failure::Failure;
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, NotLoggedIn};
+use crate::origin::Origin;
+use crate::store::Client;
+use crate::terminal::{Browser, Terminal};
+
+/// Longest a `get` waits for a person.
+const LOGIN: Duration = Duration::from_secs(300);
+
+/// Longest the question before a login waits for its answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How long "no" is remembered, in milliseconds: `docker build` asks for every host it knows.
+const DECLINED: i64 = 10 * 60 * 1000;
+
+/// Why an instance may be logged in to by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Sentry's own.
+    Saas,
+    /// The person logged in to it, or bound a host to it.
+    Before,
+    /// Only `SENTRY_URL` names it: whoever set that may not be the person.
+    ByEnvironment,
+}
+
+fn agrees(terminal: &Terminal, known: Known) -> bool {
+    match known {
+        Known::Saas | Known::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
+            Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
+            None => false,
+        },
+        Known::ByEnvironment => {
+            let question = "only the environment names this instance; type `yes` if you trust it:";
+            terminal.ask(question, ANSWER).as_deref() == Some("yes")
+        }
+    }
+}
+
+fn declined_key(instance: &Origin) -> String {
+    format!("declined {instance}")
+}
+
+impl Broker<'_> {
+    fn is_instance(&self, origin: &Origin) -> bool {
+        let named = environment::instance(self.world).ok().flatten();
+        origin.is_saas() || named.is_some_and(|named| origin.may_receive(&named))
+    }
+
+    pub(super) fn knowledge_of(&self, instance: &Origin, bound: bool) -> Option<Known> {
+        match (instance.is_saas(), bound, self.is_instance(instance)) {
+            (true, ..) => Some(Known::Saas),
+            (_, true, _) => Some(Known::Before),
+            (_, _, true) => Some(Known::ByEnvironment),
+            _ => None,
+        }
+    }
+
+    /// Logs in with the person at the terminal, or says what to run.
+    pub(super) fn log_in(
+        &self,
+        client: Client,
+        instance: &Origin,
+        known: Known,
+        failure: Failure,
+        username: Option<String>,
+    ) -> Result<Credential, Absence> {
+        let unavailable = || Absence::Unavailable(failure.clone().into());
+        let named = self.world.variable("SENTRY_CLIENT_ID");
+        let client_id = match known {
+            Known::ByEnvironment => named,
+            _ => self
+                .client_id_of(instance)
+                .or(named)
+                .or_else(|| environment::client_id(self.world, instance)),
+        };
+        let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
+            return Err(unavailable());
+        };
+        // `docker build` asks for every host it knows, one after the other.
+        if client == Client::Docker && self.declined_lately(instance) {
+            return Err(unavailable());
+        }
+        let Some(terminal) = Terminal::of_person(self.world) else {
+            return Err(unavailable());
+        };
+        terminal.say(&format!(
+            "{} needs a login to Sentry: {failure}",
+            client.name()
+        ));
+        if !agrees(&terminal, known) {
+            self.remember_declined(instance);
+            return Err(Absence::Declined(failure));
+        }
+        let login = DeviceLogin {
+            origin: instance,
+            client_id: &client_id,
+            scope: DEFAULT_SCOPES,
+            timeout: LOGIN,
+            browser: Browser::Open,
+        };
+        match login.run(self.world, &self.dir, &terminal) {
+            Ok(logged_in) => {
+                terminal.say(&format!("logged in to {instance}"));
+                let tokens = logged_in.into_session().tokens;
+                tokens
+                    .map(|tokens| token_of(tokens, username))
+                    .ok_or_else(unavailable)
+            }
+            Err(NotLoggedIn::Denied(failure)) => Err(Absence::Declined(failure)),
+            Err(NotLoggedIn::Failed(error)) => Err(Absence::Unavailable(error)),
+        }
+    }
+
+    fn client_id_of(&self, instance: &Origin) -> Option<String> {
+        let sessions = self.read(|view| view.sessions()).ok()?;
+        sessions
+            .into_iter()
+            .find(|session| session.origin == *instance)?
+            .marks
+            .client_id
+    }
+
+    fn declined_lately(&self, instance: &Origin) -> bool {
+        let declined = self
+            .read(|view| view.setting(&declined_key(instance)))
+            .ok()
+            .flatten();
+        let at = declined.and_then(|at| at.parse::<i64>().ok());
+        at.is_some_and(|at| (0..DECLINED).contains(&(self.world.now().millis() - at)))
+    }
+
+    fn remember_declined(&self, instance: &Origin) {
+        let now = self.world.now().millis().to_string();
+        // Forgetting it means another question, no more.
+        self.change(|change| change.set(&declined_key(instance), Some(&now)))
+            .ok();
+    }
+}
