@@ -48,6 +48,9 @@ pub struct DeviceLogin<'a> {
     pub timeout: Duration,
     /// Whether to open the browser.
     pub browser: Browser,
+    /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
+    /// sent. Where another process has got a session by then, nobody is asked.
+    pub consent: Option<&'a dyn Fn() -> bool>,
 }
 
 /// How a login ended well.
@@ -59,20 +62,13 @@ pub enum LoggedIn {
     Elsewhere(Session),
 }
 
-impl LoggedIn {
-    /// The session.
-    pub fn into_session(self) -> Session {
-        match self {
-            LoggedIn::Here(session) | LoggedIn::Elsewhere(session) => session,
-        }
-    }
-}
-
 /// How a login ended otherwise.
 #[derive(Debug)]
 pub enum NotLoggedIn {
-    /// The person said no.
+    /// The person said no in the browser.
     Denied(Failure),
+    /// The person said no when asked.
+    Declined,
     /// Everything else.
     Failed(anyhow::Error),
 }
@@ -108,6 +104,14 @@ impl DeviceLogin<'_> {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
+        if let Some(consent) = self.consent {
+            if let Some(session) = fresh_session(world, &store, self.origin)? {
+                return Ok(LoggedIn::Elsewhere(session));
+            }
+            if !consent() {
+                return Err(NotLoggedIn::Declined);
+            }
+        }
         let oauth = OAuth::new(world, self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|ended| self.explain(ended))?;

@@ -106,6 +106,7 @@ fn with_device_flow(
         } else {
             Browser::Open
         },
+        consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {
         Ok(LoggedIn::Here(session)) => Ok(Some(session)),
@@ -116,6 +117,7 @@ fn with_device_flow(
             Ok(None)
         }
         Err(NotLoggedIn::Denied(failure)) => Err(failure.into()),
+        Err(NotLoggedIn::Declined) => bail!("nothing was changed"),
         Err(NotLoggedIn::Failed(error)) => Err(error),
     }
 }

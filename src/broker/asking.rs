@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::{Absence, Broker, Credential, token_of};
 use crate::environment;
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, NotLoggedIn};
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
 use crate::origin::Origin;
 use crate::store::Client;
 use crate::terminal::{Browser, Terminal};
+use crate::world::Timestamp;
 
 /// Longest a `get` waits for a person.
 const LOGIN: Duration = Duration::from_secs(300);
@@ -90,32 +91,40 @@ impl Broker<'_> {
         let Some(terminal) = Terminal::of_person(self.world) else {
             return Err(unavailable());
         };
-        terminal.say(&format!(
-            "{} needs a login to Sentry: {failure}",
-            client.name()
-        ));
-        if !agrees(&terminal, known) {
-            self.remember_declined(instance);
-            return Err(Absence::Declined(failure));
-        }
+        // Several programs may ask on one terminal: the person answers one of them, and for all.
+        let start = self.world.now();
+        let consent = || {
+            if self.was_declined(instance, start) {
+                return false;
+            }
+            let client = client.name();
+            terminal.say(&format!("{client} needs a login to Sentry: {failure}"));
+            let agreed = agrees(&terminal, known);
+            if !agreed {
+                self.remember_declined(instance);
+            }
+            agreed
+        };
         let login = DeviceLogin {
             origin: instance,
             client_id: &client_id,
             scope: DEFAULT_SCOPES,
             timeout: LOGIN,
             browser: Browser::Open,
+            consent: Some(&consent),
         };
-        match login.run(self.world, &self.dir, &terminal) {
-            Ok(logged_in) => {
+        let session = match login.run(self.world, &self.dir, &terminal) {
+            Ok(LoggedIn::Here(session)) => {
                 terminal.say(&format!("logged in to {instance}"));
-                let tokens = logged_in.into_session().tokens;
-                tokens
-                    .map(|tokens| token_of(tokens, username))
-                    .ok_or_else(unavailable)
+                session
             }
-            Err(NotLoggedIn::Denied(failure)) => Err(Absence::Declined(failure)),
-            Err(NotLoggedIn::Failed(error)) => Err(Absence::Unavailable(error)),
-        }
+            Ok(LoggedIn::Elsewhere(session)) => session,
+            Err(NotLoggedIn::Declined) => return Err(Absence::Declined(failure)),
+            Err(NotLoggedIn::Denied(failure)) => return Err(Absence::Declined(failure)),
+            Err(NotLoggedIn::Failed(error)) => return Err(Absence::Unavailable(error)),
+        };
+        let token = |tokens| token_of(tokens, username);
+        session.tokens.map(token).ok_or_else(unavailable)
     }
 
     fn client_id_of(&self, instance: &Origin) -> Option<String> {
@@ -127,13 +136,23 @@ impl Broker<'_> {
             .client_id
     }
 
-    fn declined_lately(&self, instance: &Origin) -> bool {
+    fn declined_at(&self, instance: &Origin) -> Option<i64> {
         let declined = self
             .read(|view| view.setting(&declined_key(instance)))
             .ok()
             .flatten();
-        let at = declined.and_then(|at| at.parse::<i64>().ok());
-        at.is_some_and(|at| (0..DECLINED).contains(&(self.world.now().millis() - at)))
+        declined?.parse().ok()
+    }
+
+    fn declined_lately(&self, instance: &Origin) -> bool {
+        self.declined_at(instance)
+            .is_some_and(|at| (0..DECLINED).contains(&(self.world.now().millis() - at)))
+    }
+
+    /// Whether the person said no to another program since then.
+    fn was_declined(&self, instance: &Origin, since: Timestamp) -> bool {
+        self.declined_at(instance)
+            .is_some_and(|at| at >= since.millis())
     }
 
     fn remember_declined(&self, instance: &Origin) {

@@ -31,6 +31,7 @@ mod login;
 mod mirror;
 mod nginx;
 mod official;
+mod one_login;
 mod real_docker;
 mod real_flows;
 mod real_git;
