@@ -99,6 +99,11 @@ impl DeviceLogin<'_> {
         let held = lock(world, dir).map_err(anyhow::Error::from)?;
         store.change(&held, world.clock())?.commit()?;
         drop(held);
+        let last_words = |words: String| {
+            let ending = terminal.ending();
+            world.signals().on_interrupt(move || ending(&words));
+        };
+        last_words("login cancelled; nothing was stored".to_owned());
         let _single = match self.only_flow(world, &store, dir, terminal)? {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
@@ -107,10 +112,6 @@ impl DeviceLogin<'_> {
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|ended| self.explain(ended))?;
         self.show(world, terminal, flow.prompt());
-        let ending = terminal.ending();
-        world
-            .signals()
-            .on_interrupt(move || ending("login cancelled; nothing was stored"));
         let grant = flow.wait(|left| {
             let left = left.as_secs();
             terminal.status(&format!(
@@ -129,10 +130,16 @@ impl DeviceLogin<'_> {
             tokens: session::granted(world, &grant, None),
             client_id: Some(self.client_id.to_owned()),
         };
-        let mut session = commit(world, &store, dir, &login).map_err(|error| {
+        let committed = commit(world, &store, dir, &login).map_err(|error| {
             error.context("the login was approved, but its token could not be stored")
-        })?;
+        });
+        // A signal that waited takes effect now, and must not hide what has happened.
+        last_words(match &committed {
+            Ok(_) => "interrupted; the login itself is stored".to_owned(),
+            Err(error) => format!("error: {error:#}"),
+        });
         drop(deferral);
+        let mut session = committed?;
         // The token answer has no user name, by which git may ask for this session later.
         if let Check::Accepted(user) = oauth.check(&login.tokens.access)
             && user.id == login.user.id

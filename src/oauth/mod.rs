@@ -23,7 +23,7 @@ pub use api::{Check, Organizations};
 pub use http::{Answer, Lost};
 
 use http::Http;
-use parse::{device_code, grant, refusal, user};
+use parse::{device_code, grant, is_bearer, refusal, user};
 
 /// Longest a request to open a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(5);
@@ -192,9 +192,9 @@ impl OAuth {
             (_, Some("access_denied")) => PollAnswer::Denied,
             (_, Some("expired_token")) => PollAnswer::Expired,
             (200..=299, None) => match grant(&answer) {
-                Some(Ok(grant)) => PollAnswer::Granted(grant),
+                Some(Ok(grant)) if is_bearer(&answer) => PollAnswer::Granted(grant),
                 // The code is redeemed: there is nothing to go on for.
-                Some(Err(_)) => PollAnswer::Refused(refused),
+                Some(_) => PollAnswer::Refused(refused),
                 // Not Sentry's: a captive portal, say.
                 None => PollAnswer::Disturbed(answer.retry_after),
             },

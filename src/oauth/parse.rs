@@ -42,25 +42,29 @@ pub(super) fn grant(answer: &Answer) -> Option<Result<Grant, NotAToken>> {
         .get("refresh_token")
         .and_then(Value::as_str)
         .filter(|refresh| !refresh.is_empty());
-    // A server in this world may say so with any case, or not at all (RFC 6749 section 5.1 wants it).
-    let bearer = body.get("token_type").is_none_or(|kind| {
-        kind.as_str()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
-    });
     let tokens = Secret::token(access)
         .and_then(|access| Ok((access, refresh.map(Secret::token).transpose()?)));
-    Some(match tokens {
-        Ok((access, refresh)) if bearer => Ok(Grant {
+    Some(tokens.map(|(access, refresh)| {
+        Grant {
             access,
             refresh,
             expires_in: seconds(&body["expires_in"])
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.min(LONGEST_LIFETIME))),
             user: user(&body["user"]),
-        }),
-        Ok(_) => Err(NotAToken),
-        Err(error) => Err(error),
-    })
+        }
+    }))
+}
+
+/// RFC 6749 section 7.1: a token of a type that we do not know is not for us. Any case will do, and no type at all.
+///
+/// For a login only: what a refresh brings replaces tokens that are dead by then, and is of their type whatever it says.
+pub(super) fn is_bearer(answer: &Answer) -> bool {
+    let body = answer.json().unwrap_or_default();
+    body["token_type"].is_null()
+        || body["token_type"]
+            .as_str()
+            .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
 }
 
 /// A whole, non-negative number of seconds; a server may write it as text or as a float.
@@ -182,21 +186,16 @@ mod tests {
         ] {
             assert!(grant(&answer(200, body)).unwrap().is_err(), "{body}");
         }
-        assert!(
-            grant(&answer(200, r#"{"access_token":"a","token_type":"mac"}"#))
-                .unwrap()
-                .is_err()
-        );
-        assert!(
-            grant(&answer(
-                200,
-                r#"{"access_token":"a","token_type":"BEARER","refresh_token":""}"#
-            ))
-            .unwrap()
-            .unwrap()
-            .refresh
-            .is_none()
-        );
+        let no_refresh = r#"{"access_token":"a","refresh_token":""}"#;
+        let grant = grant(&answer(200, no_refresh)).unwrap().unwrap();
+        assert!(grant.refresh.is_none());
+    }
+
+    #[test]
+    fn bearer_tokens_are_told_from_others() {
+        let of = |kind: &str| is_bearer(&answer(200, &format!(r#"{{"token_type":{kind}}}"#)));
+        assert!(of(r#""BEARER""#) && of("null") && is_bearer(&answer(200, "{}")));
+        assert!(!of(r#""mac""#) && !of("7") && !of(r#""""#));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::recovery::{self, Reserve};
-use super::{Freshness, Unusable, Usable, Why, ended};
+use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::Held;
@@ -34,6 +34,7 @@ pub(super) fn locked(
     known: &Session,
     why: Why,
 ) -> Result<Usable, Unusable> {
+    let since = world.clock().uptime();
     if let Err(error) = recovery::import(world, store, held) {
         return match &known.tokens {
             Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Postponed(
@@ -58,6 +59,7 @@ pub(super) fn locked(
     let expired = tokens.is_expired(world.now());
     let current = tokens.clone();
     let locked = Locked {
+        since,
         world,
         store,
         held,
@@ -74,6 +76,7 @@ pub(super) fn locked(
 
 /// A session as it was read under the lock.
 struct Locked<'a> {
+    since: Duration,
     world: &'a World,
     store: &'a Store,
     held: &'a Held,
@@ -107,8 +110,14 @@ impl Locked<'_> {
             let failure = Failure::new(what).hint("`sentry auth refresh` tries at once");
             return Err(Stopped::Postponed(failure));
         }
-        if why == Why::Suspect && self.is_accepted()? {
-            return Ok(Usable::Current(self.tokens.clone()));
+        if why == Why::Suspect {
+            if self.is_accepted()? {
+                return Ok(Usable::Current(self.tokens.clone()));
+            }
+            if !self.has_time() {
+                let what = format!("{origin} rejects the token, but took too long to say so");
+                return Err(Stopped::Postponed(Failure::new(what)));
+            }
         }
         let Some(refresh) = &self.tokens.refresh else {
             return Err(self.dead("has an API token that Sentry rejects"));
@@ -143,7 +152,9 @@ impl Locked<'_> {
         let _until_stored = world.signals().defer();
         let oauth = OAuth::new(world, origin, &client_id);
         let answer = match oauth.refresh(refresh) {
-            RefreshAnswer::Transient(Transient { sent: false, .. }) => oauth.refresh(refresh),
+            RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
+                oauth.refresh(refresh)
+            }
             answer => answer,
         };
         match answer {
@@ -170,6 +181,11 @@ impl Locked<'_> {
                 Err(self.postponed(None, Some(intent), Failure::new(what)))
             }
         }
+    }
+
+    /// Whether a whole request would end before those who wait for the lock give up.
+    fn has_time(&self) -> bool {
+        self.world.clock().uptime() < self.since + LATEST_START
     }
 
     fn mark(&self, marks: Marks) -> anyhow::Result<()> {
@@ -279,12 +295,9 @@ impl Locked<'_> {
         let deadline = clock.uptime() + SETTLE;
         let mut pause = Duration::from_millis(25);
         while clock.uptime() < deadline {
-            match self
-                .store
-                .view()?
-                .session(&self.session)?
-                .map(|session| session.tokens)
-            {
+            // Bound to a name so that its transaction ends here: adopting reads again.
+            let current = self.store.view()?.session(&self.session)?;
+            match current.map(|session| session.tokens) {
                 Some(Some(tokens)) if tokens.refresh != self.tokens.refresh => {
                     return self.adopted();
                 }

@@ -22,7 +22,6 @@ impl World {
     }
 }
 
-/// Keeps secrets out of core dumps and away from other processes of the same user. First thing in every `main`.
 /// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file
 /// becomes too large. First thing in every `main`.
 ///
