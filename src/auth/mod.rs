@@ -29,6 +29,7 @@ use crate::environment;
 use crate::failure::hint_of;
 use crate::lock::{Held, Lock};
 use crate::origin::Origin;
+use crate::session;
 use crate::store::{Change, Session, Store};
 use crate::world::{self, World};
 
@@ -128,6 +129,8 @@ impl Place {
     ) -> anyhow::Result<T> {
         let store = Store::open_or_create(&self.dir)?;
         let held = self.lock(world)?;
+        // A logout removes that pair too. One that cannot be imported now stays for later.
+        session::import(world, &store, &held).ok();
         let change = store.change(&held, world.clock())?;
         let done = write(&change)?;
         change.commit()?;

@@ -22,6 +22,7 @@ use crate::oauth::{CONNECT, REQUEST};
 use crate::store::{Session, Store, Tokens};
 use crate::world::{Timestamp, World};
 
+pub use recovery::import;
 pub use refresh::{Login, granted, record_login};
 
 /// How long a caller with an expired token waits for another process's refresh.
@@ -154,6 +155,13 @@ pub fn usable(
     session: &Session,
     asked: Option<Why>,
 ) -> Result<Usable, Unusable> {
+    let lock = Lock::credential(store.path().parent().unwrap_or(store.path()));
+    if session.tokens.is_none() && recovery::waits(store) {
+        // Another program cleared the spent pair before the new one could be stored.
+        let held = lock.acquire(world.clock(), PATIENCE, || false);
+        let held = held.map_err(anyhow::Error::from)?;
+        return refresh::locked(world, store, &held, session, Why::Interrupted);
+    }
     let why = match (asked, session.freshness(world.now()), &session.tokens) {
         (_, _, None) => return Err(Unusable::Dead(ended(session, "has ended"))),
         (None, Freshness::Fresh, Some(tokens)) => return Ok(Usable::Current(tokens.clone())),
@@ -171,7 +179,6 @@ pub fn usable(
             "has an API token that has expired",
         )));
     }
-    let lock = Lock::credential(store.path().parent().unwrap_or(store.path()));
     let patience = if expired || why == Why::Asked {
         PATIENCE
     } else {

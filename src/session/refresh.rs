@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended, recovery};
+use super::recovery::{self, Reserve};
+use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::Held;
@@ -34,7 +35,15 @@ pub(super) fn locked(
     why: Why,
 ) -> Result<Usable, Unusable> {
     let since = world.clock().uptime();
-    recovery::import(world, store, held)?;
+    if let Err(error) = recovery::import(world, store, held) {
+        return match &known.tokens {
+            Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Postponed(
+                tokens.clone(),
+                Failure::new(format!("{error:#}")),
+            )),
+            _ => Err(error.into()),
+        };
+    }
     // Only what is read under the lock counts: what we knew may be spent by now.
     let Some(session) = store.view()?.session(known)? else {
         return Err(Unusable::Dead(ended(known, "was logged out")));
@@ -124,15 +133,21 @@ impl Locked<'_> {
         let same = |intent: &(Digest, Timestamp)| intent.0 == refresh.digest();
         let interrupted = session.marks.intent.filter(same);
         let intent = interrupted.unwrap_or((refresh.digest(), world.now()));
-        self.mark(Marks {
-            intent: Some(intent),
-            ..session.marks.clone()
-        })
-        .map_err(|error| {
-            let what =
-                format!("not refreshed, because the new token could not be stored: {error:#}");
-            Stopped::Postponed(Failure::new(what))
-        })?;
+        let reserve = Reserve::take(self.store)
+            .map_err(|error| {
+                let shown = recovery::path(self.store);
+                anyhow::Error::new(error).context(format!("cannot write {}", shown.display()))
+            })
+            .and_then(|reserve| {
+                let marks = session.marks.clone();
+                let intent = Some(intent);
+                self.mark(Marks { intent, ..marks }).map(|()| reserve)
+            })
+            .map_err(|error| {
+                let what =
+                    format!("not refreshed, because the new token could not be stored: {error:#}");
+                Stopped::Postponed(Failure::new(what))
+            })?;
         world.trace(|| format!("refreshing at {origin}"));
         let _until_stored = world.signals().defer();
         let oauth = OAuth::new(world, origin, &client_id);
@@ -143,7 +158,9 @@ impl Locked<'_> {
             answer => answer,
         };
         match answer {
-            RefreshAnswer::Granted(grant) => self.commit(granted(world, &grant, Some(refresh))),
+            RefreshAnswer::Granted(grant) => {
+                self.commit(granted(world, &grant, Some(refresh)), reserve)
+            }
             RefreshAnswer::InvalidGrant => self.rejected(interrupted.map(|(_, at)| at)),
             RefreshAnswer::Transient(failed) => {
                 // Only a request that surely had no effect takes the intent back.
@@ -221,7 +238,7 @@ impl Locked<'_> {
         }
     }
 
-    fn commit(&self, new: Tokens) -> Result<Usable, Stopped> {
+    fn commit(&self, new: Tokens, reserve: Reserve) -> Result<Usable, Stopped> {
         let Locked {
             world, store, held, ..
         } = self;
@@ -236,16 +253,19 @@ impl Locked<'_> {
             });
             match tried {
                 Ok(swap) => break swap,
-                Err(_) if world.clock().uptime() < deadline => {
-                    world.clock().sleep(Duration::from_millis(200))
+                Err(error) if world.clock().uptime() < deadline => {
+                    world.trace(|| format!("the new pair cannot be stored yet: {error:#}"));
+                    world.clock().sleep(Duration::from_millis(200));
                 }
                 Err(error) => {
-                    recovery::write(store, session, &self.tokens, &new)?;
+                    reserve.write(store, session, &self.tokens, &new)?;
                     let what = format!(
-                        "the new token of {} is kept in `credential.recovery`",
-                        session.origin
+                        "the new token of {} is kept in {}",
+                        session.origin,
+                        recovery::path(store).display()
                     );
-                    return Err(error.context(what).into());
+                    let hint = "the next command imports it, once the database can be written";
+                    return Err(error.context(Failure::new(what).hint(hint)).into());
                 }
             }
         };
@@ -344,6 +364,8 @@ pub fn record_login(
     held: &Held,
     login: &Login,
 ) -> anyhow::Result<Session> {
+    // A pair that waits belongs before this login, not after it.
+    recovery::import(world, store, held).ok();
     let change = store.change(held, world.clock())?;
     change.log_in(
         &login.origin,

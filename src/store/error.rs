@@ -55,10 +55,17 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(context)
 }
 
+/// Whether reading may work where writing does not. A disk without room for the `-shm` of a log is an I/O failure.
 pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+        )
     )
 }
 

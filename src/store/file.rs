@@ -2,9 +2,10 @@
 //!
 //! SQLite alone makes files that others can read, follows a planted link, and would let a view or a fifo stand for the
 //! database. So the file is checked by name, or made with `O_CREAT|O_EXCL|O_NOFOLLOW` and mode 0600, before SQLite
-//! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode.
+//! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode. Those that are there are checked in the same way:
+//! SQLite would write tokens into whatever lies at their names.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,55 +32,102 @@ pub(super) fn checked(dir: &Path) -> anyhow::Result<Option<PathBuf>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
     };
-    if !metadata.is_file() {
-        bail!("refusing to use {}: it is not a plain file", path.display());
-    }
+    check_directory(&dir)?;
+    check_plain(&path, &metadata)?;
+    check_sides(&dir)?;
     #[cfg(unix)]
-    check_owner(&dir, &path, &metadata)?;
+    close_to_others(&dir);
     Ok(Some(path))
 }
 
-#[cfg(unix)]
-fn check_owner(dir: &Path, path: &Path, file: &fs::Metadata) -> anyhow::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+/// Refuses a side file that SQLite would follow, wait for, or share with somebody.
+fn check_sides(dir: &Path) -> anyhow::Result<()> {
+    for name in SIDES {
+        let side = dir.join(name);
+        // Not there, or gone by now: another process closed the database.
+        let Ok(metadata) = side.symlink_metadata() else {
+            continue;
+        };
+        check_plain(&side, &metadata)?;
+    }
+    Ok(())
+}
 
-    let us = rustix::process::geteuid().as_raw();
-    let around = dir
-        .symlink_metadata()
+fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
+    let refuse = |why: &str| bail!("refusing to use {}: {why}", path.display());
+    if !metadata.is_file() {
+        return refuse("it is not a plain file");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if metadata.uid() != us() {
+            return refuse("it belongs to another user");
+        }
+        if metadata.nlink() != 1 {
+            return refuse("it has a second name (hard link)");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Refuses a directory in which others could plant files.
+#[cfg(unix)]
+fn check_directory(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let metadata = dir
+        .metadata()
         .with_context(|| format!("cannot open {}", dir.display()))?;
-    if around.uid() != us || file.uid() != us {
+    let shown = dir.join(NAME);
+    if metadata.uid() != us() {
         bail!(
-            "refusing to use {}: it or its directory belongs to another user",
-            path.display()
+            "refusing to use {}: its directory belongs to another user",
+            shown.display()
         );
     }
-    if around.mode() & 0o022 != 0 {
+    if metadata.mode() & 0o022 != 0 {
         return Err(Failure::new(format!(
             "refusing to use {}: others may write its directory",
-            path.display()
+            shown.display()
         ))
         .hint(format!("`chmod go-w {}`", dir.display()))
         .into());
     }
-    if file.nlink() != 1 {
-        bail!(
-            "refusing to use {}: it has a second name (hard link)",
-            path.display()
-        );
-    }
-    if file.mode() & 0o077 != 0 {
-        for name in [NAME].iter().chain(&SIDES) {
-            let side = dir.join(name);
-            if side.symlink_metadata().is_ok_and(|side| side.is_file()) {
-                fs::set_permissions(side, fs::Permissions::from_mode(0o600)).ok();
-            }
-        }
-        print_error(&format!(
-            "warning: {} could be read by others; its mode is 0600 now\n",
-            path.display()
-        ));
-    }
     Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_directory(_dir: &Path) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Takes the files away from others' eyes: a `-wal` keeps the mode that the database had when it was made.
+#[cfg(unix)]
+fn close_to_others(dir: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mut told = false;
+    for path in [NAME].into_iter().chain(SIDES).map(|name| dir.join(name)) {
+        let open = |file: Metadata| file.permissions().mode() & 0o077 != 0;
+        if !path.symlink_metadata().is_ok_and(open) {
+            continue;
+        }
+        let shown = path.display();
+        let warning = match fs::set_permissions(&path, fs::Permissions::from_mode(0o600)) {
+            Ok(()) => format!("{shown} could be read by others; its mode is 0600 now"),
+            Err(why) => format!("{shown} can be read by others, and that cannot be changed: {why}"),
+        };
+        if !told {
+            print_error(&format!("warning: {warning}\n"));
+        }
+        told = true;
+    }
 }
 
 /// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
@@ -99,6 +147,7 @@ pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
     builder
         .create(dir)
         .with_context(|| format!("cannot create {}", dir.display()))?;
+    check_directory(dir)?;
     match options.open(dir.join(NAME)) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -114,27 +163,38 @@ pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
 pub(super) struct Way {
     pub(super) name: PathBuf,
     pub(super) flags: OpenFlags,
+    /// Without locks and shared memory; the log is read into our own memory.
+    pub(super) alone: bool,
 }
 
-/// Ways to open the file, best first: for writing; for reading; as a file that nobody can change.
+/// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
 pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let by_name = |flags| Way {
+        name: path.to_owned(),
+        flags: flags | nofollow,
+        alone: false,
+    };
     let mut ways = vec![
         // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
         // official CLI's WASM driver out.
-        Way {
-            name: path.to_owned(),
-            flags: OpenFlags::SQLITE_OPEN_READ_WRITE | nofollow,
-        },
-        Way {
-            name: path.to_owned(),
-            flags: OpenFlags::SQLITE_OPEN_READ_ONLY | nofollow,
-        },
+        by_name(OpenFlags::SQLITE_OPEN_READ_WRITE),
+        by_name(OpenFlags::SQLITE_OPEN_READ_ONLY),
     ];
-    // A WAL database in a directory that cannot be written has no `-shm` and cannot be opened at all, except as one
-    // that nobody changes: true only while no log waits to be read.
-    let log = path.with_file_name(SIDES[0]);
-    if log.symlink_metadata().map_or(true, |log| log.len() == 0) {
+    let has_content = |side: &str| {
+        let side = path.with_file_name(side).symlink_metadata();
+        side.is_ok_and(|side| side.len() > 0)
+    };
+    // A WAL database cannot be opened in a directory that cannot be written, because it has no `-shm` there. Nobody can
+    // change it there either, so it can be read without one. A journal means that the file itself is half written.
+    let [log, _, journal] = SIDES;
+    if !has_content(journal) {
+        let alone = has_content(log);
+        let how = match alone {
+            true if cfg!(unix) => "vfs=unix-none",
+            true => "vfs=win32-none",
+            false => "immutable=1",
+        };
         let uri: String = path
             .to_string_lossy()
             .bytes()
@@ -142,8 +202,9 @@ pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
             .collect();
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow;
         ways.push(Way {
-            name: format!("file:{uri}?immutable=1").into(),
+            name: format!("file:{uri}?{how}").into(),
             flags,
+            alone,
         });
     }
     ways
@@ -167,12 +228,26 @@ pub struct Repair {
 
 /// Renames the database and its side files; nothing is deleted.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
-    let suffix = format!("corrupt-{}", now.seconds());
+    let files: Vec<&str> = [NAME].into_iter().chain(SIDES).collect();
+    // The clock may have stood here before: nothing that was kept is written over.
+    let suffix = (0..)
+        .map(|number| match number {
+            0 => format!("corrupt-{}", now.seconds()),
+            _ => format!("corrupt-{}-{number}", now.seconds()),
+        })
+        .find(|suffix| {
+            let mut names = files
+                .iter()
+                .map(|name| dir.join(format!("{name}.{suffix}")));
+            names.all(|name| name.symlink_metadata().is_err())
+        })
+        .unwrap_or_default();
     let kept_as = dir.join(format!("{NAME}.{suffix}"));
-    fs::rename(dir.join(NAME), &kept_as)?;
-    for side in SIDES {
-        match fs::rename(dir.join(side), dir.join(format!("{side}.{suffix}"))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+    for name in files {
+        match fs::rename(dir.join(name), dir.join(format!("{name}.{suffix}"))) {
+            Err(error) if name == NAME || error.kind() != io::ErrorKind::NotFound => {
+                return Err(error);
+            }
             _ => {}
         }
     }

@@ -21,6 +21,12 @@ CREATE TABLE accounts (
   updated_at INTEGER NOT NULL DEFAULT (unixepoch() * 1000),
   last_used_at INTEGER NOT NULL DEFAULT (unixepoch() * 1000));";
 
+const ACCOUNTS_COLUMNS: &str = "SELECT account_id, host, user_id, email, username, name, token, refresh_token, \
+    expires_at, issued_at, is_active, created_at, updated_at, last_used_at FROM accounts";
+
+const AUTH_COLUMNS: &str =
+    "SELECT id, token, refresh_token, expires_at, issued_at, updated_at, host FROM auth";
+
 /// Our tables. Few and short: SQLite parses every definition before the first statement of each `get`.
 ///
 /// `server` is `git <origin>` or `docker <host>[/<path>]`; a higher `seq` is newer; `account` is an `account_id`, or
@@ -121,7 +127,15 @@ impl Layout {
         if !layout.helper {
             make(OURS)?;
         }
-        Layout::of(transaction, path)
+        let layout = Layout::of(transaction, path)?;
+        // A column that is missed only when a granted pair is stored is missed too late.
+        transaction
+            .prepare(match layout.sessions {
+                Sessions::Accounts => ACCOUNTS_COLUMNS,
+                _ => AUTH_COLUMNS,
+            })
+            .map_err(|error| super::explain(path, error))?;
+        Ok(layout)
     }
 }
 

@@ -14,6 +14,7 @@ mod bindings;
 mod credentials;
 mod error;
 mod file;
+mod filesystem;
 mod layout;
 mod logins;
 mod mutex;
@@ -42,6 +43,9 @@ use mutex::Mutex;
 
 /// How long SQLite waits for another program's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long a reader may keep the log from being truncated: the transaction is durable by then, and others wait for us.
+const READER: Duration = Duration::from_millis(500);
 
 /// An open database.
 pub struct Store {
@@ -80,6 +84,7 @@ impl Store {
             .query_row(tables, [], |row| row.get::<_, i64>(0))
             .map_err(explain)?
             == 0
+            && !filesystem::is_shared(dir)
         {
             // The mode cannot change inside a transaction; the tables are made in the first `Change`.
             store
@@ -106,7 +111,7 @@ impl Store {
                 }
             };
             // The file is only read at the first statement.
-            match store.prepare_connection() {
+            match store.prepare_connection(way.alone) {
                 Ok(()) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
                 Err(error) => return Err(explain(&path, error)),
@@ -116,8 +121,15 @@ impl Store {
         Err(explain(&path, error))
     }
 
-    fn prepare_connection(&self) -> rusqlite::Result<()> {
+    fn prepare_connection(&self, alone: bool) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY)?;
+        if alone {
+            // SQLite then keeps the index of the log in its own memory, and leaves the log as it is.
+            self.connection
+                .pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            self.connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        }
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
@@ -258,9 +270,11 @@ impl Change<'_> {
         } = self.view;
         transaction.commit().map_err(|error| explain(path, error))?;
         // Former tokens must not stay behind in the log. A reader may be in the way; the next change tries again.
+        self.connection.busy_timeout(READER).ok();
         self.connection
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
             .ok();
+        self.connection.busy_timeout(BUSY).ok();
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! The directory `cli.db.lock`: the only lock that the official CLI's WASM driver (Node before 22.15) knows.
 //!
 //! That driver takes no POSIX lock and cannot open a WAL database, so the directory matters exactly where the database
-//! is not in WAL mode. Both sides make it with `mkdir` around a write and remove it again.
+//! is not in WAL mode. Both sides make it with `mkdir` around a write and remove it again. That driver also notes its
+//! process id in the file `cli.db.lock.owner`, which is never ours.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 
@@ -32,9 +33,10 @@ impl Mutex {
             match fs::create_dir(&dir) {
                 Ok(()) => return Ok(Mutex { dir }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if is_abandoned(&dir) {
-                        fs::remove_dir(&dir).ok();
-                    } else if clock.uptime() >= deadline {
+                    if is_abandoned(&dir, clock) && fs::remove_dir(&dir).is_ok() {
+                        continue;
+                    }
+                    if clock.uptime() >= deadline {
                         bail!(
                             "{} is in use by another program ({} is there)",
                             database.display(),
@@ -58,13 +60,35 @@ impl Drop for Mutex {
     }
 }
 
-fn is_abandoned(dir: &Path) -> bool {
+fn is_abandoned(dir: &Path, clock: &dyn Clock) -> bool {
     let made = dir
         .symlink_metadata()
-        .and_then(|metadata| metadata.modified());
-    made.is_ok_and(|made| {
-        SystemTime::now()
-            .duration_since(made)
-            .is_ok_and(|age| age > ABANDONED)
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|made| made.duration_since(UNIX_EPOCH).ok());
+    let now = u64::try_from(clock.now().millis()).map(Duration::from_millis);
+    let (Some(made), Ok(now)) = (made, now) else {
+        return false;
+    };
+    now.saturating_sub(made) > ABANDONED && !owner_lives(dir)
+}
+
+#[cfg(unix)]
+fn owner_lives(dir: &Path) -> bool {
+    let owner = dir.with_extension("lock.owner");
+    let owner = owner
+        .is_file()
+        .then(|| fs::read_to_string(owner).ok())
+        .flatten();
+    let id = owner.and_then(|owner| owner.trim().parse().ok());
+    let process = id.and_then(rustix::process::Pid::from_raw);
+    // Not being allowed to signal it means that it is there.
+    process.is_some_and(|process| {
+        rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
     })
+}
+
+#[cfg(not(unix))]
+fn owner_lives(_dir: &Path) -> bool {
+    false
 }

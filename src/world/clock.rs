@@ -1,7 +1,7 @@
 //! Two clocks: the time of day for expiry, and one that only goes forward for waiting.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch, as the official CLI stores them.
 ///
@@ -74,8 +74,11 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        Timestamp(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)
+        let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(since) => millis(since),
+            Err(before) => -millis(before.duration()),
+        })
     }
 
     #[cfg(target_os = "linux")]

@@ -1,6 +1,8 @@
 //! This process as others see it: its arguments, and what they can read of its memory.
 
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::sync::Arc;
 
 use super::World;
 
@@ -20,7 +22,8 @@ impl World {
     }
 }
 
-/// Keeps secrets out of core dumps and away from other processes of the same user. First thing in every `main`.
+/// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file
+/// becomes too large. First thing in every `main`.
 ///
 /// Best effort: a kernel that refuses leaves the program usable. Panics lose their message, which could quote a value.
 pub fn harden() {
@@ -36,6 +39,9 @@ pub fn harden() {
             },
         );
     }
+    // A write beyond RLIMIT_FSIZE must be an error that can be told, not the end of the process.
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| {
             format!(" at {}:{}", place.file(), place.line())

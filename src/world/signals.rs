@@ -7,10 +7,10 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 /// Exit code after Ctrl-C, as shells count it.
 const INTERRUPTED: i32 = 130;
@@ -82,11 +82,11 @@ fn watch() -> &'static Shared {
     let shared: &'static Shared = Box::leak(Box::default());
     #[cfg(unix)]
     {
-        // A write beyond RLIMIT_FSIZE must be an error that can be told, not the end of the process.
-        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).ok();
         if let Ok(signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
         {
-            std::thread::spawn(move || take_signals(signals, shared));
+            // Where there is no thread to be had, signals wait for the end of the process.
+            let thread = std::thread::Builder::new();
+            thread.spawn(move || take_signals(signals, shared)).ok();
         }
     }
     shared
