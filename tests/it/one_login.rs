@@ -63,7 +63,14 @@ fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
 fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
     let (sentry, machine) = scene();
     let mut person = crowd(&sentry, &machine);
-    person.expect(QUESTION).type_line("no");
+    // One that comes after the no would ask again.
+    for _ in 1..CROWD {
+        person.expect("is in progress; waiting for it");
+    }
+    if !person.screen().contains(QUESTION) {
+        person.expect(QUESTION);
+    }
+    person.type_line("no");
     assert_eq!(person.wait(), 0);
     let screen = person.screen();
     assert_eq!(screen.matches(QUESTION).count(), 1, "{screen}");
