@@ -64,9 +64,6 @@ impl Mirror {
                     .split(';')
                     .all(|address| address.is_empty() || address.starts_with("unix:"))
             });
-        if wanted && !bus_is_safe {
-            warn("the session bus address is not a `unix:` one");
-        }
         Mirror {
             directory: (wanted && bus_is_safe).then(directory),
             refused: wanted && !bus_is_safe,
@@ -97,6 +94,7 @@ impl Mirror {
     /// Copies the access token. A failure is a warning.
     pub fn put(&self, session: &Session, tokens: &Tokens) {
         let Some(entry) = self.entry(session) else {
+            self.tell_refusal();
             return;
         };
         let value = serde_json::json!({
@@ -113,6 +111,7 @@ impl Mirror {
     /// Removes the copy; false, with a warning, when it may still be there.
     pub fn remove(&self, session: &Session) -> bool {
         let Some(entry) = self.entry(session) else {
+            self.tell_refusal();
             return !self.refused;
         };
         match keyring(entry, Call::Remove) {
@@ -140,6 +139,12 @@ impl Mirror {
             .unwrap_or_default();
         let stored = session.tokens.as_ref().map(|tokens| tokens.access.expose());
         Ok(copy["token"].as_str() == stored)
+    }
+
+    fn tell_refusal(&self) {
+        if self.refused {
+            warn("the session bus address is not a `unix:` one");
+        }
     }
 
     fn entry(&self, session: &Session) -> Option<String> {

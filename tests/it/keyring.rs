@@ -107,6 +107,13 @@ impl Keyring {
         self.daemon.signal(Signal::STOP);
     }
 
+    /// Answers again, what it was asked meanwhile too; on return it has done all that.
+    #[track_caller]
+    pub fn wake_up(&mut self) {
+        self.daemon.signal(Signal::CONT);
+        self.wait_until_it_stores();
+    }
+
     fn wait_until_it_stores(&mut self) {
         let Self { daemon, room, .. } = self;
         daemon.wait_until(|| {

@@ -26,6 +26,7 @@ mod git_protocol;
 mod git_server;
 mod git_store;
 mod keyring;
+mod keyring_faults;
 mod kill_matrix;
 mod login;
 mod mirror;
