@@ -275,3 +275,30 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     let everything = keyring.search_all();
     assert!(!everything.contains("sntryu_"), "{everything}");
 }
+
+#[test]
+fn a_locked_collection_costs_a_warning_and_is_told_by_logout() {
+    let mut keyring = Keyring::with_password();
+    let (sentry, machine) = mirrored(&keyring);
+    keyring.lock();
+    let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
+    let refresh = refresh.success();
+    assert_eq!(warnings(&refresh), 1, "{refresh:?}");
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    let logout = machine.sentry(&["auth", "logout"]).run().fails(1);
+    assert_eq!(warnings(&logout), 1, "{logout:?}");
+    let _told = logout.stderr_has("the copy in the keyring may still be there");
+    assert!(machine.stored_row().is_none());
+}
+
+#[test]
+fn a_keyring_without_a_collection_costs_a_warning() {
+    let keyring = Keyring::empty();
+    let (sentry, machine) = mirrored(&keyring);
+    let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
+    let refresh = refresh.success();
+    assert_eq!(warnings(&refresh), 1, "{refresh:?}");
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    // There is nothing to remove.
+    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+}
