@@ -73,12 +73,10 @@ impl Broker<'_> {
         username: Option<String>,
     ) -> Result<Credential, Absence> {
         let unavailable = || Absence::Unavailable(failure.clone().into());
-        let named = self.world.variable("SENTRY_CLIENT_ID");
         let client_id = match known {
-            Known::ByEnvironment => named,
+            Known::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
             _ => self
                 .client_id_of(instance)
-                .or(named)
                 .or_else(|| environment::client_id(self.world, instance)),
         };
         let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {

@@ -313,7 +313,7 @@ fn without_home_the_password_database_is_asked() {
     // start it.
     set_mode(sandbox.root(), 0o755);
     let program = sandbox.root().join("sentry");
-    fs::copy(env!("CARGO_BIN_EXE_sentry"), &program).unwrap();
+    sandbox.copy(env!("CARGO_BIN_EXE_sentry"), &program);
     let as_nobody = match rustix::process::geteuid().is_root() {
         true => vec![
             "setpriv",

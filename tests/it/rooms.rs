@@ -85,7 +85,7 @@ fn each_of_these_is_used_in_one_room_only() {
         ("io::stdin()", "world"),
         ("io::stdout()", "world"),
         ("io::stderr()", "world"),
-        ("SystemTime::now", "store"),
+        ("SystemTime::now", "world"),
         ("/dev/tty", "terminal"),
         ("unsafe {", "terminal"),
     ] {
