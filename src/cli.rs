@@ -55,7 +55,7 @@ pub enum Command {
     /// Print the access token, renewed if necessary
     Token(UrlArgs),
     /// Print who is logged in
-    Whoami(ListArgs),
+    Whoami(WhoamiArgs),
     /// List the sessions that are stored
     List(ListArgs),
     /// Make a stored session the active one
@@ -110,8 +110,11 @@ pub struct LoginArgs {
     #[arg(long)]
     pub no_browser: bool,
     /// Copy the access token to the desktop's keyring, now and after each refresh
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_keyring")]
     pub keyring: bool,
+    /// Stop copying it, and remove the copies
+    #[arg(long)]
+    pub no_keyring: bool,
 }
 
 /// `logout`
@@ -156,7 +159,18 @@ pub struct RefreshArgs {
     pub json: bool,
 }
 
-/// `whoami` and `list`
+/// `whoami`
+#[derive(Args)]
+pub struct WhoamiArgs {
+    /// Which instance
+    #[command(flatten)]
+    pub instance: UrlArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `list`
 #[derive(Args)]
 pub struct ListArgs {
     /// Print JSON

@@ -35,7 +35,7 @@ pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
         return Ok(None);
     };
     let token = Secret::token(&text)
-        .map_err(|error| Failure::new(format!("the value of {variable} is {error}")))?;
+        .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     let claimed = origin_claimed_by(&token, variable)?;
     let named = instance(world)?;
     let origin = match (claimed, named) {
@@ -66,7 +66,7 @@ pub fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, 
     };
     let origin = Origin::parse(&url).map_err(|error| {
         Failure::new(format!(
-            "the token in {whose} names an instance that is {error}"
+            "cannot use the instance that the token in {whose} names: {error}"
         ))
     })?;
     Ok(Some(origin))
@@ -85,15 +85,23 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
         return Ok(None);
     };
     let origin = Origin::from_setting(&text)
-        .map_err(|error| Failure::new(format!("{variable} is {error}")))?;
+        .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     Ok(Some(origin))
 }
 
 /// The OAuth client id to log in to an instance with.
 pub fn client_id(world: &World, origin: &Origin) -> Option<String> {
-    world
-        .variable("SENTRY_CLIENT_ID")
-        .or_else(|| origin.is_saas().then(|| SAAS_CLIENT_ID.to_owned()))
+    // An id that came with the name of another instance is not for this one.
+    let named_another = instance(world)
+        .ok()
+        .flatten()
+        .is_some_and(|named| !named.may_receive(origin));
+    match origin.is_saas() {
+        true if named_another => Some(SAAS_CLIENT_ID.to_owned()),
+        saas => world
+            .variable("SENTRY_CLIENT_ID")
+            .or_else(|| saas.then(|| SAAS_CLIENT_ID.to_owned())),
+    }
 }
 
 /// Whether a helper may turn to a person at all.

@@ -52,7 +52,7 @@ pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
 /// One line for a stream that has room for one: `what (hint)`.
 pub fn one_line(error: &anyhow::Error) -> String {
     match hint_of(error) {
-        Some(hint) => format!("{error:#}; {hint}"),
+        Some(hint) => format!("{error:#} (hint: {hint})"),
         None => format!("{error:#}"),
     }
 }

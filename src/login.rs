@@ -13,7 +13,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::session::{self, Freshness, Login};
-use crate::store::{Session, Store};
+use crate::store::{self, Session, Store};
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
@@ -27,6 +27,15 @@ pub const TIMEOUT: Duration = Duration::from_secs(900);
 /// How long the commit waits for a refresh in another process, and for a disk that is full.
 const COMMIT: Duration = Duration::from_secs(60);
 
+/// The sentence for an instance without a session.
+pub fn not_logged_in(instance: &Origin) -> Failure {
+    let command = match instance.is_saas() {
+        true => "`sentry auth login`".to_owned(),
+        false => format!("`sentry auth login --url {instance}`"),
+    };
+    Failure::new(format!("not logged in to {instance}")).hint(command)
+}
+
 /// What to log in to, and how.
 pub struct DeviceLogin<'a> {
     /// The instance.
@@ -39,6 +48,9 @@ pub struct DeviceLogin<'a> {
     pub timeout: Duration,
     /// Whether to open the browser.
     pub browser: Browser,
+    /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
+    /// sent. Where another process has got a session by then, nobody is asked.
+    pub consent: Option<&'a dyn Fn() -> bool>,
 }
 
 /// How a login ended well.
@@ -50,20 +62,13 @@ pub enum LoggedIn {
     Elsewhere(Session),
 }
 
-impl LoggedIn {
-    /// The session.
-    pub fn into_session(self) -> Session {
-        match self {
-            LoggedIn::Here(session) | LoggedIn::Elsewhere(session) => session,
-        }
-    }
-}
-
 /// How a login ended otherwise.
 #[derive(Debug)]
 pub enum NotLoggedIn {
-    /// The person said no.
+    /// The person said no in the browser.
     Denied(Failure),
+    /// The person said no when asked.
+    Declined,
     /// Everything else.
     Failed(anyhow::Error),
 }
@@ -90,18 +95,27 @@ impl DeviceLogin<'_> {
         let held = lock(world, dir).map_err(anyhow::Error::from)?;
         store.change(&held, world.clock())?.commit()?;
         drop(held);
+        let last_words = |words: String| {
+            let ending = terminal.ending();
+            world.signals().on_interrupt(move || ending(&words));
+        };
+        last_words("login cancelled; nothing was stored".to_owned());
         let _single = match self.only_flow(world, &store, dir, terminal)? {
             Turn::Ours(held) => held,
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
-        let oauth = OAuth::new(self.origin, self.client_id);
+        if let Some(consent) = self.consent {
+            if let Some(session) = fresh_session(world, &store, self.origin)? {
+                return Ok(LoggedIn::Elsewhere(session));
+            }
+            if !consent() {
+                return Err(NotLoggedIn::Declined);
+            }
+        }
+        let oauth = OAuth::new(world, self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|ended| self.explain(ended))?;
         self.show(world, terminal, flow.prompt());
-        let ending = terminal.ending();
-        world
-            .signals()
-            .on_interrupt(move || ending("login cancelled; nothing was stored"));
         let grant = flow.wait(|left| {
             let left = left.as_secs();
             terminal.status(&format!(
@@ -120,10 +134,16 @@ impl DeviceLogin<'_> {
             tokens: session::granted(world, &grant, None),
             client_id: Some(self.client_id.to_owned()),
         };
-        let mut session = commit(world, &store, dir, &login).map_err(|error| {
+        let committed = commit(world, &store, dir, &login).map_err(|error| {
             error.context("the login was approved, but its token could not be stored")
-        })?;
+        });
+        // A signal that waited takes effect now, and must not hide what has happened.
+        last_words(match &committed {
+            Ok(_) => "interrupted; the login itself is stored".to_owned(),
+            Err(error) => format!("error: {error:#}"),
+        });
         drop(deferral);
+        let mut session = committed?;
         // The token answer has no user name, by which git may ask for this session later.
         if let Check::Accepted(user) = oauth.check(&login.tokens.access)
             && user.id == login.user.id
@@ -231,7 +251,7 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
     Ok(store.view()?.sessions()?.into_iter().find(fresh))
 }
 
-/// Stores a login under the lock; goes on trying for a minute, because the grant cannot be had again.
+/// Stores a login under the lock; goes on trying for a minute where that may help, because the grant cannot be had again.
 ///
 /// # Errors
 /// The store cannot be written, or the lock not be had.
@@ -240,7 +260,7 @@ pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow
     let deadline = world.clock().uptime() + COMMIT;
     loop {
         match session::record_login(world, store, &held, login) {
-            Err(_) if world.clock().uptime() < deadline => {
+            Err(error) if store::may_pass(&error) && world.clock().uptime() < deadline => {
                 world.clock().sleep(Duration::from_millis(200))
             }
             ended => return ended,

@@ -9,7 +9,7 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::store::{Session, Store, Tokens};
+use crate::store::{Change, Session, Store, Tokens};
 use crate::world::{World, print_error};
 
 /// The `service` of our entries.
@@ -17,6 +17,9 @@ pub const SERVICE: &str = "sentry-credential-helper";
 
 /// The setting that `login --keyring` writes, and its value.
 pub const SETTING: (&str, &str) = ("keyring", "mirror");
+
+/// The setting that remembers that there may be copies, whatever the mirror is set to later.
+const WRITTEN: &str = "keyring-written";
 
 /// Longest a call to the keyring may take.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -32,11 +35,21 @@ impl Mirror {
     /// The mirror as the environment, else the stored setting, wants it.
     pub fn of(world: &World, store: &Store) -> Mirror {
         let setting = || store.view().ok()?.setting(SETTING.0).ok()?;
-        let wanted = world
-            .variable("SENTRY_CREDENTIAL_KEYRING")
-            .or_else(setting)
-            .as_deref()
-            == Some(SETTING.1);
+        let wanted = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
+        Mirror::if_wanted(world, store, wanted.as_deref() == Some(SETTING.1))
+    }
+
+    /// For removing copies: on if there may be any.
+    pub fn to_clear(world: &World, store: &Store) -> Mirror {
+        let written = || store.view().ok()?.setting(WRITTEN).ok()?;
+        let on = Mirror::of(world, store);
+        match on.is_on() || on.refused {
+            true => on,
+            false => Mirror::if_wanted(world, store, written().is_some()),
+        }
+    }
+
+    fn if_wanted(world: &World, store: &Store, wanted: bool) -> Mirror {
         let directory = || {
             let path = crate::secret::Secret::new(store.path().to_string_lossy()).digest();
             path.as_bytes()[..8]
@@ -51,9 +64,6 @@ impl Mirror {
                     .split(';')
                     .all(|address| address.is_empty() || address.starts_with("unix:"))
             });
-        if wanted && !bus_is_safe {
-            warn("the session bus address is not a `unix:` one");
-        }
         Mirror {
             directory: (wanted && bus_is_safe).then(directory),
             refused: wanted && !bus_is_safe,
@@ -70,9 +80,21 @@ impl Mirror {
         self.refused
     }
 
+    /// Notes, in the transaction that stores a token, that there may be a copy of it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn announce(&self, change: &Change<'_>) -> anyhow::Result<()> {
+        match self.is_on() {
+            true => change.set(WRITTEN, Some("yes")),
+            false => Ok(()),
+        }
+    }
+
     /// Copies the access token. A failure is a warning.
     pub fn put(&self, session: &Session, tokens: &Tokens) {
         let Some(entry) = self.entry(session) else {
+            self.tell_refusal();
             return;
         };
         let value = serde_json::json!({
@@ -89,7 +111,8 @@ impl Mirror {
     /// Removes the copy; false, with a warning, when it may still be there.
     pub fn remove(&self, session: &Session) -> bool {
         let Some(entry) = self.entry(session) else {
-            return true;
+            self.tell_refusal();
+            return !self.refused;
         };
         match keyring(entry, Call::Remove) {
             Ok(_) => true,
@@ -116,6 +139,12 @@ impl Mirror {
             .unwrap_or_default();
         let stored = session.tokens.as_ref().map(|tokens| tokens.access.expose());
         Ok(copy["token"].as_str() == stored)
+    }
+
+    fn tell_refusal(&self) {
+        if self.refused {
+            warn("the session bus address is not a `unix:` one");
+        }
     }
 
     fn entry(&self, session: &Session) -> Option<String> {

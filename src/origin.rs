@@ -158,9 +158,9 @@ impl fmt::Display for NotAnOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             NotAnOrigin::Malformed => {
-                "not a plain origin like `https://sentry.example.com`: no user, path, query or other characters"
+                "an instance looks like `https://sentry.example.com`, without user, path, query or other characters"
             }
-            NotAnOrigin::Insecure => "plain http is only used for this machine itself (127.0.0.1, [::1], localhost)",
+            NotAnOrigin::Insecure => "plain http is for this machine only (127.0.0.1, [::1], localhost)",
         })
     }
 }

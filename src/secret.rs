@@ -106,7 +106,7 @@ pub struct NotAToken;
 
 impl fmt::Display for NotAToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a token: it must be 1 to 4096 printable ASCII characters without spaces")
+        f.write_str("a token is 1 to 4096 printable ASCII characters without spaces")
     }
 }
 

@@ -60,7 +60,7 @@ fn to_json(world: &World, session: &Session) -> Value {
         "instance": session.origin.to_string(),
         "active": session.active,
         "user": session.user.label(),
-        "state": state(world, session),
+        "state": state(world, session).to_lowercase().replace(' ', "_"),
         "expires_at": session.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.to_string()),
     })
 }

@@ -42,6 +42,9 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
     if !may_replace(world, &place, &instance)? {
         bail!("nothing was changed");
     }
+    if args.no_keyring {
+        forget_keyring(world, &place)?;
+    }
     if args.keyring {
         place.change(world, |change| {
             change.set(mirror::SETTING.0, Some(mirror::SETTING.1))
@@ -64,6 +67,16 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
         place.dir.join("cli.db").display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+fn forget_keyring(world: &World, place: &Place) -> anyhow::Result<()> {
+    let Some(store) = &place.store else {
+        return Ok(());
+    };
+    for session in place.sessions()? {
+        Mirror::to_clear(world, store).remove(&session);
+    }
+    place.change(world, |change| change.set(mirror::SETTING.0, None))
 }
 
 /// `None`: there was nothing to do.
@@ -93,6 +106,7 @@ fn with_device_flow(
         } else {
             Browser::Open
         },
+        consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {
         Ok(LoggedIn::Here(session)) => Ok(Some(session)),
@@ -103,6 +117,7 @@ fn with_device_flow(
             Ok(None)
         }
         Err(NotLoggedIn::Denied(failure)) => Err(failure.into()),
+        Err(NotLoggedIn::Declined) => bail!("nothing was changed"),
         Err(NotLoggedIn::Failed(error)) => Err(error),
     }
 }
@@ -125,7 +140,7 @@ fn is_working(world: &World, place: &Place, instance: &Origin) -> anyhow::Result
     };
     Ok(match session::usable(world, store, &session, None) {
         Ok(Usable::Current(tokens)) => !matches!(
-            OAuth::new(&session.origin, "").check(&tokens.access),
+            OAuth::new(world, &session.origin, "").check(&tokens.access),
             Check::Rejected
         ),
         Ok(_) => true,
@@ -205,7 +220,7 @@ fn with_token(
     instance: &Origin,
     token: Secret,
 ) -> anyhow::Result<Session> {
-    let user = match OAuth::new(instance, "").check(&token) {
+    let user = match OAuth::new(world, instance, "").check(&token) {
         Check::Accepted(user) => user,
         Check::Rejected => bail!("{instance} does not accept this token; nothing was stored"),
         Check::Forbidden => bail!("{instance} does not let this token in; nothing was stored"),

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use super::{Place, not_logged_in, say};
+use super::{Place, say};
 use crate::cli::LogoutArgs;
 use crate::environment;
+use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::store::Session;
 use crate::world::World;
@@ -29,7 +30,7 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
             None => Ok(None),
         })?;
         if let Some(store) = &place.store {
-            complete &= Mirror::of(world, store).remove(session);
+            complete &= Mirror::to_clear(world, store).remove(session);
         }
         say(&format!("logged out of {}", session.origin));
         if let Some(next) = next.filter(|_| !args.all) {
@@ -38,9 +39,19 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
                 next.origin
             ));
         }
+        // Sentry lists what a person approved apart from the tokens that they made.
+        let is_api_token = session
+            .tokens
+            .as_ref()
+            .is_some_and(|tokens| tokens.refresh.is_none());
+        let page = if is_api_token {
+            "api/auth-tokens"
+        } else {
+            "authorizations"
+        };
+        let settings = format!("{}/settings/account", session.origin);
         say(&format!(
-            "hint: {}/settings/account/authorizations/ shows what Sentry still allows",
-            session.origin
+            "hint: {settings}/{page}/ shows what Sentry still allows"
         ));
     }
     if doomed.is_empty() {

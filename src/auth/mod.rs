@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use crate::broker::pick;
 use crate::cli::{Command, LoginArgs, StatusArgs};
 use crate::environment;
-use crate::failure::{Failure, hint_of};
+use crate::failure::hint_of;
 use crate::lock::{Held, Lock};
 use crate::origin::Origin;
 use crate::session;
@@ -60,7 +60,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Status(args)) => status::status(world, &args),
         Some(Command::Refresh(args)) => refresh::refresh(world, &args),
         Some(Command::Token(args)) => token::token(world, &args),
-        Some(Command::Whoami(args)) => whoami::whoami(world, args.json.into()),
+        Some(Command::Whoami(args)) => whoami::whoami(world, &args),
         Some(Command::List(args)) => list::list(world, args.json.into()),
         Some(Command::Switch(args)) => switch::switch(world, &args.url),
         Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
@@ -158,12 +158,4 @@ fn print(result: &str) -> anyhow::Result<()> {
 
 fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{value:#}"))
-}
-
-fn not_logged_in(instance: &Origin) -> Failure {
-    let command = match instance.is_saas() {
-        true => "`sentry auth login`".to_owned(),
-        false => format!("`sentry auth login --url {instance}`"),
-    };
-    Failure::new(format!("not logged in to {instance}")).hint(command)
 }

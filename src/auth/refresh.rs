@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Place, not_logged_in, print_json, say};
+use super::{Place, print_json, say};
 use crate::cli::RefreshArgs;
 use crate::environment;
 use crate::failure::Failure;
+use crate::login::not_logged_in;
 use crate::session::{self, Freshness, Unusable, Usable, Why};
 use crate::world::{Timestamp, World};
 

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Place, not_logged_in, print, print_json, say};
+use super::{Place, print, print_json, say};
 use crate::cli::StatusArgs;
 use crate::environment::{self, EnvironmentToken};
+use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth, Organizations};
 use crate::origin::Origin;
@@ -15,6 +16,9 @@ use crate::session::{self, Unusable, Usable};
 use crate::store::{Session, User};
 use crate::world::{Timestamp, World};
 
+/// The source of a token that no variable holds.
+const SESSION: &str = "session";
+
 /// All that can be said about a login.
 struct Status {
     instance: Origin,
@@ -22,11 +26,22 @@ struct Status {
     organizations: Option<Vec<String>>,
     token: Secret,
     expires_at: Option<Timestamp>,
-    source: String,
+    /// `session`, or the name of a variable.
+    source: &'static str,
+    /// The stored session that the variable comes before.
+    shadows: Option<Origin>,
     storage: Option<String>,
     renews: bool,
-    keyring: &'static str,
+    keyring: Keyring,
     verified: Verified,
+}
+
+#[derive(Clone, Copy)]
+enum Keyring {
+    Off,
+    InStep,
+    OutOfStep,
+    Silent,
 }
 
 enum Verified {
@@ -49,13 +64,20 @@ pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
         (Some(found), session) => of_environment(found, session.as_ref()),
         (None, Some(session)) => match of_session(world, &place, session)? {
             Ok(status) => status,
-            Err(failure) => return absent(args, &failure.into()),
+            Err(failure) => return absent(args, &instance, &failure.into()),
         },
-        (None, None) => return absent(args, &not_logged_in(&instance).into()),
+        (None, None) => return absent(args, &instance, &not_logged_in(&instance).into()),
     };
     match args.offline {
         true => status.verified = Verified::No("not asked".into()),
-        false => status.verify(),
+        false => status.verify(world),
+    }
+    if status.organizations.is_none() {
+        status.organizations = status
+            .token
+            .claims()
+            .and_then(|claims| claims.org)
+            .map(|org| vec![org]);
     }
     match args.json {
         true => print_json(&status.to_json(args.show_token))?,
@@ -67,19 +89,24 @@ pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
                 "error: {} does not accept this token",
                 status.instance
             ));
-            say(&format!(
-                "hint: `sentry auth login --url {} --force`",
-                status.instance
-            ));
+            say(&match status.source {
+                SESSION => format!(
+                    "hint: `sentry auth login --url {} --force`",
+                    status.instance
+                ),
+                variable => format!("hint: `unset {variable}`, or set it to another token"),
+            });
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
     })
 }
 
-fn absent(args: &StatusArgs, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
+fn absent(args: &StatusArgs, instance: &Origin, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
     if args.json {
-        print_json(&json!({"authenticated": false, "error": error.to_string()}))?;
+        print_json(&json!({
+            "authenticated": false, "instance": instance.to_string(), "error": error.to_string(),
+        }))?;
     }
     say(&format!("{error}"));
     if let Some(hint) = crate::failure::hint_of(error) {
@@ -89,24 +116,19 @@ fn absent(args: &StatusArgs, error: &anyhow::Error) -> anyhow::Result<ExitCode> 
 }
 
 fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status {
-    let shadowed = session.filter(|session| session.tokens.is_some());
-    let source = match shadowed {
-        Some(session) => format!(
-            "{} (before the stored session of {})",
-            found.variable, session.origin
-        ),
-        None => found.variable.to_owned(),
-    };
     Status {
         instance: found.origin,
         user: User::default(),
         organizations: None,
         token: found.token,
         expires_at: None,
-        source,
+        source: found.variable,
+        shadows: session
+            .filter(|session| session.tokens.is_some())
+            .map(|session| session.origin.clone()),
         storage: None,
         renews: false,
-        keyring: "off",
+        keyring: Keyring::Off,
         verified: Verified::Yes,
     }
 }
@@ -141,10 +163,10 @@ fn of_session(
     };
     let mirror = Mirror::of(world, store);
     let keyring = match mirror.is_on().then(|| mirror.is_in_step(&session)) {
-        None => "off",
-        Some(Ok(true)) => "mirror, in step",
-        Some(Ok(false)) => "mirror, out of step (the next refresh mends it)",
-        Some(Err(_)) => "mirror, but the keyring does not answer",
+        None => Keyring::Off,
+        Some(Ok(true)) => Keyring::InStep,
+        Some(Ok(false)) => Keyring::OutOfStep,
+        Some(Err(_)) => Keyring::Silent,
     };
     Ok(Ok(Status {
         instance: session.origin,
@@ -153,7 +175,8 @@ fn of_session(
         renews: tokens.refresh.is_some(),
         token: tokens.access,
         expires_at: tokens.expires_at,
-        source: "stored session".to_owned(),
+        source: SESSION,
+        shadows: None,
         storage: Some(store.path().display().to_string()),
         keyring,
         verified: Verified::Yes,
@@ -161,8 +184,8 @@ fn of_session(
 }
 
 impl Status {
-    fn verify(&mut self) {
-        let oauth = OAuth::new(&self.instance, "");
+    fn verify(&mut self, world: &World) {
+        let oauth = OAuth::new(world, &self.instance, "");
         self.verified = match oauth.check(&self.token) {
             Check::Accepted(user) => {
                 if user != User::default() {
@@ -180,13 +203,6 @@ impl Status {
             Check::Rejected => Verified::Rejected,
             Check::Unknown(why) => Verified::No(why),
         };
-        if self.organizations.is_none() {
-            self.organizations = self
-                .token
-                .claims()
-                .and_then(|claims| claims.org)
-                .map(|org| vec![org]);
-        }
     }
 
     /// The first three lines are promised by the documentation of Sentry's CLI, to the letter.
@@ -207,7 +223,7 @@ impl Status {
             ),
             String::new(),
             format!("Instance: {}", self.instance),
-            format!("Source: {}", self.source),
+            format!("Source: {}", self.source_text()),
         ];
         if let Some(storage) = &self.storage {
             lines.push(format!("Storage: {storage}"));
@@ -216,7 +232,15 @@ impl Status {
             "Renewal: {}",
             if self.renews { "automatic" } else { "none" }
         ));
-        lines.push(format!("Keyring: {}", self.keyring));
+        lines.push(format!(
+            "Keyring: {}",
+            match self.keyring {
+                Keyring::Off => "off",
+                Keyring::InStep => "mirror, in step",
+                Keyring::OutOfStep => "mirror, out of step (the next refresh mends it)",
+                Keyring::Silent => "mirror, but the keyring does not answer",
+            }
+        ));
         if let Verified::No(why) = &self.verified {
             lines.push(format!("Verified: no ({why})"));
         }
@@ -224,6 +248,16 @@ impl Status {
             lines.push(format!("Token: {}", self.token.expose()));
         }
         lines.join("\n")
+    }
+
+    fn source_text(&self) -> String {
+        match (&self.shadows, self.source) {
+            (Some(origin), variable) => {
+                format!("{variable} (before the stored session of {origin})")
+            }
+            (None, SESSION) => "stored session".to_owned(),
+            (None, variable) => variable.to_owned(),
+        }
     }
 
     fn to_json(&self, show_token: bool) -> Value {
@@ -236,10 +270,16 @@ impl Status {
             },
             "organizations": self.organizations,
             "source": self.source,
+            "shadows": self.shadows.as_ref().map(Origin::to_string),
             "storage": self.storage,
             "expires_at": self.expires_at.map(|time| time.to_string()),
             "automatic_refresh": self.renews,
-            "keyring": self.keyring,
+            "keyring": match self.keyring {
+                Keyring::Off => "off",
+                Keyring::InStep => "in_step",
+                Keyring::OutOfStep => "out_of_step",
+                Keyring::Silent => "silent",
+            },
         });
         if show_token {
             value["token"] = Value::from(self.token.expose());

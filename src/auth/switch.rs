@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use super::{Place, not_logged_in, say};
+use super::{Place, say};
 use crate::broker::pick;
+use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::world::World;
 

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use super::{Place, not_logged_in};
+use super::Place;
 use crate::cli::UrlArgs;
 use crate::environment;
+use crate::login::not_logged_in;
 use crate::secret::Secret;
 use crate::session::{self, Unusable};
 use crate::world::{self, World};

@@ -4,20 +4,24 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Place, not_logged_in, print, print_json};
-use crate::cli::Format;
+use super::{Place, print, print_json};
+use crate::cli::{Format, WhoamiArgs};
 use crate::environment;
+use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
 use crate::session::{self, Unusable};
 use crate::store::User;
 use crate::world::World;
 
-pub(super) fn whoami(world: &World, format: Format) -> anyhow::Result<ExitCode> {
-    let (origin, token, known) = match environment::token(world)? {
+pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
+    let url = args.instance.url.as_ref();
+    let environment = environment::token(world)?
+        .filter(|found| url.is_none_or(|url| url.may_receive(&found.origin)));
+    let (origin, token, known) = match environment {
         Some(found) => (found.origin, found.token, User::default()),
         None => {
             let place = Place::of(world)?;
-            let (instance, session) = place.session(world, None)?;
+            let (instance, session) = place.session(world, url)?;
             let (Some(store), Some(session)) = (&place.store, session) else {
                 return Err(not_logged_in(&instance).into());
             };
@@ -28,13 +32,13 @@ pub(super) fn whoami(world: &World, format: Format) -> anyhow::Result<ExitCode> 
             }
         }
     };
-    let user = match OAuth::new(&origin, "").check(&token) {
+    let user = match OAuth::new(world, &origin, "").check(&token) {
         Check::Accepted(user) if user != User::default() => user,
         Check::Accepted(_) | Check::Forbidden => known,
         Check::Rejected => anyhow::bail!("{origin} does not accept the token"),
         Check::Unknown(why) => anyhow::bail!("cannot ask {origin}: {why}"),
     };
-    match format {
+    match args.json.into() {
         Format::Json => print_json(&json!({
             "instance": origin.to_string(),
             "id": user.id, "username": user.username, "email": user.email, "name": user.name,

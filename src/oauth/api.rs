@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::http::{Answer, Http, Lost};
+use super::http::{Answer, Lost};
 use super::{OAuth, Refusal, refusal, user};
 use crate::origin::Origin;
 use crate::printable::printable;
@@ -72,7 +72,11 @@ impl OAuth {
         };
         let mut slugs = Vec::new();
         for region in regions {
-            match Http::new(&region).get("/api/0/organizations/", token) {
+            match self
+                .http
+                .sibling(&region)
+                .get("/api/0/organizations/", token)
+            {
                 Ok(answer @ Answer { status: 200, .. }) => {
                     let body = answer.any_json().unwrap_or_default();
                     let organizations = body.as_array().map_or(&[][..], Vec::as_slice);

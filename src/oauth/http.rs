@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Error, Timeout};
+use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
 use zeroize::Zeroizing;
 
 use super::{CONNECT, REQUEST};
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::Timestamp;
+use crate::world::World;
 
 /// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
 const MAX_BODY: u64 = 64 * 1024;
@@ -21,6 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// A client of one origin.
 pub(super) struct Http {
     origin: Origin,
+    proxy: Option<Proxy>,
 }
 
 /// A complete answer.
@@ -77,9 +79,18 @@ pub struct Lost {
 }
 
 impl Http {
-    pub(super) fn new(origin: &Origin) -> Http {
+    pub(super) fn new(world: &World, origin: &Origin) -> Http {
         Http {
             origin: origin.clone(),
+            proxy: proxy(world, origin),
+        }
+    }
+
+    /// A client of another region of the same instance.
+    pub(super) fn sibling(&self, region: &Origin) -> Http {
+        Http {
+            origin: region.clone(),
+            proxy: self.proxy.clone(),
         }
     }
 
@@ -154,11 +165,7 @@ impl Http {
             .max_idle_connections(0)
             .user_agent(concat!("sentry-credential/", env!("CARGO_PKG_VERSION")))
             .tls_config(TlsConfig::builder().root_certs(roots).build());
-        // The machine itself is never behind a proxy.
-        match self.origin.is_loopback() {
-            true => config.proxy(None).build().new_agent(),
-            false => config.build().new_agent(),
-        }
+        config.proxy(self.proxy.clone()).build().new_agent()
     }
 
     fn lost(&self, error: &Error) -> Lost {
@@ -201,6 +208,35 @@ impl Http {
             Error::BodyExceedsLimit(_) => lost(true, format!("the answer of {host} is too long")),
             _ => lost(true, format!("{host} did not answer in HTTP ({error})")),
         }
+    }
+}
+
+/// The proxy on the way to an origin, chosen as curl(1) does: ureq by itself lets `ALL_PROXY` win over the specific one,
+/// and `HTTP_PROXY` speak for https.
+fn proxy(world: &World, origin: &Origin) -> Option<Proxy> {
+    // The machine itself is never behind one.
+    if origin.is_loopback() {
+        return None;
+    }
+    let either = |name: &str| {
+        world
+            .variable(&name.to_lowercase())
+            .or_else(|| world.variable(name))
+    };
+    let url = either("HTTPS_PROXY").or_else(|| either("ALL_PROXY"))?;
+    let mut exceptions = Proxy::builder(ProxyProtocol::Http);
+    for name in either("NO_PROXY").iter().flat_map(|names| names.split(',')) {
+        // To curl a name covers what is below it.
+        let name = name.trim().trim_start_matches('.');
+        exceptions = exceptions.no_proxy(name).no_proxy(&format!(".{name}"));
+    }
+    let target = origin.to_string().parse().ok()?;
+    match exceptions
+        .build()
+        .is_ok_and(|exceptions| exceptions.is_no_proxy(&target))
+    {
+        true => None,
+        false => Proxy::new(&url).ok(),
     }
 }
 

@@ -10,31 +10,26 @@
 
 mod api;
 mod http;
+mod parse;
 
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::store::User;
+use crate::world::World;
 
 pub use api::{Check, Organizations};
 pub use http::{Answer, Lost};
 
 use http::Http;
+use parse::{device_code, grant, is_bearer, refusal, user};
 
 /// Longest a request to open a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
 /// Longest a whole request may take, connection included.
 pub const REQUEST: Duration = Duration::from_secs(12);
-
-/// RFC 8628 section 3.2: the pause between two polls when the server names none.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
-
-/// Longest access token lifetime that is believed, in seconds: 400 days.
-const LONGEST_LIFETIME: u64 = 400 * 24 * 3600;
 
 /// One instance, seen as one OAuth client.
 pub struct OAuth {
@@ -154,9 +149,9 @@ impl std::fmt::Display for Refusal {
 
 impl OAuth {
     /// A client of an instance. Nothing is sent yet.
-    pub fn new(origin: &Origin, client_id: &str) -> OAuth {
+    pub fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
-            http: Http::new(origin),
+            http: Http::new(world, origin),
             client_id: client_id.to_owned(),
         }
     }
@@ -197,9 +192,9 @@ impl OAuth {
             (_, Some("access_denied")) => PollAnswer::Denied,
             (_, Some("expired_token")) => PollAnswer::Expired,
             (200..=299, None) => match grant(&answer) {
-                Some(Ok(grant)) => PollAnswer::Granted(grant),
+                Some(Ok(grant)) if is_bearer(&answer) => PollAnswer::Granted(grant),
                 // The code is redeemed: there is nothing to go on for.
-                Some(Err(_)) => PollAnswer::Refused(refused),
+                Some(_) => PollAnswer::Refused(refused),
                 // Not Sentry's: a captive portal, say.
                 None => PollAnswer::Disturbed(answer.retry_after),
             },
@@ -254,220 +249,6 @@ impl OAuth {
             _ => transient(format!(
                 "the server answered {refused} without an OAuth error"
             )),
-        }
-    }
-}
-
-fn device_code(answer: &Answer) -> Option<DeviceCode> {
-    let body = answer.json()?;
-    let text = |key: &str| body.get(key)?.as_str().filter(|text| !text.is_empty());
-    Some(DeviceCode {
-        device_code: Secret::token(text("device_code")?).ok()?,
-        user_code: text("user_code")?.to_owned(),
-        verification_uri: text("verification_uri")?.to_owned(),
-        verification_uri_complete: text("verification_uri_complete").map(str::to_owned),
-        expires_in: Duration::from_secs(
-            seconds(&body["expires_in"]).unwrap_or(600).clamp(60, 1800),
-        ),
-        interval: match seconds(&body["interval"]) {
-            None | Some(0) => DEFAULT_INTERVAL,
-            Some(interval) => Duration::from_secs(interval.clamp(1, 60)),
-        },
-    })
-}
-
-/// `None`: not a token answer. `Err`: one whose token breaks the grammar.
-fn grant(answer: &Answer) -> Option<Result<Grant, crate::secret::NotAToken>> {
-    let body = answer.json()?;
-    let access = body.get("access_token")?.as_str()?;
-    let refresh = body
-        .get("refresh_token")
-        .and_then(Value::as_str)
-        .filter(|refresh| !refresh.is_empty());
-    // A server in this world may say so with any case, or not at all (RFC 6749 section 5.1 wants it).
-    let bearer = body.get("token_type").is_none_or(|kind| {
-        kind.as_str()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
-    });
-    let tokens = Secret::token(access)
-        .and_then(|access| Ok((access, refresh.map(Secret::token).transpose()?)));
-    Some(match tokens {
-        Ok((access, refresh)) if bearer => Ok(Grant {
-            access,
-            refresh,
-            expires_in: seconds(&body["expires_in"])
-                .filter(|seconds| *seconds > 0)
-                .map(|seconds| Duration::from_secs(seconds.min(LONGEST_LIFETIME))),
-            user: user(&body["user"]),
-        }),
-        Ok(_) => Err(crate::secret::NotAToken),
-        Err(error) => Err(error),
-    })
-}
-
-/// A whole, non-negative number of seconds; a server may write it as text or as a float.
-fn seconds(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64().or_else(|| {
-            number
-                .as_f64()
-                .filter(|seconds| *seconds >= 0.0)
-                .map(|seconds| seconds as u64)
-        }),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn user(value: &Value) -> User {
-    let text = |key: &str| match value.get(key)? {
-        Value::String(text) => {
-            Some(crate::printable::printable(text)).filter(|text| !text.is_empty())
-        }
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    User {
-        id: text("id"),
-        email: text("email"),
-        username: text("username"),
-        name: text("name"),
-    }
-}
-
-fn refusal(answer: &Answer) -> Refusal {
-    let body = answer.json();
-    // RFC 6749 section 5.2 allows more; every code that exists is of this form.
-    let plain = |code: &&str| {
-        (1..=64).contains(&code.len())
-            && code
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-    };
-    let code = body
-        .as_ref()
-        .and_then(|body| body.get("error")?.as_str())
-        .filter(plain)
-        .map(str::to_owned);
-    // An error that we cannot read is an error still, not a success.
-    let unreadable = body
-        .as_ref()
-        .is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()));
-    Refusal {
-        status: answer.status,
-        code: code.or_else(|| unreadable.then(|| "unreadable_error".to_owned())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            retry_after: None,
-            date: None,
-            body: body.as_bytes().to_vec().into(),
-        }
-    }
-
-    #[test]
-    fn odd_intervals_are_the_default_or_clamped() {
-        for (interval, expected) in [
-            ("null", 5),
-            ("0", 5),
-            ("-5", 5),
-            ("0.5", 5),
-            ("\"7\"", 7),
-            ("1", 1),
-            ("1e9", 60),
-            ("\"x\"", 5),
-            ("[]", 5),
-        ] {
-            let body = format!(
-                r#"{{"device_code":"d","user_code":"U","verification_uri":"v","interval":{interval}}}"#
-            );
-            let code = device_code(&answer(200, &body)).unwrap();
-            assert_eq!(code.interval, Duration::from_secs(expected), "{interval}");
-            assert_eq!(code.expires_in, Duration::from_secs(600));
-        }
-    }
-
-    #[test]
-    fn odd_lifetimes_are_unknown_or_clamped() {
-        for (expires_in, expected) in [
-            ("3600", Some(3600)),
-            ("null", None),
-            ("-1", None),
-            ("0", None),
-            ("\"3600\"", Some(3600)),
-            ("1e18", Some(LONGEST_LIFETIME)),
-            ("\"soon\"", None),
-            ("{}", None),
-        ] {
-            let body = format!(r#"{{"access_token":"a","expires_in":{expires_in}}}"#);
-            let grant = grant(&answer(200, &body)).unwrap().unwrap();
-            assert_eq!(
-                grant.expires_in,
-                expected.map(Duration::from_secs),
-                "{expires_in}"
-            );
-        }
-    }
-
-    #[test]
-    fn tokens_that_would_break_a_line_are_not_tokens() {
-        for body in [
-            r#"{"access_token":"a\nhost=evil"}"#,
-            r#"{"access_token":"a","refresh_token":"r\r"}"#,
-            r#"{"access_token":""}"#,
-        ] {
-            assert!(grant(&answer(200, body)).unwrap().is_err(), "{body}");
-        }
-        assert!(
-            grant(&answer(200, r#"{"access_token":"a","token_type":"mac"}"#))
-                .unwrap()
-                .is_err()
-        );
-        assert!(
-            grant(&answer(
-                200,
-                r#"{"access_token":"a","token_type":"BEARER","refresh_token":""}"#
-            ))
-            .unwrap()
-            .unwrap()
-            .refresh
-            .is_none()
-        );
-    }
-
-    #[test]
-    fn an_error_code_is_a_plain_word_or_nothing() {
-        assert_eq!(
-            refusal(&answer(400, r#"{"error":"invalid_grant"}"#))
-                .code
-                .as_deref(),
-            Some("invalid_grant")
-        );
-        for body in [r#"{"error":123}"#, r#"{"error":"\u001b[31m"}"#] {
-            assert_eq!(
-                refusal(&answer(200, body)).code.as_deref(),
-                Some("unreadable_error"),
-                "{body}"
-            );
-        }
-        for body in ["", "null", "[]", "<html>", r#"{"error":null}"#] {
-            assert_eq!(refusal(&answer(200, body)).code, None, "{body}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_makes_a_panic(body in ".{0,200}") {
-            let answer = answer(200, &body);
-            drop((device_code(&answer), grant(&answer), refusal(&answer)));
         }
     }
 }

@@ -28,8 +28,12 @@ pub use refresh::{Login, granted, record_login};
 /// How long a caller with an expired token waits for another process's refresh.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-// A waiter must outlast a holder at its worst: a connection that fails, then a whole request.
-const _: () = assert!(CONNECT.as_secs() + REQUEST.as_secs() < PATIENCE.as_secs());
+/// A holder begins another request only this soon after it took the lock: after a connection that failed, say, but not
+/// after a name server or a check that took its time.
+const LATEST_START: Duration = CONNECT.saturating_add(Duration::from_secs(1));
+
+// A waiter must outlast a holder at its worst.
+const _: () = assert!(LATEST_START.as_secs() + REQUEST.as_secs() < PATIENCE.as_secs());
 
 /// A token is refreshed when less than this is left, or a tenth of its life if that is less. As late as is useful: the
 /// old access token dies in the hands of whoever still uses it.
@@ -112,11 +116,9 @@ impl Session {
         {
             return Freshness::Stale(Why::Interrupted);
         }
-        if self.marks.suspect.is_some() && digest_is(self.marks.suspect, &tokens.access) {
-            return Freshness::Stale(Why::Suspect);
-        }
         match tokens.expires_at {
             Some(expires_at) if expires_at <= now => Freshness::Stale(Why::Expired),
+            _ if digest_is(self.marks.suspect, &tokens.access) => Freshness::Stale(Why::Suspect),
             Some(expires_at)
                 if tokens.refresh.is_some()
                     && now.until(expires_at) < tokens.margin(expires_at) =>

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::recovery::{self, Reserve};
-use super::{Freshness, Unusable, Usable, Why, ended};
+use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::Held;
@@ -36,6 +36,7 @@ pub(super) fn locked(
     known: &Session,
     why: Why,
 ) -> Result<Usable, Unusable> {
+    let since = world.clock().uptime();
     if let Err(error) = recovery::import(world, store, held) {
         return match &known.tokens {
             Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Postponed(
@@ -60,6 +61,7 @@ pub(super) fn locked(
     let expired = tokens.is_expired(world.now());
     let current = tokens.clone();
     let locked = Locked {
+        since,
         world,
         store,
         held,
@@ -76,6 +78,7 @@ pub(super) fn locked(
 
 /// A session as it was read under the lock.
 struct Locked<'a> {
+    since: Duration,
     world: &'a World,
     store: &'a Store,
     held: &'a Held,
@@ -109,8 +112,14 @@ impl Locked<'_> {
             let failure = Failure::new(what).hint("`sentry auth refresh` tries at once");
             return Err(Stopped::Postponed(failure));
         }
-        if why == Why::Suspect && self.is_accepted()? {
-            return Ok(Usable::Current(self.tokens.clone()));
+        if why == Why::Suspect {
+            if self.is_accepted()? {
+                return Ok(Usable::Current(self.tokens.clone()));
+            }
+            if !self.has_time() {
+                let what = format!("{origin} rejects the token, but took too long to say so");
+                return Err(Stopped::Postponed(Failure::new(what)));
+            }
         }
         let Some(refresh) = &self.tokens.refresh else {
             return Err(self.dead("has an API token that Sentry rejects"));
@@ -132,9 +141,11 @@ impl Locked<'_> {
             Stopped::Postponed(Failure::new(what))
         })?;
         world.trace(|| format!("refreshing at {origin}"));
-        let oauth = OAuth::new(origin, &client_id);
+        let oauth = OAuth::new(world, origin, &client_id);
         let answer = match oauth.refresh(refresh) {
-            RefreshAnswer::Transient(Transient { sent: false, .. }) => oauth.refresh(refresh),
+            RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
+                oauth.refresh(refresh)
+            }
             answer => answer,
         };
         match answer {
@@ -179,6 +190,11 @@ impl Locked<'_> {
         Ok((deferral, reserve))
     }
 
+    /// Whether a whole request would end before those who wait for the lock give up.
+    fn has_time(&self) -> bool {
+        self.world.clock().uptime() < self.since + LATEST_START
+    }
+
     fn mark(&self, marks: Marks) -> anyhow::Result<()> {
         let change = self.store.change(self.held, self.world.clock())?;
         change.mark(&self.session, &marks)?;
@@ -211,7 +227,7 @@ impl Locked<'_> {
     /// Asks the server about a token that git reported. Accepted: that git host just refuses this user.
     fn is_accepted(&self) -> Result<bool, Stopped> {
         let origin = &self.session.origin;
-        match OAuth::new(origin, "").check(&self.tokens.access) {
+        match OAuth::new(self.world, origin, "").check(&self.tokens.access) {
             Check::Accepted(_) | Check::Forbidden => {
                 self.world
                     .trace(|| format!("{origin} accepts the suspect token"));
@@ -235,9 +251,11 @@ impl Locked<'_> {
         } = self;
         let session = &self.session;
         let deadline = world.clock().uptime() + COMMIT;
+        let mirror = Mirror::of(world, store);
         let swap = loop {
             let tried = store.change(held, world.clock()).and_then(|change| {
                 let swap = change.swap(session, &self.tokens, &new, world.now())?;
+                mirror.announce(&change)?;
                 change.commit().map(|()| swap)
             });
             match tried {
@@ -261,7 +279,7 @@ impl Locked<'_> {
         world.trace(|| format!("the new pair of {}: {swap:?}", session.origin));
         match swap {
             Swap::Done => {
-                Mirror::of(world, store).put(session, &new);
+                mirror.put(session, &new);
                 Ok(Usable::Refreshed(new))
             }
             Swap::Gone => Err(self.dead("was logged out")),
@@ -284,12 +302,9 @@ impl Locked<'_> {
         let deadline = clock.uptime() + SETTLE;
         let mut pause = Duration::from_millis(25);
         while clock.uptime() < deadline {
-            match self
-                .store
-                .view()?
-                .session(&self.session)?
-                .map(|session| session.tokens)
-            {
+            // Bound to a name so that its transaction ends here: adopting reads again.
+            let current = self.store.view()?.session(&self.session)?;
+            match current.map(|session| session.tokens) {
                 Some(Some(tokens)) if tokens.refresh != self.tokens.refresh => {
                     return self.adopted();
                 }
@@ -313,7 +328,7 @@ impl Locked<'_> {
         if swap == Swap::Superseded {
             return self.adopted();
         }
-        Mirror::of(self.world, self.store).remove(&self.session);
+        Mirror::to_clear(self.world, self.store).remove(&self.session);
         Err(match interrupted {
             Some(at) => self.dead(&format!(
                 "was lost: a refresh that began at {at} was interrupted before its answer was stored"
@@ -366,6 +381,7 @@ pub fn record_login(
         login.client_id.as_deref(),
         world.now(),
     )?;
+    Mirror::of(world, store).announce(&change)?;
     let is_ours = |session: &Session| session.tokens.as_ref() == Some(&login.tokens);
     let session = change.sessions()?.into_iter().find(is_ours);
     let session = session

@@ -71,9 +71,27 @@ pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
 
 /// Whether an error of this room says that the file is damaged, or not a database.
 pub fn is_damaged(error: &anyhow::Error) -> bool {
-    let code = error.downcast_ref::<Sqlite>().and_then(|error| error.code);
     matches!(
-        code,
+        code_of(error),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
     )
+}
+
+/// Whether trying again may help: a busy file, a full or a failing disk.
+pub fn may_pass(error: &anyhow::Error) -> bool {
+    matches!(
+        code_of(error),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+        )
+    )
+}
+
+fn code_of(error: &anyhow::Error) -> Option<ErrorCode> {
+    error.downcast_ref::<Sqlite>()?.code
 }

@@ -26,14 +26,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::lock::Held;
 use crate::world::Clock;
 
 pub use bindings::{Binding, Client};
 pub use credentials::{Credential, Match};
-pub use error::is_damaged;
+pub use error::{is_damaged, may_pass};
 pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
@@ -46,6 +46,9 @@ const BUSY: Duration = Duration::from_secs(5);
 
 /// How long a reader may keep the log from being truncated: the transaction is durable by then, and others wait for us.
 const READER: Duration = Duration::from_millis(500);
+
+/// How often a new database is tried to be made while others make it.
+const MAKERS: usize = 100;
 
 /// An open database.
 pub struct Store {
@@ -86,13 +89,24 @@ impl Store {
             == 0
             && !filesystem::is_shared(dir)
         {
-            // The mode cannot change inside a transaction; the tables are made in the first `Change`.
-            store
-                .connection
-                .pragma_update(None, "journal_mode", "WAL")
-                .map_err(explain)?;
+            store.become_wal().map_err(explain)?;
         }
         Ok(store)
+    }
+
+    /// The mode cannot change inside a transaction; the tables are made in the first `Change`.
+    fn become_wal(&self) -> rusqlite::Result<()> {
+        let mode = || self.connection.pragma_update(None, "journal_mode", "WAL");
+        for _ in 0..MAKERS {
+            match mode() {
+                // Another process is making the same database. SQLite does not wait here, but for a transaction it does.
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    self.connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
+                }
+                ended => return ended,
+            }
+        }
+        mode()
     }
 
     fn open_checked(path: PathBuf) -> anyhow::Result<Store> {

@@ -4,9 +4,22 @@ use std::ffi::OsString;
 #[cfg(unix)]
 use std::sync::Arc;
 
+use super::World;
+
 /// The words behind the program's name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
+}
+
+impl World {
+    /// Whether the program that started us was called with this word: `docker login …`. Never known outside Linux.
+    pub fn parent_was_told(&self, word: &str) -> bool {
+        let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+        let arguments = std::fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
+        arguments
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == word.as_bytes())
+    }
 }
 
 /// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file

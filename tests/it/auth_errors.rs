@@ -230,7 +230,7 @@ fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
         "problem  directory: {dir} cannot be written: a token that is still valid is served, none is renewed\n         \
          hint: `chmod 700 {dir}`\n"
     ));
-    assert_eq!(sentry.requests().len(), 0);
+    assert_eq!(sentry.refresh_attempts(), 0);
     set_mode(&sandbox.config_dir(), 0o700);
     assert_eq!(sandbox.stored_tokens(), Some(pair));
 }
@@ -313,7 +313,7 @@ fn without_home_the_password_database_is_asked() {
     // start it.
     set_mode(sandbox.root(), 0o755);
     let program = sandbox.root().join("sentry");
-    fs::copy(env!("CARGO_BIN_EXE_sentry"), &program).unwrap();
+    sandbox.copy(env!("CARGO_BIN_EXE_sentry"), &program);
     let as_nobody = match rustix::process::geteuid().is_root() {
         true => vec![
             "setpriv",

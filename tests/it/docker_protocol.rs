@@ -784,13 +784,13 @@ fn a_dead_session_is_told_in_one_sentence() {
     sentry.revoke_family(&sentry.current_access());
     let first = docker(&machine, "get", "r.example").fails(1).stderr_is("");
     let _told = first.stdout_is(&format!(
-        "the session at {0} has ended: Sentry no longer accepts its refresh token; \
-         `sentry auth login --url {0}`\n",
+        "the session at {0} has ended: Sentry no longer accepts its refresh token \
+         (hint: `sentry auth login --url {0}`)\n",
         sentry.url()
     ));
     let second = docker(&machine, "get", "r.example").fails(1).stderr_is("");
     let _told = second.stdout_is(&format!(
-        "the session at {0} has ended; `sentry auth login --url {0}`\n",
+        "the session at {0} has ended (hint: `sentry auth login --url {0}`)\n",
         sentry.url()
     ));
     lists(&machine, &json!({}));
@@ -804,7 +804,7 @@ fn an_instance_without_a_login_is_told_in_one_sentence() {
     let _told = docker(&machine, "get", "https://sentry.io")
         .fails(1)
         .stderr_is("")
-        .stdout_is("not logged in to https://sentry.io; run `sentry auth login`\n");
+        .stdout_is("not logged in to https://sentry.io (hint: `sentry auth login`)\n");
     lists(&machine, &json!({}));
 }
 

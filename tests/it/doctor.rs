@@ -327,7 +327,7 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
         .never_says("of-nobody")
         .never_says("from-the-environment");
     let machine = machine.env("SENTRY_AUTH_TOKEN", "two words");
-    machine.complains("problem  environment: the value of SENTRY_AUTH_TOKEN is ");
+    machine.complains("problem  environment: cannot use the value of SENTRY_AUTH_TOKEN: ");
     // {"url":"https://other.example"}
     let token = "sntrys_eyJ1cmwiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ==_x";
     let machine = machine.env("SENTRY_AUTH_TOKEN", token);
@@ -361,7 +361,7 @@ fn variables_that_name_an_instance_are_weighed() {
          hint: `export SENTRY_CLIENT_ID=` the one that you logged in with\n"
     ));
     let machine = machine.env("SENTRY_URL", "http://user:pass@other.example");
-    machine.complains("problem  instance: SENTRY_URL is ");
+    machine.complains("problem  instance: cannot use the value of SENTRY_URL: ");
     let _report = machine.doctor().never_says("pass@");
 }
 

@@ -205,8 +205,8 @@ fn a_broken_token_is_told_before_a_session_is_tried() {
             machine = machine.env("SENTRY_URL", url);
         }
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
-        let sentence = "the value of SENTRY_AUTH_TOKEN is not a token: \
-                        it must be 1 to 4096 printable ASCII characters without spaces\n";
+        let sentence = "cannot use the value of SENTRY_AUTH_TOKEN: \
+                        a token is 1 to 4096 printable ASCII characters without spaces\n";
         let _told = git(&machine, &sentry.url())
             .fails(1)
             .stdout_is("")
@@ -295,9 +295,9 @@ fn a_token_belongs_to_the_instance_that_the_environment_names() {
 
 #[test]
 fn an_instance_that_is_no_origin_is_told() {
-    let plain = "not a plain origin like `https://sentry.example.com`: \
-                 no user, path, query or other characters";
-    let insecure = "plain http is only used for this machine itself (127.0.0.1, [::1], localhost)";
+    let plain = "an instance looks like `https://sentry.example.com`, \
+                 without user, path, query or other characters";
+    let insecure = "plain http is for this machine only (127.0.0.1, [::1], localhost)";
     for (variable, value, why) in [
         ("SENTRY_URL", "https://user@s.example", plain),
         ("SENTRY_URL", "https://s.example/path", plain),
@@ -314,7 +314,7 @@ fn an_instance_that_is_no_origin_is_told() {
         ("SENTRY_HOST", "http://s.example", insecure),
     ] {
         let machine = Sandbox::new().env(variable, value);
-        let words = format!("{variable} is {why}");
+        let words = format!("cannot use the value of {variable}: {why}");
         let _told = machine
             .sentry(&["auth", "status"])
             .run()
@@ -385,7 +385,9 @@ fn a_contradiction_between_token_and_environment_is_an_error_that_asks_nobody() 
     let _told = git(&machine, &other.url())
         .fails(1)
         .stdout_is("")
-        .stderr_is(&format!("git-credential-sentry: {sentence}; {hint}\n"));
+        .stderr_is(&format!(
+            "git-credential-sentry: {sentence} (hint: {hint})\n"
+        ));
     let _nothing = git(&machine, &one.url()).stdout_is("");
     for command in ["status", "token", "whoami", "refresh"] {
         let _told = machine
@@ -435,7 +437,7 @@ fn a_claim_that_names_no_origin_is_an_error() {
         let _told = git(&machine, "https://sentry.io")
             .fails(1)
             .stdout_is("")
-            .stderr_has("the token in SENTRY_AUTH_TOKEN names an instance that is ")
+            .stderr_has("cannot use the instance that the token in SENTRY_AUTH_TOKEN names: ")
             .never_says(&token);
         serves_nothing(&machine, "https://s.example");
         serves_nothing(&machine, "https://evil.com");
@@ -518,8 +520,8 @@ fn a_session_of_the_official_cli_is_refreshed_as_the_client_that_is_named() {
         .fails(1)
         .stdout_is("")
         .stderr_is(&format!(
-            "git-credential-sentry: the OAuth client id for {} is not known; \
-             set SENTRY_CLIENT_ID to the one that you logged in with\n",
+            "git-credential-sentry: the OAuth client id for {} is not known (hint: \
+             set SENTRY_CLIENT_ID to the one that you logged in with)\n",
             sentry.url()
         ));
     assert_eq!(machine.stored_tokens(), before);
@@ -546,7 +548,7 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     assert_eq!(
         person.screen(),
         format!(
-            "git-credential-sentry: not logged in to {0}; run `sentry auth login --url {0}`\n",
+            "git-credential-sentry: not logged in to {0} (hint: `sentry auth login --url {0}`)\n",
             sentry.url()
         )
     );
@@ -714,7 +716,7 @@ fn nobody_is_asked_where_that_is_not_wanted() {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry).env(variable, value);
         let told = format!(
-            "the session at {0} has ended; `sentry auth login --url {0}`\n",
+            "the session at {0} has ended (hint: `sentry auth login --url {0}`)\n",
             sentry.url()
         );
         let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
@@ -745,7 +747,10 @@ fn a_person_is_asked_otherwise() {
         let mut person =
             Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
         person
-            .expect(&format!("git needs a login to {}", sentry.url()))
+            .expect(&format!(
+                "git needs a login to Sentry: the session at {}",
+                sentry.url()
+            ))
             .expect("log in now? [Y/n]")
             .type_line("n");
         assert_eq!(person.wait(), 0, "{variable}={value}");
@@ -955,6 +960,18 @@ fn another_machine_is_reached_through_the_proxy() {
             );
         }
     }
+}
+
+#[test]
+fn the_specific_proxy_wins_over_the_general_one() {
+    let (specific, other) = (FakeSentry::start(), FakeSentry::start());
+    let machine = behind_a_proxy()
+        .env("HTTPS_PROXY", specific.url())
+        .env("ALL_PROXY", other.url())
+        .env("HTTP_PROXY", other.url());
+    let _failed = git(&machine, "https://sentry.invalid").fails(1);
+    assert!(!specific.requests().is_empty());
+    assert_eq!(other.requests().len(), 0);
 }
 
 #[test]

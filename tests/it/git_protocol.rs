@@ -657,8 +657,8 @@ fn a_token_that_would_break_the_protocol_is_not_used() {
             .fails(1)
             .stdout_is("")
             .stderr_is(
-                "git-credential-sentry: the value of SENTRY_AUTH_TOKEN is not a token: \
-                 it must be 1 to 4096 printable ASCII characters without spaces\n",
+                "git-credential-sentry: cannot use the value of SENTRY_AUTH_TOKEN: \
+                 a token is 1 to 4096 printable ASCII characters without spaces\n",
             );
         gets_nothing(&machine, "protocol=https\nhost=other.example\n");
         let machine = with_session_of("https://sentry.io");
@@ -1042,15 +1042,15 @@ fn an_instance_without_a_login_says_what_to_run() {
         .fails(1)
         .stdout_is("")
         .stderr_is(
-            "git-credential-sentry: not logged in to https://sentry.io; run `sentry auth login`\n",
+            "git-credential-sentry: not logged in to https://sentry.io (hint: `sentry auth login`)\n",
         );
     let machine = machine.env("SENTRY_URL", "https://s.example");
     let _told = get(&machine, "protocol=https\nhost=s.example\n")
         .fails(1)
         .stdout_is("")
         .stderr_is(
-            "git-credential-sentry: not logged in to https://s.example; \
-             run `sentry auth login --url https://s.example`\n",
+            "git-credential-sentry: not logged in to https://s.example \
+             (hint: `sentry auth login --url https://s.example`)\n",
         );
     gets_nothing(&machine, "protocol=https\nhost=other.example\n");
     assert!(!machine.config_dir().exists());

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -35,6 +36,44 @@ pub struct Keyring {
 impl Keyring {
     #[track_caller]
     pub fn start() -> Self {
+        let mut keyring = Self::with(|keyrings| {
+            let login = "[keyring]\ndisplay-name=Login\n";
+            fs::write(keyrings.join("login.keyring"), login).expect("a file");
+            fs::write(keyrings.join("default"), "login").expect("a file");
+            None
+        });
+        keyring.wait_until_it_stores();
+        keyring
+    }
+
+    /// One without any collection.
+    #[track_caller]
+    pub fn empty() -> Self {
+        Self::with(|_| None)
+    }
+
+    /// One whose collection has a password, and is open.
+    #[track_caller]
+    pub fn with_password() -> Self {
+        // The daemon makes the collection, with what it reads as the password.
+        let mut keyring = Self::with(|keyrings| {
+            let password = keyrings.join("password");
+            fs::write(&password, "secret").expect("a file");
+            Some(fs::File::open(password).expect("a file"))
+        });
+        keyring.wait_until_it_stores();
+        keyring
+    }
+
+    /// Locks the collection: only its password would open it, and nothing on this bus asks for one.
+    #[track_caller]
+    pub fn lock(&mut self) {
+        let collection = "array:objpath:/org/freedesktop/secrets/collection/login";
+        self.call("Lock", collection);
+    }
+
+    #[track_caller]
+    fn with(fill: impl FnOnce(&Path) -> Option<fs::File>) -> Self {
         let room = Sandbox::new();
         fs::set_permissions(room.root(), Permissions::from_mode(0o700)).expect("our own directory");
         let address = format!("unix:path={}", room.root().join("bus").display());
@@ -45,12 +84,7 @@ impl Keyring {
             .mode(0o700)
             .create(&keyrings)
             .expect("a directory");
-        fs::write(
-            keyrings.join("login.keyring"),
-            "[keyring]\ndisplay-name=Login\n",
-        )
-        .expect("a file");
-        fs::write(keyrings.join("default"), "login").expect("a file");
+        let password = fill(&keyrings);
         let config = room.root().join("bus.conf");
         fs::write(&config, BUS.replace("@ADDRESS@", &address)).expect("a file");
 
@@ -60,17 +94,35 @@ impl Keyring {
             .arg(&config);
         let mut bus = Service::start(cmd, Stdio::null());
         bus.wait_until(|| UnixStream::connect(room.root().join("bus")).ok());
-        let cmd = room
-            .command(tool("gnome-keyring-daemon"))
-            .args(["--foreground", "--components=secrets"]);
-        let daemon = Service::start(cmd.env("XDG_RUNTIME_DIR", room.root()), Stdio::null());
+        let mut args = vec!["--foreground", "--components=secrets"];
+        if password.is_some() {
+            args.push("--unlock");
+        }
+        let cmd = room.command(tool("gnome-keyring-daemon")).args(args);
+        let cmd = cmd.env("XDG_RUNTIME_DIR", room.root());
+        let daemon = Service::start(cmd, password.map_or_else(Stdio::null, Stdio::from));
         let mut keyring = Self {
             daemon,
             _bus: bus,
             room,
         };
-        keyring.wait_until_it_stores();
+        keyring.call("ReadAlias", "string:default");
         keyring
+    }
+
+    /// Calls the service itself, as soon as it is there.
+    #[track_caller]
+    fn call(&mut self, method: &str, argument: &str) {
+        let Self { daemon, room, .. } = self;
+        let call = room.command(tool("dbus-send")).args([
+            "--session",
+            "--print-reply",
+            "--dest=org.freedesktop.secrets",
+            "/org/freedesktop/secrets",
+            &format!("org.freedesktop.Secret.Service.{method}"),
+            argument,
+        ]);
+        daemon.wait_until(|| (call.clone().run().code == 0).then_some(()));
     }
 
     /// What `DBUS_SESSION_BUS_ADDRESS` must say.
@@ -105,6 +157,13 @@ impl Keyring {
     #[track_caller]
     pub fn fall_silent(&mut self) {
         self.daemon.signal(Signal::STOP);
+    }
+
+    /// Answers again, what it was asked meanwhile too; on return it has done all that.
+    #[track_caller]
+    pub fn wake_up(&mut self) {
+        self.daemon.signal(Signal::CONT);
+        self.wait_until_it_stores();
     }
 
     fn wait_until_it_stores(&mut self) {

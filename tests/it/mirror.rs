@@ -50,6 +50,53 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
 }
 
 #[test]
+fn copies_are_removed_even_when_the_mirror_is_off_by_then() {
+    for last in [&["auth", "logout"][..], &["auth", "login", "--no-keyring"]] {
+        let keyring = Keyring::start();
+        let (sentry, machine) = logged_in(&keyring);
+        assert!(keyring.search_all().contains(&sentry.current_access()));
+        let _removed = machine
+            .sentry(last)
+            .env("SENTRY_CREDENTIAL_KEYRING", "off")
+            .run()
+            .success();
+        assert!(
+            !keyring.search_all().contains(&sentry.current_access()),
+            "{last:?}"
+        );
+    }
+}
+
+#[test]
+fn a_login_turns_the_mirror_on_and_off_for_good() {
+    let keyring = Keyring::start();
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    sentry.approve_next();
+    let _login = machine
+        .sentry(&["auth", "login", "--keyring"])
+        .run()
+        .success();
+    let _refresh = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .success();
+    assert!(keyring.search_all().contains(&sentry.current_access()));
+    let _off = machine
+        .sentry(&["auth", "login", "--no-keyring"])
+        .run()
+        .success();
+    let _refresh = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .success();
+    assert!(!keyring.search_all().contains("sntryu_access"));
+}
+
+#[test]
 fn two_configuration_directories_never_share_an_entry() {
     let keyring = Keyring::start();
     let (one, _first) = logged_in(&keyring);

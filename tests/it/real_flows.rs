@@ -185,8 +185,17 @@ fn docker_logout_signs_a_registry_out_and_leaves_the_session() {
         .stdout_is("credentials not found in native keychain\n");
     let _still_there = machine.sentry(&["auth", "token"]).run().success();
 
+    let _in_again = docker(&machine, &["login", &host])
+        .run()
+        .success()
+        .stdout_has("Login Succeeded");
+    let _served = docker_get(&machine, &host)
+        .success()
+        .stdout_has(&sentry.current_access());
+
+    let _out = docker(&machine, &["logout", &host]).run().success();
     set_up_docker(&machine, &["--registry", &host]);
-    let _in_again = docker_get(&machine, &host)
+    let _served = docker_get(&machine, &host)
         .success()
         .stdout_has(&sentry.current_access());
 }

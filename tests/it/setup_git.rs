@@ -299,7 +299,7 @@ fn a_helper_that_is_not_on_path_is_named_by_the_path_that_was_typed() {
 #[test]
 fn without_a_helper_nothing_is_written() {
     let machine = Sandbox::new().env("PATH", "/usr/bin:/bin");
-    fs::copy(env!("CARGO_BIN_EXE_sentry"), machine.root().join("sentry")).unwrap();
+    machine.copy(env!("CARGO_BIN_EXE_sentry"), &machine.root().join("sentry"));
     let _failed = machine
         .command(machine.root().join("sentry"))
         .args(["auth", "setup-git"])

@@ -146,7 +146,7 @@ fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
         token,
         mend,
     } = question;
-    let (verdict, date) = OAuth::new(origin, "").check_with_date(token);
+    let (verdict, date) = OAuth::new(world, origin, "").check_with_date(token);
     clock.compare(world, origin, date);
     match verdict {
         Verdict::Accepted(_) => Check::ok(NAME, format!("{origin} accepts the token")),

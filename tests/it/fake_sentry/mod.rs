@@ -90,6 +90,12 @@ pub enum Fault {
     ResetAfter,
     /// Accepted and never answered, not processed.
     Hang,
+    /// An answer without an end, not processed: the head, then `again` for ever, with a pause after each.
+    Endless {
+        head: Vec<u8>,
+        again: Vec<u8>,
+        pause: Duration,
+    },
     /// Processed and answered after this time.
     Delay(Duration),
     /// Processed at once, answered after `release`.

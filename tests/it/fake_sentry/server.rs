@@ -138,6 +138,15 @@ impl Server {
                 reset(connection)
             }
             Some(Fault::Hang) => until_closed(connection),
+            Some(Fault::Endless { head, again, pause }) => {
+                let mut connection = connection;
+                connection.write_all(&head)?;
+                // Writing fails as soon as the client is gone or the server stops.
+                loop {
+                    connection.write_all(&again)?;
+                    self.wait_for(pause, |state| state.stopped.then_some(()));
+                }
+            }
             Some(Fault::Delay(delay)) => {
                 self.wait_for(delay, |state| state.stopped.then_some(()));
                 self.process(&request).send(connection)

@@ -90,6 +90,13 @@ impl Sandbox {
         Cmd::new(program.as_ref(), self.env.clone(), &self.home())
     }
 
+    /// Copies a program. By a process of its own: a file that this one has open for writing, however shortly, cannot be
+    /// executed, and every child of another test inherits it.
+    #[track_caller]
+    pub fn copy(&self, program: &str, to: &Path) {
+        let _copied = self.command("cp").arg(program).arg(to).run().success();
+    }
+
     /// The directory that holds HOME and whatever else a test puts beside it.
     pub fn root(&self) -> &Path {
         self.root.path()

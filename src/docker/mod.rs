@@ -8,6 +8,9 @@
 //!
 //! <https://github.com/docker/docker-credential-helpers>, "Development".
 
+mod login;
+mod server_url;
+
 use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,13 +18,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::broker::{Absence, Broker, Credential, Request, pick};
+use crate::broker::{Absence, Broker, Credential, Request, USERNAME, pick};
 use crate::failure;
-use crate::git::USERNAME;
-use crate::origin::Origin;
-use crate::secret::Secret;
 use crate::store::{self, Binding, Client, Match};
 use crate::world::{self, Stdin, Timestamp, World};
+
+pub use login::Login;
+pub use server_url::{Place, ServerUrl};
 
 /// The client takes this for "no credentials"; any other text is an error to it.
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -225,255 +228,4 @@ fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
     let text =
         std::str::from_utf8(&text).map_err(|_| anyhow::anyhow!("the request is not UTF-8"))?;
     Ok(Zeroizing::new(text.trim().to_owned()))
-}
-
-/// What docker names a registry by: `host[:port]`, or a URL, perhaps with a path.
-#[derive(Debug, PartialEq, Eq)]
-pub struct ServerUrl {
-    /// As it came; answers and lists repeat it.
-    pub given: String,
-    /// Where that is; `None` for what can be no registry, and has nothing.
-    pub place: Option<Place>,
-}
-
-/// A registry in one form.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Place {
-    /// `docker <host>[/<path>]`: the scheme does not count, the path does.
-    pub server: String,
-    /// `docker <host>`.
-    pub host: String,
-    /// Where a session could go; `None` for plain http to another machine.
-    pub origin: Option<Origin>,
-}
-
-impl ServerUrl {
-    /// Reads one line.
-    ///
-    /// # Errors
-    /// There is nothing, or more than a line.
-    pub fn parse(text: &str) -> anyhow::Result<ServerUrl> {
-        if text.is_empty() {
-            anyhow::bail!(NO_SERVER);
-        }
-        if text.contains(|character: char| character.is_control()) {
-            anyhow::bail!("the server URL has more than one line");
-        }
-        Ok(ServerUrl {
-            given: text.to_owned(),
-            place: Place::of(text),
-        })
-    }
-}
-
-impl Place {
-    fn of(text: &str) -> Option<Place> {
-        let (scheme, rest) = match text.split_once("://") {
-            Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
-            None => ("https".to_owned(), text.strip_prefix("//").unwrap_or(text)),
-        };
-        let default_port = match scheme.as_str() {
-            "https" => ":443",
-            "http" => ":80",
-            _ => return None,
-        };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // Wider than an origin by `_`, which names in private networks have: such a host can have what was stored for
-        // it, but no session.
-        let known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-        let path_is_plain = path
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !b"\\?#%@".contains(&byte));
-        if authority.is_empty() || !authority.bytes().all(known) || !path_is_plain {
-            return None;
-        }
-        let authority = authority.to_ascii_lowercase();
-        let host =
-            Client::Docker.server(authority.strip_suffix(default_port).unwrap_or(&authority));
-        let server = match path.trim_end_matches('/') {
-            "" => host.clone(),
-            path => format!("{host}/{path}"),
-        };
-        Some(Place {
-            server,
-            host,
-            origin: Origin::from_parts(&scheme, &authority).ok(),
-        })
-    }
-}
-
-/// What `store` brings.
-#[derive(Debug)]
-pub struct Login {
-    url: ServerUrl,
-    username: String,
-    secret: Secret,
-}
-
-impl Login {
-    /// Reads `{"ServerURL":…,"Username":…,"Secret":…}`. Go reads the keys in any case, and escapes `<` and `>`.
-    ///
-    /// # Errors
-    /// What the client is told.
-    pub fn parse(text: &str) -> anyhow::Result<Login> {
-        let malformed = || {
-            anyhow::anyhow!("the request is not a JSON object with ServerURL, Username and Secret")
-        };
-        let value: Value =
-            serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| malformed())?;
-        let object = value.as_object().ok_or_else(malformed)?;
-        let field = |name: &str| match object
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        {
-            Some((_, Value::String(text))) => Ok(text.as_str()),
-            Some((_, Value::Null)) | None => Ok(""),
-            Some(_) => Err(malformed()),
-        };
-        let (url, username, secret) = (
-            field("ServerURL")?.trim(),
-            field("Username")?,
-            field("Secret")?,
-        );
-        let url = ServerUrl::parse(url)?;
-        if username.is_empty() {
-            anyhow::bail!(NO_USERNAME);
-        }
-        if [username, secret]
-            .iter()
-            .any(|text| text.contains(|character: char| character.is_control()))
-        {
-            anyhow::bail!("the user name or the secret has a control character");
-        }
-        Ok(Login {
-            url,
-            username: username.to_owned(),
-            secret: Secret::new(secret),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn server(text: &str) -> Option<String> {
-        ServerUrl::parse(text)
-            .unwrap()
-            .place
-            .map(|place| place.server)
-    }
-
-    #[test]
-    fn one_registry_has_many_names() {
-        for text in [
-            "r.example",
-            "https://r.example",
-            "http://r.example",
-            "https://r.example/",
-            "//r.example",
-            "R.Example:443",
-            "http://r.example:80",
-        ] {
-            assert_eq!(server(text).as_deref(), Some("docker r.example"), "{text}");
-        }
-        assert_eq!(
-            server("https://index.docker.io/v1/").as_deref(),
-            Some("docker index.docker.io/v1")
-        );
-        assert_eq!(
-            server("r.example:5000").as_deref(),
-            Some("docker r.example:5000")
-        );
-        assert_eq!(
-            server("r.example:80").as_deref(),
-            Some("docker r.example:80")
-        );
-        assert_eq!(
-            server("my_registry:5000").as_deref(),
-            Some("docker my_registry:5000")
-        );
-    }
-
-    #[test]
-    fn what_can_be_no_registry_is_nowhere() {
-        for text in [
-            "ftp://r.example",
-            "javascript:alert(1)",
-            "https://u:p@r.example",
-            "r.example#x",
-            "r.example?x",
-            "r.example\\x",
-            "ｒ.example",
-            "https://",
-            "a b",
-        ] {
-            assert_eq!(server(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn plain_http_carries_a_session_only_to_this_machine() {
-        let origin = |text: &str| {
-            ServerUrl::parse(text)
-                .unwrap()
-                .place
-                .unwrap()
-                .origin
-                .map(|origin| origin.to_string())
-        };
-        assert_eq!(origin("r.example").as_deref(), Some("https://r.example"));
-        assert_eq!(origin("http://r.example"), None);
-        assert_eq!(
-            origin("http://127.0.0.1:5000").as_deref(),
-            Some("http://127.0.0.1:5000")
-        );
-        assert_eq!(origin("my_registry"), None);
-    }
-
-    #[test]
-    fn a_login_is_read_as_go_reads_it() {
-        let login = Login::parse(
-            r#"{"ServerURL":"r.example","Username":"\u003ctoken\u003e","Secret":"s","X":[1]}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            (login.username.as_str(), login.secret.expose()),
-            ("<token>", "s")
-        );
-        assert!(Login::parse(r#"{"serverurl":"r.example","USERNAME":"u","secret":"s"}"#).is_ok());
-    }
-
-    #[test]
-    fn a_login_that_lacks_something_is_told_in_the_exact_words() {
-        let error = |text: &str| Login::parse(text).unwrap_err().to_string();
-        assert_eq!(error(r#"{"Username":"u","Secret":"s"}"#), NO_SERVER);
-        assert_eq!(
-            error(r#"{"ServerURL":"r","Username":"","Secret":"s"}"#),
-            NO_USERNAME
-        );
-        for text in [
-            "",
-            "null",
-            "[]",
-            r#"{"ServerURL":1}"#,
-            r#"{"ServerURL":"r","Username":"u","Secret":[]}"#,
-            r#"{"a":"\ud800"}"#,
-            &"[".repeat(100_000),
-        ] {
-            assert!(error(text).contains("not a JSON object"), "{text:.40}");
-        }
-        assert!(
-            error(r#"{"ServerURL":"r","Username":"u","Secret":"a\nb"}"#)
-                .contains("control character")
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_a_panic(text in "\\PC{0,200}") {
-            let _ = (ServerUrl::parse(&text).is_ok(), Login::parse(&text).is_ok());
-        }
-    }
 }

@@ -7,31 +7,24 @@
 //! Rules: a host gets a token only if [`Origin::may_receive`] says so, for itself or for the instance it is bound to; a
 //! person is asked only on a terminal, and never about an instance that they did not choose.
 
+mod asking;
+mod keeping;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::environment::{self, EnvironmentToken};
 use crate::failure::Failure;
-use crate::lock::{Held, Lock};
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, NotLoggedIn};
+use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::session::{self, Unusable};
-use crate::store::{self, Binding, Change, Client, Marks, Match, Session, Store, View};
-use crate::terminal::{Browser, Terminal};
+use crate::store::{self, Binding, Client, Match, Session, Store};
 use crate::world::{Timestamp, World};
 
-/// Longest a `get` waits for a person.
-const LOGIN: Duration = Duration::from_secs(300);
+use asking::Known;
 
-/// Longest the question before a login waits for its answer.
-const ANSWER: Duration = Duration::from_secs(30);
-
-/// How long "no" is remembered, in milliseconds: `docker build` asks for every host it knows.
-const DECLINED: i64 = 10 * 60 * 1000;
-
-/// How long `store` and `erase` wait for a refresh in another process.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// User name beside an access token, where nobody wants another.
+pub const USERNAME: &str = "oauth2";
 
 /// Serves the helpers from one directory.
 pub struct Broker<'a> {
@@ -153,7 +146,9 @@ impl<'a> Broker<'a> {
         let binding = view.binding(request.host)?;
         let sessions = view.sessions()?;
         drop(view);
-        if binding.as_ref().is_some_and(|binding| binding.signed_out) {
+        // `docker login` shows the registry what it gets here, and `store`s it: that signs in again.
+        let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
+        if signed_out && !self.world.parent_was_told("login") {
             return Err(Absence::NotOurs);
         }
         let instance = request
@@ -227,202 +222,6 @@ impl<'a> Broker<'a> {
             ),
         }
     }
-
-    fn is_instance(&self, origin: &Origin) -> bool {
-        let named = environment::instance(self.world).ok().flatten();
-        origin.is_saas() || named.is_some_and(|named| origin.may_receive(&named))
-    }
-
-    fn knowledge_of(&self, instance: &Origin, bound: bool) -> Option<Known> {
-        match (instance.is_saas(), bound, self.is_instance(instance)) {
-            (true, ..) => Some(Known::Saas),
-            (_, true, _) => Some(Known::Before),
-            (_, _, true) => Some(Known::ByEnvironment),
-            _ => None,
-        }
-    }
-
-    /// Logs in with the person at the terminal, or says what to run.
-    fn log_in(
-        &self,
-        client: Client,
-        instance: &Origin,
-        known: Known,
-        failure: Failure,
-        username: Option<String>,
-    ) -> Result<Credential, Absence> {
-        let unavailable = || Absence::Unavailable(failure.clone().into());
-        let named = self.world.variable("SENTRY_CLIENT_ID");
-        let client_id = match known {
-            Known::ByEnvironment => named,
-            _ => self
-                .client_id_of(instance)
-                .or(named)
-                .or_else(|| environment::client_id(self.world, instance)),
-        };
-        let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
-            return Err(unavailable());
-        };
-        // `docker build` asks for every host it knows, one after the other.
-        if client == Client::Docker && self.declined_lately(instance) {
-            return Err(unavailable());
-        }
-        let Some(terminal) = Terminal::of_person(self.world) else {
-            return Err(unavailable());
-        };
-        terminal.say(&format!(
-            "{} needs a login to {instance}: {failure}",
-            client.name()
-        ));
-        if !agrees(&terminal, known) {
-            self.remember_declined(instance);
-            return Err(Absence::Declined(failure));
-        }
-        let login = DeviceLogin {
-            origin: instance,
-            client_id: &client_id,
-            scope: DEFAULT_SCOPES,
-            timeout: LOGIN,
-            browser: Browser::Open,
-        };
-        match login.run(self.world, &self.dir, &terminal) {
-            Ok(logged_in) => {
-                terminal.say(&format!("logged in to {instance}"));
-                let tokens = logged_in.into_session().tokens;
-                tokens
-                    .map(|tokens| token_of(tokens, username))
-                    .ok_or_else(unavailable)
-            }
-            Err(NotLoggedIn::Denied(failure)) => Err(Absence::Declined(failure)),
-            Err(NotLoggedIn::Failed(error)) => Err(Absence::Unavailable(error)),
-        }
-    }
-
-    fn client_id_of(&self, instance: &Origin) -> Option<String> {
-        let sessions = self.read(|view| view.sessions()).ok()?;
-        sessions
-            .into_iter()
-            .find(|session| session.origin == *instance)?
-            .marks
-            .client_id
-    }
-
-    fn declined_lately(&self, instance: &Origin) -> bool {
-        let declined = self
-            .read(|view| view.setting(&declined_key(instance)))
-            .ok()
-            .flatten();
-        let at = declined.and_then(|at| at.parse::<i64>().ok());
-        at.is_some_and(|at| (0..DECLINED).contains(&(self.world.now().millis() - at)))
-    }
-
-    fn remember_declined(&self, instance: &Origin) {
-        let now = self.world.now().millis().to_string();
-        // Forgetting it means another question, no more.
-        self.change(|change| change.set(&declined_key(instance), Some(&now)))
-            .ok();
-    }
-
-    /// Reads, if there is a database.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn read<T: Default>(
-        &self,
-        read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        match Store::open(&self.dir)? {
-            Some(store) => read(&store.view()?),
-            None => Ok(T::default()),
-        }
-    }
-
-    /// Writes under the lock; makes the database if there is none.
-    ///
-    /// # Errors
-    /// The store's and the lock's.
-    pub fn change<T>(
-        &self,
-        write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(&self.dir)?;
-        let held: Held =
-            Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE, || false)?;
-        let change = store.change(&held, self.world.clock())?;
-        let done = write(&change)?;
-        change.commit()?;
-        Ok(done)
-    }
-
-    /// Whether a secret came from us: from the environment, or from a session, now or formerly.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn is_ours(&self, secret: &Secret) -> anyhow::Result<bool> {
-        if matches!(environment::token(self.world), Ok(Some(found)) if found.token == *secret) {
-            return Ok(true);
-        }
-        self.read(|view| Ok(owner(view, secret)?.is_some() || view.is_former(secret)?))
-    }
-
-    /// Marks a session's access token as suspect after a server rejected it. Other secrets change nothing.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn suspect(&self, secret: &Secret) -> anyhow::Result<()> {
-        if self
-            .read(|view| Ok(owner(view, secret)?.map(drop)))?
-            .is_none()
-        {
-            return Ok(());
-        }
-        self.change(|change| match owner(change, secret)? {
-            Some(session) => {
-                let marks = Marks {
-                    suspect: Some(secret.digest()),
-                    ..session.marks.clone()
-                };
-                change.mark(&session, &marks)
-            }
-            None => Ok(()),
-        })
-    }
-}
-
-/// Why an instance may be logged in to by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// Sentry's own.
-    Saas,
-    /// The person logged in to it, or bound a host to it.
-    Before,
-    /// Only `SENTRY_URL` names it: whoever set that may not be the person.
-    ByEnvironment,
-}
-
-fn agrees(terminal: &Terminal, known: Known) -> bool {
-    match known {
-        Known::Saas | Known::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
-            Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
-            None => false,
-        },
-        Known::ByEnvironment => {
-            let question = "only the environment names this instance; type `yes` if you trust it:";
-            terminal.ask(question, ANSWER).as_deref() == Some("yes")
-        }
-    }
-}
-
-fn not_logged_in(instance: &Origin) -> Failure {
-    let command = match instance.is_saas() {
-        true => "`sentry auth login`".to_owned(),
-        false => format!("`sentry auth login --url {instance}`"),
-    };
-    Failure::new(format!("not logged in to {instance}")).hint(format!("run {command}"))
-}
-
-fn declined_key(instance: &Origin) -> String {
-    format!("declined {instance}")
 }
 
 /// Whether the environment's token is for an instance, or is broken, which is told before anything else is tried.
@@ -472,14 +271,4 @@ pub fn pick<'a>(
         .or_else(|| candidates().find(|session| session.active))
         .or_else(exact)
         .or_else(|| candidates().next())
-}
-
-fn owner(view: &View<'_>, secret: &Secret) -> anyhow::Result<Option<Session>> {
-    let has = |session: &Session| {
-        session
-            .tokens
-            .as_ref()
-            .is_some_and(|tokens| tokens.access == *secret)
-    };
-    Ok(view.sessions()?.into_iter().find(has))
 }

@@ -1,0 +1,110 @@
+//! What `store` brings: JSON, as Go writes and reads it.
+
+use serde_json::Value;
+
+use super::NO_USERNAME;
+use super::server_url::ServerUrl;
+use crate::secret::Secret;
+
+/// What `store` brings.
+#[derive(Debug)]
+pub struct Login {
+    pub(super) url: ServerUrl,
+    pub(super) username: String,
+    pub(super) secret: Secret,
+}
+
+impl Login {
+    /// Reads `{"ServerURL":…,"Username":…,"Secret":…}`. Go reads the keys in any case, and escapes `<` and `>`.
+    ///
+    /// # Errors
+    /// What the client is told.
+    pub fn parse(text: &str) -> anyhow::Result<Login> {
+        let malformed = || {
+            anyhow::anyhow!("the request is not a JSON object with ServerURL, Username and Secret")
+        };
+        let value: Value =
+            serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| malformed())?;
+        let object = value.as_object().ok_or_else(malformed)?;
+        let field = |name: &str| match object
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        {
+            Some((_, Value::String(text))) => Ok(text.as_str()),
+            Some((_, Value::Null)) | None => Ok(""),
+            Some(_) => Err(malformed()),
+        };
+        let (url, username, secret) = (
+            field("ServerURL")?.trim(),
+            field("Username")?,
+            field("Secret")?,
+        );
+        let url = ServerUrl::parse(url)?;
+        if username.is_empty() {
+            anyhow::bail!(NO_USERNAME);
+        }
+        if [username, secret]
+            .iter()
+            .any(|text| text.contains(|character: char| character.is_control()))
+        {
+            anyhow::bail!("the user name or the secret has a control character");
+        }
+        Ok(Login {
+            url,
+            username: username.to_owned(),
+            secret: Secret::new(secret),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NO_SERVER;
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_login_is_read_as_go_reads_it() {
+        let login = Login::parse(
+            r#"{"ServerURL":"r.example","Username":"\u003ctoken\u003e","Secret":"s","X":[1]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            (login.username.as_str(), login.secret.expose()),
+            ("<token>", "s")
+        );
+        assert!(Login::parse(r#"{"serverurl":"r.example","USERNAME":"u","secret":"s"}"#).is_ok());
+    }
+
+    #[test]
+    fn a_login_that_lacks_something_is_told_in_the_exact_words() {
+        let error = |text: &str| Login::parse(text).unwrap_err().to_string();
+        assert_eq!(error(r#"{"Username":"u","Secret":"s"}"#), NO_SERVER);
+        assert_eq!(
+            error(r#"{"ServerURL":"r","Username":"","Secret":"s"}"#),
+            NO_USERNAME
+        );
+        for text in [
+            "",
+            "null",
+            "[]",
+            r#"{"ServerURL":1}"#,
+            r#"{"ServerURL":"r","Username":"u","Secret":[]}"#,
+            r#"{"a":"\ud800"}"#,
+            &"[".repeat(100_000),
+        ] {
+            assert!(error(text).contains("not a JSON object"), "{text:.40}");
+        }
+        assert!(
+            error(r#"{"ServerURL":"r","Username":"u","Secret":"a\nb"}"#)
+                .contains("control character")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_a_panic(text in "\\PC{0,200}") {
+            drop(Login::parse(&text));
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! What git describes: `key=value` lines, read strictly.
+
+use super::url::Url;
+use crate::secret::Secret;
+use crate::world::Timestamp;
+
+/// Longest input in bytes.
+pub(super) const MAX_INPUT: usize = 1024 * 1024;
+
+/// Longest line in bytes, its end included.
+const MAX_LINE: usize = 65535;
+
+/// The request breaks the protocol. Repeats nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the request is malformed")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// What git described.
+#[derive(Debug, Default)]
+pub struct Description {
+    pub(super) protocol: String,
+    pub(super) host: String,
+    pub(super) path: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) password_expiry: Option<Timestamp>,
+    pub(super) oauth_refresh_token: Option<Secret>,
+    pub(super) authtype: Option<String>,
+    pub(super) credential: Option<Secret>,
+    pub(super) ephemeral: bool,
+    pub(super) capabilities: Capabilities,
+    pub(super) wants_bearer: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Capabilities {
+    pub(super) authtype: bool,
+    pub(super) state: bool,
+}
+
+impl Description {
+    /// Reads `key=value` lines up to a blank one; `None` for a request that is well-formed but cannot be meant for us:
+    /// host or protocol missing, empty or contradictory, or a value that is not UTF-8.
+    ///
+    /// # Errors
+    /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or of over 65535 bytes, over 1 MiB in all.
+    pub fn parse(input: &[u8]) -> Result<Option<Description>, Malformed> {
+        if input.len() > MAX_INPUT || input.iter().any(|byte| matches!(byte, 0 | b'\r')) {
+            return Err(Malformed);
+        }
+        let mut description = Description::default();
+        let (mut protocol, mut host) = (Once::default(), Once::default());
+        let mut foreign = false;
+        for line in input
+            .split(|byte| *byte == b'\n')
+            .take_while(|line| !line.is_empty())
+        {
+            let equals = line
+                .iter()
+                .position(|byte| *byte == b'=')
+                .ok_or(Malformed)?;
+            if line.len() >= MAX_LINE {
+                return Err(Malformed);
+            }
+            let (key, value) = (&line[..equals], &line[equals + 1..]);
+            let Ok(value) = std::str::from_utf8(value) else {
+                // Other keys may hold any bytes, and are none of our business.
+                foreign |= matches!(
+                    key,
+                    b"protocol" | b"host" | b"path" | b"username" | b"password" | b"url"
+                );
+                continue;
+            };
+            match key {
+                b"protocol" => protocol.set(value),
+                b"host" => host.set(value),
+                b"url" => match Url::parse(value) {
+                    Some(url) => {
+                        protocol.set(url.protocol);
+                        host.set(url.host);
+                        description.path = url.path.or(description.path);
+                        description.username = url.username.or(description.username);
+                        description.password = url.password.or(description.password);
+                    }
+                    None => foreign = true,
+                },
+                b"path" => {
+                    description.path = Some(value.to_owned()).filter(|path| !path.is_empty())
+                }
+                b"username" => description.username = Some(value.to_owned()),
+                b"password" => description.password = Some(Secret::new(value)),
+                b"password_expiry_utc" => {
+                    let seconds = value.parse::<i64>().ok();
+                    description.password_expiry =
+                        seconds.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
+                }
+                b"oauth_refresh_token" => {
+                    description.oauth_refresh_token = Some(Secret::new(value))
+                }
+                b"authtype" => description.authtype = Some(value.to_owned()),
+                b"credential" => description.credential = Some(Secret::new(value)),
+                b"ephemeral" => description.ephemeral = !matches!(value, "" | "0" | "false"),
+                b"capability[]" => match value {
+                    "" => description.capabilities = Capabilities::default(),
+                    "authtype" => description.capabilities.authtype = true,
+                    "state" => description.capabilities.state = true,
+                    _ => {}
+                },
+                b"wwwauth[]" => match value {
+                    "" => description.wants_bearer = false,
+                    challenge => description.wants_bearer |= is_bearer(challenge),
+                },
+                _ => {}
+            }
+        }
+        let (Some(protocol), Some(host), false) = (protocol.value(), host.value(), foreign) else {
+            return Ok(None);
+        };
+        (description.protocol, description.host) = (protocol, host);
+        Ok(Some(description))
+    }
+}
+
+/// RFC 9110 section 11.6.1: a challenge begins with its scheme, in any case.
+fn is_bearer(challenge: &str) -> bool {
+    challenge
+        .split([' ', ','])
+        .next()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"))
+}
+
+/// A value that may be repeated, but not contradicted.
+#[derive(Default)]
+struct Once {
+    value: Option<String>,
+    contradicted: bool,
+}
+
+impl Once {
+    fn set(&mut self, value: &str) {
+        match &self.value {
+            Some(known) => self.contradicted |= known != value,
+            None => self.value = Some(value.to_owned()),
+        }
+    }
+
+    fn value(self) -> Option<String> {
+        self.value
+            .filter(|value| !value.is_empty() && !self.contradicted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn host_of(input: &str) -> Option<(String, String)> {
+        Description::parse(input.as_bytes())
+            .unwrap()
+            .map(|description| (description.protocol, description.host))
+    }
+
+    fn pair(protocol: &str, host: &str) -> Option<(String, String)> {
+        Some((protocol.to_owned(), host.to_owned()))
+    }
+
+    #[test]
+    fn reads_to_a_blank_line_or_the_end() {
+        let sentry = pair("https", "sentry.io");
+        assert_eq!(
+            host_of("protocol=https\nhost=sentry.io\n\nhost=evil\n"),
+            sentry
+        );
+        assert_eq!(host_of("protocol=https\nhost=sentry.io\n"), sentry);
+        assert_eq!(host_of("protocol=https\nhost=sentry.io"), sentry);
+        assert_eq!(host_of(""), None);
+        assert_eq!(host_of("\n"), None);
+    }
+
+    #[test]
+    fn host_and_protocol_are_named_once() {
+        assert_eq!(
+            host_of("protocol=https\nhost=evil.com\nhost=sentry.io\n"),
+            None
+        );
+        assert_eq!(
+            host_of("protocol=https\nhost=sentry.io\nhost=sentry.io\n"),
+            pair("https", "sentry.io")
+        );
+        for missing in [
+            "protocol=https\n",
+            "host=sentry.io\n",
+            "protocol=\nhost=\n",
+            "protocol=https\nhost=\n",
+        ] {
+            assert_eq!(host_of(missing), None, "{missing:?}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_expanded_and_must_not_contradict() {
+        assert_eq!(
+            host_of("url=https://sentry.io\n"),
+            pair("https", "sentry.io")
+        );
+        assert_eq!(
+            host_of("url=https://sentry.io@evil.com/x\n"),
+            pair("https", "evil.com")
+        );
+        for two_faced in [
+            "sentry.io\\@evil.com",
+            "evil.com?@sentry.io",
+            "evil.com#@sentry.io",
+            "a@evil.com@sentry.io",
+        ] {
+            assert_eq!(
+                host_of(&format!("url=https://{two_faced}\n")),
+                None,
+                "{two_faced}"
+            );
+        }
+        assert_eq!(
+            host_of("url=https://%73entry.io/\n"),
+            pair("https", "%73entry.io")
+        );
+        assert_eq!(host_of("url=sentry.io\n"), None);
+        assert_eq!(
+            host_of("protocol=https\nhost=evil.com\nurl=https://sentry.io\n"),
+            None
+        );
+        assert_eq!(host_of("url=https://sentry.io\nhost=evil.com\n"), None);
+        let parsed = Description::parse(b"url=https://a%40b:p%3Aw@h.example/x%2Fy/\n")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (parsed.username.as_deref(), parsed.path.as_deref()),
+            (Some("a@b"), Some("x/y"))
+        );
+        assert_eq!(parsed.password, Some(Secret::new("p:w")));
+        assert_eq!(host_of("url=https://u%0ahost=evil@sentry.io\n"), None);
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_is_malformed() {
+        for input in [
+            "protocol=https\r\nhost=sentry.io\r\n",
+            "a=\0",
+            "garbage\n",
+            "host=evil.com\rhost=sentry.io\n",
+        ] {
+            assert_eq!(
+                Description::parse(input.as_bytes()).unwrap_err(),
+                Malformed,
+                "{input:?}"
+            );
+        }
+        let line =
+            |length: usize| format!("path={}\nprotocol=https\nhost=h\n", "x".repeat(length - 6));
+        assert!(Description::parse(line(65535).as_bytes()).is_ok());
+        assert_eq!(
+            Description::parse(line(65536).as_bytes()).unwrap_err(),
+            Malformed
+        );
+        assert_eq!(
+            Description::parse(&"a=b\n".repeat(300_000).into_bytes()).unwrap_err(),
+            Malformed
+        );
+    }
+
+    #[test]
+    fn any_bytes_may_stand_where_nobody_looks() {
+        assert!(
+            Description::parse(b"protocol=https\nhost=h\nfoo=\xff\n")
+                .unwrap()
+                .is_some()
+        );
+        for key in ["host", "username", "path"] {
+            let input = [b"protocol=https\nhost=h\n", key.as_bytes(), b"=\xff\n"].concat();
+            assert!(Description::parse(&input).unwrap().is_none(), "{key}");
+        }
+    }
+
+    #[test]
+    fn lists_grow_and_are_cleared() {
+        let parse = |input: &str| {
+            Description::parse(format!("protocol=https\nhost=h\n{input}").as_bytes())
+                .unwrap()
+                .unwrap()
+        };
+        assert!(
+            parse("capability[]=authtype\ncapability[]=x\n")
+                .capabilities
+                .authtype
+        );
+        assert!(
+            !parse("capability[]=authtype\ncapability[]=\n")
+                .capabilities
+                .authtype
+        );
+        assert!(parse("wwwauth[]=Basic realm=\"x\"\nwwwauth[]=bearer realm=\"y\"\n").wants_bearer);
+        assert!(!parse("wwwauth[]=Bearer\nwwwauth[]=\n").wants_bearer);
+        assert!(!parse("wwwauth[]=Basic realm=\"Bearer\"\n").wants_bearer);
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics_and_never_invents_a_host(input in proptest::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(Some(description)) = Description::parse(&input) {
+                let text = String::from_utf8_lossy(&input).into_owned();
+                prop_assert!(text.contains(&description.host) && !description.host.contains('\n'));
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The git credential protocol: bytes to a request, an answer to bytes.
+//!
+//! Apart from [`crate::broker`], which knows which credential, and nothing of `key=value` lines. Parsing and rendering
+//! are functions of bytes.
+//!
+//! Rules: an answer is built whole, checked byte by byte and written once, because git uses whatever was printed before
+//! a failure; it ends with a blank line; a refresh token of a session is never printed; an operation that is not known
+//! is ignored; no byte of the input is repeated in a message.
+//!
+//! git-credential(1) "Input/Output Format", gitcredentials(7) "Custom Helpers".
+
+mod description;
+mod render;
+mod url;
+
+use std::io::{self, Read};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::broker::{Absence, Broker, Request};
+use crate::failure;
+use crate::origin::Origin;
+use crate::store::{self, Client, Match};
+use crate::world::{self, Stdin, Timestamp, World};
+
+pub use description::{Description, Malformed};
+
+use description::MAX_INPUT;
+use render::render;
+
+/// How long git may take to send its request.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Runs `git-credential-sentry`.
+pub fn main() -> ExitCode {
+    world::harden();
+    let world = World::real();
+    let operation = world::arguments().next().unwrap_or_default();
+    match answer(
+        operation.to_str().unwrap_or(""),
+        &mut Stdin::with_patience(PATIENCE),
+        &world,
+    ) {
+        Ok(answer) => match world::print(&answer) {
+            Ok(()) => ExitCode::SUCCESS,
+            // Nobody reads; there is nobody to tell.
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            world::print_error(&format!(
+                "git-credential-sentry: {}\n",
+                failure::one_line(&error)
+            ));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(
+    operation: &str,
+    input: &mut impl Read,
+    world: &World,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    match operation {
+        "capability" => {
+            return Ok(Zeroizing::new(
+                b"version 0\ncapability authtype\ncapability state\n".to_vec(),
+            ));
+        }
+        "get" | "store" | "erase" => {}
+        // gitcredentials(7): "If a helper receives any other operation, it should silently ignore the request."
+        _ => return Ok(Zeroizing::default()),
+    }
+    let broker = Broker::new(world)?;
+    serve(operation, &read(input)?, &broker)
+}
+
+/// Answers one operation.
+///
+/// # Errors
+/// The request is malformed, or the host is ours and there is no credential now.
+pub fn serve(
+    operation: &str,
+    input: &[u8],
+    broker: &Broker<'_>,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let Some(description) = Description::parse(input)? else {
+        return Ok(Zeroizing::default());
+    };
+    let Ok(origin) = Origin::from_parts(&description.protocol, &description.host) else {
+        broker
+            .world()
+            .trace(|| "the host is outside the grammar of an origin".to_owned());
+        return Ok(Zeroizing::default());
+    };
+    match operation {
+        "get" => get(&description, &origin, broker),
+        "store" => store(&description, &origin, broker).map(|()| Zeroizing::default()),
+        _ => erase(&description, &origin, broker).map(|()| Zeroizing::default()),
+    }
+}
+
+fn get(
+    description: &Description,
+    origin: &Origin,
+    broker: &Broker<'_>,
+) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let server = Client::Git.server(&origin.to_string());
+    let request = Request {
+        client: Client::Git,
+        server: &server,
+        host: &server,
+        origin: Some(origin),
+        path: description.path.as_deref(),
+        username: description.username.as_deref(),
+        authtype: description.capabilities.authtype,
+    };
+    match broker.credential_for(&request) {
+        Ok(credential) => render(description, credential),
+        Err(Absence::NotOurs) => Ok(Zeroizing::default()),
+        // The person said no: git must not go on and ask them for a password.
+        Err(Absence::Declined(failure)) => {
+            world::print_error(&format!(
+                "git-credential-sentry: {}\n",
+                failure::one_line(&failure.into())
+            ));
+            Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
+        }
+        Err(Absence::Unavailable(error)) => Err(error),
+    }
+}
+
+fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> anyhow::Result<()> {
+    let authtype = description
+        .authtype
+        .clone()
+        .filter(|_| description.credential.is_some());
+    let secret = description
+        .credential
+        .as_ref()
+        .or(description.password.as_ref());
+    let (Some(secret), false) = (secret, description.ephemeral) else {
+        return Ok(());
+    };
+    if authtype.is_none() && (description.username.is_none() || description.password.is_none()) {
+        return Ok(());
+    }
+    // What we handed out comes back after each success; it has its one home already.
+    if broker.is_ours(secret)? {
+        return Ok(());
+    }
+    let credential = store::Credential {
+        server: Client::Git.server(&origin.to_string()),
+        path: description.path.clone(),
+        username: description.username.clone(),
+        secret: secret.clone(),
+        authtype,
+        expiry: description.password_expiry,
+        refresh_token: description.oauth_refresh_token.clone(),
+    };
+    broker.change(|change| change.put_credential(&credential))
+}
+
+fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> anyhow::Result<()> {
+    let server = Client::Git.server(&origin.to_string());
+    let secret = description
+        .credential
+        .as_ref()
+        .or(description.password.as_ref());
+    let unwanted = Match {
+        server: &server,
+        path: description.path.as_deref(),
+        username: description.username.as_deref(),
+        secret,
+    };
+    if let Some(secret) = secret {
+        broker.suspect(secret)?;
+    }
+    // Most erasures meet nothing; those do not write.
+    let long_ago = Timestamp::from_millis(i64::MIN);
+    if broker
+        .read(|view| view.credential(&unwanted, long_ago, |_| true))?
+        .is_some()
+    {
+        broker.change(|change| change.erase_credentials(&unwanted))?;
+    }
+    Ok(())
+}
+
+/// Reads to the blank line that ends a request, or to the end of the input.
+fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
+    let mut chunk = Zeroizing::new([0; 4096]);
+    while !bytes.ends_with(b"\n\n") && *bytes != b"\n" {
+        match input.read(&mut *chunk) {
+            Ok(0) => break,
+            Ok(length) => bytes.extend_from_slice(&chunk[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                anyhow::bail!("no request came in time")
+            }
+            Err(_) => anyhow::bail!("the request could not be read"),
+        }
+        if bytes.len() > MAX_INPUT {
+            return Err(Malformed.into());
+        }
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_stops_at_the_blank_line() {
+        let mut input = io::Cursor::new(b"a=b\n\n".to_vec()).chain(io::repeat(b'x'));
+        assert_eq!(*read(&mut input).unwrap(), b"a=b\n\n");
+        assert!(read(&mut io::repeat(b'x')).is_err());
+    }
+}

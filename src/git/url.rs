@@ -1,0 +1,68 @@
+//! A `url=` line, which git expands before it asks, and other callers may not.
+
+use crate::secret::Secret;
+
+/// The parts of a `url=` line, split as git splits them; the host stays as it is, for the grammar to judge.
+pub(super) struct Url<'a> {
+    pub(super) protocol: &'a str,
+    pub(super) host: &'a str,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) path: Option<String>,
+}
+
+impl Url<'_> {
+    pub(super) fn parse(url: &str) -> Option<Url<'_>> {
+        let (protocol, rest) = url.split_once("://")?;
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        // To other readers each of these ends the host (`?`, `#`: git; `\`: browsers), so that what stands before an
+        // `@` behind it is the host that was meant.
+        if authority.contains(['?', '#', '\\']) || authority.matches('@').count() > 1 {
+            return None;
+        }
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        let (username, password) = match user.map(|user| user.split_once(':').unwrap_or((user, "")))
+        {
+            Some((username, "")) => (Some(decoded(username)?), None),
+            Some((username, password)) => (
+                Some(decoded(username)?),
+                Some(Secret::new(decoded(password)?)),
+            ),
+            None => (None, None),
+        };
+        let path = path.trim_end_matches('/');
+        let path = if path.is_empty() {
+            None
+        } else {
+            Some(decoded(path)?)
+        };
+        Some(Url {
+            protocol,
+            host,
+            username,
+            password,
+            path,
+        })
+    }
+}
+
+/// Percent-decoding; `None` when the outcome could not have come as a line of its own.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|hex| u8::from_str_radix(hex, 16).ok()),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    let text = String::from_utf8(bytes).ok()?;
+    (!text.contains(['\n', '\r', '\0'])).then_some(text)
+}

@@ -1,0 +1,194 @@
+//! `login.lock`: one device flow at a time, whoever starts it, and nobody waits for it who has no person.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
+use crate::sandbox::{Age, Running, Sandbox};
+use crate::terminal::Person;
+
+const SOON: Duration = Duration::from_secs(20);
+
+/// As many programs as `git submodule update --jobs 20` starts on one terminal.
+const CROWD: usize = 20;
+
+const QUESTION: &str = "type `yes` if you trust it:";
+
+fn scene() -> (FakeSentry, Sandbox) {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = Sandbox::new().for_sentry(&sentry);
+    (sentry, machine)
+}
+
+fn request(sentry: &FakeSentry) -> String {
+    format!("protocol=http\nhost={}\n", sentry.address())
+}
+
+/// Starts `git-credential-sentry get` many times on one terminal; the answers are in the files `answer.1` and so on.
+fn crowd(sentry: &FakeSentry, machine: &Sandbox) -> Person {
+    fs::write(machine.home().join("request"), request(sentry)).unwrap();
+    let script = format!(
+        "for i in $(seq {CROWD}); do git-credential-sentry get <request >answer.$i & done; wait"
+    );
+    Person::start(machine.command("sh").args(["-c", &script]))
+}
+
+fn answers(machine: &Sandbox) -> Vec<String> {
+    (1..=CROWD)
+        .map(|index| fs::read_to_string(machine.home().join(format!("answer.{index}"))).unwrap())
+        .collect()
+}
+
+#[test]
+fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
+    let (sentry, machine) = scene();
+    let mut person = crowd(&sentry, &machine);
+    person.expect(QUESTION).type_line("yes");
+    let code = sentry.wait_for_code(SOON);
+    sentry.approve(&code);
+    assert_eq!(person.wait(), 0);
+    let screen = person.screen();
+    assert_eq!(screen.matches(QUESTION).count(), 1, "{screen}");
+    assert_eq!(sentry.device_codes(), 1);
+    let password = format!("password={}\n", sentry.current_access());
+    for answer in answers(&machine) {
+        assert!(answer.contains(&password), "{answer:?}; {screen}");
+    }
+}
+
+#[test]
+fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
+    let (sentry, machine) = scene();
+    let mut person = crowd(&sentry, &machine);
+    // One that comes after the no would ask again.
+    for _ in 1..CROWD {
+        person.expect("is in progress; waiting for it");
+    }
+    if !person.screen().contains(QUESTION) {
+        person.expect(QUESTION);
+    }
+    person.type_line("no");
+    assert_eq!(person.wait(), 0);
+    let screen = person.screen();
+    assert_eq!(screen.matches(QUESTION).count(), 1, "{screen}");
+    assert_eq!(sentry.requests().len(), 0);
+    for answer in answers(&machine) {
+        assert_eq!(answer, "quit=1\n\n", "{screen}");
+    }
+}
+
+#[test]
+fn a_get_with_a_person_joins_the_login_that_is_under_way() {
+    let (sentry, machine) = scene();
+    let login = machine.sentry(&["auth", "login"]).spawn();
+    let code = sentry.wait_for_code(SOON);
+    let mut person = Person::start_piped(machine.git_credential("get"), request(&sentry));
+    person.expect(&format!("another login to {} is in progress", sentry.url()));
+    sentry.approve(&code);
+    assert_eq!(person.wait(), 0);
+    let password = format!("password={}\n", sentry.current_access());
+    assert!(person.stdout().contains(&password), "{}", person.screen());
+    assert!(!person.screen().contains(QUESTION), "{}", person.screen());
+    let _login = login.wait().success();
+    assert_eq!(sentry.device_codes(), 1);
+}
+
+#[test]
+fn a_get_without_a_person_never_waits_for_a_login() {
+    let (sentry, machine) = scene();
+    let mut login = machine.sentry(&["auth", "login"]).spawn();
+    let _code = sentry.wait_for_code(SOON);
+    machine.bind("docker r.example", &sentry.url(), None);
+    let told = format!("not logged in to {}", sentry.url());
+    let gets: Vec<Running> = (0..50)
+        .map(|index| match index % 2 {
+            0 => machine.git_credential("get").stdin(request(&sentry)),
+            _ => machine.docker_credential("get").stdin("r.example"),
+        })
+        .map(|get| get.limit(SOON).spawn())
+        .collect();
+    for get in gets {
+        let answer = get.wait();
+        let said = format!("{}{}", answer.stdout, answer.stderr);
+        assert!(said.contains(&told), "{answer:?}");
+    }
+    // It waits on, for a person who takes longer than all of them.
+    assert!(login.is_running());
+    assert_eq!(sentry.device_codes(), 1);
+}
+
+#[test]
+fn a_login_takes_over_from_one_that_dies() {
+    let (sentry, machine) = scene();
+    let mut first = machine.sentry(&["auth", "login"]).spawn();
+    let _code = sentry.wait_for_code(SOON);
+    let second = machine.sentry(&["auth", "login"]).spawn();
+    second.wait_for_stderr("another login to");
+    first.signal(Signal::KILL);
+    let code = sentry.wait_for_code(SOON);
+    sentry.approve(&code);
+    let _logged_in = second.wait().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    assert_eq!(sentry.device_codes(), 2);
+}
+
+#[test]
+fn a_login_to_one_instance_does_not_count_as_a_login_to_another() {
+    let (one, two) = (FakeSentry::start(), FakeSentry::start());
+    one.set_interval(Some(1));
+    two.set_interval(Some(1));
+    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
+    let login = |sentry: &FakeSentry| machine.sentry(&["auth", "login", "--url", &sentry.url()]);
+    let first = login(&one).spawn();
+    let code = one.wait_for_code(SOON);
+    two.approve_next();
+    let second = login(&two).spawn();
+    second.wait_for_stderr("is in progress; waiting for it");
+    assert_eq!(two.requests().len(), 0);
+    one.approve(&code);
+    let _first = first.wait().success();
+    let _second = second.wait().success();
+    assert_eq!(machine.stored_tokens(), Some(two.current()));
+}
+
+#[test]
+fn a_login_that_waits_holds_no_lock_that_a_refresh_needs() {
+    let (sentry, machine) = scene();
+    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+    let login = machine.sentry(&["auth", "login", "--force"]).spawn();
+    let _code = sentry.wait_for_code(SOON);
+    sentry.wait_for_requests(Endpoint::Poll, 1, SOON);
+    let token = machine.sentry(&["auth", "token"]).limit(SOON).run();
+    let _token = token
+        .success()
+        .stdout_is(&format!("{}\n", sentry.current_access()));
+    let refresh = machine.sentry(&["auth", "refresh", "--force"]).limit(SOON);
+    let _refreshed = refresh.run().success();
+    drop(login);
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn a_login_that_is_approved_but_cannot_be_stored_says_so() {
+    let (sentry, machine) = scene();
+    let old = sentry.issue();
+    machine.seed_session(&sentry, &old, Age::FRESH);
+    let login = machine.sentry(&["auth", "login", "--force"]).spawn();
+    let code = sentry.wait_for_code(SOON);
+    // A newer version of the official CLI, say.
+    let database = machine.database().unwrap();
+    let renamed = "ALTER TABLE accounts RENAME COLUMN refresh_token TO renewal";
+    database.execute(renamed, []).unwrap();
+    sentry.approve(&code);
+    let told = login.wait().fails(1).stdout_is("");
+    let _told = told
+        .never_says(&sentry.current_access())
+        .stderr_has("error: the login was approved, but its token could not be stored: ");
+    let stored: String = database
+        .query_row("SELECT token FROM accounts", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stored, old.access);
+}

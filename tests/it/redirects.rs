@@ -1,0 +1,156 @@
+//! A server that sends us elsewhere: nobody is followed, and elsewhere hears nothing, from no endpoint.
+
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
+use crate::sandbox::{Age, Sandbox};
+
+const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// Two instances that would both answer; the first one sends everybody from `endpoint` to the other, which is the
+/// second's address or, for a server that goes in circles, its own.
+struct Scene {
+    here: FakeSentry,
+    elsewhere: FakeSentry,
+    machine: Sandbox,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let (here, elsewhere) = (FakeSentry::start(), FakeSentry::start());
+        here.set_interval(Some(1));
+        elsewhere.approve_next();
+        Scene {
+            machine: Sandbox::new().for_sentry(&here),
+            here,
+            elsewhere,
+        }
+    }
+
+    fn redirect(&self, endpoint: Endpoint, status: u16, to: &str) {
+        let answer = Answer::new(status, "text/html", "<a>moved</a>").header("Location", to);
+        self.here.fault_always(endpoint, Fault::Answer(answer));
+    }
+
+    /// Every way to say where: absolute, without a scheme, and to itself.
+    fn targets(&self, path: &str) -> [String; 3] {
+        [
+            format!("{}{path}", self.elsewhere.url()),
+            format!("//{}{path}", self.elsewhere.address()),
+            path.to_owned(),
+        ]
+    }
+
+    /// Runs `attempt` against every kind of redirect; it asks the endpoint once each time.
+    #[track_caller]
+    fn nobody_is_followed(&self, endpoint: Endpoint, path: &str, attempt: impl Fn(&Scene)) {
+        for status in STATUSES {
+            for target in self.targets(path) {
+                self.redirect(endpoint, status, &target);
+                let before = self.here.requests_to(endpoint).len();
+                attempt(self);
+                let asked = self.here.requests_to(endpoint).len() - before;
+                assert_eq!(asked, 1, "{status} to {target}");
+                let heard = self.elsewhere.requests();
+                assert!(heard.is_empty(), "{status} to {target}: {heard:?}");
+                self.here.mend();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_redirected_refresh_keeps_the_session() {
+    let scene = Scene::new();
+    let pair = scene.here.issue();
+    scene.machine.seed_session(&scene.here, &pair, Age::EXPIRED);
+    scene.nobody_is_followed(Endpoint::Refresh, "/oauth/token/", |scene| {
+        let _kept = scene
+            .machine
+            .sentry(&["auth", "refresh"])
+            .run()
+            .fails(1)
+            .stderr_has("answered with a redirect (HTTP 30");
+        assert_eq!(scene.machine.stored_tokens().as_ref(), Some(&pair));
+    });
+}
+
+#[test]
+fn a_redirected_login_stores_nothing() {
+    let scene = Scene::new();
+    scene.nobody_is_followed(Endpoint::DeviceCode, "/oauth/device/code/", |scene| {
+        let _refused = scene
+            .machine
+            .sentry(&["auth", "login"])
+            .run()
+            .fails(1)
+            .stderr_has("refused the login: HTTP 30");
+        assert_eq!(scene.here.polls(), 0);
+    });
+    assert_eq!(scene.machine.stored_tokens(), None);
+}
+
+#[test]
+fn a_redirected_poll_ends_the_login_and_stores_nothing() {
+    // One login for each: a poll comes a second after its code.
+    let scenes: Vec<_> = STATUSES
+        .into_iter()
+        .map(|status| {
+            let scene = Scene::new();
+            scene.here.approve_next();
+            let [target, ..] = scene.targets("/oauth/token/");
+            scene.redirect(Endpoint::Poll, status, &target);
+            let login = scene.machine.sentry(&["auth", "login"]).spawn();
+            (scene, login)
+        })
+        .collect();
+    for (scene, login) in scenes {
+        let _refused = login.wait().fails(1).stderr_has("HTTP 30");
+        assert_eq!(scene.here.polls(), 1);
+        assert!(scene.elsewhere.requests().is_empty());
+        assert_eq!(scene.machine.stored_tokens(), None);
+    }
+}
+
+#[test]
+fn a_redirected_check_hands_the_token_to_nobody() {
+    let scene = Scene::new();
+    scene.here.add_api_token("sntryu_known");
+    scene.elsewhere.add_api_token("sntryu_known");
+    scene.nobody_is_followed(Endpoint::Api, "/api/0/", |scene| {
+        let _not_stored = scene
+            .machine
+            .sentry(&["auth", "login", "--with-token"])
+            .stdin("sntryu_known\n")
+            .run()
+            .fails(1)
+            .stderr_has("cannot check the token with");
+        assert_eq!(scene.machine.stored_tokens(), None);
+    });
+}
+
+#[test]
+fn a_suspect_token_whose_check_is_redirected_is_served_and_kept() {
+    let scene = Scene::new();
+    let pair = scene.here.issue();
+    scene.machine.seed_session(&scene.here, &pair, Age::FRESH);
+    let credential = format!(
+        "protocol=http\nhost={}\nusername=oauth2\npassword={}\n",
+        scene.here.address(),
+        pair.access
+    );
+    let _suspect = scene
+        .machine
+        .git_credential("erase")
+        .stdin(credential)
+        .run()
+        .success();
+    scene.nobody_is_followed(Endpoint::Api, "/api/0/", |scene| {
+        let _served = scene
+            .machine
+            .sentry(&["auth", "token"])
+            .run()
+            .success()
+            .stdout_is(&format!("{}\n", pair.access));
+    });
+    assert_eq!(scene.machine.stored_tokens(), Some(pair));
+    assert_eq!(scene.here.refresh_attempts(), 0);
+}

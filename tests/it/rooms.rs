@@ -1,0 +1,99 @@
+//! The rooms of `src/` and who may go where: read from the sources themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+/// Every file of the library without its comments and unit tests, by the room that it is in.
+fn rooms() -> BTreeMap<String, String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut rooms: BTreeMap<String, String> = BTreeMap::new();
+    for file in sources(&src) {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let code = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
+        let room = file
+            .strip_prefix(&src)
+            .unwrap()
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy();
+        rooms
+            .entry(room.trim_end_matches(".rs").to_owned())
+            .or_default()
+            .push_str(&code);
+    }
+    rooms
+}
+
+fn imports(code: &str) -> BTreeSet<String> {
+    let paths = code.split("crate::").skip(1);
+    let names = paths.map(|path| {
+        path.chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect()
+    });
+    names.collect()
+}
+
+#[test]
+fn rooms_have_no_circles() {
+    let mut waiting: BTreeMap<String, BTreeSet<String>> = rooms()
+        .into_iter()
+        .filter(|(room, _)| !matches!(room.as_str(), "lib" | "main"))
+        .map(|(room, code)| {
+            let others = imports(&code).into_iter().filter(|other| *other != room);
+            (room.clone(), others.collect())
+        })
+        .collect();
+    while !waiting.is_empty() {
+        let rooms: BTreeSet<String> = waiting.keys().cloned().collect();
+        waiting.retain(|_, imports| !imports.is_disjoint(&rooms));
+        assert!(waiting.len() < rooms.len(), "a circle among {waiting:?}");
+    }
+}
+
+#[test]
+fn each_of_these_is_used_in_one_room_only() {
+    for (what, home) in [
+        ("rusqlite::", "store"),
+        ("ureq::", "oauth"),
+        ("keyring::v1", "mirror"),
+        ("fs2::", "lock"),
+        ("std::env", "world"),
+        ("io::stdin()", "world"),
+        ("io::stdout()", "world"),
+        ("io::stderr()", "world"),
+        ("SystemTime::now", "world"),
+        ("/dev/tty", "terminal"),
+        ("unsafe {", "terminal"),
+    ] {
+        let users: Vec<String> = rooms()
+            .into_iter()
+            .filter(|(_, code)| code.contains(what))
+            .map(|(room, _)| room)
+            .collect();
+        assert_eq!(users, [home], "{what}");
+    }
+}

@@ -1,0 +1,549 @@
+//! A token endpoint at its worst: answers without an end, without a sense, and with a word about when to come back.
+//!
+//! Apart from `refresh`, which has the answers that a working server or proxy gives.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Pair};
+use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
+
+/// A request may take 12 s; the rest is for a machine with much to do.
+const LIMIT: Duration = Duration::from_secs(18);
+
+const SOON: Duration = Duration::from_secs(20);
+
+struct Machine {
+    sentry: FakeSentry,
+    sandbox: Sandbox,
+    pair: Pair,
+}
+
+impl Machine {
+    fn with(age: Age) -> Machine {
+        Machine::with_layout(Layout::Accounts, age)
+    }
+
+    fn with_layout(layout: Layout, age: Age) -> Machine {
+        let sentry = FakeSentry::start();
+        let sandbox = Sandbox::new().for_sentry(&sentry);
+        let pair = sentry.issue();
+        sandbox.seed_session_in(layout, &sentry, &pair, age);
+        Machine {
+            sentry,
+            sandbox,
+            pair,
+        }
+    }
+
+    /// Half a gigabyte of address space: whoever reads without an end does not get far.
+    fn token(&self) -> Cmd {
+        let token = self.sandbox.sentry(&["auth", "token"]);
+        token.under("prlimit", &["--as=536870912"]).limit(LIMIT)
+    }
+
+    fn refresh(&self) -> Cmd {
+        self.sandbox.sentry(&["auth", "refresh"])
+    }
+
+    #[track_caller]
+    fn keeps_its_session(&self, case: &str) {
+        assert_eq!(
+            self.sandbox.stored_tokens().as_ref(),
+            Some(&self.pair),
+            "{case}"
+        );
+    }
+
+    fn database(&self) -> Connection {
+        self.sandbox.database().unwrap()
+    }
+
+    /// Another program writes a pair of its own over whatever is stored.
+    fn overwrite(&self, layout: Layout, pair: &Pair) {
+        let table = match layout {
+            Layout::Accounts => "accounts",
+            Layout::Auth => "auth",
+        };
+        let values = [&pair.access, &pair.refresh];
+        let sql = format!(
+            "UPDATE {table} SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
+             expires_at = (unixepoch() + 86400) * 1000"
+        );
+        assert_eq!(self.database().execute(&sql, values).unwrap(), 1);
+    }
+}
+
+fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Fault {
+    Fault::Endless {
+        head: head.into(),
+        again: again.into(),
+        pause,
+    }
+}
+
+/// One machine for each fault, all at work at the same time.
+fn at_once(
+    age: Age,
+    faults: impl IntoIterator<Item = (&'static str, Fault)>,
+) -> Vec<(&'static str, Machine, Running)> {
+    let machine = |(case, fault)| {
+        let machine = Machine::with(age);
+        machine.sentry.fault(Endpoint::Refresh, fault);
+        let running = machine.token().spawn();
+        (case, machine, running)
+    };
+    faults.into_iter().map(machine).collect()
+}
+
+#[test]
+fn a_server_that_takes_for_ever_costs_twelve_seconds_and_not_the_session() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let whole = format!("{head}Content-Length: 300\r\n\r\n{{\"access_token\":\"");
+    let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n");
+    let faults = || {
+        [
+            ("silence", Fault::Hang),
+            ("a byte of the body a second", endless(&whole, "x", SECOND)),
+            ("a byte of the head a second", endless(head, "x", SECOND)),
+            ("a header a second", endless(head, "X: y\r\n", SECOND)),
+            ("a chunk a second", endless(&chunked, "1\r\nx\r\n", SECOND)),
+        ]
+    };
+    let expired = at_once(Age::EXPIRED, faults());
+    let stale = at_once(Age::STALE, faults());
+    for (case, machine, running) in expired {
+        let output = running.wait().fails(1).stdout_is("");
+        let url = machine.sentry.url();
+        let _told = output.stderr_has(&format!("error: cannot refresh the token of {url}: "));
+        machine.keeps_its_session(case);
+        // It was sent, so it is not sent again: a refresh token that is used twice is a lost login.
+        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
+    }
+    for (case, machine, running) in stale {
+        let served = format!("{}\n", machine.pair.access);
+        let _served = running.wait().success().stdout_is(&served);
+        machine.keeps_its_session(case);
+        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
+    }
+}
+
+#[test]
+fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let tokens =
+        json!({"access_token": "sntryu_other", "refresh_token": "sntryr_other"}).to_string();
+    let gzip = Sandbox::new()
+        .command("gzip")
+        .stdin(&tokens)
+        .run()
+        .success()
+        .stdout_bytes;
+    let raw = |head_and_body: String| Fault::Raw(head_and_body.into_bytes());
+    let faults = [
+        (
+            "chunks without an end",
+            endless(
+                &format!("{head}Transfer-Encoding: chunked\r\n\r\n"),
+                chunk,
+                Duration::ZERO,
+            ),
+        ),
+        (
+            "a body without an end",
+            endless(&format!("{head}\r\n"), "x".repeat(0x10000), Duration::ZERO),
+        ),
+        (
+            "headers without an end",
+            endless(head, "X-More: and more\r\n", Duration::ZERO),
+        ),
+        (
+            "100 Continue without an end",
+            endless("", "HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO),
+        ),
+        (
+            "a header of a mebibyte",
+            raw(format!("{head}X-Long: {}\r\n\r\n", "x".repeat(1 << 20))),
+        ),
+        (
+            "ten mebibytes",
+            Answer::new(200, "application/json", vec![b' '; 10 << 20]).into(),
+        ),
+        (
+            "tokens behind 64 KiB",
+            Answer::new(
+                200,
+                "application/json",
+                format!("{}{tokens}", " ".repeat(64 * 1024)),
+            )
+            .into(),
+        ),
+        (
+            "compressed without being asked",
+            Answer::new(200, "application/json", gzip)
+                .header("Content-Encoding", "gzip")
+                .into(),
+        ),
+        (
+            "lists in lists",
+            Answer::new(200, "application/json", "[".repeat(60_000)).into(),
+        ),
+        (
+            "objects in objects",
+            Answer::new(200, "application/json", "{\"a\":".repeat(12_000)).into(),
+        ),
+        (
+            "tokens, cut short, by a server that names no length",
+            raw(format!("{head}\r\n{}", &tokens[..tokens.len() - 1])),
+        ),
+        (
+            "chunks, cut short",
+            raw(format!(
+                "{head}Transfer-Encoding: chunked\r\n\r\nff\r\n{tokens}"
+            )),
+        ),
+        (
+            "two lengths",
+            raw(format!(
+                "{head}Content-Length: 5\r\nContent-Length: 500\r\n\r\n{tokens}"
+            )),
+        ),
+        (
+            "an empty body",
+            Answer::new(200, "application/json", "").into(),
+        ),
+        ("nothing", Answer::new(204, "application/json", "").into()),
+        ("null", Answer::json(200, &Value::Null).into()),
+        ("a string", Answer::json(200, &json!("sntryu_x")).into()),
+        (
+            "tokens as an error",
+            Answer::new(400, "application/json", tokens.clone()).into(),
+        ),
+        (
+            "an error as a success",
+            Answer::json(
+                200,
+                &json!({"error": "invalid_grant", "access_token": "sntryu_x"}),
+            )
+            .into(),
+        ),
+        (
+            "an error that is none",
+            Answer::json(400, &json!({"error": {"invalid_grant": 1}})).into(),
+        ),
+        (
+            "invalid_grant from something that fails",
+            Answer::error(503, "invalid_grant").into(),
+        ),
+    ];
+    for (case, machine, running) in at_once(Age::STALE, faults) {
+        let served = format!("{}\n", machine.pair.access);
+        let _served = running.wait().success().stdout_is(&served);
+        machine.keeps_its_session(case);
+        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
+        let asked = &machine.sentry.requests_to(Endpoint::Refresh)[0];
+        assert_eq!(asked.header("accept-encoding"), None, "{case}");
+    }
+}
+
+/// Seconds until the next try.
+fn pause(machine: &Machine) -> i64 {
+    let sql = "SELECT retry_at / 1000 - unixepoch() FROM helper_session";
+    machine
+        .database()
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap()
+}
+
+#[test]
+fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
+    let cases = [
+        (Some("120"), 120),
+        (None, 30),
+        (Some("-5"), 30),
+        (Some("soon"), 30),
+        (Some("99999999999"), 3600),
+    ];
+    for status in [429, 503] {
+        for (retry_after, seconds) in cases {
+            let machine = Machine::with(Age::STALE);
+            let mut answer = Answer::new(status, "text/plain", "later");
+            if let Some(retry_after) = retry_after {
+                answer = answer.header("Retry-After", retry_after);
+            }
+            machine.sentry.fault_always(Endpoint::Refresh, answer);
+            for _ in 0..3 {
+                let _served = machine.token().run().success();
+            }
+            assert_eq!(machine.sentry.refresh_attempts(), 1, "{retry_after:?}");
+            let found = pause(&machine);
+            assert!(
+                (seconds - 15..=seconds).contains(&found),
+                "{found}, not {seconds}"
+            );
+            // The time has come.
+            let past = "UPDATE helper_session SET retry_at = (unixepoch() - 1) * 1000";
+            machine.database().execute(past, []).unwrap();
+            machine.sentry.mend();
+            let _renewed = machine.token().run().success();
+            assert_eq!(machine.sentry.refreshes(), 1, "{retry_after:?}");
+        }
+    }
+}
+
+#[test]
+fn a_person_who_asks_for_a_refresh_gets_a_try_every_time() {
+    let machine = Machine::with(Age::EXPIRED);
+    let busy = Answer::new(503, "text/plain", "").header("Retry-After", "3000");
+    machine.sentry.fault_always(Endpoint::Refresh, busy);
+    for attempt in 1..=3 {
+        let _failed = machine.refresh().run().fails(1);
+        assert_eq!(machine.sentry.refresh_attempts(), attempt);
+        let told = machine.token().run().fails(1);
+        let _told = told.stderr_has("hint: `sentry auth refresh` tries at once\n");
+    }
+    machine.keeps_its_session("refused three times");
+    machine.sentry.mend();
+    let _renewed = machine.refresh().run().success();
+    let fresh = format!("{}\n", machine.sentry.current_access());
+    let _token = machine.token().run().success().stdout_is(&fresh);
+}
+
+#[test]
+fn twenty_callers_cost_a_failing_server_one_request() {
+    for age in [Age::STALE, Age::EXPIRED] {
+        let machine = Machine::with(age);
+        machine
+            .sandbox
+            .bind("docker r.example", &machine.sentry.url(), None);
+        machine
+            .sentry
+            .fault_always(Endpoint::Refresh, Answer::new(502, "text/html", "<html>"));
+        let host = format!("protocol=http\nhost={}\n", machine.sentry.address());
+        let one = |index: usize| match index % 2 {
+            0 => machine.sandbox.git_credential("get").stdin(&host).spawn(),
+            _ => machine
+                .sandbox
+                .docker_credential("get")
+                .stdin("r.example")
+                .spawn(),
+        };
+        let crowd: Vec<Running> = (0..20).map(one).collect();
+        let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
+        let served = |answer: &&Output| answer.stdout.contains(&machine.pair.access);
+        let expected = if age == Age::STALE { 20 } else { 0 };
+        assert_eq!(
+            answers.iter().filter(served).count(),
+            expected,
+            "{answers:?}"
+        );
+        assert_eq!(machine.sentry.refresh_attempts(), 1);
+        machine.keeps_its_session("a failing server");
+    }
+}
+
+#[test]
+fn a_pair_that_appears_after_invalid_grant_is_adopted() {
+    for layout in [Layout::Accounts, Layout::Auth] {
+        let machine = Machine::with_layout(layout, Age::EXPIRED);
+        machine
+            .sentry
+            .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
+        let token = machine.token().spawn();
+        machine.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        // Another program was faster at the server and slower at the disk.
+        let theirs = machine.sentry.issue();
+        machine.overwrite(layout, &theirs);
+        let served = format!("{}\n", theirs.access);
+        let _adopted = token.wait().success().stdout_is(&served).stderr_is("");
+        assert_eq!(machine.sandbox.stored_tokens(), Some(theirs));
+        assert_eq!(machine.sentry.refresh_attempts(), 1);
+    }
+}
+
+#[test]
+fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
+    let cases = [
+        (
+            "UPDATE accounts SET token = NULL, refresh_token = NULL",
+            "was ended by another program",
+        ),
+        ("DELETE FROM accounts", "was logged out"),
+    ];
+    for (theirs, how) in cases {
+        let machine = Machine::with(Age::EXPIRED);
+        let url = machine.sentry.url();
+        machine
+            .sentry
+            .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
+        let token = machine.token().spawn();
+        machine.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        machine.database().execute(theirs, []).unwrap();
+        let _reported = token.wait().fails(1).stdout_is("").stderr_is(&format!(
+            "error: the session at {url} {how}\nhint: `sentry auth login --url {url}`\n"
+        ));
+        assert_eq!(machine.sandbox.stored_tokens(), None);
+    }
+}
+
+#[test]
+fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
+    let kinds = [
+        json!("BEARER"),
+        json!("mac"),
+        json!(""),
+        Value::Null,
+        json!(7),
+    ];
+    for kind in kinds {
+        let machine = Machine::with(Age::EXPIRED);
+        let name = kind.to_string();
+        machine.sentry.rewrite(Endpoint::Refresh, move |answer| {
+            answer["token_type"] = kind.clone()
+        });
+        let token = machine.token().run().success();
+        let _token = token.stdout_is(&format!("{}\n", machine.sentry.current_access()));
+        // Both old tokens are dead: what came instead is all there is.
+        assert_eq!(
+            machine.sandbox.stored_tokens(),
+            Some(machine.sentry.current()),
+            "{name}"
+        );
+    }
+}
+
+fn odd_bodies() -> Vec<(&'static str, Fault)> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    let json = |body: Value| Fault::from(Answer::json(200, &body));
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    vec![
+        (
+            "a captive portal",
+            Answer::new(200, "text/html", "<title>Wi-Fi</title>").into(),
+        ),
+        ("a list", json(json!([]))),
+        ("a string", json(json!(""))),
+        ("null", json(Value::Null)),
+        (
+            "an empty body",
+            Answer::new(200, "application/json", "").into(),
+        ),
+        (
+            "half a body",
+            Fault::Raw(format!("{head}Content-Length: 500\r\n\r\n{{\"device_code\":\"x").into()),
+        ),
+        (
+            "chunks without an end",
+            endless(
+                &format!("{head}Transfer-Encoding: chunked\r\n\r\n"),
+                chunk,
+                Duration::ZERO,
+            ),
+        ),
+        ("silence", Fault::Hang),
+        ("a reset", Fault::ResetBefore),
+    ]
+}
+
+#[test]
+fn a_device_code_that_is_none_ends_the_login() {
+    let logins = odd_bodies().into_iter().map(|(case, fault)| {
+        let sentry = FakeSentry::start();
+        sentry.fault(Endpoint::DeviceCode, fault);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).limit(LIMIT).spawn();
+        (case, sentry, machine, login)
+    });
+    for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
+        let told = login.wait().fails(1).stdout_is("");
+        assert!(
+            told.stderr.starts_with("error: "),
+            "{case}: {}",
+            told.stderr
+        );
+        assert!(!told.stderr.contains('<'), "{case}: {}", told.stderr);
+        assert_eq!(sentry.polls(), 0, "{case}");
+        assert_eq!(machine.stored_tokens(), None, "{case}");
+    }
+}
+
+#[test]
+fn polling_goes_on_through_everything_that_is_no_answer() {
+    let logins = odd_bodies().into_iter().map(|(case, fault)| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.approve_next();
+        sentry.fault(Endpoint::Poll, fault);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (case, sentry, machine, login)
+    });
+    for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
+        let _logged_in = login.wait().success();
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
+        let polls = sentry.requests_to(Endpoint::Poll);
+        assert_eq!(polls.len(), 2, "{case}");
+        // Slower than before.
+        let pause = polls[1].at.duration_since(polls[0].at);
+        assert!(pause >= Duration::from_millis(1900), "{case}: {pause:?}");
+    }
+}
+
+#[test]
+fn polling_waits_as_long_as_the_server_wants() {
+    let logins = [429, 503].map(|status| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.approve_next();
+        let busy = Answer::new(status, "text/plain", "").header("Retry-After", "5");
+        sentry.fault(Endpoint::Poll, busy);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (sentry, machine, login)
+    });
+    for (sentry, machine, login) in logins {
+        let _logged_in = login.wait().success();
+        assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+        let polls = sentry.requests_to(Endpoint::Poll);
+        let pause = polls[1].at.duration_since(polls[0].at);
+        assert!(pause >= Duration::from_millis(4900), "{pause:?}");
+    }
+}
+
+#[test]
+fn a_poll_that_says_two_things_is_not_a_login() {
+    let tokens = |error: Value| json!({"error": error, "access_token": "sntryu_x", "refresh_token": "sntryr_x", "token_type": "Bearer"});
+    let mut mac = tokens(Value::Null);
+    mac["token_type"] = "mac".into();
+    let cases = [
+        (200, tokens("access_denied".into()), "was denied"),
+        (200, tokens("expired_token".into()), "has expired"),
+        (400, tokens("invalid_grant".into()), "`invalid_grant`"),
+        (200, tokens(json!(123)), "`unreadable_error`"),
+        (400, tokens(Value::Null), "HTTP 400"),
+        (400, json!({"error": "\u{1b}[31mred"}), "`unreadable_error`"),
+        (418, json!({"error": "teapot"}), "HTTP 418, `teapot`"),
+        (200, mac, "HTTP 200"),
+    ];
+    let logins = cases.map(|(status, body, told)| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.fault_always(Endpoint::Poll, Answer::json(status, &body));
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        (sentry, machine, login, told)
+    });
+    for (sentry, machine, login, told) in logins {
+        let _refused = login
+            .wait()
+            .fails(1)
+            .stderr_has(told)
+            .never_says("sntryu_x");
+        assert_eq!(machine.stored_tokens(), None, "{told}");
+        assert_eq!(sentry.polls(), 1, "{told}");
+    }
+}
