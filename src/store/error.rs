@@ -55,6 +55,15 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(context)
 }
 
+/// The error for a database that somebody has by a lock that SQLite does not know.
+pub(super) fn busy(path: &Path, why: String) -> anyhow::Error {
+    let error = Sqlite {
+        code: Some(ErrorCode::DatabaseBusy),
+        message: why,
+    };
+    anyhow::Error::new(error).context(format!("{} is in use by another program", path.display()))
+}
+
 /// Whether reading may work where writing does not. A disk without room for the `-shm` of a log is an I/O failure.
 pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
     matches!(

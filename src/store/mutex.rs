@@ -9,8 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
+use super::error::busy;
 use crate::world::Clock;
 
 /// How long to wait for the other program.
@@ -37,11 +38,7 @@ impl Mutex {
                         continue;
                     }
                     if clock.uptime() >= deadline {
-                        bail!(
-                            "{} is in use by another program ({} is there)",
-                            database.display(),
-                            dir.display()
-                        );
+                        return Err(busy(database, format!("{} is there", dir.display())));
                     }
                     clock.sleep(Duration::from_millis(10));
                 }
