@@ -131,7 +131,7 @@ fn a_directory_that_others_may_write_is_refused_and_gets_no_file() {
             .fails(1)
             .stdout_is("")
             .stderr_is(&format!(
-                "git-credential-sentry: {refusal}; `chmod go-w {}`\n",
+                "git-credential-sentry: {refusal} (hint: `chmod go-w {}`)\n",
                 dir.display()
             ));
         assert!(scene.names().is_empty(), "{open:o}");
