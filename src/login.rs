@@ -127,7 +127,7 @@ impl DeviceLogin<'_> {
         terminal.status("");
         let grant = grant.map_err(|ended| self.explain(ended))?;
         // From here on the token exists, and only we have it.
-        let deferral = world.signals().defer();
+        let deferral = world.signals().defer().ok();
         let mut login = Login {
             origin: self.origin.clone(),
             user: grant.user.clone(),

@@ -18,8 +18,8 @@ use crate::secret::Secret;
 use crate::store::{Session, Store, Tokens};
 use crate::world::{Timestamp, World};
 
-/// As large as a file with the longest tokens; longer files are not ours.
-const ROOM: u64 = 16 * 1024;
+/// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
+const ROOM: u64 = 32 * 1024;
 
 /// Where the file is, or would be.
 pub(super) fn path(store: &Store) -> PathBuf {
@@ -223,7 +223,7 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         }
     }
     let mut content = Zeroizing::new(Vec::new());
-    file.take(ROOM * 2).read_to_end(&mut content)?;
+    file.take(ROOM).read_to_end(&mut content)?;
     Ok(Some(content))
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::recovery::{self, Reserve};
 use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended};
 use crate::environment;
@@ -12,7 +14,7 @@ use crate::oauth::{Check, Grant, OAuth, RefreshAnswer, Transient};
 use crate::origin::Origin;
 use crate::secret::{Digest, Secret};
 use crate::store::{Marks, Session, Store, Swap, Tokens, User};
-use crate::world::{Timestamp, World};
+use crate::world::{Deferral, Timestamp, World};
 
 /// No new try for this long after a failure that named no time.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -133,23 +135,12 @@ impl Locked<'_> {
         let same = |intent: &(Digest, Timestamp)| intent.0 == refresh.digest();
         let interrupted = session.marks.intent.filter(same);
         let intent = interrupted.unwrap_or((refresh.digest(), world.now()));
-        let reserve = Reserve::take(self.store)
-            .map_err(|error| {
-                let shown = recovery::path(self.store);
-                anyhow::Error::new(error).context(format!("cannot write {}", shown.display()))
-            })
-            .and_then(|reserve| {
-                let marks = session.marks.clone();
-                let intent = Some(intent);
-                self.mark(Marks { intent, ..marks }).map(|()| reserve)
-            })
-            .map_err(|error| {
-                let what =
-                    format!("not refreshed, because the new token could not be stored: {error:#}");
-                Stopped::Postponed(Failure::new(what))
-            })?;
+        let (_until_stored, reserve) = self.prepared(intent).map_err(|error| {
+            let what =
+                format!("not refreshed, because the new token could not be stored: {error:#}");
+            Stopped::Postponed(Failure::new(what))
+        })?;
         world.trace(|| format!("refreshing at {origin}"));
-        let _until_stored = world.signals().defer();
         let oauth = OAuth::new(world, origin, &client_id);
         let answer = match oauth.refresh(refresh) {
             RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
@@ -181,6 +172,22 @@ impl Locked<'_> {
                 Err(self.postponed(None, Some(intent), Failure::new(what)))
             }
         }
+    }
+
+    /// Whatever could keep a new pair from being stored comes to light here.
+    fn prepared(&self, intent: (Digest, Timestamp)) -> anyhow::Result<(Deferral, Reserve)> {
+        let deferral = self.world.signals().defer();
+        let deferral = deferral.context("a signal could not be kept waiting")?;
+        let reserve = Reserve::take(self.store).with_context(|| {
+            let path = recovery::path(self.store);
+            format!("cannot write {}", path.display())
+        })?;
+        let change = self.store.change(self.held, self.world.clock())?;
+        let intent = Some(intent);
+        let marks = self.session.marks.clone();
+        change.mark(&self.session, &Marks { intent, ..marks })?;
+        change.commit_and_settle()?;
+        Ok((deferral, reserve))
     }
 
     /// Whether a whole request would end before those who wait for the lock give up.

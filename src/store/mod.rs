@@ -273,23 +273,34 @@ impl<'a> std::ops::Deref for Change<'a> {
     }
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
     /// Makes it last: on disk when this returns.
     ///
     /// # Errors
     /// SQLite's; nothing is written then.
     pub fn commit(self) -> anyhow::Result<()> {
+        let connection = self.committed()?;
+        // A reader may be in the way; the next change tries again.
+        truncate_log(connection).ok();
+        Ok(())
+    }
+
+    /// The same, and proves that there is room for another commit: the file took what was in the log.
+    ///
+    /// # Errors
+    /// SQLite's; the change may be there all the same.
+    pub fn commit_and_settle(self) -> anyhow::Result<()> {
+        let path = self.view.path;
+        let connection = self.committed()?;
+        truncate_log(connection).map_err(|error| explain(path, error))
+    }
+
+    fn committed(self) -> anyhow::Result<&'a Connection> {
         let View {
             transaction, path, ..
         } = self.view;
         transaction.commit().map_err(|error| explain(path, error))?;
-        // Former tokens must not stay behind in the log. A reader may be in the way; the next change tries again.
-        self.connection.busy_timeout(READER).ok();
-        self.connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .ok();
-        self.connection.busy_timeout(BUSY).ok();
-        Ok(())
+        Ok(self.connection)
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> anyhow::Result<usize> {
@@ -298,6 +309,14 @@ impl Change<'_> {
             .execute(sql, parameters)
             .map_err(|error| self.explain(error))
     }
+}
+
+/// Former tokens must not stay behind in the log. A reader that is in the way is no error.
+fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(READER)?;
+    let truncated = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    connection.busy_timeout(BUSY)?;
+    truncated
 }
 
 /// Sets a damaged database aside; see [`Repair`].

@@ -6,6 +6,7 @@
 //! signals. While a [`Deferral`] lives they wait; when it ends they take effect.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -37,22 +38,31 @@ pub struct Signals {
 impl Signals {
     /// Runs `last_words` once if a signal ends the process from now on; the newest one wins.
     pub fn on_interrupt(&self, last_words: impl FnOnce() + Send + 'static) {
-        *lock(&self.shared().last_words) = Some(Box::new(last_words));
-    }
-
-    /// Keeps signals from taking effect until the answer is dropped. Must not be nested.
-    pub fn defer(&self) -> Deferral {
-        let shared = self.shared();
-        Deferral {
-            shared,
-            busy: Some(lock(&shared.busy)),
+        // Where nobody can watch, a signal ends the process without a word.
+        if let Ok(shared) = self.shared() {
+            *lock(&shared.last_words) = Some(Box::new(last_words));
         }
     }
 
-    fn shared(&self) -> &'static Shared {
-        let shared = self.shared.get().unwrap_or_else(watch);
+    /// Keeps signals from taking effect until the answer is dropped. Must not be nested.
+    ///
+    /// # Errors
+    /// There is no thread or file descriptor to be had: signals take effect at once.
+    pub fn defer(&self) -> io::Result<Deferral> {
+        let shared = self.shared()?;
+        Ok(Deferral {
+            shared,
+            busy: Some(lock(&shared.busy)),
+        })
+    }
+
+    fn shared(&self) -> io::Result<&'static Shared> {
+        let shared = match self.shared.get() {
+            Some(shared) => shared,
+            None => watch()?,
+        };
         self.shared.set(Some(shared));
-        shared
+        Ok(shared)
     }
 }
 
@@ -78,18 +88,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn watch() -> &'static Shared {
+fn watch() -> io::Result<&'static Shared> {
     let shared: &'static Shared = Box::leak(Box::default());
     #[cfg(unix)]
     {
-        if let Ok(signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])
-        {
-            // Where there is no thread to be had, signals wait for the end of the process.
-            let thread = std::thread::Builder::new();
-            thread.spawn(move || take_signals(signals, shared)).ok();
-        }
+        // First the thread, which waits: signals that are taken and not watched would be lost.
+        let (send, receive) = std::sync::mpsc::sync_channel(1);
+        std::thread::Builder::new().spawn(move || {
+            if let Ok(signals) = receive.recv() {
+                take_signals(signals, shared);
+            }
+        })?;
+        let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+        send.send(signals).ok();
     }
-    shared
+    Ok(shared)
 }
 
 #[cfg(unix)]

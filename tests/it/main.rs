@@ -1,8 +1,8 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
-//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; all other modules are the tests
-//! themselves.
+//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; `binding` and `storage` look into the
+//! store; all other modules are the tests themselves.
 
 #![allow(
     dead_code,
@@ -49,6 +49,12 @@ mod setup_docker;
 mod setup_git;
 mod signals;
 mod stampede;
+mod storage;
+mod storage_disk;
+mod storage_files;
+mod storage_layouts;
+mod storage_limits;
+mod storage_locks;
 mod terminal;
 mod terminal_rules;
 mod tls;

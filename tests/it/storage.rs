@@ -1,0 +1,210 @@
+//! What the tests of the store share: a machine with one session, and ways to put it into an odd state.
+
+use crate::fake_sentry::{FakeSentry, Pair};
+use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
+use crate::service::tool;
+use rusqlite::Connection;
+use rustix::process::Signal;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Longer than anything should take that a test waits for.
+pub const SOON: Duration = Duration::from_secs(60);
+
+pub const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
+
+/// A machine with a session of this age.
+pub struct Scene {
+    pub sentry: FakeSentry,
+    pub machine: Sandbox,
+    /// What is stored at first.
+    pub pair: Pair,
+}
+
+impl Scene {
+    pub fn new(age: Age) -> Scene {
+        Scene::in_layout(Layout::Accounts, age)
+    }
+
+    pub fn in_layout(layout: Layout, age: Age) -> Scene {
+        let sentry = FakeSentry::start();
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let pair = sentry.issue();
+        machine.seed_session_in(layout, &sentry, &pair, age);
+        Scene {
+            sentry,
+            machine,
+            pair,
+        }
+    }
+
+    /// In rollback mode, as a CLI on Node before 22.15 leaves it.
+    pub fn without_a_log(age: Age) -> Scene {
+        let scene = Scene::new(age);
+        let mode: String = scene
+            .database()
+            .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
+            .expect("a mode");
+        assert_eq!(mode, "delete");
+        scene
+    }
+
+    pub fn database(&self) -> Connection {
+        self.machine.database().expect("a store")
+    }
+
+    #[track_caller]
+    pub fn sql(&self, sql: &str) {
+        self.database().execute_batch(sql).expect("good SQL");
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.machine.config_dir()
+    }
+
+    /// A file beside the database.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir().join(name)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        names(&self.dir())
+    }
+
+    pub fn token(&self) -> Cmd {
+        self.machine.sentry(&["auth", "token"])
+    }
+
+    pub fn refresh(&self) -> Cmd {
+        self.machine.sentry(&["auth", "refresh", "--force"])
+    }
+
+    pub fn git_get(&self) -> Cmd {
+        let request = format!("protocol=http\nhost={}\n\n", self.sentry.address());
+        self.machine.git_credential("get").stdin(request)
+    }
+
+    pub fn docker_get(&self) -> Cmd {
+        self.machine
+            .docker_credential("get")
+            .stdin(self.sentry.url())
+    }
+
+    /// Everybody who reads a token.
+    pub fn readers(&self) -> [Cmd; 3] {
+        [self.token(), self.git_get(), self.docker_get()]
+    }
+
+    /// All three programs answer with this token.
+    #[track_caller]
+    pub fn serves(&self, access: &str) {
+        self.serves_to(access, |cmd| cmd);
+    }
+
+    /// The same, started in some other way.
+    #[track_caller]
+    pub fn serves_to(&self, access: &str, how: impl Fn(Cmd) -> Cmd) {
+        for reader in self.readers() {
+            let _served = how(reader).run().success().stdout_has(access);
+        }
+    }
+
+    /// All three programs fail and say this.
+    #[track_caller]
+    pub fn fails_with(&self, words: &str) {
+        self.fails_to(words, |cmd| cmd);
+    }
+
+    /// The same, started in some other way.
+    #[track_caller]
+    pub fn fails_to(&self, words: &str, how: impl Fn(Cmd) -> Cmd) {
+        for reader in self.readers() {
+            let Output { stdout, stderr, .. } = how(reader).run().fails(1);
+            let said = stdout + &stderr;
+            assert!(said.contains(words), "{words}\n\nnot in\n\n{said}");
+        }
+    }
+
+    /// The session works, and what is stored is what the server knows.
+    #[track_caller]
+    pub fn is_alive(&self) {
+        let _refreshed = self.refresh().run().success();
+        assert_eq!(self.machine.stored_tokens(), Some(self.sentry.current()));
+    }
+
+    /// Leaves the files as a process leaves them that is killed after this was done to the database.
+    pub fn killed_after(&self, work: &str) {
+        let all = || {
+            let names = ["cli.db"].into_iter().chain(SIDES);
+            names.map(|name| self.file(name))
+        };
+        let aside = |path: &Path| path.with_extension(format!("{}.aside", extension(path)));
+        let database = self.database();
+        database
+            .execute_batch(&format!("PRAGMA wal_autocheckpoint = 0; {work}"))
+            .expect("good SQL");
+        for path in all().filter(|path| path.exists()) {
+            fs::copy(&path, aside(&path)).expect("a copy");
+        }
+        drop(database);
+        for path in all() {
+            let _may_be_absent = fs::remove_file(&path);
+            let _may_be_absent = fs::rename(aside(&path), &path);
+        }
+    }
+}
+
+fn extension(path: &Path) -> &str {
+    path.extension().and_then(|end| end.to_str()).unwrap_or("")
+}
+
+/// The command as somebody to whom modes apply: root without its capabilities, or whoever runs the tests.
+pub fn unprivileged(cmd: Cmd) -> Cmd {
+    match rustix::process::geteuid().is_root() {
+        true => cmd.under(
+            tool("setpriv"),
+            &["--bounding-set=-all", "--inh-caps=-all", "--"],
+        ),
+        false => cmd,
+    }
+}
+
+pub fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own file");
+}
+
+pub fn mode(path: &Path) -> u32 {
+    let metadata = path.symlink_metadata().expect("a file");
+    metadata.permissions().mode() & 0o7777
+}
+
+pub fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a directory");
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Names of the plain files of a directory that have this text in them.
+pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
+    let has = |name: &String| {
+        let path = dir.join(name);
+        let plain = path.symlink_metadata().is_ok_and(|file| file.is_file());
+        let content = plain.then(|| fs::read(&path).expect("a file"));
+        content
+            .unwrap_or_default()
+            .windows(text.len())
+            .any(|window| window == text.as_bytes())
+    };
+    names(dir).into_iter().filter(has).collect()
+}
+
+#[track_caller]
+pub fn kill(mut process: Running) {
+    process.signal(Signal::KILL);
+    let _dead = process.wait().fails(-9);
+}

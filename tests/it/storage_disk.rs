@@ -1,0 +1,238 @@
+//! A disk that is full, or cannot be written: what can be read is served, and no refresh token is spent for nothing.
+//!
+//! The disk is a tmpfs in a mount namespace of the test's own; nobody needs to be root for that.
+
+use crate::fake_sentry::{Endpoint, Fault};
+use crate::sandbox::{Age, Cmd};
+use crate::service::tool;
+use crate::storage::{SOON, Scene, mode};
+use std::fs;
+use std::path::PathBuf;
+
+const FILL: &str = "dd if=/dev/zero of=\"$DISK/fill\" bs=1k 2>/dev/null || :";
+
+fn disk(scene: &Scene) -> PathBuf {
+    scene.machine.root().join("disk")
+}
+
+/// A script on a machine whose store lies on a small disk: `$DISK`.
+fn on_a_disk(scene: &Scene, script: &str) -> Cmd {
+    let disk = disk(scene);
+    fs::create_dir_all(&disk).unwrap();
+    let prepared = format!(
+        "set -eu; mount -t tmpfs -o size=256k,mode=700 tmpfs \"$DISK\"; cp -a \"$STORE\"/. \"$DISK\"; {script}"
+    );
+    scene
+        .machine
+        .command(tool("unshare"))
+        .args(["-Urm", "sh", "-c", &prepared])
+        .env("STORE", scene.dir())
+        .env("SENTRY_CONFIG_DIR", &disk)
+        .env("DISK", &disk)
+        .env("URL", scene.sentry.url())
+        .env("ADDRESS", scene.sentry.address().to_string())
+}
+
+const READERS: [&str; 3] = [
+    "sentry auth token",
+    "printf 'protocol=http\\nhost=%s\\n' \"$ADDRESS\" | git-credential-sentry get",
+    "printf %s \"$URL\" | docker-credential-sentry get",
+];
+
+#[test]
+fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
+    for age in [Age::FRESH, Age::STALE] {
+        for reader in READERS {
+            let scene = Scene::new(age);
+            let served = on_a_disk(&scene, &format!("{FILL}; {reader}")).run();
+            let _served = served
+                .success()
+                .stdout_has(&scene.pair.access)
+                .stderr_is("");
+            assert_eq!(scene.sentry.requests().len(), 0, "{reader}");
+        }
+    }
+}
+
+#[test]
+fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
+    let scene = Scene::new(Age::EXPIRED);
+    let token = on_a_disk(&scene, &format!("{FILL}; sentry auth token")).run();
+    let _told = token.fails(1).stdout_is("").stderr_is(&format!(
+        "error: not refreshed, because the new token could not be stored: cannot write {}/credential.recovery: \
+         No space left on device (os error 28)\n",
+        disk(&scene).display()
+    ));
+    assert_eq!(scene.sentry.requests().len(), 0);
+    scene.is_alive();
+}
+
+/// Lets the script go on that reads from `$GATE`.
+fn open_gate(scene: &Scene) {
+    fs::write(scene.machine.root().join("gate"), "\n").unwrap();
+}
+
+/// A refresh on a disk that fills up while the server answers; `then` follows in the script.
+fn filled_meanwhile(scene: &Scene, then: &str) -> Cmd {
+    let gate = scene.machine.root().join("gate");
+    let _made = scene.machine.command("mkfifo").arg(&gate).run().success();
+    scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let script = format!(
+        "sentry auth token & job=$!; read _ <\"$GATE\"; {FILL}; echo full >&2; {then}; \
+         code=0; wait $job || code=$?; rm -f \"$DISK/fill\"; cp -a \"$DISK\"/. \"$STORE\"; exit $code"
+    );
+    on_a_disk(scene, &script)
+        .env("GATE", &gate)
+        .env("SENTRY_CREDENTIAL_TRACE", "1")
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
+    let scene = Scene::new(Age::EXPIRED);
+    let running = filled_meanwhile(&scene, "read _ <\"$GATE\"; rm \"$DISK/fill\"").spawn();
+    scene.sentry.wait_for_held(SOON);
+    open_gate(&scene);
+    running.wait_for_stderr("full");
+    scene.sentry.release();
+    running.wait_for_stderr("the new pair cannot be stored yet: no space left to write ");
+    open_gate(&scene);
+    let access = scene.sentry.current_access();
+    let _token = running.wait().success().stdout_is(&format!("{access}\n"));
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert!(!scene.file("credential.recovery").exists());
+}
+
+#[test]
+fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_imported() {
+    let scene = Scene::new(Age::EXPIRED);
+    let running = filled_meanwhile(&scene, ":").spawn();
+    scene.sentry.wait_for_held(SOON);
+    open_gate(&scene);
+    running.wait_for_stderr("full");
+    scene.sentry.release();
+    // A minute of trying.
+    let told = running.wait().fails(1).stdout_is("");
+    let disk = disk(&scene);
+    let shown = disk.display();
+    let ending = format!(
+        "error: the new token of {} is kept in {shown}/credential.recovery: no space left to write {shown}/cli.db: \
+         database or disk is full\nhint: the next command imports it, once the database can be written\n",
+        scene.sentry.url()
+    );
+    assert!(told.stderr.ends_with(&ending), "{}", told.stderr);
+    let current = scene.sentry.current();
+    let _secret = told
+        .never_says(&current.access)
+        .never_says(&current.refresh);
+    let kept = scene.file("credential.recovery");
+    assert_eq!(mode(&kept), 0o600);
+    let kept_content = fs::read_to_string(&kept).unwrap();
+    assert!(kept_content.contains(&current.refresh));
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    scene.serves(&current.access);
+    assert!(!kept.exists());
+    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+}
+
+const READ_ONLY: &str = "mount -o remount,ro \"$DISK\"";
+
+#[test]
+fn on_a_read_only_disk_a_valid_token_is_served_and_none_is_spent() {
+    for age in [Age::FRESH, Age::STALE] {
+        for reader in READERS {
+            let scene = Scene::new(age);
+            let served = on_a_disk(&scene, &format!("{READ_ONLY}; {reader}")).run();
+            let _served = served
+                .success()
+                .stdout_has(&scene.pair.access)
+                .stderr_is("");
+            assert_eq!(scene.sentry.requests().len(), 0, "{reader}");
+        }
+    }
+}
+
+#[test]
+fn on_a_read_only_disk_nothing_can_be_changed() {
+    let scene = Scene::new(Age::EXPIRED);
+    let disk = disk(&scene);
+    let shown = disk.display();
+    let lock = format!(
+        "cannot use the lock file {shown}/credential.lock: Read-only file system (os error 30)\n"
+    );
+    for (command, told) in [
+        (
+            "sentry auth token",
+            format!(
+                "error: the token for {} has expired and cannot be refreshed now: {lock}",
+                scene.sentry.url()
+            ),
+        ),
+        ("sentry auth logout", format!("error: {lock}")),
+        (
+            "printf 'protocol=https\\nhost=h.example\\nusername=u\\npassword=p\\n' | git-credential-sentry store",
+            format!("git-credential-sentry: {lock}"),
+        ),
+    ] {
+        let said = on_a_disk(&scene, &format!("{READ_ONLY}; {command}")).run();
+        let _said = said.fails(1).stdout_is("").stderr_is(&told);
+    }
+    assert_eq!(scene.sentry.requests().len(), 0);
+}
+
+#[test]
+fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
+    for nothing in [READ_ONLY, FILL] {
+        let scene = Scene::new(Age::FRESH);
+        scene.killed_after("UPDATE accounts SET token = 'from-the-log'");
+        let sum = "$(cat \"$DISK/cli.db\" \"$DISK/cli.db-wal\" | cksum)";
+        let without = format!("rm \"$DISK/cli.db-shm\"; before={sum}");
+        let after = format!("test \"$before\" = \"{sum}\"");
+        for reader in READERS {
+            let script = format!("{without}; {nothing}; {reader}; {after}");
+            let served = on_a_disk(&scene, &script).run().success();
+            let _served = served.stdout_has("from-the-log").stderr_is("");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_mended() {
+    let scene = Scene::without_a_log(Age::FRESH);
+    half_written(&scene);
+    let said = on_a_disk(&scene, &format!("{READ_ONLY}; sentry auth token")).run();
+    let _said = said.fails(1).stdout_is("").stderr_is(&format!(
+        "error: cannot write {}/cli.db: attempt to write a readonly database\n",
+        disk(&scene).display()
+    ));
+    // Where it can be, it is.
+    scene.serves(&scene.pair.access);
+    assert_eq!(scene.names(), ["cli.db"]);
+}
+
+/// A transaction that was cut short after some of its pages had reached the file.
+fn half_written(scene: &Scene) {
+    scene.sql("CREATE TABLE filler (text); INSERT INTO filler VALUES (zeroblob(100000))");
+    scene.killed_after(
+        "PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE accounts SET token = 'never-committed'; \
+         UPDATE filler SET text = randomblob(100000)",
+    );
+    let token = "never-committed".as_bytes();
+    let bytes = fs::read(scene.machine.db()).unwrap();
+    assert!(bytes.windows(token.len()).any(|window| window == token));
+    assert!(scene.file("cli.db-journal").metadata().unwrap().len() > 512);
+}
+
+#[test]
+fn a_quota_is_as_good_as_a_full_disk() {
+    let scene = Scene::new(Age::STALE);
+    for injected in [
+        "inject=pwrite64:error=EDQUOT:when=1+",
+        "inject=fallocate:error=EDQUOT:when=1+",
+    ] {
+        let strace = ["-f", "-qq", "-o", "/dev/null", "-e", injected];
+        scene.serves_to(&scene.pair.access, |cmd| cmd.under(tool("strace"), &strace));
+    }
+    assert_eq!(scene.sentry.requests().len(), 0);
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+}

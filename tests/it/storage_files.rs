@@ -1,0 +1,540 @@
+//! Odd files in the place of ours: links, second names, fifos, foreign owners, open modes; and what ours look like.
+
+use crate::sandbox::{Age, Cmd, Layout, Sandbox};
+use crate::service::tool;
+use crate::storage::{SIDES, Scene, files_with, mode, names, set_mode, unprivileged};
+use rustix::fs::{CWD, Gid, Uid};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+fn victim(scene: &Scene) -> PathBuf {
+    let victim = scene.machine.root().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    victim
+}
+
+fn make_fifo(scene: &Scene, path: &Path) {
+    let _made = scene.machine.command("mkfifo").arg(path).run().success();
+}
+
+/// Somebody who is not us; `None` when only we are at hand.
+fn give_away(path: &Path) -> Option<()> {
+    let nobody = (Some(Uid::from_raw(65534)), Some(Gid::from_raw(65534)));
+    rustix::process::geteuid().is_root().then(|| {
+        rustix::fs::chownat(CWD, path, nobody.0, nobody.1, rustix::fs::AtFlags::empty()).unwrap()
+    })
+}
+
+/// Nobody reads, nobody writes, and all say so.
+#[track_caller]
+fn is_refused(scene: &Scene, words: &str) {
+    scene.fails_with(words);
+    let commands: [Cmd; 3] = [
+        scene.machine.sentry(&["auth", "logout"]),
+        scene
+            .machine
+            .sentry(&["auth", "login", "--with-token"])
+            .stdin("api-token"),
+        scene
+            .machine
+            .git_credential("store")
+            .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"),
+    ];
+    for command in commands {
+        let _told = command.run().fails(1).stdout_is("").stderr_has(words);
+    }
+    assert_eq!(scene.sentry.refresh_attempts(), 0);
+}
+
+#[test]
+fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
+    type Plant = fn(&Scene, &Path);
+    let plants: [(&str, Plant); 5] = [
+        ("it is not a plain file", |scene, side| {
+            symlink(victim(scene), side).unwrap()
+        }),
+        ("it is not a plain file", |_, side| {
+            symlink("/nowhere/at/all", side).unwrap()
+        }),
+        ("it is not a plain file", |_, side| {
+            fs::create_dir(side).unwrap()
+        }),
+        ("it is not a plain file", make_fifo),
+        ("it has a second name (hard link)", |scene, side| {
+            fs::hard_link(victim(scene), side).unwrap()
+        }),
+    ];
+    for name in SIDES {
+        for (why, plant) in plants {
+            let scene = Scene::new(Age::FRESH);
+            let side = scene.file(name);
+            plant(&scene, &side);
+            is_refused(
+                &scene,
+                &format!("refusing to use {}: {why}", side.display()),
+            );
+            assert_eq!(scene.names(), ["cli.db", name]);
+            if let Ok(content) = fs::read_to_string(scene.machine.root().join("victim")) {
+                assert_eq!(content, "precious");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_another_user_is_refused() {
+    for name in ["cli.db", "cli.db-wal", "cli.db-shm", "cli.db-journal"] {
+        let scene = Scene::new(Age::FRESH);
+        let path = scene.file(name);
+        fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .unwrap();
+        set_mode(&path, 0o666);
+        if give_away(&path).is_some() {
+            let words = format!(
+                "refusing to use {}: it belongs to another user",
+                path.display()
+            );
+            is_refused(&scene, &words);
+            assert_eq!(mode(&path), 0o666);
+        }
+    }
+    let scene = Scene::new(Age::FRESH);
+    if give_away(&scene.dir()).is_some() {
+        let words = format!(
+            "refusing to use {}: its directory belongs to another user",
+            scene.machine.db().display()
+        );
+        is_refused(&scene, &words);
+    }
+}
+
+#[test]
+fn a_directory_that_others_may_write_is_refused_and_gets_no_file() {
+    for open in [0o777, 0o770, 0o722, 0o1777] {
+        let scene = Scene::new(Age::FRESH);
+        let dir = scene.dir();
+        set_mode(&dir, open);
+        let refusal = format!(
+            "refusing to use {}/cli.db: others may write its directory",
+            dir.display()
+        );
+        is_refused(&scene, &refusal);
+        fs::remove_file(scene.machine.db()).unwrap();
+        let store = scene.machine.git_credential("store");
+        let _told = store
+            .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
+            .run()
+            .fails(1)
+            .stdout_is("")
+            .stderr_is(&format!(
+                "git-credential-sentry: {refusal}; `chmod go-w {}`\n",
+                dir.display()
+            ));
+        assert!(scene.names().is_empty(), "{open:o}");
+    }
+}
+
+#[test]
+fn what_others_could_read_is_closed_with_one_warning() {
+    for (open, name) in [
+        (0o644, "cli.db"),
+        (0o640, "cli.db"),
+        (0o666, "cli.db"),
+        (0o644, "cli.db-wal"),
+    ] {
+        let scene = Scene::new(Age::FRESH);
+        scene.killed_after("UPDATE accounts SET username = 'ann'");
+        for side in ["cli.db", "cli.db-wal", "cli.db-shm"] {
+            // As SQLite does it: a side file has the mode of the database. A later chmod of the database leaves it.
+            let is_open = name == "cli.db" || side != "cli.db";
+            set_mode(&scene.file(side), if is_open { open } else { 0o600 });
+        }
+        // Keeps the side files from being removed.
+        let reader = scene.database();
+        let _reading: i64 = reader
+            .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))
+            .unwrap();
+        let token = format!("{}\n", scene.pair.access);
+        let first = scene.token().run().success().stdout_is(&token);
+        let _warned = first.stderr_is(&format!(
+            "warning: {} could be read by others; its mode is 0600 now\n",
+            scene.file(name).display()
+        ));
+        for side in ["cli.db", "cli.db-wal", "cli.db-shm"] {
+            assert_eq!(mode(&scene.file(side)), 0o600, "{side}");
+        }
+        let _second = scene
+            .token()
+            .run()
+            .success()
+            .stdout_is(&token)
+            .stderr_is("");
+    }
+}
+
+/// One successful open(2), as strace shows it.
+fn opens<'a>(trace: &'a str, file: &str) -> Vec<&'a str> {
+    let of_file = |line: &&str| line.contains(&format!("/{file}\", ")) && line.contains("open");
+    let succeeded = |line: &&str| !line.contains(" = -1 ");
+    trace.lines().filter(of_file).filter(succeeded).collect()
+}
+
+#[test]
+fn the_database_is_made_closed_before_sqlite_opens_it_and_never_opened_by_us_again() {
+    let scene = Scene::new(Age::FRESH);
+    let machine = Sandbox::new().for_sentry(&scene.sentry);
+    scene.sentry.add_api_token("api-token");
+    let trace = machine.root().join("trace");
+    let calls = "trace=open,openat,openat2,creat,close,mkdir,mkdirat,chmod,fchmod,fchmodat,umask";
+    let strace = |script: &str| {
+        let strace = machine
+            .command(tool("strace"))
+            .args(["-f", "-qq", "-o"])
+            .arg(&trace);
+        let strace = strace.args(["-e", calls, "sh", "-c", script]);
+        let _traced = strace.stdin("api-token").run().success();
+        fs::read_to_string(&trace).unwrap()
+    };
+    let login = strace("umask 000; exec sentry auth login --with-token");
+    let made: Vec<&str> = login
+        .lines()
+        .filter(|line| line.contains("mkdir") && line.contains("/.sentry\""))
+        .collect();
+    assert!(
+        made.len() == 1 && made[0].contains("/.sentry\", 0700) = 0"),
+        "{made:?}"
+    );
+    let database = opens(&login, "cli.db");
+    let flags = "O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600)";
+    assert!(database[0].contains(flags), "{database:?}");
+    // Closed again before SQLite comes: F_SETLK locks die with any descriptor of the file.
+    let descriptor = database[0].rsplit(' ').next().unwrap();
+    let position = |needle: &str| login.find(needle).expect(needle);
+    let closed = login[position(database[0])..]
+        .find(&format!("close({descriptor})"))
+        .unwrap()
+        + position(database[0]);
+    assert!(closed < position(database[1]));
+    // All others are SQLite's: of one kind, which std never uses.
+    let by_sqlite = |line: &&str| {
+        line.contains("O_RDWR|O_NOFOLLOW|O_CLOEXEC")
+            || line.contains("O_RDWR|O_CREAT|O_NOFOLLOW|O_CLOEXEC")
+    };
+    assert!(database[1..].iter().all(by_sqlite), "{database:?}");
+    for side in ["cli.db-wal", "cli.db-shm"] {
+        let made = opens(&login, side);
+        assert!(
+            !made.is_empty() && made.iter().all(|line| line.contains(", 0600) = ")),
+            "{side}: {made:?}"
+        );
+    }
+    for name in names(&machine.config_dir()) {
+        assert_eq!(mode(&machine.config_dir().join(&name)), 0o600, "{name}");
+    }
+
+    machine.seed_session(&scene.sentry, &scene.pair, Age::EXPIRED);
+    for script in [
+        "exec sentry auth token",
+        "exec sentry auth status",
+        "exec sentry auth doctor || :",
+    ] {
+        let trace = strace(script);
+        for file in ["cli.db", "cli.db-wal", "cli.db-shm"] {
+            let opened = opens(&trace, file);
+            assert!(opened.iter().all(by_sqlite), "{script}: {opened:?}");
+        }
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_lock_is_not_followed() {
+    for age in [Age::STALE, Age::EXPIRED] {
+        let scene = Scene::new(age);
+        let victim = victim(&scene);
+        let lock = scene.file("credential.lock");
+        symlink(&victim, &lock).unwrap();
+        if age == Age::STALE {
+            scene.serves(&scene.pair.access);
+        } else {
+            let told = scene.token().run().fails(1).stdout_is("");
+            let _told = told.stderr_is(&format!(
+                "error: the token for {} has expired and cannot be refreshed now: cannot use the lock file {}: \
+                 Too many levels of symbolic links (os error 40)\n",
+                scene.sentry.url(),
+                lock.display()
+            ));
+        }
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(scene.sentry.requests().len(), 0);
+    }
+}
+
+#[test]
+fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
+    for forbidden in [0o000, 0o400] {
+        let scene = Scene::new(Age::STALE);
+        let lock = scene.file("credential.lock");
+        fs::write(&lock, "").unwrap();
+        set_mode(&lock, forbidden);
+        scene.serves_to(&scene.pair.access, unprivileged);
+        assert_eq!(scene.sentry.requests().len(), 0);
+        let refresh = unprivileged(scene.refresh()).run().fails(1).stdout_is("");
+        let _told = refresh.stderr_is(&format!(
+            "error: the token of {} was not refreshed: cannot use the lock file {}: Permission denied (os error 13)\n",
+            scene.sentry.url(),
+            lock.display()
+        ));
+        set_mode(&lock, 0o600);
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn a_log_that_cannot_be_read_is_told_and_the_environments_token_works() {
+    let scene = Scene::new(Age::FRESH);
+    scene.killed_after("UPDATE accounts SET username = 'ann'");
+    set_mode(&scene.file("cli.db-wal"), 0o000);
+    let words = format!("cannot open {}: ", scene.machine.db().display());
+    scene.fails_to(&words, unprivileged);
+    for get in [scene.git_get(), scene.docker_get()] {
+        let served = unprivileged(get)
+            .env("SENTRY_TOKEN", "from-the-environment")
+            .run();
+        let _served = served.success().stdout_has("from-the-environment");
+    }
+    set_mode(&scene.file("cli.db-wal"), 0o600);
+    scene.serves(&scene.pair.access);
+}
+
+#[test]
+fn a_directory_of_ours_behind_a_link_is_as_good() {
+    let scene = Scene::new(Age::EXPIRED);
+    let elsewhere = scene.machine.root().join("elsewhere");
+    fs::rename(scene.dir(), &elsewhere).unwrap();
+    symlink(&elsewhere, scene.dir()).unwrap();
+    let _token = scene.token().run().success();
+    scene.serves(&scene.sentry.current_access());
+    scene.is_alive();
+}
+
+#[test]
+fn an_empty_file_is_a_store_without_a_login() {
+    // SQLite takes a single byte for nothing, too.
+    for nothing in ["", "S"] {
+        let scene = Scene::new(Age::FRESH);
+        fs::write(scene.machine.db(), nothing).unwrap();
+        scene.fails_with("not logged in to ");
+        assert_eq!(fs::read_to_string(scene.machine.db()).unwrap(), nothing);
+        scene.sentry.add_api_token("api-token");
+        let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
+        let _login = login.stdin("api-token").run().success();
+        scene.serves("api-token");
+        assert_eq!(mode(&scene.machine.db()), 0o600);
+    }
+}
+
+#[test]
+fn damage_of_any_kind_is_told_at_once_and_left_alone() {
+    type Damage = fn(&Scene);
+    let header = |offset: usize, bytes: &[u8], scene: &Scene| {
+        let mut file = fs::read(scene.machine.db()).unwrap();
+        file[offset..offset + bytes.len()].copy_from_slice(bytes);
+        fs::write(scene.machine.db(), file).unwrap();
+    };
+    let damages: [(&str, Damage); 4] = [
+        ("4 GiB of nothing", |scene| {
+            fs::write(scene.machine.db(), "").unwrap();
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(scene.machine.db())
+                .unwrap();
+            file.set_len(4 << 30).unwrap();
+        }),
+        ("random bytes", |scene| {
+            let bytes: Vec<u8> = (0..8192_u32)
+                .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
+                .collect();
+            fs::write(scene.machine.db(), bytes).unwrap();
+        }),
+        ("an odd schema", |scene| {
+            scene.sql("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE (' WHERE name = 'accounts'");
+        }),
+        ("a schema without a root", |scene| {
+            scene.sql("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = 99999 WHERE name = 'accounts'");
+        }),
+    ];
+    for (kind, damage) in damages {
+        let scene = Scene::new(Age::FRESH);
+        damage(&scene);
+        let length = scene.machine.db().metadata().unwrap().len();
+        scene.fails_with(&format!("{} is damaged: ", scene.machine.db().display()));
+        assert_eq!(
+            scene.machine.db().metadata().unwrap().len(),
+            length,
+            "{kind}"
+        );
+        assert_eq!(scene.sentry.requests().len(), 0, "{kind}");
+    }
+    // A page size that there is not.
+    let scene = Scene::new(Age::FRESH);
+    header(16, &[0, 1], &scene);
+    scene.fails_with(&format!("{} is damaged: ", scene.machine.db().display()));
+}
+
+#[test]
+fn a_trigger_that_would_copy_tokens_never_fires() {
+    let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
+    scene.sql(
+        "CREATE TABLE loot (token); \
+         CREATE TRIGGER thief AFTER UPDATE ON auth BEGIN INSERT INTO loot VALUES (new.token); END",
+    );
+    let words = format!(
+        "refusing to use {}: it has a trigger on `auth`",
+        scene.machine.db().display()
+    );
+    is_refused(&scene, &words);
+    let stolen: i64 = scene
+        .database()
+        .query_row("SELECT count(*) FROM loot", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stolen, 0);
+}
+
+#[test]
+fn what_a_killed_process_left_behind_is_taken_up_and_cleared_away() {
+    let scene = Scene::new(Age::FRESH);
+    scene.killed_after("UPDATE accounts SET token = 'from-the-log'");
+    assert_eq!(scene.names(), ["cli.db", "cli.db-shm", "cli.db-wal"]);
+    scene.serves("from-the-log");
+    // A `-shm` would keep the official CLI's WASM driver out.
+    assert_eq!(scene.names(), ["cli.db"]);
+
+    let scene = Scene::new(Age::FRESH);
+    scene.killed_after("BEGIN IMMEDIATE; UPDATE accounts SET token = 'never-committed'");
+    scene.serves(&scene.pair.access);
+    scene.is_alive();
+}
+
+#[test]
+fn a_recovery_file_that_is_not_ours_is_not_read_and_keeps_no_living_token() {
+    type Plant = fn(&Scene, &Path);
+    let plants: [Plant; 4] = [
+        |scene, path| symlink(victim(scene), path).unwrap(),
+        |_, path| symlink("/nowhere/at/all", path).unwrap(),
+        |_, path| fs::create_dir(path).unwrap(),
+        make_fifo,
+    ];
+    for plant in plants {
+        for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
+            let scene = Scene::new(age);
+            let path = scene.file("credential.recovery");
+            plant(&scene, &path);
+            if age == Age::EXPIRED {
+                scene.fails_with(&format!("cannot read {}: ", path.display()));
+            } else {
+                scene.serves(&scene.pair.access);
+            }
+            assert_eq!(scene.sentry.requests().len(), 0);
+            assert!(path.symlink_metadata().is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_recovery_file_that_was_cut_short_is_cleared_away() {
+    for content in ["", "{\"account\":\"x\",\"tok", "[]", "{}", "\0\0\0"] {
+        let scene = Scene::new(Age::EXPIRED);
+        fs::write(scene.file("credential.recovery"), content).unwrap();
+        scene.is_alive();
+        assert!(!scene.file("credential.recovery").exists());
+    }
+}
+
+#[test]
+fn a_database_that_is_set_aside_never_takes_the_place_of_an_earlier_one() {
+    let scene = Scene::new(Age::FRESH);
+    let contents = ["first", "second", "third"].map(|word| word.repeat(300));
+    for content in &contents {
+        fs::write(scene.machine.db(), content).unwrap();
+        let repair = scene.machine.sentry(&["auth", "doctor", "--repair"]);
+        // A clock that stands still.
+        let faketime = ["-f", "2031-01-01 00:00:00"];
+        let _repaired = repair.under(tool("faketime"), &faketime).run().success();
+    }
+    let kept: Vec<String> = scene
+        .names()
+        .into_iter()
+        .filter(|name| name.contains(".corrupt-"))
+        .collect();
+    let found: Vec<String> = kept
+        .iter()
+        .map(|name| fs::read_to_string(scene.file(name)).unwrap())
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            "cli.db.corrupt-1924992000",
+            "cli.db.corrupt-1924992000-1",
+            "cli.db.corrupt-1924992000-2"
+        ],
+    );
+    assert_eq!(found, contents);
+}
+
+#[test]
+fn no_former_secret_is_left_in_any_file() {
+    for scene in [
+        Scene::new(Age::EXPIRED),
+        Scene::without_a_log(Age::EXPIRED),
+        Scene::in_layout(Layout::Auth, Age::EXPIRED),
+    ] {
+        let dir = scene.dir();
+        let gone =
+            |secret: &str| assert_eq!(files_with(&dir, secret), Vec::<String>::new(), "{secret}");
+        let password = "protocol=https\nhost=h.example\nusername=u\npassword=the-first-password\n";
+        for (operation, description) in [
+            ("store", password),
+            (
+                "store",
+                "protocol=https\nhost=h.example\nusername=u\npassword=the-second-password\n",
+            ),
+            ("erase", "protocol=https\nhost=h.example\nusername=u\n"),
+        ] {
+            let _done = scene
+                .machine
+                .git_credential(operation)
+                .stdin(description)
+                .run()
+                .success();
+        }
+        gone("the-first-password");
+        gone("the-second-password");
+        let first = scene.pair.clone();
+        scene.is_alive();
+        let second = scene.sentry.current();
+        for secret in [&first.access, &first.refresh] {
+            gone(secret);
+        }
+        scene.sentry.revoke_family(&second.refresh);
+        let _ended = scene.refresh().run().fails(1);
+        for secret in [&second.access, &second.refresh] {
+            gone(secret);
+        }
+    }
+}
+
+#[test]
+fn where_home_is_nowhere_nothing_is_made_and_that_is_told() {
+    let scene = Scene::new(Age::FRESH);
+    let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");
+    scene.fails_to("not logged in to ", nowhere);
+    let store = scene.machine.git_credential("store");
+    let store = nowhere(store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"));
+    let _told = store.run().fails(1).stdout_is("").stderr_is(
+        "git-credential-sentry: cannot create /proc/nowhere/.sentry: No such file or directory (os error 2)\n",
+    );
+}

@@ -1,0 +1,286 @@
+//! Limits of the process, and clocks that are wrong: whatever happens, the session lives and nothing goes round in circles.
+
+use crate::fake_sentry::{Answer, Endpoint};
+use crate::sandbox::{Age, Cmd, Output};
+use crate::service::tool;
+use crate::storage::Scene;
+use std::time::Duration;
+
+fn limited(cmd: Cmd, limit: &str) -> Cmd {
+    cmd.under(tool("prlimit"), &[limit])
+}
+
+/// The token, or one plain error; and the stored pair is the one that the server knows.
+#[track_caller]
+fn token_or_plain_error(scene: &Scene, said: &Output) {
+    let current = scene.sentry.current();
+    match said.code {
+        0 => assert_eq!(said.stdout, format!("{}\n", current.access)),
+        1 => {
+            assert_eq!(said.stdout, "");
+            assert!(said.stderr.starts_with("error: "), "{said:?}");
+            assert_eq!(said.stderr.matches("error: ").count(), 1, "{said:?}");
+        }
+        _ => panic!("{said:?}"),
+    }
+    assert!(!said.stderr.contains("internal error"), "{said:?}");
+    assert_eq!(scene.machine.stored_tokens(), Some(current));
+}
+
+#[test]
+fn few_open_files_are_an_error_that_costs_nothing() {
+    for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
+        for files in 4..16 {
+            let scene = Scene::new(age);
+            let said = limited(scene.token(), &format!("--nofile={files}")).run();
+            // With fewer the program cannot even be loaded.
+            if said.code != 127 {
+                token_or_plain_error(&scene, &said);
+            }
+            scene.is_alive();
+        }
+    }
+    let scene = Scene::new(Age::FRESH);
+    scene.serves_to(&scene.pair.access, |cmd| limited(cmd, "--nofile=10"));
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
+    for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
+        for size in [
+            0, 1, 100, 4096, 8192, 12_288, 16_384, 20_480, 24_576, 32_768, 65_536, 131_072,
+        ] {
+            let scene = Scene::new(age);
+            let said = limited(scene.token(), &format!("--fsize={size}")).run();
+            token_or_plain_error(&scene, &said);
+            if age != Age::EXPIRED {
+                assert_eq!(said.code, 0, "{size}: {said:?}");
+            }
+            scene.is_alive();
+        }
+    }
+    let scene = Scene::new(Age::FRESH);
+    let store = scene.machine.git_credential("store");
+    let store = store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n");
+    let told = limited(store, "--fsize=4096").run().fails(1).stdout_is("");
+    assert!(
+        told.stderr.starts_with("git-credential-sentry: "),
+        "{}",
+        told.stderr
+    );
+}
+
+#[test]
+fn little_memory_never_costs_the_session() {
+    for megabytes in [48, 64, 96, 128, 160, 192, 256] {
+        let scene = Scene::new(Age::EXPIRED);
+        let said = limited(scene.token(), &format!("--as={}", megabytes << 20)).run();
+        if said.code == 0 {
+            token_or_plain_error(&scene, &said);
+        }
+        assert_eq!(
+            scene.machine.stored_tokens(),
+            Some(scene.sentry.current()),
+            "{megabytes}: {said:?}"
+        );
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
+    let strace = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=clone,clone3",
+        "-e",
+        "inject=clone,clone3:error=EAGAIN:when=1+",
+    ];
+    let threadless = |cmd: Cmd| cmd.under(tool("strace"), &strace);
+    let scene = Scene::new(Age::STALE);
+    scene.serves_to(&scene.pair.access, threadless);
+    let scene = Scene::new(Age::EXPIRED);
+    let _told = threadless(scene.token())
+        .run()
+        .fails(1)
+        .stdout_is("")
+        .stderr_is(
+            "error: not refreshed, because the new token could not be stored: a signal could not be kept waiting: \
+             Resource temporarily unavailable (os error 11)\n",
+        );
+    assert_eq!(scene.sentry.requests().len(), 0);
+    scene.is_alive();
+}
+
+// Clocks.
+
+/// The command at another time.
+fn at(offset: &'static str) -> impl Fn(Cmd) -> Cmd {
+    move |cmd| cmd.under(tool("faketime"), &["-f", offset])
+}
+
+const AHEAD: &str = "+3650d";
+const BEHIND: &str = "-1d";
+
+#[test]
+fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_right() {
+    let scene = Scene::new(Age::FRESH);
+    for _ in 0..2 {
+        let token = at(AHEAD)(scene.token()).run().success();
+        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        scene.serves_to(&scene.sentry.current_access(), at(AHEAD));
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+    }
+    // The right clock again: the token seems to live for ten years.
+    let current = scene.sentry.current_access();
+    scene.serves(&current);
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    // When it is dead, git says so.
+    scene.sentry.expire(&current);
+    let rejected = format!(
+        "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
+        scene.sentry.address()
+    );
+    let erase = scene.machine.git_credential("erase");
+    let _noted = erase.stdin(rejected).run().success();
+    let _token = scene.token().run().success();
+    scene.serves(&scene.sentry.current_access());
+    assert_ne!(scene.sentry.current_access(), current);
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+}
+
+#[test]
+fn a_clock_that_is_a_day_behind_costs_no_refresh() {
+    for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
+        let scene = Scene::new(age);
+        scene.serves_to(&scene.pair.access, at(BEHIND));
+        assert_eq!(scene.sentry.requests().len(), 0);
+    }
+}
+
+#[test]
+fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
+    let scene = Scene::new(Age::FRESH);
+    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
+    for how in [at(BEHIND), at("+0d")] {
+        scene.serves_to(&scene.sentry.current_access(), how);
+    }
+    scene.serves(&scene.sentry.current_access());
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    // Lives shorter than the clock is wrong: expired as soon as the clock is right, and once is enough.
+    scene.sentry.set_lifetime(Some(Duration::from_secs(3600)));
+    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
+    let _token = scene.token().run().success();
+    scene.serves(&scene.sentry.current_access());
+    assert_eq!(scene.sentry.refresh_attempts(), 3);
+}
+
+#[test]
+fn a_clock_that_jumps_to_and_fro_costs_one_refresh() {
+    let scene = Scene::new(Age::FRESH);
+    for offset in [AHEAD, BEHIND, AHEAD, "+0d", BEHIND, AHEAD] {
+        let _token = at(offset)(scene.token()).run().success();
+    }
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    scene.is_alive();
+}
+
+#[test]
+fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
+    let scene = Scene::new(Age::EXPIRED);
+    scene
+        .sentry
+        .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
+    let _failed = at(AHEAD)(scene.token()).run().fails(1);
+    let _token = scene.token().run().success();
+    scene.serves(&scene.sentry.current_access());
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+
+    // In the past it is over.
+    let scene = Scene::new(Age::EXPIRED);
+    scene
+        .sentry
+        .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
+    let _failed = at("-20d")(scene.refresh()).run().fails(1);
+    let _token = scene.token().run().success();
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+}
+
+#[test]
+fn a_clock_before_its_time_breaks_nothing() {
+    for time in ["1970-01-02 00:00:00", "2037-12-31 00:00:00"] {
+        let scene = Scene::new(Age::FRESH);
+        let faketime = |cmd: Cmd| cmd.under(tool("faketime"), &["-f", time]);
+        for _ in 0..3 {
+            let _token = faketime(scene.token()).run().success();
+        }
+        assert!(scene.sentry.refresh_attempts() <= 1);
+        scene.is_alive();
+    }
+}
+
+// Network file systems.
+
+/// The command on a file system of this kind, as statfs(2) tells it.
+fn on_a_file_system(magic: u32) -> impl Fn(Cmd) -> Cmd {
+    let bytes: String = u64::from(magic)
+        .to_le_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    move |cmd| {
+        let inject = format!("inject=statfs:poke_exit=@arg2={bytes}");
+        cmd.under(
+            tool("strace"),
+            &[
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=statfs",
+                "-e",
+                &inject,
+            ],
+        )
+    }
+}
+
+#[test]
+fn a_new_database_on_a_network_file_system_has_no_log() {
+    for (kind, magic, mode) in [
+        ("ext4", 0xef53, "wal"),
+        ("nfs", 0x6969, "delete"),
+        ("cifs", 0xff53_4d42, "delete"),
+        ("smb2", 0xfe53_4d42, "delete"),
+        ("9p", 0x0102_1997, "delete"),
+        ("fuse", 0x6573_5546, "delete"),
+    ] {
+        let scene = Scene::new(Age::FRESH);
+        std::fs::remove_file(scene.machine.db()).unwrap();
+        scene.sentry.add_api_token("api-token");
+        let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
+        let _login = on_a_file_system(magic)(login.stdin("api-token"))
+            .run()
+            .success();
+        let found: String = scene
+            .database()
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(found, mode, "{kind}");
+        scene.serves_to("api-token", on_a_file_system(magic));
+        assert!(!scene.file("cli.db.lock").exists());
+    }
+    // One that is there stays as it is: others have it open.
+    let scene = Scene::new(Age::EXPIRED);
+    let _token = on_a_file_system(0x6969)(scene.token()).run().success();
+    let found: String = scene
+        .database()
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(found, "wal");
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+}

@@ -1,0 +1,578 @@
+//! Locks of other programs, SQLite's and the WASM driver's: before a request they stop it, after it they are outlasted.
+
+use crate::fake_sentry::{Endpoint, Fault, Replay};
+use crate::sandbox::{Age, Cmd, Layout, Running};
+use crate::service::tool;
+use crate::storage::{SOON, Scene, files_with, kill, mode};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+/// A refresh whose answer the server holds back; it tells what it does.
+fn held_refresh(scene: &Scene) -> Running {
+    held(scene, scene.token())
+}
+
+fn held(scene: &Scene, refresh: Cmd) -> Running {
+    scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let refresh = refresh.env("SENTRY_CREDENTIAL_TRACE", "1").spawn();
+    scene.sentry.wait_for_held(SOON);
+    refresh
+}
+
+#[track_caller]
+fn gets_the_new_token(scene: &Scene, refresh: Running) {
+    let current = scene.sentry.current();
+    let _token = refresh
+        .wait()
+        .success()
+        .stdout_is(&format!("{}\n", current.access));
+    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    assert!(!scene.file("credential.recovery").exists());
+}
+
+const BUSY: &str = "is in use by another program: database is locked";
+
+#[test]
+fn a_writer_that_does_not_let_go_keeps_the_token_from_being_spent() {
+    for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
+        let scene = Scene::new(age);
+        let writer = scene.database();
+        writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let token = scene.token().run();
+        if age == Age::EXPIRED {
+            let _told = token.fails(1).stdout_is("").stderr_is(&format!(
+                "error: not refreshed, because the new token could not be stored: {} {BUSY}\n",
+                scene.machine.db().display()
+            ));
+        } else {
+            let _served = token
+                .success()
+                .stdout_is(&format!("{}\n", scene.pair.access))
+                .stderr_is("");
+        }
+        assert_eq!(scene.sentry.requests().len(), 0);
+        writer.execute_batch("ROLLBACK").unwrap();
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
+    let scene = Scene::new(Age::EXPIRED);
+    let refresh = held_refresh(&scene);
+    let writer = scene.database();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    scene.sentry.release();
+    refresh.wait_for_stderr(&format!(
+        "the new pair cannot be stored yet: {} {BUSY}",
+        scene.machine.db().display()
+    ));
+    writer
+        .execute_batch("UPDATE accounts SET name = 'Ann'; COMMIT")
+        .unwrap();
+    gets_the_new_token(&scene, refresh);
+}
+
+/// A refresh that could not be stored for a minute; what stands in the database is what it found.
+fn kept_aside(scene: &Scene) -> PathBuf {
+    let trace = scene.machine.root().join("trace");
+    let strace = [
+        "-f",
+        "-qq",
+        "-y",
+        "-s",
+        "9",
+        "-o",
+        trace.to_str().unwrap(),
+        "-e",
+        "trace=open,openat,write,fsync,linkat",
+    ];
+    let refresh = held(scene, scene.token().under(tool("strace"), &strace));
+    let writer = scene.database();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    scene.sentry.release();
+    let told = refresh.wait().fails(1).stdout_is("");
+    let kept = scene.file("credential.recovery");
+    let ending = format!(
+        "error: the new token of {} is kept in {}: {} {BUSY}\n\
+         hint: the next command imports it, once the database can be written\n",
+        scene.sentry.url(),
+        kept.display(),
+        scene.machine.db().display()
+    );
+    assert!(told.stderr.ends_with(&ending), "{}", told.stderr);
+    let current = scene.sentry.current();
+    let _secret = told
+        .never_says(&current.access)
+        .never_says(&current.refresh);
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    // Room before the request; then content, file, name and directory on the disk, and only then a word about it.
+    let trace = fs::read_to_string(&trace).unwrap();
+    let mut rest = trace.as_str();
+    for step in [
+        "O_TMPFILE, 0600) = ".to_owned(),
+        "cli.db-wal>) = 0".to_owned(),
+        "\"{\\\"account\"".to_owned(),
+        "fsync(".to_owned(),
+        "linkat(".to_owned(),
+        format!("\"{}\", AT_SYMLINK_FOLLOW) = 0", kept.display()),
+        format!("<{}>) = 0", scene.dir().display()),
+        "\"error: ".to_owned(),
+    ] {
+        let at = rest
+            .find(&step)
+            .unwrap_or_else(|| panic!("no {step} in\n{rest}\nof\n{trace}"));
+        rest = &rest[at..];
+    }
+    kept
+}
+
+#[test]
+fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imported_once() {
+    let scene = Scene::new(Age::EXPIRED);
+    let kept = kept_aside(&scene);
+    let current = scene.sentry.current();
+    assert_eq!(mode(&kept), 0o600);
+    assert_eq!(
+        kept.metadata().unwrap().len(),
+        fs::read(&kept).unwrap().len() as u64
+    );
+    let content = fs::read(&kept).unwrap();
+    let said: Value = serde_json::from_slice(&content).expect("JSON and nothing else");
+    assert_eq!(said["token"], current.access.as_str());
+    assert_eq!(said["refresh_token"], current.refresh.as_str());
+    assert_eq!(said["old_refresh_token"], scene.pair.refresh.as_str());
+
+    // As it was, for each of the cases below.
+    let row = "SELECT token, refresh_token FROM accounts";
+    let stored = || -> (Option<String>, Option<String>) {
+        scene
+            .database()
+            .query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+    };
+    let again = |sql: &str| {
+        let pair = &scene.pair;
+        scene.sql(&format!(
+            "UPDATE accounts SET token = '{}', refresh_token = '{}', expires_at = 1; {sql}",
+            pair.access, pair.refresh
+        ));
+        fs::write(&kept, &content).unwrap();
+    };
+    let new = (Some(current.access.clone()), Some(current.refresh.clone()));
+
+    // By whoever comes first.
+    for reader in scene.readers() {
+        again("");
+        let _served = reader.run().success().stdout_has(&current.access);
+        assert!(!kept.exists());
+        assert_eq!(stored(), new);
+    }
+    // Another program cleared the pair that was spent.
+    again("UPDATE accounts SET token = NULL, refresh_token = NULL");
+    scene.serves(&current.access);
+    assert!(!kept.exists());
+    assert_eq!(stored(), new);
+    // The row has another key by now.
+    again("UPDATE accounts SET account_id = 'another'");
+    scene.serves(&current.access);
+    assert_eq!(stored(), new);
+    // Another login won.
+    again(
+        "UPDATE accounts SET token = 'other', refresh_token = 'other-refresh', expires_at = NULL",
+    );
+    scene.serves("other");
+    let _login = scene
+        .machine
+        .sentry(&["auth", "switch", &scene.sentry.url()])
+        .run()
+        .success();
+    assert!(!kept.exists());
+    assert_eq!(
+        stored(),
+        (Some("other".into()), Some("other-refresh".into()))
+    );
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    // The living pair goes with a logout.
+    again("");
+    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    for secret in [
+        &current.access,
+        &current.refresh,
+        &scene.pair.access,
+        &scene.pair.refresh,
+    ] {
+        assert_eq!(files_with(&scene.dir(), secret), Vec::<String>::new());
+    }
+    // Nothing comes back.
+    fs::write(&kept, &content).unwrap();
+    scene.fails_with("not logged in to ");
+    let _other = scene
+        .machine
+        .git_credential("store")
+        .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
+        .run()
+        .success();
+    let rows: i64 = scene
+        .database()
+        .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[test]
+fn a_pair_that_waits_follows_its_row_through_a_migration() {
+    // Kept for the one row of `auth`, found in `accounts`.
+    let scene = Scene::new(Age::EXPIRED);
+    let new = scene.sentry.issue();
+    let kept = serde_json::json!({
+        "account": "auth", "origin": scene.sentry.url(),
+        "old_token": scene.pair.access, "old_refresh_token": scene.pair.refresh,
+        "token": new.access, "refresh_token": new.refresh, "issued_at": null, "expires_at": null,
+    });
+    fs::write(scene.file("credential.recovery"), kept.to_string()).unwrap();
+    scene.serves(&new.access);
+    assert_eq!(scene.machine.stored_tokens(), Some(new));
+    assert_eq!(scene.sentry.requests().len(), 0);
+}
+
+#[test]
+fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change() {
+    let scene = Scene::new(Age::EXPIRED);
+    let reader = scene.database();
+    reader.execute_batch("BEGIN").unwrap();
+    let _reading: i64 = reader
+        .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))
+        .unwrap();
+    let _token = scene.token().run().success();
+    scene.serves(&scene.sentry.current_access());
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    drop(reader);
+    scene.is_alive();
+    for secret in [&scene.pair.access, &scene.pair.refresh] {
+        assert_eq!(files_with(&scene.dir(), secret), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_token_is_on_the_disk_before_it_is_handed_out() {
+    for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
+        let trace = scene.machine.root().join("trace");
+        let strace = [
+            "-f",
+            "-qq",
+            "-y",
+            "-o",
+            trace.to_str().unwrap(),
+            "-e",
+            "trace=pwrite64,fsync,fdatasync,write,sendto",
+        ];
+        let token = scene.token().under(tool("strace"), &strace).run().success();
+        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        let trace = fs::read_to_string(&trace).unwrap();
+        let lines: Vec<&str> = trace.lines().collect();
+        let last = |what: &dyn Fn(&str) -> bool| lines.iter().rposition(|line| what(line));
+        let of_database = |line: &str| line.contains("/cli.db");
+        let written =
+            last(&|line| line.contains("pwrite64(") && of_database(line)).expect("a write");
+        let synced = last(&|line| line.contains("sync(") && of_database(line)).expect("a sync");
+        let said = last(&|line| line.contains("write(1<")).expect("an answer");
+        assert!(written < synced && synced < said, "{trace}");
+        // The intent, too: before the refresh token is sent.
+        let sent = lines
+            .iter()
+            .position(|line| line.contains("sendto(") || line.contains("POST /oauth/token"))
+            .expect("a request");
+        let before = |what: &dyn Fn(&str) -> bool| {
+            lines[..sent]
+                .iter()
+                .rposition(|line| what(line))
+                .expect("before the request")
+        };
+        let written = before(&|line| line.contains("pwrite64(") && of_database(line));
+        let synced = before(&|line| line.contains("sync(") && of_database(line));
+        assert!(written < synced, "{trace}");
+    }
+}
+
+// The directory `cli.db.lock`.
+
+fn mutex(scene: &Scene) -> PathBuf {
+    scene.file("cli.db.lock")
+}
+
+/// Makes it two minutes old.
+fn aged(scene: &Scene, path: &PathBuf) {
+    let touch = scene.machine.command("touch").args(["-d", "2 minutes ago"]);
+    let _aged = touch.arg(path).run().success();
+}
+
+#[track_caller]
+fn is_respected(scene: &Scene) {
+    let db = scene.machine.db();
+    let token = scene.token().run().fails(1).stdout_is("");
+    let _told = token.stderr_is(&format!(
+        "error: not refreshed, because the new token could not be stored: {0} is in use by another program \
+         ({0}.lock is there)\n",
+        db.display()
+    ));
+    assert_eq!(scene.sentry.requests().len(), 0);
+    assert!(mutex(scene).exists());
+}
+
+#[test]
+fn a_database_without_a_log_is_not_written_while_the_wasm_driver_has_it() {
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    fs::create_dir(mutex(&scene)).unwrap();
+    is_respected(&scene);
+    fs::remove_dir(mutex(&scene)).unwrap();
+    scene.is_alive();
+    assert!(!mutex(&scene).exists());
+
+    for age in [Age::FRESH, Age::STALE] {
+        let scene = Scene::without_a_log(age);
+        fs::create_dir(mutex(&scene)).unwrap();
+        let _served = scene
+            .token()
+            .run()
+            .success()
+            .stdout_is(&format!("{}\n", scene.pair.access));
+        assert_eq!(scene.sentry.requests().len(), 0);
+    }
+}
+
+#[test]
+fn the_wasm_driver_is_waited_for_when_it_comes_between_request_and_commit() {
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    let refresh = held_refresh(&scene);
+    // No lock of this kind is held across the network.
+    fs::create_dir(mutex(&scene)).unwrap();
+    scene.sentry.release();
+    refresh.wait_for_stderr("the new pair cannot be stored yet: ");
+    fs::remove_dir(mutex(&scene)).unwrap();
+    gets_the_new_token(&scene, refresh);
+    assert_eq!(scene.names(), ["cli.db", "credential.lock"]);
+}
+
+#[test]
+fn with_a_log_the_directory_of_the_wasm_driver_means_nothing() {
+    let scene = Scene::new(Age::EXPIRED);
+    fs::create_dir(mutex(&scene)).unwrap();
+    scene.is_alive();
+    assert!(mutex(&scene).exists());
+}
+
+#[test]
+fn a_directory_that_a_dead_program_left_is_removed() {
+    let dead = {
+        let scene = Scene::new(Age::FRESH);
+        let gone = scene.machine.command("true").spawn();
+        let id = gone.pid().as_raw_nonzero();
+        let _ended = gone.wait().success();
+        id.to_string()
+    };
+    for owner in [None, Some(dead.as_str()), Some("nonsense"), Some("")] {
+        let scene = Scene::without_a_log(Age::EXPIRED);
+        fs::create_dir(mutex(&scene)).unwrap();
+        aged(&scene, &mutex(&scene));
+        if let Some(owner) = owner {
+            fs::write(scene.file("cli.db.lock.owner"), owner).unwrap();
+        }
+        scene.is_alive();
+        assert!(!mutex(&scene).exists());
+        // That file is not ours.
+        assert_eq!(scene.file("cli.db.lock.owner").exists(), owner.is_some());
+    }
+}
+
+#[test]
+fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    fs::create_dir(mutex(&scene)).unwrap();
+    aged(&scene, &mutex(&scene));
+    fs::write(
+        scene.file("cli.db.lock.owner"),
+        std::process::id().to_string(),
+    )
+    .unwrap();
+    is_respected(&scene);
+
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    fs::create_dir(mutex(&scene)).unwrap();
+    fs::write(mutex(&scene).join("precious"), "x").unwrap();
+    aged(&scene, &mutex(&scene));
+    is_respected(&scene);
+    assert!(mutex(&scene).join("precious").exists());
+
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    fs::write(mutex(&scene), "").unwrap();
+    aged(&scene, &mutex(&scene));
+    is_respected(&scene);
+}
+
+#[test]
+fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
+    let scene = Scene::without_a_log(Age::EXPIRED);
+    let trace = scene.machine.root().join("trace");
+    let strace = [
+        "-f",
+        "-qq",
+        "-y",
+        "-o",
+        trace.to_str().unwrap(),
+        "-e",
+        "trace=mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto",
+    ];
+    let _token = scene.token().under(tool("strace"), &strace).run().success();
+    let mut inside = false;
+    let (mut made, mut written) = (0, 0);
+    for line in fs::read_to_string(&trace).unwrap().lines() {
+        let of_mutex = line.contains("cli.db.lock\"");
+        if of_mutex && line.contains("mkdir") {
+            assert!(!inside, "{line}");
+            (inside, made) = (true, made + 1);
+        } else if of_mutex {
+            assert!(inside, "{line}");
+            inside = false;
+        } else if line.contains("pwrite64(") && line.contains("/cli.db") {
+            assert!(inside, "{line}");
+            written += 1;
+        } else if line.contains("sendto(") {
+            assert!(!inside, "{line}");
+        }
+    }
+    assert!(!inside && made >= 2 && written >= 2);
+}
+
+// Our own lock.
+
+#[test]
+fn a_holder_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
+    for age in [Age::STALE, Age::EXPIRED] {
+        let scene = Scene::new(age);
+        let mut refresh = held_refresh(&scene);
+        refresh.signal(Signal::STOP);
+        scene.sentry.release();
+        if age == Age::STALE {
+            scene.serves(&scene.pair.access);
+        } else {
+            let _told = scene.token().run().fails(1).stdout_is("").stderr_is(&format!(
+                "error: the token for {} has expired and cannot be refreshed now: another process holds the lock\n",
+                scene.sentry.url()
+            ));
+        }
+        refresh.signal(Signal::CONT);
+        gets_the_new_token(&scene, refresh);
+    }
+}
+
+#[test]
+fn a_holder_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
+    let scene = Scene::new(Age::EXPIRED);
+    let refresh = held_refresh(&scene);
+    kill(refresh);
+    scene.sentry.release();
+    let told = scene.token().run().fails(1).stdout_is("");
+    assert!(
+        told.stderr.contains(" was lost: a refresh that began at "),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+    let _again = scene.token().run().fails(1);
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+}
+
+#[test]
+fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() {
+    let scene = Scene::new(Age::STALE);
+    for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO"] {
+        let inject = format!("inject=flock:error={error}:when=1+");
+        let strace = [
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=flock",
+            "-e",
+            inject.as_str(),
+        ];
+        scene.serves_to(&scene.pair.access, |cmd| cmd.under(tool("strace"), &strace));
+    }
+    assert_eq!(scene.sentry.requests().len(), 0);
+    let interrupted = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=flock",
+        "-e",
+        "inject=flock:error=EINTR:when=1..5",
+    ];
+    let _token = scene
+        .token()
+        .under(tool("strace"), &interrupted)
+        .run()
+        .success();
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+}
+
+// Two directories.
+
+#[test]
+fn of_two_copies_of_a_directory_the_later_one_is_told_that_its_session_ended() {
+    let scene = Scene::new(Age::EXPIRED);
+    scene.sentry.set_replay(Replay::Refused);
+    let copy = scene.machine.root().join("copy");
+    let copied = scene
+        .machine
+        .command("cp")
+        .arg("-r")
+        .args([&scene.dir(), &copy]);
+    let _copied = copied.run().success();
+    let theirs = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", &copy);
+    let _first = scene.token().run().success();
+    let url = scene.sentry.url();
+    let second = theirs(scene.token()).run().fails(1).stdout_is("");
+    let _told = second.stderr_is(&format!(
+        "error: the session at {url} has ended: Sentry no longer accepts its refresh token\n\
+         hint: `sentry auth login --url {url}`\n"
+    ));
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+    scene.fails_to(&format!("the session at {url} has ended"), theirs);
+    scene.fails_to(&format!("the session at {url} has ended"), theirs);
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+    scene.serves(&scene.sentry.current_access());
+    assert!(scene.sentry.is_valid(&scene.sentry.current_access()));
+}
+
+#[test]
+fn two_directories_know_nothing_of_each_other() {
+    let (one, two) = (
+        Scene::new(Age::EXPIRED),
+        Scene::in_layout(Layout::Auth, Age::EXPIRED),
+    );
+    let before = fs::read(two.machine.db()).unwrap();
+    let in_one = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", one.dir());
+    // With the home of the other.
+    let token = in_one(
+        two.machine
+            .sentry(&["auth", "token", "--url", &one.sentry.url()]),
+    );
+    let _token = token
+        .run()
+        .success()
+        .stdout_is(&format!("{}\n", one.sentry.current_access()));
+    assert_eq!(fs::read(two.machine.db()).unwrap(), before);
+    assert_eq!(two.names(), ["cli.db"]);
+    assert_eq!(
+        (one.sentry.refreshes(), two.sentry.requests().len()),
+        (1, 0)
+    );
+    two.is_alive();
+}
