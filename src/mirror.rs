@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::store::{Change, Session, Store, Tokens};
-use crate::world::{World, print_error};
+use crate::world::World;
 
 /// The `service` of our entries.
 pub const SERVICE: &str = "sentry-credential-helper";
@@ -25,22 +25,23 @@ const WRITTEN: &str = "keyring-written";
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The mirror of one database, or none.
-pub struct Mirror {
+pub struct Mirror<'a> {
+    world: &'a World,
     /// Tells databases apart: two configuration directories never share an entry.
     directory: Option<String>,
     refused: bool,
 }
 
-impl Mirror {
+impl<'a> Mirror<'a> {
     /// The mirror as the environment, else the stored setting, wants it.
-    pub fn of(world: &World, store: &Store) -> Mirror {
+    pub fn of(world: &'a World, store: &Store) -> Mirror<'a> {
         let setting = || store.view().ok()?.setting(SETTING.0).ok()?;
         let wanted = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
         Mirror::if_wanted(world, store, wanted.as_deref() == Some(SETTING.1))
     }
 
     /// For removing copies: on if there may be any.
-    pub fn to_clear(world: &World, store: &Store) -> Mirror {
+    pub fn to_clear(world: &'a World, store: &Store) -> Mirror<'a> {
         let written = || store.view().ok()?.setting(WRITTEN).ok()?;
         let on = Mirror::of(world, store);
         match on.is_on() || on.refused {
@@ -49,7 +50,7 @@ impl Mirror {
         }
     }
 
-    fn if_wanted(world: &World, store: &Store, wanted: bool) -> Mirror {
+    fn if_wanted(world: &'a World, store: &Store, wanted: bool) -> Mirror<'a> {
         let directory = || {
             let path = crate::secret::Secret::new(store.path().to_string_lossy()).digest();
             path.as_bytes()[..8]
@@ -65,6 +66,7 @@ impl Mirror {
                     .all(|address| address.is_empty() || address.starts_with("unix:"))
             });
         Mirror {
+            world,
             directory: (wanted && bus_is_safe).then(directory),
             refused: wanted && !bus_is_safe,
         }
@@ -104,7 +106,8 @@ impl Mirror {
             "expires_at": tokens.expires_at.map(|time| time.to_string()),
         });
         if let Err(why) = keyring(entry, Call::Put(value.to_string())) {
-            warn(&format!("the token was not copied to the keyring: {why}"));
+            self.world
+                .warn(&format!("the token was not copied to the keyring: {why}"));
         }
     }
 
@@ -117,7 +120,7 @@ impl Mirror {
         match keyring(entry, Call::Remove) {
             Ok(_) => true,
             Err(why) => {
-                warn(&format!(
+                self.world.warn(&format!(
                     "the copy in the keyring may still be there: {why}"
                 ));
                 false
@@ -143,7 +146,8 @@ impl Mirror {
 
     fn tell_refusal(&self) {
         if self.refused {
-            warn("the session bus address is not a `unix:` one");
+            self.world
+                .warn("the session bus address is not a `unix:` one");
         }
     }
 
@@ -152,10 +156,6 @@ impl Mirror {
         let account = session.user.id.as_deref().unwrap_or(&session.account);
         Some(format!("{}#{account}#{directory}", session.origin))
     }
-}
-
-fn warn(what: &str) {
-    print_error(&format!("warning: {what}\n"));
 }
 
 enum Call {

@@ -47,7 +47,7 @@ const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|versi
 /// Runs `docker-credential-sentry`.
 pub fn main() -> ExitCode {
     world::harden();
-    let world = World::real();
+    let world = World::real().quietly();
     let arguments: Vec<_> = world::arguments().collect();
     let (answer, code) = match arguments.as_slice() {
         [action] => match serve(

@@ -26,6 +26,7 @@ pub struct World {
     clock: Rc<dyn Clock>,
     signals: Signals,
     trace: Option<Trace>,
+    quiet: bool,
 }
 
 impl World {
@@ -39,6 +40,7 @@ impl World {
             clock: Rc::new(SystemClock),
             signals: Signals::default(),
             trace,
+            quiet: false,
         }
     }
 
@@ -53,6 +55,7 @@ impl World {
             clock,
             signals: Signals::default(),
             trace: None,
+            quiet: false,
         }
     }
 
@@ -81,6 +84,22 @@ impl World {
     /// What SIGINT and its like do.
     pub fn signals(&self) -> &Signals {
         &self.signals
+    }
+
+    /// Keeps warnings off standard error, where some callers of docker's helper take them for the answer.
+    pub fn quietly(self) -> World {
+        World {
+            quiet: true,
+            ..self
+        }
+    }
+
+    /// Tells what did not work but is no failure.
+    pub fn warn(&self, what: &str) {
+        self.trace(|| format!("warning: {what}"));
+        if !self.quiet {
+            print_error(&format!("warning: {what}\n"));
+        }
     }
 
     /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as

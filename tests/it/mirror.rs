@@ -166,6 +166,22 @@ fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
 }
 
 #[test]
+fn docker_hears_nothing_of_a_keyring_that_fails() {
+    let keyring = Keyring::start();
+    let (sentry, machine) = logged_in(&keyring);
+    machine.bind("docker r.example", &sentry.url(), None);
+    let machine = machine.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    let expired = "UPDATE accounts SET expires_at = 1000";
+    machine.database().unwrap().execute(expired, []).unwrap();
+    let get = machine.docker_credential("get").stdin("r.example").run();
+    let _get = get
+        .success()
+        .stdout_has(&sentry.current_access())
+        .stderr_is("");
+    assert_eq!(sentry.refreshes(), 1);
+}
+
+#[test]
 fn a_cached_get_never_touches_the_keyring() {
     let mut keyring = Keyring::start();
     let (sentry, machine) = logged_in(&keyring);

@@ -244,9 +244,12 @@ enum End {
     Lost,
 }
 
-/// Two refreshes at once against an endpoint that takes its time.
+/// Two refreshes at once against an endpoint that takes its time over a grant, and none over a refusal.
 fn race(machine: &Sandbox, sentry: &FakeSentry, one: Cmd, two: Cmd) -> End {
-    sentry.fault_always(Endpoint::Refresh, Fault::Delay(Duration::from_millis(1500)));
+    sentry.fault_always(
+        Endpoint::Refresh,
+        Fault::SlowGrant(Duration::from_millis(1500)),
+    );
     let (one, two) = (one.spawn(), two.spawn());
     let _ended = (one.wait(), two.wait());
     sentry.mend();

@@ -98,6 +98,8 @@ pub enum Fault {
     },
     /// Processed and answered after this time.
     Delay(Duration),
+    /// Processed at once; what is granted is answered after this time, what is refused at once.
+    SlowGrant(Duration),
     /// Processed at once, answered after `release`.
     Held,
 }

@@ -151,6 +151,13 @@ impl Server {
                 self.wait_for(delay, |state| state.stopped.then_some(()));
                 self.process(&request).send(connection)
             }
+            Some(Fault::SlowGrant(delay)) => {
+                let answer = self.process(&request);
+                if answer.status == 200 {
+                    self.wait_for(delay, |state| state.stopped.then_some(()));
+                }
+                answer.send(connection)
+            }
             Some(Fault::Held) => {
                 let answer = self.process(&request);
                 self.hold();
