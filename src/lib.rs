@@ -37,7 +37,7 @@
 //! 3. [`login::DeviceLogin`] shows address and code on the [`terminal`] and opens a browser. A helper does the same on
 //!    `/dev/tty`, after it asked.
 //! 4. [`device::DeviceFlow::wait`] polls as RFC 8628 wants it, until the person has approved or the time is over.
-//! 5. [`login::commit`] stores the session, under the credential lock, and makes it the active one.
+//! 5. [`session::record_login`] stores the session, under the credential lock, and makes it the active one.
 //!
 //! # The modules
 //!

@@ -255,7 +255,7 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
 ///
 /// # Errors
 /// The store cannot be written, or the lock not be had.
-pub fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Result<Session> {
+fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Result<Session> {
     let held = lock(world, dir)?;
     let deadline = world.clock().uptime() + COMMIT;
     loop {

@@ -10,7 +10,7 @@ use super::{Place, say};
 use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT, commit};
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
@@ -241,7 +241,8 @@ fn with_token(
         tokens,
         client_id: None,
     };
-    let session = commit(world, &store, &place.dir, &login)?;
+    // Not tried for long: the person still has the token.
+    let session = session::record_login(world, &store, &place.lock(world)?, &login)?;
     Mirror::of(world, &store).put(&session, &login.tokens);
     Ok(session)
 }

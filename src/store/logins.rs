@@ -106,7 +106,7 @@ impl Change<'_> {
             return Ok(Swap::Gone);
         };
         // A program that lost a race clears the spent pair; the pair we hold is still the only live one.
-        let cleared = current.tokens.is_none();
+        let cleared = self.is_cleared(&current)?;
         let unchanged = current
             .tokens
             .as_ref()
@@ -148,16 +148,30 @@ impl Change<'_> {
         Ok(Swap::Done)
     }
 
+    /// Table and condition of a session's row; the account is `:account`.
+    fn row(&self) -> (&'static str, &'static str) {
+        match self.layout.sessions {
+            Sessions::Accounts => ("accounts", "account_id = :account"),
+            _ => ("auth", "id = 1 AND :account = 'auth'"),
+        }
+    }
+
+    fn is_cleared(&self, session: &Session) -> anyhow::Result<bool> {
+        let (table, key) = self.row();
+        let sql =
+            format!("SELECT token IS NULL AND refresh_token IS NULL FROM {table} WHERE {key}");
+        let account = named_params! { ":account": session.account };
+        let cleared = self.transaction.query_row(&sql, account, |row| row.get(0));
+        cleared.map_err(|error| self.explain(error))
+    }
+
     fn set_tokens(
         &self,
         session: &Session,
         tokens: Option<&Tokens>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        let (table, key) = match self.layout.sessions {
-            Sessions::Accounts => ("accounts", "account_id = :account"),
-            _ => ("auth", "id = 1 AND :account = 'auth'"),
-        };
+        let (table, key) = self.row();
         self.execute(
             &format!(
                 "UPDATE {table} SET token = :token, refresh_token = :refresh, expires_at = :expires, \
