@@ -184,6 +184,33 @@ fn a_signal_between_approval_and_commit_waits_for_the_commit() {
 }
 
 #[test]
+fn the_device_code_is_sent_and_never_shown() {
+    let sentry = sentry();
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("SENTRY_CREDENTIAL_TRACE", "1");
+    sentry.approve_next();
+    let login = machine.sentry(&["auth", "login"]).run().success();
+    let poll = sentry.requests_to(Endpoint::Poll).remove(0);
+    let device_code = poll.field("device_code").unwrap();
+    assert!(!poll.path.contains(device_code));
+    let _login = login.never_says(device_code);
+}
+
+#[test]
+fn a_login_that_was_stopped_for_a_while_goes_on() {
+    let sentry = sentry();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    let mut login = machine.sentry(&["auth", "login"]).spawn();
+    let code = sentry.wait_for_code(SOON);
+    login.signal(Signal::STOP);
+    sentry.approve(&code);
+    login.signal(Signal::CONT);
+    let _login = login.wait().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
 fn polling_goes_on_through_disturbances() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
