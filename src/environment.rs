@@ -30,7 +30,7 @@ pub struct EnvironmentToken {
 pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
     let found = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"]
         .into_iter()
-        .find_map(|name| Some((name, world.variable(name)?)));
+        .find_map(|name| Some((name, world.variable_lossy(name)?)));
     let Some((variable, text)) = found else {
         return Ok(None);
     };
@@ -80,7 +80,7 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
     // The alias wins, as it does in the official CLI.
     let found = ["SENTRY_HOST", "SENTRY_URL"]
         .into_iter()
-        .find_map(|name| Some((name, world.variable(name)?)));
+        .find_map(|name| Some((name, world.variable_lossy(name)?)));
     let Some((variable, text)) = found else {
         return Ok(None);
     };

@@ -6,8 +6,10 @@ use crate::terminal::Person;
 use crate::tls::Tls;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -329,6 +331,28 @@ fn an_instance_that_is_no_origin_is_told() {
         for other in ["https://s.example", "http://s.example", "https://evil.com"] {
             let _nothing = git(&machine, other).stdout_is("");
         }
+    }
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_not_unset() {
+    let sentry = FakeSentry::start();
+    let broken = OsStr::from_bytes(b"https://s.example\xff");
+    for variable in [
+        "SENTRY_URL",
+        "SENTRY_HOST",
+        "SENTRY_AUTH_TOKEN",
+        "SENTRY_TOKEN",
+    ] {
+        let machine = Sandbox::new().env(variable, broken);
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let _told = machine
+            .sentry(&["auth", "token"])
+            .run()
+            .fails(1)
+            .stdout_is("")
+            .stderr_has(&format!("error: cannot use the value of {variable}: "))
+            .never_says("s.example");
     }
 }
 
