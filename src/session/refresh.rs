@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::recovery::{self, Reserve};
-use super::{Freshness, LATEST_START, Unusable, Usable, Why, ended};
+use super::{Freshness, LATEST_START, Unusable, Usable, Why, apart, ended};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::Held;
@@ -32,12 +32,12 @@ const SETTLE: Duration = Duration::from_secs(3);
 pub(super) fn locked(
     world: &World,
     store: &Store,
-    held: &Held,
+    held: Held,
     known: &Session,
     why: Why,
 ) -> Result<Usable, Unusable> {
     let since = world.clock().uptime();
-    if let Err(error) = recovery::import(world, store, held) {
+    if let Err(error) = recovery::import(world, store, &held) {
         return match &known.tokens {
             Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Postponed(
                 tokens.clone(),
@@ -77,17 +77,18 @@ pub(super) fn locked(
 }
 
 /// A session as it was read under the lock.
-struct Locked<'a> {
-    since: Duration,
-    world: &'a World,
-    store: &'a Store,
-    held: &'a Held,
-    session: Session,
-    tokens: Tokens,
+pub(super) struct Locked<'a> {
+    /// Since when the lock is held, by [`crate::world::Clock::uptime`].
+    pub(super) since: Duration,
+    pub(super) world: &'a World,
+    pub(super) store: &'a Store,
+    pub(super) held: Held,
+    pub(super) session: Session,
+    pub(super) tokens: Tokens,
 }
 
 /// Why nothing was renewed.
-enum Stopped {
+pub(super) enum Stopped {
     /// The tokens are kept: use the old one while it lives.
     Postponed(Failure),
     /// There is nothing to use.
@@ -100,9 +101,15 @@ impl From<anyhow::Error> for Stopped {
     }
 }
 
+impl Stopped {
+    pub(super) fn dead(session: &Session, how: &str) -> Stopped {
+        Stopped::For(Unusable::Dead(ended(session, how)))
+    }
+}
+
 impl Locked<'_> {
-    fn renewed(&self, why: Why) -> Result<Usable, Stopped> {
-        let Locked { world, session, .. } = self;
+    fn renewed(self, why: Why) -> Result<Usable, Stopped> {
+        let Locked { world, session, .. } = &self;
         let origin = &session.origin;
         if why != Why::Asked
             && let Some(retry_at) = session.marks.retry_at
@@ -121,6 +128,13 @@ impl Locked<'_> {
                 return Err(Stopped::Postponed(Failure::new(what)));
             }
         }
+        apart::exchange(self)
+    }
+
+    /// Spends the refresh token and stores what the server gives for it.
+    pub(super) fn exchange(&self) -> Result<Usable, Stopped> {
+        let Locked { world, session, .. } = self;
+        let origin = &session.origin;
         let Some(refresh) = &self.tokens.refresh else {
             return Err(self.dead("has an API token that Sentry rejects"));
         };
@@ -182,7 +196,7 @@ impl Locked<'_> {
             let path = recovery::path(self.store);
             format!("cannot write {}", path.display())
         })?;
-        let change = self.store.change(self.held, self.world.clock())?;
+        let change = self.store.change(&self.held, self.world.clock())?;
         let intent = Some(intent);
         let marks = self.session.marks.clone();
         change.mark(&self.session, &Marks { intent, ..marks })?;
@@ -196,13 +210,13 @@ impl Locked<'_> {
     }
 
     fn mark(&self, marks: Marks) -> anyhow::Result<()> {
-        let change = self.store.change(self.held, self.world.clock())?;
+        let change = self.store.change(&self.held, self.world.clock())?;
         change.mark(&self.session, &marks)?;
         change.commit()
     }
 
     fn dead(&self, how: &str) -> Stopped {
-        Stopped::For(Unusable::Dead(ended(&self.session, how)))
+        Stopped::dead(&self.session, how)
     }
 
     /// Notes when the next try may be.
@@ -287,13 +301,8 @@ impl Locked<'_> {
         }
     }
 
-    /// Another program stored a pair of its own: that one counts.
     fn adopted(&self) -> Result<Usable, Stopped> {
-        let current = self.store.view()?.session(&self.session)?;
-        match current.and_then(|session| session.tokens) {
-            Some(tokens) if !tokens.is_expired(self.world.now()) => Ok(Usable::Current(tokens)),
-            _ => Err(self.dead("was changed by another program")),
-        }
+        adopted(self.world, self.store, &self.session)
     }
 
     /// `invalid_grant`: lost, unless another program was faster and is about to store what it was granted.
@@ -315,7 +324,7 @@ impl Locked<'_> {
             clock.sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(800));
         }
-        let change = self.store.change(self.held, clock)?;
+        let change = self.store.change(&self.held, clock)?;
         change.mark(
             &self.session,
             &Marks {
@@ -335,6 +344,15 @@ impl Locked<'_> {
             )),
             None => self.dead("has ended: Sentry no longer accepts its refresh token"),
         })
+    }
+}
+
+/// Another program stored a pair of its own: that one counts.
+pub(super) fn adopted(world: &World, store: &Store, session: &Session) -> Result<Usable, Stopped> {
+    let current = store.view()?.session(session)?;
+    match current.and_then(|session| session.tokens) {
+        Some(tokens) if !tokens.is_expired(world.now()) => Ok(Usable::Current(tokens)),
+        _ => Err(Stopped::dead(session, "was changed by another program")),
     }
 }
 
