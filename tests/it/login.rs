@@ -1,11 +1,10 @@
 //! `sentry auth login` and `logout`: what the person sees, and what is stored afterwards.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Layout, Sandbox};
+use crate::storage::{files, files_with, mode};
 use crate::terminal::Person;
 use rustix::process::Signal;
 
@@ -15,10 +14,6 @@ fn sentry() -> FakeSentry {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     sentry
-}
-
-fn mode(path: impl AsRef<std::path::Path>) -> u32 {
-    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]
@@ -35,8 +30,8 @@ fn a_login_shows_url_and_code_and_ends_by_itself() {
     person.expect(&format!("logged in to {} as jane", sentry.url()));
     assert_eq!(person.wait(), 0);
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
-    assert_eq!(mode(machine.db()), 0o600);
-    assert_eq!(mode(machine.config_dir()), 0o700);
+    assert_eq!(mode(&machine.db()), 0o600);
+    assert_eq!(mode(&machine.config_dir()), 0o700);
 }
 
 #[test]
@@ -46,9 +41,8 @@ fn nothing_is_readable_by_others_whatever_the_umask() {
     sentry.approve_next();
     let login = "umask 000; exec sentry auth login";
     let _login = machine.command("sh").args(["-c", login]).run().success();
-    assert_eq!(mode(machine.config_dir()), 0o700);
-    for entry in fs::read_dir(machine.config_dir()).unwrap() {
-        let path = entry.unwrap().path();
+    assert_eq!(mode(&machine.config_dir()), 0o700);
+    for path in files(&machine.config_dir()) {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
 }
@@ -419,20 +413,13 @@ fn logout_removes_every_trace_of_the_tokens() {
         .success();
     let second = sentry.current();
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
-    for entry in fs::read_dir(machine.config_dir()).unwrap() {
-        let path = entry.unwrap().path();
-        let content = fs::read(&path).unwrap();
-        for secret in [
-            &first.access,
-            &first.refresh,
-            &second.access,
-            &second.refresh,
-        ] {
-            let found = content
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "a former token is still in {}", path.display());
-        }
+    for secret in [
+        &first.access,
+        &first.refresh,
+        &second.access,
+        &second.refresh,
+    ] {
+        assert_eq!(files_with(machine.root(), secret), Vec::<String>::new());
     }
     let _status = machine
         .sentry(&["auth", "status"])
