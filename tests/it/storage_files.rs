@@ -176,6 +176,15 @@ fn what_others_could_read_is_closed_with_one_warning() {
             .success()
             .stdout_is(&token)
             .stderr_is("");
+        // docker's clients may take standard error for the answer.
+        set_mode(&scene.file(name), open);
+        let _silent = scene
+            .docker_get()
+            .run()
+            .success()
+            .stdout_has(&scene.pair.access)
+            .stderr_is("");
+        assert_eq!(mode(&scene.file(name)), 0o600);
     }
 }
 
