@@ -7,6 +7,7 @@ use crate::sandbox::{Age, Layout, Sandbox};
 use crate::storage::{files, files_with, mode};
 use crate::terminal::Person;
 use rustix::process::Signal;
+use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -311,6 +312,30 @@ fn an_api_token_is_checked_before_it_is_stored() {
         .run()
         .success()
         .stdout_has("Token expires: never\n");
+}
+
+#[test]
+fn a_check_that_somebody_else_answered_stores_no_token() {
+    let sentry = sentry();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    sentry.add_api_token("sntryu_known");
+    let without_token = json!({"version": "0", "auth": null, "user": null});
+    for body in [
+        json!({}),
+        json!({"error": "invalid_token"}),
+        json!({"auth": true}),
+        json!([]),
+        without_token,
+    ] {
+        sentry.fault(Endpoint::Api, Answer::json(200, &body));
+        let login = machine.sentry(&["auth", "login", "--with-token"]);
+        let _refused = login
+            .stdin("sntryu_known")
+            .run()
+            .fails(1)
+            .stderr_has("cannot check the token with ");
+        assert_eq!(machine.stored_row().map(|row| row.token), None, "{body}");
+    }
 }
 
 #[test]
