@@ -48,6 +48,7 @@ mod registry;
 mod rooms;
 mod sandbox;
 mod sandbox_rules;
+mod secrets;
 mod service;
 mod setup_docker;
 mod setup_git;

@@ -9,7 +9,7 @@ impl Cmd {
     /// each descriptor.
     pub fn traced(self, calls: &str, to: &Path) -> Cmd {
         let (calls, to) = (format!("trace={calls}"), to.to_str().expect("a plain path"));
-        let whole = ["-y", "-v", "-s", "100000"];
+        let whole = ["-yy", "-v", "-s", "100000"];
         let strace = ["-f", "-qq", "-o", to, "-e", &calls];
         self.under(tool("strace"), &[&strace[..], &whole].concat())
     }
