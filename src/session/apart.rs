@@ -118,7 +118,7 @@ fn inherited(world: &World, refresh: Digest, since: Duration) -> Result<Done, St
     let held = Lock::credential(&dir)
         .inherited()
         .map_err(anyhow::Error::from)?;
-    let store = Store::open(&dir)?.context("the database is gone")?;
+    let store = Store::open(world, &dir)?.context("the database is gone")?;
     let sessions = store.view()?.sessions()?;
     let meant = sessions.into_iter().find_map(|session| {
         let tokens = session.tokens.clone()?;

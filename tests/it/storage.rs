@@ -188,16 +188,31 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Names of the plain files of a directory that have this text in them.
-pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
-    let has = |name: &String| {
+/// The plain files below a directory, sorted.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for name in names(dir) {
         let path = dir.join(name);
-        let plain = path.symlink_metadata().is_ok_and(|file| file.is_file());
-        let content = plain.then(|| fs::read(&path).expect("a file"));
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => files.extend(self::files(&path)),
+            Ok(metadata) if metadata.is_file() => files.push(path),
+            _ => {}
+        }
+    }
+    files
+}
+
+/// Names of the plain files below a directory that have this text in them.
+pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
+    let has = |path: &PathBuf| {
+        let content = fs::read(path).expect("a file");
         content
-            .unwrap_or_default()
             .windows(text.len())
             .any(|window| window == text.as_bytes())
     };
-    names(dir).into_iter().filter(has).collect()
+    let name = |path: PathBuf| {
+        let below = path.strip_prefix(dir).expect("below it");
+        below.to_str().expect("text").to_owned()
+    };
+    files(dir).into_iter().filter(has).map(name).collect()
 }

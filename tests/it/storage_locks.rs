@@ -79,18 +79,8 @@ fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
 /// A refresh that could not be stored for a minute; what stands in the database is what it found.
 fn kept_aside(scene: &Scene) -> PathBuf {
     let trace = scene.machine.root().join("trace");
-    let strace = [
-        "-f",
-        "-qq",
-        "-y",
-        "-s",
-        "9",
-        "-o",
-        trace.to_str().unwrap(),
-        "-e",
-        "trace=open,openat,write,fsync,linkat",
-    ];
-    let refresh = held(scene, scene.token().under(tool("strace"), &strace));
+    let calls = "open,openat,write,fsync,linkat";
+    let refresh = held(scene, scene.token().traced(calls, &trace));
     let writer = scene.database();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     scene.sentry.release();
@@ -115,7 +105,7 @@ fn kept_aside(scene: &Scene) -> PathBuf {
     for step in [
         "O_TMPFILE, 0600) = ".to_owned(),
         "cli.db-wal>) = 0".to_owned(),
-        "\"{\\\"account\"".to_owned(),
+        "\"{\\\"account".to_owned(),
         "fsync(".to_owned(),
         "linkat(".to_owned(),
         format!("\"{}\", AT_SYMLINK_FOLLOW) = 0", kept.display()),
@@ -261,16 +251,8 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
 fn a_token_is_on_the_disk_before_it_is_handed_out() {
     for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
         let trace = scene.machine.root().join("trace");
-        let strace = [
-            "-f",
-            "-qq",
-            "-y",
-            "-o",
-            trace.to_str().unwrap(),
-            "-e",
-            "trace=pwrite64,fsync,fdatasync,write,sendto",
-        ];
-        let token = scene.token().under(tool("strace"), &strace).run().success();
+        let calls = "pwrite64,fsync,fdatasync,write,sendto";
+        let token = scene.token().traced(calls, &trace).run().success();
         let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         let trace = fs::read_to_string(&trace).unwrap();
         let lines: Vec<&str> = trace.lines().collect();
@@ -417,16 +399,8 @@ fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
 fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
     let scene = Scene::without_a_log(Age::EXPIRED);
     let trace = scene.machine.root().join("trace");
-    let strace = [
-        "-f",
-        "-qq",
-        "-y",
-        "-o",
-        trace.to_str().unwrap(),
-        "-e",
-        "trace=mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto",
-    ];
-    let _token = scene.token().under(tool("strace"), &strace).run().success();
+    let calls = "mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto";
+    let _token = scene.token().traced(calls, &trace).run().success();
     let mut inside = false;
     let (mut made, mut written) = (0, 0);
     for line in fs::read_to_string(&trace).unwrap().lines() {
@@ -551,33 +525,13 @@ fn where_no_process_can_be_started_the_caller_does_the_exchange() {
 fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() {
     let scene = Scene::new(Age::STALE);
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO"] {
-        let inject = format!("inject=flock:error={error}:when=1+");
-        let strace = [
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=flock",
-            "-e",
-            inject.as_str(),
-        ];
-        scene.serves_to(&scene.pair.access, |cmd| cmd.under(tool("strace"), &strace));
+        let injected = format!("flock:error={error}:when=1+");
+        scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(&injected));
     }
     assert_eq!(scene.sentry.requests().len(), 0);
-    let interrupted = [
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=flock",
-        "-e",
-        "inject=flock:error=EINTR:when=1..5",
-    ];
     let _token = scene
         .token()
-        .under(tool("strace"), &interrupted)
+        .with_injected("flock:error=EINTR:when=1..5")
         .run()
         .success();
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
