@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::refresh::{self, Locked, Stopped};
 use super::{Unusable, Usable};
+use crate::environment;
 use crate::failure::{Failure, hint_of};
 use crate::lock::Lock;
 use crate::secret::Digest;
@@ -65,18 +66,17 @@ pub(super) fn exchange(locked: Locked<'_>) -> Result<Usable, Stopped> {
 
 fn start(locked: &Locked<'_>) -> Option<Child> {
     let refresh = locked.tokens.refresh.as_ref()?;
-    let child = Command::new(locked.world.executable()?)
+    let mut command = Command::new(locked.world.executable()?);
+    command
         .arg(OPERATION)
         .arg(BASE64.encode(refresh.digest().as_bytes()))
         .arg(locked.since.as_millis().to_string())
         .stdin(locked.held.share().ok()?)
-        .stdout(Stdio::piped())
-        .spawn()
-        .ok()?;
-    locked
-        .world
-        .trace(|| format!("process {} refreshes", child.id()));
-    Some(child)
+        .stdout(Stdio::piped());
+    for name in environment::TOKENS {
+        command.env_remove(name);
+    }
+    command.spawn().ok()
 }
 
 /// Does the exchange if this process was started for one; `None` if it was not. For every `main`, before anything else.
