@@ -25,6 +25,7 @@ mod fake_sentry_rules;
 mod git_protocol;
 mod git_server;
 mod git_store;
+mod hardening;
 mod hostile_text;
 mod instances;
 mod keyring;
