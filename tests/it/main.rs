@@ -32,6 +32,7 @@ mod keyring;
 mod keyring_faults;
 mod kill_matrix;
 mod login;
+mod measure;
 mod mirror;
 mod network;
 mod nginx;
