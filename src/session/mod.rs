@@ -12,6 +12,7 @@
 //! 5. only `invalid_grant` removes tokens, and only the pair that was sent.
 
 mod apart;
+mod exchange;
 mod recovery;
 mod refresh;
 
@@ -24,8 +25,9 @@ use crate::store::{Session, Store, Tokens};
 use crate::world::{Timestamp, World};
 
 pub use apart::exchange_if_asked;
+pub use exchange::granted;
 pub use recovery::import;
-pub use refresh::{Login, granted, record_login};
+pub use refresh::{Login, record_login};
 
 /// How long a caller with an expired token waits for another process's refresh.
 const PATIENCE: Duration = Duration::from_secs(20);
