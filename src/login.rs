@@ -91,7 +91,7 @@ impl DeviceLogin<'_> {
         terminal: &Terminal,
     ) -> Result<LoggedIn, NotLoggedIn> {
         // Shows before the person does anything that there is a place for the token.
-        let store = Store::open_or_create(dir)?;
+        let store = Store::open_or_create(world, dir)?;
         let held = lock(world, dir).map_err(anyhow::Error::from)?;
         store.change(&held, world.clock())?.commit()?;
         drop(held);

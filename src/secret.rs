@@ -168,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_wiped_on_drop() {
+        fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        is_wiped(&Secret::new("hunter2").0);
+    }
+
+    #[test]
     fn tokens_are_printable_ascii() {
         assert!(Secret::token("sntryu_0123").is_ok());
         assert!(Secret::token(&"x".repeat(4096)).is_ok());

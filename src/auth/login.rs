@@ -228,7 +228,7 @@ fn with_token(
             bail!("cannot check the token with {instance}: {why}; nothing was stored")
         }
     };
-    let store = Store::open_or_create(&place.dir)?;
+    let store = Store::open_or_create(world, &place.dir)?;
     let tokens = Tokens {
         access: token,
         refresh: None,

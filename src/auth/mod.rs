@@ -91,7 +91,7 @@ impl Place {
     fn of(world: &World) -> anyhow::Result<Place> {
         let dir = world.config_dir()?;
         Ok(Place {
-            store: Store::open(&dir)?,
+            store: Store::open(world, &dir)?,
             dir,
         })
     }
@@ -127,7 +127,7 @@ impl Place {
         world: &World,
         write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(&self.dir)?;
+        let store = Store::open_or_create(world, &self.dir)?;
         let held = self.lock(world)?;
         // A logout removes that pair too. One that cannot be imported now stays for later.
         session::import(world, &store, &held).ok();

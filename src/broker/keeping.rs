@@ -20,7 +20,7 @@ impl Broker<'_> {
         &self,
         read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        match Store::open(&self.dir)? {
+        match Store::open(self.world, &self.dir)? {
             Some(store) => read(&store.view()?),
             None => Ok(T::default()),
         }
@@ -34,7 +34,7 @@ impl Broker<'_> {
         &self,
         write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(&self.dir)?;
+        let store = Store::open_or_create(self.world, &self.dir)?;
         let held: Held =
             Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE, || false)?;
         let change = store.change(&held, self.world.clock())?;

@@ -123,7 +123,7 @@ impl<'a> Broker<'a> {
     fn find(&self, request: &Request<'_>) -> Result<Credential, Absence> {
         let environment = environment::token(self.world);
         // A token from the environment works without a database, and with one that cannot be read.
-        let store = match Store::open(&self.dir) {
+        let store = match Store::open(self.world, &self.dir) {
             Ok(store) => store,
             Err(error) => return self.without_store(request, environment, error),
         };

@@ -103,12 +103,13 @@ fn judge(answer: Result<Answer, Lost>) -> Check {
                 status: 200..=299, ..
             },
         ) => match answer.json() {
+            Some(body) if body["auth"].is_object() => Check::Accepted(user(&body["user"])),
             // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
             Some(body) if body.get("auth").is_some_and(Value::is_null) => {
                 Check::Unknown("the server did not see the token".into())
             }
-            Some(body) => Check::Accepted(user(&body["user"])),
-            None => Check::Unknown("the answer is not Sentry's".into()),
+            // A network's login page answers 200 as well.
+            _ => Check::Unknown("the answer is not Sentry's".into()),
         },
         Ok(Answer { status: 401, .. }) => Check::Rejected,
         Ok(Answer { status: 403, .. }) => Check::Forbidden,

@@ -13,13 +13,13 @@ use anyhow::{Context as _, bail};
 use rusqlite::OpenFlags;
 
 use crate::failure::Failure;
-use crate::world::{Timestamp, print_error};
+use crate::world::{Timestamp, World};
 
 const NAME: &str = "cli.db";
 const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
 
 /// The path to open, or `None` when there is no database.
-pub(super) fn checked(dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBuf>> {
     // SQLITE_OPEN_NOFOLLOW refuses links anywhere in the path; only the last component matters to us.
     let dir = match dir.canonicalize() {
         Ok(dir) => dir,
@@ -36,7 +36,7 @@ pub(super) fn checked(dir: &Path) -> anyhow::Result<Option<PathBuf>> {
     check_plain(&path, &metadata)?;
     check_sides(&dir)?;
     #[cfg(unix)]
-    close_to_others(&dir);
+    close_to_others(world, &dir);
     Ok(Some(path))
 }
 
@@ -110,7 +110,7 @@ fn check_directory(_dir: &Path) -> anyhow::Result<()> {
 
 /// Takes the files away from others' eyes: a `-wal` keeps the mode that the database had when it was made.
 #[cfg(unix)]
-fn close_to_others(dir: &Path) {
+fn close_to_others(world: &World, dir: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
 
     let mut told = false;
@@ -125,14 +125,14 @@ fn close_to_others(dir: &Path) {
             Err(why) => format!("{shown} can be read by others, and that cannot be changed: {why}"),
         };
         if !told {
-            print_error(&format!("warning: {warning}\n"));
+            world.warn(&warning);
         }
         told = true;
     }
 }
 
 /// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
-pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     let mut options = OpenOptions::new();
@@ -157,7 +157,7 @@ pub(super) fn create(dir: &Path) -> anyhow::Result<PathBuf> {
                 .with_context(|| format!("cannot create {}", dir.join(NAME).display()));
         }
     }
-    checked(dir)?.with_context(|| format!("{} vanished", dir.join(NAME).display()))
+    checked(world, dir)?.with_context(|| format!("{} vanished", dir.join(NAME).display()))
 }
 
 /// One way to open a database.

@@ -29,7 +29,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::lock::Held;
-use crate::world::Clock;
+use crate::world::{Clock, World};
 
 pub use bindings::{Binding, Client};
 pub use credentials::{Credential, Match};
@@ -59,12 +59,12 @@ pub struct Store {
 impl Store {
     /// Opens the database of a directory; `None` when there is none.
     ///
-    /// Where it cannot be written it is opened for reading.
+    /// Where it cannot be written it is opened for reading. Where others could read it, that is ended, with a warning.
     ///
     /// # Errors
     /// The file or its directory is not safely ours, or SQLite cannot read it.
-    pub fn open(dir: &Path) -> anyhow::Result<Option<Store>> {
-        let Some(path) = file::checked(dir)? else {
+    pub fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
+        let Some(path) = file::checked(world, dir)? else {
             return Ok(None);
         };
         Store::open_checked(path).map(Some)
@@ -74,10 +74,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`], or when it cannot be made.
-    pub fn open_or_create(dir: &Path) -> anyhow::Result<Store> {
-        let path = match file::checked(dir)? {
+    pub fn open_or_create(world: &World, dir: &Path) -> anyhow::Result<Store> {
+        let path = match file::checked(world, dir)? {
             Some(path) => path,
-            None => file::create(dir)?,
+            None => file::create(world, dir)?,
         };
         let store = Store::open_checked(path)?;
         let explain = |error| store.explain(error);

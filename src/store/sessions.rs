@@ -6,6 +6,7 @@ use super::View;
 use super::layout::Sessions;
 use super::session::{Marks, ONLY, Session, Tokens, User};
 use crate::origin::Origin;
+use crate::printable::printable;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
@@ -87,6 +88,8 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Option<Session>> {
         row.get_ref(index)
             .map(|value| value.as_str().ok().map(str::to_owned))
     };
+    // The official CLI stores what the server said as it was said.
+    let shown = |index: usize| text(index).map(|text| text.as_deref().map(printable));
     let time = |index: usize| {
         row.get_ref(index)
             .map(|value| value.as_i64().ok().map(Timestamp::from_millis))
@@ -116,10 +119,10 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Option<Session>> {
         account,
         origin,
         user: User {
-            id: text(2)?,
-            email: text(3)?,
-            username: text(4)?,
-            name: text(5)?,
+            id: shown(2)?,
+            email: shown(3)?,
+            username: shown(4)?,
+            name: shown(5)?,
         },
         tokens: token(6)?.map(|access| Tokens {
             access,

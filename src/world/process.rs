@@ -49,3 +49,31 @@ pub fn harden() {
         super::print_error(&format!("internal error{place}; please report it\n"));
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    /// Set in a process that is there to panic.
+    const VICTIM: &str = "SENTRY_CREDENTIAL_TEST_PANIC";
+
+    #[test]
+    fn a_panic_says_where_and_not_what() {
+        if std::env::var_os(VICTIM).is_some() {
+            super::harden();
+            panic!("the token is {}", "hunter2");
+        }
+        let itself = std::env::current_exe().unwrap();
+        let name = std::thread::current().name().unwrap().to_owned();
+        let victim = Command::new(itself)
+            .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+            .env(VICTIM, "1")
+            .env("RUST_BACKTRACE", "full")
+            .output()
+            .unwrap();
+        let said = String::from_utf8([victim.stdout, victim.stderr].concat()).unwrap();
+        let place = format!("internal error at {}:", file!());
+        assert!(!victim.status.success() && said.contains(&place), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}

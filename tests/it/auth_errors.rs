@@ -1,12 +1,13 @@
 //! Databases, directories and variables that are not as they should be: each gets a clear sentence, and nothing is lost.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 use crate::fake_sentry::{FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::service::tool;
+use crate::storage::{names, set_mode, unprivileged};
 
 fn machine(age: Age) -> (FakeSentry, Sandbox, Pair) {
     let sentry = FakeSentry::start();
@@ -23,30 +24,6 @@ fn git_get(sandbox: &Sandbox, sentry: &FakeSentry) -> Cmd {
 
 fn docker_get(sandbox: &Sandbox, sentry: &FakeSentry) -> Cmd {
     sandbox.docker_credential("get").stdin(sentry.url())
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own file");
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).expect("a directory");
-    let mut names: Vec<String> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
-/// The command as somebody to whom modes apply: root without its capabilities, or whoever runs the tests.
-fn unprivileged(cmd: Cmd) -> Cmd {
-    match rustix::process::geteuid().is_root() {
-        true => cmd.under(
-            tool("setpriv"),
-            &["--bounding-set=-all", "--inh-caps=-all", "--"],
-        ),
-        false => cmd,
-    }
 }
 
 /// Everybody who reads the database.

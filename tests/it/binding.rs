@@ -18,6 +18,15 @@ impl Sandbox {
         let _bound = setup.run().success();
     }
 
+    /// What is bound, as `git <origin> -> <instance>` or `docker <host> -> <instance>`, sorted.
+    pub fn bindings(&self) -> Vec<String> {
+        let store = self.database().expect("a store");
+        let sql = "SELECT server || ' -> ' || origin FROM helper_binding ORDER BY server";
+        let mut statement = store.prepare(sql).expect("a table");
+        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+        rows.map(|row| row.expect("text")).collect()
+    }
+
     /// How many credentials git and docker have stored.
     pub fn stored_credentials(&self) -> i64 {
         let Some(store) = self.database() else {

@@ -457,7 +457,10 @@ fn a_clock_that_is_wrong_is_told() {
     let machine = Machine::new();
     let url = machine.sentry.url();
     let at = |date: &str| {
-        let answer = Answer::json(200, &json!({"version": "0", "user": {"username": "jane"}}));
+        let answer = Answer::json(
+            200,
+            &json!({"version": "0", "auth": {"scopes": []}, "user": {"username": "jane"}}),
+        );
         machine
             .sentry
             .fault(Endpoint::Api, answer.header("Date", date));

@@ -1,13 +1,13 @@
 //! `sentry auth login` and `logout`: what the person sees, and what is stored afterwards.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Layout, Sandbox};
+use crate::storage::{files, files_with, mode};
 use crate::terminal::Person;
 use rustix::process::Signal;
+use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -15,10 +15,6 @@ fn sentry() -> FakeSentry {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     sentry
-}
-
-fn mode(path: impl AsRef<std::path::Path>) -> u32 {
-    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
 #[test]
@@ -35,8 +31,8 @@ fn a_login_shows_url_and_code_and_ends_by_itself() {
     person.expect(&format!("logged in to {} as jane", sentry.url()));
     assert_eq!(person.wait(), 0);
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
-    assert_eq!(mode(machine.db()), 0o600);
-    assert_eq!(mode(machine.config_dir()), 0o700);
+    assert_eq!(mode(&machine.db()), 0o600);
+    assert_eq!(mode(&machine.config_dir()), 0o700);
 }
 
 #[test]
@@ -46,9 +42,8 @@ fn nothing_is_readable_by_others_whatever_the_umask() {
     sentry.approve_next();
     let login = "umask 000; exec sentry auth login";
     let _login = machine.command("sh").args(["-c", login]).run().success();
-    assert_eq!(mode(machine.config_dir()), 0o700);
-    for entry in fs::read_dir(machine.config_dir()).unwrap() {
-        let path = entry.unwrap().path();
+    assert_eq!(mode(&machine.config_dir()), 0o700);
+    for path in files(&machine.config_dir()) {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
 }
@@ -320,6 +315,30 @@ fn an_api_token_is_checked_before_it_is_stored() {
 }
 
 #[test]
+fn a_check_that_somebody_else_answered_stores_no_token() {
+    let sentry = sentry();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    sentry.add_api_token("sntryu_known");
+    let without_token = json!({"version": "0", "auth": null, "user": null});
+    for body in [
+        json!({}),
+        json!({"error": "invalid_token"}),
+        json!({"auth": true}),
+        json!([]),
+        without_token,
+    ] {
+        sentry.fault(Endpoint::Api, Answer::json(200, &body));
+        let login = machine.sentry(&["auth", "login", "--with-token"]);
+        let _refused = login
+            .stdin("sntryu_known")
+            .run()
+            .fails(1)
+            .stderr_has("cannot check the token with ");
+        assert_eq!(machine.stored_row().map(|row| row.token), None, "{body}");
+    }
+}
+
+#[test]
 fn a_token_that_would_break_a_line_is_not_stored() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
@@ -419,20 +438,13 @@ fn logout_removes_every_trace_of_the_tokens() {
         .success();
     let second = sentry.current();
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
-    for entry in fs::read_dir(machine.config_dir()).unwrap() {
-        let path = entry.unwrap().path();
-        let content = fs::read(&path).unwrap();
-        for secret in [
-            &first.access,
-            &first.refresh,
-            &second.access,
-            &second.refresh,
-        ] {
-            let found = content
-                .windows(secret.len())
-                .any(|window| window == secret.as_bytes());
-            assert!(!found, "a former token is still in {}", path.display());
-        }
+    for secret in [
+        &first.access,
+        &first.refresh,
+        &second.access,
+        &second.refresh,
+    ] {
+        assert_eq!(files_with(machine.root(), secret), Vec::<String>::new());
     }
     let _status = machine
         .sentry(&["auth", "status"])

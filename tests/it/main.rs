@@ -2,7 +2,7 @@
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
 //! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; `binding` and `storage` look into the
-//! store; all other modules are the tests themselves.
+//! store, `strace` into a process; all other modules are the tests themselves.
 
 #![allow(
     dead_code,
@@ -25,15 +25,21 @@ mod fake_sentry_rules;
 mod git_protocol;
 mod git_server;
 mod git_store;
+mod hardening;
+mod hostile_text;
 mod hosts;
+mod instances;
 mod keyring;
 mod keyring_faults;
 mod kill_matrix;
 mod login;
+mod measure;
 mod mirror;
+mod network;
 mod nginx;
 mod official;
 mod one_login;
+mod places;
 mod real_docker;
 mod real_flows;
 mod real_git;
@@ -45,6 +51,7 @@ mod registry;
 mod rooms;
 mod sandbox;
 mod sandbox_rules;
+mod secrets;
 mod service;
 mod setup_docker;
 mod setup_git;
@@ -56,8 +63,10 @@ mod storage_files;
 mod storage_layouts;
 mod storage_limits;
 mod storage_locks;
+mod strace;
 mod terminal;
 mod terminal_rules;
 mod tls;
 mod token_endpoint;
+mod trace;
 mod transcript;

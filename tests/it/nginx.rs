@@ -44,8 +44,6 @@ impl Nginx {
     /// the `add_header` directives in `headers` on every answer. All files lie in the sandbox's root.
     #[track_caller]
     pub fn start(room: &Sandbox, door: Door<'_>, headers: &str, inside: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a bound listener");
         let root = room.root().display();
         if let Door::Password(user, password) = door {
             fs::write(
@@ -55,41 +53,20 @@ impl Nginx {
             .expect("a file");
         }
         let (outside, guard) = door.directives(headers);
-        let config = format!(
-            "daemon off;
-             user root;
-             worker_processes 1;
-             pid {root}/nginx.pid;
-             error_log stderr warn;
-             events {{ worker_connections 64; }}
-             http {{
-               log_format exchange '$scheme_used $status $request_method $request_uri';
-               access_log {root}/access.log exchange;
-               client_body_temp_path {root}/body;
-               proxy_temp_path {root}/proxy;
-               fastcgi_temp_path {root}/fastcgi;
-               uwsgi_temp_path {root}/uwsgi;
-               scgi_temp_path {root}/scgi;
-               client_max_body_size 0;
-               map $http_authorization $scheme_used {{ default -; '~^(?<word>[A-Za-z]+) ' $word; }}
-               {outside}
-               server {{
-                 listen {address};
-                 {guard}
-                 location / {{ {headers} {inside} }}
-               }}
-             }}"
-        );
-        let config_file = room.root().join("nginx.conf");
-        fs::write(&config_file, config).expect("a file");
-        let cmd = room
-            .command(tool("nginx"))
-            .args(["-e", "stderr", "-p"])
-            .arg(room.root())
-            .arg("-c")
-            .arg(&config_file)
-            .env("NGINX", "0;");
-        let mut service = Service::start(cmd, OwnedFd::from(listener));
+        let (mut service, address) = serve(room, "warn", |address| {
+            format!(
+                "log_format exchange '$scheme_used $status $request_method $request_uri';
+                 access_log {root}/access.log exchange;
+                 client_max_body_size 0;
+                 map $http_authorization $scheme_used {{ default -; '~^(?<word>[A-Za-z]+) ' $word; }}
+                 {outside}
+                 server {{
+                   listen {address};
+                   {guard}
+                   location / {{ {headers} {inside} }}
+                 }}"
+            )
+        });
         service.wait_until(|| {
             get(&address.to_string(), "/", "")
                 .ok()
@@ -154,6 +131,46 @@ impl Door<'_> {
         );
         (outside, guard)
     }
+}
+
+/// Starts nginx on a free port of the loopback, with these directives in `http`. Not waited for.
+#[track_caller]
+pub fn serve(
+    room: &Sandbox,
+    log_level: &str,
+    directives: impl Fn(SocketAddr) -> String,
+) -> (Service, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
+    let root = room.root().display();
+    let config = format!(
+        "daemon off;
+         user root;
+         worker_processes 1;
+         pid {root}/nginx.pid;
+         error_log stderr {log_level};
+         events {{ worker_connections 64; }}
+         http {{
+           client_body_temp_path {root}/body;
+           proxy_temp_path {root}/proxy;
+           fastcgi_temp_path {root}/fastcgi;
+           uwsgi_temp_path {root}/uwsgi;
+           scgi_temp_path {root}/scgi;
+           {}
+         }}",
+        directives(address)
+    );
+    let config_file = room.root().join("nginx.conf");
+    fs::write(&config_file, config).expect("a file");
+    let cmd = room
+        .command(tool("nginx"))
+        .args(["-e", "stderr", "-p"])
+        .arg(room.root())
+        .arg("-c")
+        .arg(&config_file)
+        .env("NGINX", "0;");
+    let service = Service::start(cmd, OwnedFd::from(listener));
+    (service, address)
 }
 
 /// The whole answer, head and body, to one GET.

@@ -31,15 +31,6 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-fn bindings(machine: &Sandbox) -> Vec<String> {
-    let store = machine.database().unwrap();
-    let mut statement = store
-        .prepare("SELECT server || ' -> ' || origin FROM helper_binding ORDER BY server")
-        .unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
 #[test]
 fn setup_docker_makes_a_private_file_where_there_is_none() {
     let machine = Sandbox::new();
@@ -63,7 +54,7 @@ fn setup_docker_makes_a_private_file_where_there_is_none() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
     assert_eq!(
-        bindings(&machine),
+        machine.bindings(),
         ["docker registry.example.com -> https://sentry.io"]
     );
 }
@@ -214,11 +205,11 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
             auth.display()
         ));
     let _undone = setup_docker(&machine, &["--undo"]).run().success();
-    assert_eq!(bindings(&machine).len(), 1);
+    assert_eq!(machine.bindings().len(), 1);
     let _undone = setup_docker(&machine, &["--undo", "--podman"])
         .run()
         .success();
-    assert_eq!(bindings(&machine), [""; 0]);
+    assert_eq!(machine.bindings(), [""; 0]);
     assert_eq!(read(&auth), "{}");
 }
 

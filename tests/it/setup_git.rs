@@ -30,15 +30,6 @@ fn configuration(machine: &Sandbox) -> String {
     fs::read_to_string(machine.home().join(".gitconfig")).unwrap_or_default()
 }
 
-fn bindings(machine: &Sandbox) -> Vec<String> {
-    let store = machine.database().unwrap();
-    let mut statement = store
-        .prepare("SELECT server || ' -> ' || origin FROM helper_binding ORDER BY server")
-        .unwrap();
-    let rows = statement.query_map([], |row| row.get(0)).unwrap();
-    rows.map(Result::unwrap).collect()
-}
-
 #[test]
 fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
     let machine = Sandbox::new();
@@ -52,7 +43,7 @@ fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
         "[credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
     );
     assert_eq!(
-        bindings(&machine),
+        machine.bindings(),
         ["git https://git.example.com -> https://sentry.example.com"]
     );
 }
@@ -60,9 +51,13 @@ fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
 #[test]
 fn setup_git_without_a_host_means_the_instance() {
     let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.example.com");
-    let _done = setup_git(&machine, &[]).run().success();
+    // That its own host is bound to it goes without saying.
+    let _done = setup_git(&machine, &[]).run().success().stderr_is(
+        "added `credential.https://sentry.example.com.helper=` to git's global configuration\n\
+         added `credential.https://sentry.example.com.helper=sentry` to git's global configuration\n",
+    );
     assert_eq!(
-        bindings(&machine),
+        machine.bindings(),
         ["git https://sentry.example.com -> https://sentry.example.com"]
     );
 }
@@ -73,7 +68,7 @@ fn a_bare_name_of_this_machine_means_both_schemes() {
     let hosts = ["--host", "[::1]:3000", "--host", "http://localhost:8081"];
     let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
     assert_eq!(
-        bindings(&machine),
+        machine.bindings(),
         [
             "git http://[::1]:3000 -> https://sentry.example.com",
             "git http://localhost:8081 -> https://sentry.example.com",
@@ -122,7 +117,7 @@ fn undo_brings_back_what_was_there() {
          unbound https://git.example.com from https://sentry.example.com\n",
     );
     assert_eq!(configuration(&machine), before);
-    assert_eq!(bindings(&machine), [""; 0]);
+    assert_eq!(machine.bindings(), [""; 0]);
     let _nothing = undo(&machine)
         .run()
         .success()
@@ -165,7 +160,7 @@ fn undo_of_one_host_keeps_the_others() {
         .run()
         .success();
     assert_eq!(
-        bindings(&machine),
+        machine.bindings(),
         ["git https://b.example -> https://sentry.example.com"]
     );
     assert_eq!(
@@ -193,9 +188,9 @@ fn a_host_stays_bound_until_it_is_undone_everywhere() {
         );
     let bound = ["git https://git.example.com -> https://sentry.example.com"];
     let _undone = undo(&machine).run().success();
-    assert_eq!(bindings(&machine), bound);
+    assert_eq!(machine.bindings(), bound);
     let _undone_here = local(&["--undo"]).run().success();
-    assert_eq!(bindings(&machine), [""; 0]);
+    assert_eq!(machine.bindings(), [""; 0]);
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! What the tests of the store share: a machine with one session, and ways to put it into an odd state.
 
 use crate::fake_sentry::{FakeSentry, Pair};
-use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
+use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};
 use crate::service::tool;
 use rusqlite::Connection;
-use rustix::process::Signal;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -189,22 +188,31 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Names of the plain files of a directory that have this text in them.
-pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
-    let has = |name: &String| {
+/// The plain files below a directory, sorted.
+pub fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for name in names(dir) {
         let path = dir.join(name);
-        let plain = path.symlink_metadata().is_ok_and(|file| file.is_file());
-        let content = plain.then(|| fs::read(&path).expect("a file"));
+        match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_dir() => files.extend(self::files(&path)),
+            Ok(metadata) if metadata.is_file() => files.push(path),
+            _ => {}
+        }
+    }
+    files
+}
+
+/// Names of the plain files below a directory that have this text in them.
+pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
+    let has = |path: &PathBuf| {
+        let content = fs::read(path).expect("a file");
         content
-            .unwrap_or_default()
             .windows(text.len())
             .any(|window| window == text.as_bytes())
     };
-    names(dir).into_iter().filter(has).collect()
-}
-
-#[track_caller]
-pub fn kill(mut process: Running) {
-    process.signal(Signal::KILL);
-    let _dead = process.wait().fails(-9);
+    let name = |path: PathBuf| {
+        let below = path.strip_prefix(dir).expect("below it");
+        below.to_str().expect("text").to_owned()
+    };
+    files(dir).into_iter().filter(has).map(name).collect()
 }

@@ -39,12 +39,13 @@ const READERS: [&str; 3] = [
     "printf %s \"$URL\" | docker-credential-sentry get",
 ];
 
-#[test]
-fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
+/// Everybody is served the token that is stored, with the disk in this state, and no refresh token is spent.
+#[track_caller]
+fn is_served_and_none_is_spent(state: &str) {
     for age in [Age::FRESH, Age::STALE] {
         for reader in READERS {
             let scene = Scene::new(age);
-            let served = on_a_disk(&scene, &format!("{FILL}; {reader}")).run();
+            let served = on_a_disk(&scene, &format!("{state}; {reader}")).run();
             let _served = served
                 .success()
                 .stdout_has(&scene.pair.access)
@@ -52,6 +53,11 @@ fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
             assert_eq!(scene.sentry.requests().len(), 0, "{reader}");
         }
     }
+}
+
+#[test]
+fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
+    is_served_and_none_is_spent(FILL);
 }
 
 #[test]
@@ -139,17 +145,7 @@ const READ_ONLY: &str = "mount -o remount,ro \"$DISK\"";
 
 #[test]
 fn on_a_read_only_disk_a_valid_token_is_served_and_none_is_spent() {
-    for age in [Age::FRESH, Age::STALE] {
-        for reader in READERS {
-            let scene = Scene::new(age);
-            let served = on_a_disk(&scene, &format!("{READ_ONLY}; {reader}")).run();
-            let _served = served
-                .success()
-                .stdout_has(&scene.pair.access)
-                .stderr_is("");
-            assert_eq!(scene.sentry.requests().len(), 0, "{reader}");
-        }
-    }
+    is_served_and_none_is_spent(READ_ONLY);
 }
 
 #[test]
@@ -227,12 +223,35 @@ fn half_written(scene: &Scene) {
 fn a_quota_is_as_good_as_a_full_disk() {
     let scene = Scene::new(Age::STALE);
     for injected in [
-        "inject=pwrite64:error=EDQUOT:when=1+",
-        "inject=fallocate:error=EDQUOT:when=1+",
+        "pwrite64:error=EDQUOT:when=1+",
+        "fallocate:error=EDQUOT:when=1+",
     ] {
-        let strace = ["-f", "-qq", "-o", "/dev/null", "-e", injected];
-        scene.serves_to(&scene.pair.access, |cmd| cmd.under(tool("strace"), &strace));
+        scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(injected));
     }
     assert_eq!(scene.sentry.requests().len(), 0);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+}
+
+#[test]
+fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
+    let scene = Scene::new(Age::EXPIRED);
+    // As long as somebody reads, the end of a connection does not bring the log to the disk: only the commit does.
+    let reader = scene.database();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM accounts")
+        .unwrap();
+    let trace = scene.machine.root().join("trace");
+    let calls = "sendto,recvfrom,pwrite64,fsync,fdatasync,write";
+    let _token = scene.token().traced(calls, &trace).run().success();
+    let trace = fs::read_to_string(&trace).unwrap();
+    let answer = scene.sentry.current_access();
+    let answered = trace.find(&answer).expect("an answer of the server");
+    let told = trace.find("\"[\\\"refreshed").expect("a report");
+    let between = &trace[answered..told];
+    let written = between.rfind("pwrite64(").expect("a commit");
+    let synced = &between[written..];
+    assert!(
+        synced.contains("sync(") && synced.contains("/cli.db-wal>"),
+        "{between}"
+    );
 }

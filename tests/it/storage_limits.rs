@@ -89,17 +89,7 @@ fn little_memory_never_costs_the_session() {
 
 #[test]
 fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
-    let strace = [
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=clone,clone3",
-        "-e",
-        "inject=clone,clone3:error=EAGAIN:when=1+",
-    ];
-    let threadless = |cmd: Cmd| cmd.under(tool("strace"), &strace);
+    let threadless = |cmd: Cmd| cmd.with_injected("clone,clone3:error=EAGAIN:when=1+");
     let scene = Scene::new(Age::STALE);
     scene.serves_to(&scene.pair.access, threadless);
     let scene = Scene::new(Age::EXPIRED);
@@ -231,22 +221,7 @@ fn on_a_file_system(magic: u32) -> impl Fn(Cmd) -> Cmd {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    move |cmd| {
-        let inject = format!("inject=statfs:poke_exit=@arg2={bytes}");
-        cmd.under(
-            tool("strace"),
-            &[
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                "trace=statfs",
-                "-e",
-                &inject,
-            ],
-        )
-    }
+    move |cmd| cmd.with_injected(&format!("statfs:poke_exit=@arg2={bytes}"))
 }
 
 #[test]

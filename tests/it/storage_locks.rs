@@ -3,8 +3,8 @@
 use crate::fake_sentry::{Endpoint, Fault, Replay};
 use crate::sandbox::{Age, Cmd, Layout, Running};
 use crate::service::tool;
-use crate::storage::{SOON, Scene, files_with, kill, mode};
-use rustix::process::Signal;
+use crate::storage::{SOON, Scene, files_with, mode};
+use rustix::process::{Signal, getsid, kill_process, kill_process_group};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -79,18 +79,8 @@ fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
 /// A refresh that could not be stored for a minute; what stands in the database is what it found.
 fn kept_aside(scene: &Scene) -> PathBuf {
     let trace = scene.machine.root().join("trace");
-    let strace = [
-        "-f",
-        "-qq",
-        "-y",
-        "-s",
-        "9",
-        "-o",
-        trace.to_str().unwrap(),
-        "-e",
-        "trace=open,openat,write,fsync,linkat",
-    ];
-    let refresh = held(scene, scene.token().under(tool("strace"), &strace));
+    let calls = "open,openat,write,fsync,linkat";
+    let refresh = held(scene, scene.token().traced(calls, &trace));
     let writer = scene.database();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     scene.sentry.release();
@@ -115,7 +105,7 @@ fn kept_aside(scene: &Scene) -> PathBuf {
     for step in [
         "O_TMPFILE, 0600) = ".to_owned(),
         "cli.db-wal>) = 0".to_owned(),
-        "\"{\\\"account\"".to_owned(),
+        "\"{\\\"account".to_owned(),
         "fsync(".to_owned(),
         "linkat(".to_owned(),
         format!("\"{}\", AT_SYMLINK_FOLLOW) = 0", kept.display()),
@@ -261,16 +251,8 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
 fn a_token_is_on_the_disk_before_it_is_handed_out() {
     for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
         let trace = scene.machine.root().join("trace");
-        let strace = [
-            "-f",
-            "-qq",
-            "-y",
-            "-o",
-            trace.to_str().unwrap(),
-            "-e",
-            "trace=pwrite64,fsync,fdatasync,write,sendto",
-        ];
-        let token = scene.token().under(tool("strace"), &strace).run().success();
+        let calls = "pwrite64,fsync,fdatasync,write,sendto";
+        let token = scene.token().traced(calls, &trace).run().success();
         let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         let trace = fs::read_to_string(&trace).unwrap();
         let lines: Vec<&str> = trace.lines().collect();
@@ -417,16 +399,8 @@ fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
 fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
     let scene = Scene::without_a_log(Age::EXPIRED);
     let trace = scene.machine.root().join("trace");
-    let strace = [
-        "-f",
-        "-qq",
-        "-y",
-        "-o",
-        trace.to_str().unwrap(),
-        "-e",
-        "trace=mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto",
-    ];
-    let _token = scene.token().under(tool("strace"), &strace).run().success();
+    let calls = "mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto";
+    let _token = scene.token().traced(calls, &trace).run().success();
     let mut inside = false;
     let (mut made, mut written) = (0, 0);
     for line in fs::read_to_string(&trace).unwrap().lines() {
@@ -450,35 +424,41 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
 // Our own lock.
 
 #[test]
-fn a_holder_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
+fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
     let scene = Scene::new(Age::STALE);
-    let mut refresh = held_refresh(&scene);
-    refresh.signal(Signal::STOP);
+    let refresh = held_refresh(&scene);
+    kill_process(refresh.exchange(), Signal::STOP).unwrap();
     scene.serves(&scene.pair.access);
     scene.sentry.release();
-    refresh.signal(Signal::CONT);
+    kill_process(refresh.exchange(), Signal::CONT).unwrap();
     gets_the_new_token(&scene, refresh);
 }
 
 #[test]
-fn a_holder_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
+fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
     let scene = Scene::new(Age::EXPIRED);
-    let mut refresh = held_refresh(&scene);
-    refresh.signal(Signal::STOP);
+    let refresh = held_refresh(&scene);
+    let exchange = refresh.exchange();
+    kill_process(exchange, Signal::STOP).unwrap();
     let told = scene.token().run().fails(1).stdout_is("");
     let _told = told.stderr_is(&format!(
         "error: the token for {} has expired and cannot be refreshed now: another process holds the lock\n",
         scene.sentry.url()
     ));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    kill(refresh);
+    kill_process(exchange, Signal::KILL).unwrap();
 }
 
 #[test]
-fn a_holder_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
+fn an_exchange_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
     let scene = Scene::new(Age::EXPIRED);
     let refresh = held_refresh(&scene);
-    kill(refresh);
+    kill_process(refresh.exchange(), Signal::KILL).unwrap();
+    let _told = refresh
+        .wait()
+        .fails(1)
+        .stdout_is("")
+        .stderr_has("error: the process that was refreshing the token was killed\n");
     scene.sentry.release();
     let told = scene.token().run().fails(1).stdout_is("");
     assert!(
@@ -492,36 +472,66 @@ fn a_holder_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_mo
 }
 
 #[test]
+fn a_get_that_is_killed_or_stopped_after_its_request_loses_nothing() {
+    for signal in [Signal::KILL, Signal::STOP] {
+        let scene = Scene::new(Age::EXPIRED);
+        let mut refresh = held_refresh(&scene);
+        refresh.signal(signal);
+        let waiting = scene.token().spawn();
+        scene.sentry.release();
+        gets_the_new_token(&scene, waiting);
+        // Nor does anybody wait for the one that is stopped.
+        let _logout = scene.machine.sentry(&["auth", "logout"]).run().success();
+    }
+}
+
+#[test]
+fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
+    let scene = Scene::new(Age::EXPIRED);
+    let refresh = held_refresh(&scene);
+    let exchange = refresh.exchange();
+    kill_process_group(refresh.pid(), Signal::KILL).unwrap();
+    let waiting = scene.token().spawn();
+    // Nothing at all is sent to it: not by the terminal that is closed, not by the shell.
+    assert_eq!(getsid(Some(exchange)).unwrap(), exchange);
+    scene.sentry.release();
+    gets_the_new_token(&scene, waiting);
+}
+
+#[test]
+fn where_no_process_can_be_started_the_caller_does_the_exchange() {
+    let scene = Scene::new(Age::EXPIRED);
+    let trace = scene.machine.root().join("trace");
+    let strace = [
+        "-qq",
+        "-f",
+        "-o",
+        trace.to_str().unwrap(),
+        "-e",
+        "trace=clone,clone3,vfork,execve",
+        "-e",
+        "inject=clone,clone3,vfork:error=EAGAIN:when=1",
+    ];
+    let refresh = scene.token().under(tool("strace"), &strace);
+    let served = refresh.run().success();
+    let _token = served.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    let trace = fs::read_to_string(&trace).unwrap();
+    assert!(trace.contains("(INJECTED)"), "{trace}");
+    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
+}
+
+#[test]
 fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() {
     let scene = Scene::new(Age::STALE);
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO"] {
-        let inject = format!("inject=flock:error={error}:when=1+");
-        let strace = [
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=flock",
-            "-e",
-            inject.as_str(),
-        ];
-        scene.serves_to(&scene.pair.access, |cmd| cmd.under(tool("strace"), &strace));
+        let injected = format!("flock:error={error}:when=1+");
+        scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(&injected));
     }
     assert_eq!(scene.sentry.requests().len(), 0);
-    let interrupted = [
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=flock",
-        "-e",
-        "inject=flock:error=EINTR:when=1..5",
-    ];
     let _token = scene
         .token()
-        .under(tool("strace"), &interrupted)
+        .with_injected("flock:error=EINTR:when=1..5")
         .run()
         .success();
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));

@@ -3,11 +3,10 @@
 //! Apart from `nginx` because it guards nothing: whatever is asked goes on to the fake Sentry.
 
 use crate::fake_sentry::FakeSentry;
+use crate::nginx;
 use crate::sandbox::Sandbox;
-use crate::service::{Service, tool};
-use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use crate::service::Service;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
 /// A running server, and the directory of its authority.
@@ -23,41 +22,18 @@ impl Tls {
         let room = Sandbox::new();
         let root = room.root().display().to_string();
         make_certificates(&room);
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("a bound listener");
-        let config = format!(
-            "daemon off;
-             user root;
-             worker_processes 1;
-             pid {root}/nginx.pid;
-             error_log stderr crit;
-             events {{ worker_connections 64; }}
-             http {{
-               access_log off;
-               client_body_temp_path {root}/body;
-               proxy_temp_path {root}/proxy;
-               fastcgi_temp_path {root}/fastcgi;
-               uwsgi_temp_path {root}/uwsgi;
-               scgi_temp_path {root}/scgi;
-               server {{
-                 listen {address} ssl;
-                 ssl_certificate {root}/server.pem;
-                 ssl_certificate_key {root}/server.key;
-                 location / {{ proxy_pass {}; }}
-               }}
-             }}",
-            sentry.url()
-        );
-        let config_file = room.root().join("nginx.conf");
-        fs::write(&config_file, config).expect("a file");
-        let cmd = room
-            .command(tool("nginx"))
-            .args(["-e", "stderr", "-p"])
-            .arg(room.root())
-            .arg("-c")
-            .arg(&config_file)
-            .env("NGINX", "0;");
-        let mut service = Service::start(cmd, OwnedFd::from(listener));
+        let (mut service, address) = nginx::serve(&room, "crit", |address| {
+            format!(
+                "access_log off;
+                 server {{
+                   listen {address} ssl;
+                   ssl_certificate {root}/server.pem;
+                   ssl_certificate_key {root}/server.key;
+                   location / {{ proxy_pass {}; }}
+                 }}",
+                sentry.url()
+            )
+        });
         service.wait_until(|| {
             let started = room.root().join("nginx.pid").exists();
             (started && TcpStream::connect(address).is_ok()).then_some(())

@@ -4,76 +4,39 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Pair};
 use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
+use crate::storage::{SOON, Scene};
 
 /// A request may take 12 s; the rest is for a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(18);
 
-const SOON: Duration = Duration::from_secs(20);
-
-struct Machine {
-    sentry: FakeSentry,
-    sandbox: Sandbox,
-    pair: Pair,
+/// Half a gigabyte of address space: whoever reads without an end does not get far.
+fn token(scene: &Scene) -> Cmd {
+    let limit = ["--as=536870912"];
+    scene.token().under("prlimit", &limit).limit(LIMIT)
 }
 
-impl Machine {
-    fn with(age: Age) -> Machine {
-        Machine::with_layout(Layout::Accounts, age)
-    }
+#[track_caller]
+fn keeps_its_session(scene: &Scene, case: &str) {
+    let stored = scene.machine.stored_tokens();
+    assert_eq!(stored.as_ref(), Some(&scene.pair), "{case}");
+}
 
-    fn with_layout(layout: Layout, age: Age) -> Machine {
-        let sentry = FakeSentry::start();
-        let sandbox = Sandbox::new().for_sentry(&sentry);
-        let pair = sentry.issue();
-        sandbox.seed_session_in(layout, &sentry, &pair, age);
-        Machine {
-            sentry,
-            sandbox,
-            pair,
-        }
-    }
-
-    /// Half a gigabyte of address space: whoever reads without an end does not get far.
-    fn token(&self) -> Cmd {
-        let token = self.sandbox.sentry(&["auth", "token"]);
-        token.under("prlimit", &["--as=536870912"]).limit(LIMIT)
-    }
-
-    fn refresh(&self) -> Cmd {
-        self.sandbox.sentry(&["auth", "refresh"])
-    }
-
-    #[track_caller]
-    fn keeps_its_session(&self, case: &str) {
-        assert_eq!(
-            self.sandbox.stored_tokens().as_ref(),
-            Some(&self.pair),
-            "{case}"
-        );
-    }
-
-    fn database(&self) -> Connection {
-        self.sandbox.database().unwrap()
-    }
-
-    /// Another program writes a pair of its own over whatever is stored.
-    fn overwrite(&self, layout: Layout, pair: &Pair) {
-        let table = match layout {
-            Layout::Accounts => "accounts",
-            Layout::Auth => "auth",
-        };
-        let values = [&pair.access, &pair.refresh];
-        let sql = format!(
-            "UPDATE {table} SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
-             expires_at = (unixepoch() + 86400) * 1000"
-        );
-        assert_eq!(self.database().execute(&sql, values).unwrap(), 1);
-    }
+/// Another program writes a pair of its own over whatever is stored.
+fn overwrite(scene: &Scene, layout: Layout, pair: &Pair) {
+    let table = match layout {
+        Layout::Accounts => "accounts",
+        Layout::Auth => "auth",
+    };
+    let values = [&pair.access, &pair.refresh];
+    let sql = format!(
+        "UPDATE {table} SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
+         expires_at = (unixepoch() + 86400) * 1000"
+    );
+    assert_eq!(scene.database().execute(&sql, values).unwrap(), 1);
 }
 
 fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Fault {
@@ -88,14 +51,14 @@ fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Fault {
 fn at_once(
     age: Age,
     faults: impl IntoIterator<Item = (&'static str, Fault)>,
-) -> Vec<(&'static str, Machine, Running)> {
-    let machine = |(case, fault)| {
-        let machine = Machine::with(age);
-        machine.sentry.fault(Endpoint::Refresh, fault);
-        let running = machine.token().spawn();
-        (case, machine, running)
+) -> Vec<(&'static str, Scene, Running)> {
+    let scene = |(case, fault)| {
+        let scene = Scene::new(age);
+        scene.sentry.fault(Endpoint::Refresh, fault);
+        let running = token(&scene).spawn();
+        (case, scene, running)
     };
-    faults.into_iter().map(machine).collect()
+    faults.into_iter().map(scene).collect()
 }
 
 #[test]
@@ -115,19 +78,19 @@ fn a_server_that_takes_for_ever_costs_twelve_seconds_and_not_the_session() {
     };
     let expired = at_once(Age::EXPIRED, faults());
     let stale = at_once(Age::STALE, faults());
-    for (case, machine, running) in expired {
+    for (case, scene, running) in expired {
         let output = running.wait().fails(1).stdout_is("");
-        let url = machine.sentry.url();
+        let url = scene.sentry.url();
         let _told = output.stderr_has(&format!("error: cannot refresh the token of {url}: "));
-        machine.keeps_its_session(case);
+        keeps_its_session(&scene, case);
         // It was sent, so it is not sent again: a refresh token that is used twice is a lost login.
-        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
-    for (case, machine, running) in stale {
-        let served = format!("{}\n", machine.pair.access);
+    for (case, scene, running) in stale {
+        let served = format!("{}\n", scene.pair.access);
         let _served = running.wait().success().stdout_is(&served);
-        machine.keeps_its_session(case);
-        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
+        keeps_its_session(&scene, case);
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
 }
 
@@ -240,20 +203,20 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
             Answer::error(503, "invalid_grant").into(),
         ),
     ];
-    for (case, machine, running) in at_once(Age::STALE, faults) {
-        let served = format!("{}\n", machine.pair.access);
+    for (case, scene, running) in at_once(Age::STALE, faults) {
+        let served = format!("{}\n", scene.pair.access);
         let _served = running.wait().success().stdout_is(&served);
-        machine.keeps_its_session(case);
-        assert_eq!(machine.sentry.refresh_attempts(), 1, "{case}");
-        let asked = &machine.sentry.requests_to(Endpoint::Refresh)[0];
+        keeps_its_session(&scene, case);
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
+        let asked = &scene.sentry.requests_to(Endpoint::Refresh)[0];
         assert_eq!(asked.header("accept-encoding"), None, "{case}");
     }
 }
 
 /// Seconds until the next try.
-fn pause(machine: &Machine) -> i64 {
+fn pause(scene: &Scene) -> i64 {
     let sql = "SELECT retry_at / 1000 - unixepoch() FROM helper_session";
-    machine
+    scene
         .database()
         .query_row(sql, [], |row| row.get(0))
         .unwrap()
@@ -270,98 +233,99 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
     ];
     for status in [429, 503] {
         for (retry_after, seconds) in cases {
-            let machine = Machine::with(Age::STALE);
+            let scene = Scene::new(Age::STALE);
             let mut answer = Answer::new(status, "text/plain", "later");
             if let Some(retry_after) = retry_after {
                 answer = answer.header("Retry-After", retry_after);
             }
-            machine.sentry.fault_always(Endpoint::Refresh, answer);
+            scene.sentry.fault_always(Endpoint::Refresh, answer);
             for _ in 0..3 {
-                let _served = machine.token().run().success();
+                let _served = token(&scene).run().success();
             }
-            assert_eq!(machine.sentry.refresh_attempts(), 1, "{retry_after:?}");
-            let found = pause(&machine);
+            assert_eq!(scene.sentry.refresh_attempts(), 1, "{retry_after:?}");
+            let found = pause(&scene);
             assert!(
                 (seconds - 15..=seconds).contains(&found),
                 "{found}, not {seconds}"
             );
             // The time has come.
             let past = "UPDATE helper_session SET retry_at = (unixepoch() - 1) * 1000";
-            machine.database().execute(past, []).unwrap();
-            machine.sentry.mend();
-            let _renewed = machine.token().run().success();
-            assert_eq!(machine.sentry.refreshes(), 1, "{retry_after:?}");
+            scene.database().execute(past, []).unwrap();
+            scene.sentry.mend();
+            let _renewed = token(&scene).run().success();
+            assert_eq!(scene.sentry.refreshes(), 1, "{retry_after:?}");
         }
     }
 }
 
 #[test]
 fn a_person_who_asks_for_a_refresh_gets_a_try_every_time() {
-    let machine = Machine::with(Age::EXPIRED);
+    let scene = Scene::new(Age::EXPIRED);
+    let refresh = || scene.machine.sentry(&["auth", "refresh"]);
     let busy = Answer::new(503, "text/plain", "").header("Retry-After", "3000");
-    machine.sentry.fault_always(Endpoint::Refresh, busy);
+    scene.sentry.fault_always(Endpoint::Refresh, busy);
     for attempt in 1..=3 {
-        let _failed = machine.refresh().run().fails(1);
-        assert_eq!(machine.sentry.refresh_attempts(), attempt);
-        let told = machine.token().run().fails(1);
+        let _failed = refresh().run().fails(1);
+        assert_eq!(scene.sentry.refresh_attempts(), attempt);
+        let told = token(&scene).run().fails(1);
         let _told = told.stderr_has("hint: `sentry auth refresh` tries at once\n");
     }
-    machine.keeps_its_session("refused three times");
-    machine.sentry.mend();
-    let _renewed = machine.refresh().run().success();
-    let fresh = format!("{}\n", machine.sentry.current_access());
-    let _token = machine.token().run().success().stdout_is(&fresh);
+    keeps_its_session(&scene, "refused three times");
+    scene.sentry.mend();
+    let _renewed = refresh().run().success();
+    let fresh = format!("{}\n", scene.sentry.current_access());
+    let _token = token(&scene).run().success().stdout_is(&fresh);
 }
 
 #[test]
 fn twenty_callers_cost_a_failing_server_one_request() {
     for age in [Age::STALE, Age::EXPIRED] {
-        let machine = Machine::with(age);
-        machine
-            .sandbox
-            .bind("docker r.example", &machine.sentry.url(), None);
-        machine
+        let scene = Scene::new(age);
+        scene
+            .machine
+            .bind("docker r.example", &scene.sentry.url(), None);
+        scene
             .sentry
             .fault_always(Endpoint::Refresh, Answer::new(502, "text/html", "<html>"));
-        let host = format!("protocol=http\nhost={}\n", machine.sentry.address());
+        let host = format!("protocol=http\nhost={}\n", scene.sentry.address());
         let one = |index: usize| match index % 2 {
-            0 => machine.sandbox.git_credential("get").stdin(&host).spawn(),
-            _ => machine
-                .sandbox
+            0 => scene.machine.git_credential("get").stdin(&host).spawn(),
+            _ => scene
+                .machine
                 .docker_credential("get")
                 .stdin("r.example")
                 .spawn(),
         };
         let crowd: Vec<Running> = (0..20).map(one).collect();
         let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
-        let served = |answer: &&Output| answer.stdout.contains(&machine.pair.access);
+        let served = |answer: &&Output| answer.stdout.contains(&scene.pair.access);
         let expected = if age == Age::STALE { 20 } else { 0 };
         assert_eq!(
             answers.iter().filter(served).count(),
             expected,
             "{answers:?}"
         );
-        assert_eq!(machine.sentry.refresh_attempts(), 1);
-        machine.keeps_its_session("a failing server");
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        keeps_its_session(&scene, "a failing server");
     }
 }
 
 #[test]
 fn a_pair_that_appears_after_invalid_grant_is_adopted() {
     for layout in [Layout::Accounts, Layout::Auth] {
-        let machine = Machine::with_layout(layout, Age::EXPIRED);
-        machine
+        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        scene
             .sentry
             .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
-        let token = machine.token().spawn();
-        machine.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        let token = token(&scene).spawn();
+        scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
         // Another program was faster at the server and slower at the disk.
-        let theirs = machine.sentry.issue();
-        machine.overwrite(layout, &theirs);
+        let theirs = scene.sentry.issue();
+        overwrite(&scene, layout, &theirs);
         let served = format!("{}\n", theirs.access);
         let _adopted = token.wait().success().stdout_is(&served).stderr_is("");
-        assert_eq!(machine.sandbox.stored_tokens(), Some(theirs));
-        assert_eq!(machine.sentry.refresh_attempts(), 1);
+        assert_eq!(scene.machine.stored_tokens(), Some(theirs));
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
 }
 
@@ -375,18 +339,18 @@ fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
         ("DELETE FROM accounts", "was logged out"),
     ];
     for (theirs, how) in cases {
-        let machine = Machine::with(Age::EXPIRED);
-        let url = machine.sentry.url();
-        machine
+        let scene = Scene::new(Age::EXPIRED);
+        let url = scene.sentry.url();
+        scene
             .sentry
             .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
-        let token = machine.token().spawn();
-        machine.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
-        machine.database().execute(theirs, []).unwrap();
+        let token = token(&scene).spawn();
+        scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        scene.database().execute(theirs, []).unwrap();
         let _reported = token.wait().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} {how}\nhint: `sentry auth login --url {url}`\n"
         ));
-        assert_eq!(machine.sandbox.stored_tokens(), None);
+        assert_eq!(scene.machine.stored_tokens(), None);
     }
 }
 
@@ -400,17 +364,17 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
         json!(7),
     ];
     for kind in kinds {
-        let machine = Machine::with(Age::EXPIRED);
+        let scene = Scene::new(Age::EXPIRED);
         let name = kind.to_string();
-        machine.sentry.rewrite(Endpoint::Refresh, move |answer| {
+        scene.sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["token_type"] = kind.clone()
         });
-        let token = machine.token().run().success();
-        let _token = token.stdout_is(&format!("{}\n", machine.sentry.current_access()));
+        let token = token(&scene).run().success();
+        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         // Both old tokens are dead: what came instead is all there is.
         assert_eq!(
-            machine.sandbox.stored_tokens(),
-            Some(machine.sentry.current()),
+            scene.machine.stored_tokens(),
+            Some(scene.sentry.current()),
             "{name}"
         );
     }

@@ -15,7 +15,7 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks from the outside in, and tells what the database knows.
-pub(super) fn database(dir: &Path, checks: &mut Vec<Check>) -> Known {
+pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Known {
     let Some(check) = directory(dir) else {
         let missing = format!("{} is not there yet; a login makes it", dir.display());
         checks.push(Check::ok("directory", missing));
@@ -24,7 +24,7 @@ pub(super) fn database(dir: &Path, checks: &mut Vec<Check>) -> Known {
     checks.push(check);
     // Before the database is opened, which mends the modes of its files.
     checks.extend(files(dir));
-    let (check, known) = match condition(dir).and_then(|condition| read(dir, condition)) {
+    let (check, known) = match condition(world, dir).and_then(|condition| read(dir, condition)) {
         Ok(read) => read,
         Err(error) => {
             let known = Known {
@@ -56,7 +56,7 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
     }
     // Under the lock: nobody logs in between the look and the move.
     let held = Lock::credential(&dir).acquire(world.clock(), PATIENCE, || false)?;
-    let Condition::Damaged(_) = condition(&dir)? else {
+    let Condition::Damaged(_) = condition(world, &dir)? else {
         return Ok(nothing());
     };
     let repair = store::set_aside(&dir, &held, world.clock())?;
@@ -79,9 +79,9 @@ enum Condition {
     Sound(Store, Examination),
 }
 
-fn condition(dir: &Path) -> anyhow::Result<Condition> {
+fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
     let look = || -> anyhow::Result<Condition> {
-        let Some(store) = Store::open(dir)? else {
+        let Some(store) = Store::open(world, dir)? else {
             return Ok(Condition::Absent);
         };
         let examination = store.examine()?;

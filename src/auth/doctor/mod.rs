@@ -80,7 +80,7 @@ struct Known {
 fn examine(world: &World) -> Vec<Check> {
     let mut checks = Vec::new();
     let known = match world.config_dir() {
-        Ok(dir) => database::database(&dir, &mut checks),
+        Ok(dir) => database::database(world, &dir, &mut checks),
         Err(error) => {
             checks.push(Check::failed("directory", &error));
             Known::default()

@@ -1,0 +1,154 @@
+//! Answers beyond all measure, at every endpoint: little memory, an end in time, and no harm.
+//!
+//! Apart from `token_endpoint`, where the same befalls a refresh, because here it is memory that counts. The kernel
+//! counts it: beyond `RLIMIT_DATA`, which covers all that a process does not share, there is none to be had.
+
+use std::time::Duration;
+
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
+use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
+use crate::storage::Scene;
+
+/// 16 MiB; one of the answers below unpacks to 60.
+const MEMORY: &str = "--data=16777216";
+
+/// A request may take 12 s; the rest is for a machine with much to do.
+const LIMIT: Duration = Duration::from_secs(18);
+
+/// What is promised of an answer, and what comes for ever.
+fn endless(head: &str, again: impl Into<Vec<u8>>) -> Fault {
+    Fault::Endless {
+        head: format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}").into(),
+        again: again.into(),
+        pause: Duration::ZERO,
+    }
+}
+
+/// 60 MiB in 60 KiB.
+fn bomb(field: &str) -> Vec<u8> {
+    let inside = format!("{{\"{field}\":\"{}\"}}", "x".repeat(60 << 20));
+    let room = Sandbox::new();
+    let gzip = room.command("gzip").stdin(inside);
+    let packed = gzip.run().success().stdout_bytes;
+    assert!(packed.len() < 64 * 1024);
+    packed
+}
+
+/// What it is, how the answer ends for a client that minds the measure, and the answer.
+type Flood = (&'static str, End, Fault);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Read whole, as it is: nobody unpacks it.
+    Understood,
+    TooLong,
+    NoHttp,
+}
+
+impl End {
+    /// Any other reason, such as no memory, would mean that the measure was found too late.
+    #[track_caller]
+    fn is_told_in(self, told: &Output, understood: &str, case: &str) {
+        let words = match self {
+            End::Understood => understood,
+            End::TooLong => "is too long",
+            End::NoHttp => "did not answer in HTTP",
+        };
+        assert!(told.stderr.contains(words), "{case}: {told:?}");
+    }
+}
+
+fn floods(bomb: &[u8]) -> [Flood; 6] {
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let packed = |coding: &str| {
+        let answer = Answer::new(200, "application/json", bomb);
+        Fault::from(answer.header("Content-Encoding", coding))
+    };
+    let body = "x".repeat(0x10000);
+    let chunked = "Transfer-Encoding: chunked\r\n\r\n";
+    let exbibyte = "Content-Length: 1152921504606846976\r\n\r\n";
+    [
+        ("a bomb", End::Understood, packed("gzip")),
+        ("a bomb in a bomb", End::Understood, packed("gzip, gzip")),
+        (
+            "a body without an end",
+            End::TooLong,
+            endless("\r\n", &*body),
+        ),
+        (
+            "chunks without an end",
+            End::TooLong,
+            endless(chunked, chunk),
+        ),
+        ("an exbibyte", End::TooLong, endless(exbibyte, &*body)),
+        (
+            "headers without an end",
+            End::NoHttp,
+            endless("", "X-More: and more\r\n"),
+        ),
+    ]
+}
+
+fn limited(cmd: Cmd) -> Running {
+    cmd.under("prlimit", &[MEMORY]).limit(LIMIT).spawn()
+}
+
+#[test]
+fn the_token_endpoint_cannot_fill_the_memory() {
+    let runs = floods(&bomb("access_token")).map(|(case, end, flood)| {
+        let scene = Scene::new(Age::EXPIRED);
+        scene.sentry.fault_always(Endpoint::Token, flood);
+        // Two at once: a poll and a refresh.
+        let other = Sandbox::new().for_sentry(&scene.sentry);
+        scene.sentry.set_interval(Some(1));
+        let login = limited(other.sentry(&["auth", "login", "--timeout", "3"]));
+        let token = limited(scene.token());
+        (case, end, scene, other, login, token)
+    });
+    for (case, end, scene, other, login, token) in runs {
+        let told = token.wait().fails(1).stdout_is("");
+        end.is_told_in(&told, "the answer is not Sentry's", case);
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
+        let told = login.wait().fails(1);
+        let _patient = told.stderr_has("nobody approved the login in time");
+        assert_eq!(other.stored_tokens(), None, "{case}");
+    }
+}
+
+#[test]
+fn the_device_endpoint_cannot_fill_the_memory() {
+    let runs = floods(&bomb("device_code")).map(|(case, end, flood)| {
+        let sentry = FakeSentry::start();
+        sentry.fault(Endpoint::DeviceCode, flood);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = limited(machine.sentry(&["auth", "login"]));
+        (case, end, sentry, machine, login)
+    });
+    for (case, end, sentry, machine, login) in runs {
+        let told = login.wait().fails(1).stdout_is("");
+        end.is_told_in(&told, "refused the login: HTTP 200", case);
+        assert_eq!((sentry.polls(), machine.stored_tokens()), (0, None));
+    }
+}
+
+#[test]
+fn the_api_cannot_fill_the_memory() {
+    let runs = floods(&bomb("user")).map(|(case, end, flood)| {
+        let scene = Scene::new(Age::FRESH);
+        scene.sentry.fault_always(Endpoint::Api, flood);
+        let auth = |args: &[&str]| scene.machine.sentry(&["auth"]).args(args);
+        let running = [
+            auth(&["whoami"]),
+            auth(&["login", "--with-token"]).stdin("sntryu_api"),
+        ]
+        .map(limited);
+        (case, end, scene, running)
+    });
+    for (case, end, scene, running) in runs {
+        for command in running {
+            let told = command.wait().fails(1).stdout_is("");
+            end.is_told_in(&told, "the answer is not Sentry's", case);
+        }
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
+    }
+}
