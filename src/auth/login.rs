@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::secret::{MAX_TOKEN, Secret};
 use crate::session::{self, Login, Usable};
 use crate::store::{Session, Store, Tokens};
-use crate::terminal::{Browser, Terminal};
+use crate::terminal::{Browser, Terminal, ask_secretly};
 use crate::world::{self, Stdin, World};
 
 /// How long a program may take to hand over a token.
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let place = Place::of(world)?;
     let token = match args.with_token {
-        true => Some(token_from_stdin()?),
+        true => Some(token_from_stdin(world)?),
         false => args.token.clone(),
     };
     let instance = match &token {
@@ -181,9 +181,9 @@ fn may_replace(world: &World, place: &Place, instance: &Origin) -> anyhow::Resul
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-fn token_from_stdin() -> anyhow::Result<Secret> {
+fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
-        let typed = rpassword::prompt_password("token: ").context("cannot read the token")?;
+        let typed = ask_secretly(world, "token: ").context("cannot read the token")?;
         return Ok(Secret::token(typed.trim())?);
     }
     let mut text = zeroize::Zeroizing::new(String::new());

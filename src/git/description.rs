@@ -36,7 +36,15 @@ pub struct Description {
     pub(super) credential: Option<Secret>,
     pub(super) ephemeral: bool,
     pub(super) capabilities: Capabilities,
-    pub(super) wants_bearer: bool,
+    /// What the server asks for; the best of several.
+    pub(super) scheme: Option<Scheme>,
+}
+
+/// An authentication scheme of HTTP, better ones last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Scheme {
+    Basic,
+    Bearer,
 }
 
 #[derive(Debug, Default)]
@@ -114,8 +122,8 @@ impl Description {
                     _ => {}
                 },
                 b"wwwauth[]" => match value {
-                    "" => description.wants_bearer = false,
-                    challenge => description.wants_bearer |= is_bearer(challenge),
+                    "" => description.scheme = None,
+                    challenge => description.scheme = description.scheme.max(scheme(challenge)),
                 },
                 _ => {}
             }
@@ -129,11 +137,11 @@ impl Description {
 }
 
 /// RFC 9110 section 11.6.1: a challenge begins with its scheme, in any case.
-fn is_bearer(challenge: &str) -> bool {
-    challenge
-        .split([' ', ','])
-        .next()
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"))
+fn scheme(challenge: &str) -> Option<Scheme> {
+    let name = challenge.split([' ', ',']).next()?;
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let bearer = is("Bearer").then_some(Scheme::Bearer);
+    bearer.or(is("Basic").then_some(Scheme::Basic))
 }
 
 /// A value that may be repeated, but not contradicted.
@@ -305,9 +313,17 @@ mod tests {
                 .capabilities
                 .authtype
         );
-        assert!(parse("wwwauth[]=Basic realm=\"x\"\nwwwauth[]=bearer realm=\"y\"\n").wants_bearer);
-        assert!(!parse("wwwauth[]=Bearer\nwwwauth[]=\n").wants_bearer);
-        assert!(!parse("wwwauth[]=Basic realm=\"Bearer\"\n").wants_bearer);
+        for (challenges, scheme) in [
+            (
+                "wwwauth[]=bearer realm=\"y\"\nwwwauth[]=Basic realm=\"x\"\n",
+                Some(Scheme::Bearer),
+            ),
+            ("wwwauth[]=Bearer\nwwwauth[]=\n", None),
+            ("wwwauth[]=BASIC realm=\"Bearer\"\n", Some(Scheme::Basic)),
+            ("wwwauth[]=Negotiate\n", None),
+        ] {
+            assert_eq!(parse(challenges).scheme, scheme, "{challenges}");
+        }
     }
 
     proptest! {

@@ -17,11 +17,14 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use crate::broker::{Absence, Broker, Request};
 use crate::failure;
 use crate::origin::Origin;
+use crate::secret::Secret;
 use crate::session;
 use crate::store::{self, Client, Match};
 use crate::world::{self, Stdin, Timestamp, World};
@@ -152,8 +155,13 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         return Ok(());
     }
     // What we handed out comes back after each success; it has its one home already.
-    if broker.is_ours(secret)? {
-        return Ok(());
+    for secret in [Some(secret), in_basic(description).as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if broker.is_ours(secret)? {
+            return Ok(());
+        }
     }
     let credential = store::Credential {
         server: Client::Git.server(&origin.to_string()),
@@ -179,7 +187,10 @@ fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         username: description.username.as_deref(),
         secret,
     };
-    if let Some(secret) = secret {
+    for secret in [secret, in_basic(description).as_ref()]
+        .into_iter()
+        .flatten()
+    {
         broker.suspect(secret)?;
     }
     // Most erasures meet nothing; those do not write.
@@ -191,6 +202,18 @@ fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         broker.change(|change| change.erase_credentials(&unwanted))?;
     }
     Ok(())
+}
+
+/// The password in a credential of the scheme `Basic` (RFC 7617): how we answer where git knows `authtype`.
+fn in_basic(description: &Description) -> Option<Secret> {
+    let authtype = description.authtype.as_deref()?;
+    let credential = description.credential.as_ref()?;
+    if !authtype.eq_ignore_ascii_case("Basic") {
+        return None;
+    }
+    let pair = Zeroizing::new(BASE64.decode(credential.expose()).ok()?);
+    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some(Secret::new(password))
 }
 
 /// Reads to the blank line that ends a request, or to the end of the input.

@@ -1,8 +1,10 @@
 //! The answer: built whole, checked byte by byte.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use super::description::Description;
+use super::description::{Description, Scheme};
 use crate::broker::{Credential, USERNAME};
 use crate::world::Timestamp;
 
@@ -44,17 +46,29 @@ pub(super) fn render(
             if !token.is_token() {
                 anyhow::bail!("the stored token is not one");
             }
-            if capabilities.authtype && description.wants_bearer {
-                answer.line("authtype", "Bearer")?;
-                answer.line("credential", token.expose())?;
-            } else {
-                let username = description
-                    .username
-                    .as_deref()
-                    .or(username.as_deref())
-                    .unwrap_or(USERNAME);
-                answer.line("username", username)?;
-                answer.line("password", token.expose())?;
+            let username = description
+                .username
+                .as_deref()
+                .or(username.as_deref())
+                .unwrap_or(USERNAME);
+            match description.scheme.filter(|_| capabilities.authtype) {
+                Some(Scheme::Bearer) => {
+                    answer.line("authtype", "Bearer")?;
+                    answer.line("credential", token.expose())?;
+                }
+                // `git credential-store` writes down every password, an ephemeral one too, but no `credential`.
+                Some(Scheme::Basic) if !username.contains(':') => {
+                    let pair = Zeroizing::new(format!("{username}:{}", token.expose()));
+                    answer.line("authtype", "Basic")?;
+                    answer.line(
+                        "credential",
+                        &Zeroizing::new(BASE64.encode(pair.as_bytes())),
+                    )?;
+                }
+                _ => {
+                    answer.line("username", username)?;
+                    answer.line("password", token.expose())?;
+                }
             }
             answer.expiry(expires_at)?;
             if capabilities.authtype {

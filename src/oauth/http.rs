@@ -125,6 +125,17 @@ impl Http {
         &self,
         send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
     ) -> Result<Answer, Lost> {
+        // ureq looks names up in a thread, and panics where none can be had. The stack of this one serves it.
+        if let Err(why) = std::thread::Builder::new()
+            .spawn(|| ())
+            .map(|one| one.join())
+        {
+            return Err(Lost {
+                why: format!("cannot ask {}: {why}", self.origin.authority()),
+                sent: false,
+                untrusted: false,
+            });
+        }
         let mut response = match send(&self.agent(RootCerts::PlatformVerifier)) {
             // An image without certificates of its own: use the ones that are built in.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {

@@ -4,16 +4,17 @@
 //! goes through the terminal itself.
 //!
 //! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
-//! modes are never changed and the cursor never hidden, so there is nothing to restore but a line; text from a server
-//! is shown only through [`printable`](crate::printable::printable).
+//! modes are changed for [`ask_secretly`] only and the cursor is never hidden, so that there is little to restore; text
+//! from a server is shown only through [`printable`](crate::printable::printable).
 
 mod browser;
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use zeroize::Zeroizing;
 
 use crate::world::{World, print_error, terminal_on_stderr};
 
@@ -122,6 +123,25 @@ impl Terminal {
     fn write(&self, text: &str) {
         write(self.tty.as_ref(), text);
     }
+}
+
+/// Asks for what must not be shown while it is typed. A signal meanwhile leaves the terminal as it was: also that of
+/// Ctrl-C, which rpassword sends to this process before it has restored anything.
+///
+/// # Errors
+/// There is no terminal, or nothing more comes from it.
+pub fn ask_secretly(world: &World, question: &str) -> io::Result<Zeroizing<String>> {
+    let tty = File::open("/dev/tty")?;
+    let modes = rustix::termios::tcgetattr(&tty)?;
+    world.signals().on_interrupt(move || {
+        rustix::termios::tcsetattr(&tty, rustix::termios::OptionalActions::Now, &modes).ok();
+    });
+    let typed = rpassword::prompt_password(question);
+    while matches!(&typed, Err(why) if why.kind() == io::ErrorKind::Interrupted) {
+        // Ctrl-C: the signal ends the process now.
+        std::thread::park();
+    }
+    typed.map(Zeroizing::new)
 }
 
 // A terminal that goes away in between is no reason to stop.

@@ -284,7 +284,7 @@ fn without_home_the_configured_directory_counts() {
 }
 
 #[test]
-fn without_home_the_password_database_is_asked() {
+fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
     let sandbox = Sandbox::new();
     // As `nobody`, whose home is nowhere: the developer's own stays out of this. The program lies where `nobody` can
     // start it.
@@ -310,12 +310,19 @@ fn without_home_the_password_database_is_asked() {
         .args(&as_nobody[1..])
         .arg(&program)
         .args(["auth", "doctor"])
-        .env_remove("HOME")
         .current_dir("/");
-    let _report = doctor.run().success().stdout_has(&format!(
+    let line = format!(
         "ok       directory: {}/.sentry is not there yet; a login makes it\n",
         home.expect("nobody")
-    ));
+    );
+    for doctor in [
+        doctor.clone().env_remove("HOME"),
+        doctor.clone().env("HOME", ""),
+    ] {
+        let _report = doctor.run().success().stdout_has(&line);
+    }
+    let blank = doctor.env("HOME", "  ").run().fails(1);
+    let _report = blank.stdout_has("there is no home directory: set HOME");
 }
 
 #[test]

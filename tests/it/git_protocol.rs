@@ -4,6 +4,7 @@
 use crate::fake_sentry::{Endpoint, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::terminal::Person;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rusqlite::ToSql;
 use std::fs;
 use std::time::Duration;
@@ -775,17 +776,24 @@ fn the_session_of_the_user_that_is_asked_for_is_served() {
 }
 
 #[test]
-fn a_bearer_challenge_gets_a_bearer_answer_where_the_caller_knows_it() {
+fn a_challenge_gets_an_answer_of_its_scheme_where_the_caller_knows_schemes() {
     let machine = with_session_of("https://sentry.io");
     alter(&machine, "expires_at", &4_000_000_000_000_i64);
     let bearer = format!(
         "capability[]=authtype\ncapability[]=state\nauthtype=Bearer\ncredential={STORED}\n\
          password_expiry_utc=4000000000\nephemeral=1\nstate[]=sentry:session\n\n"
     );
+    let encoded = BASE64_STANDARD.encode(format!("oauth2:{STORED}"));
     let basic = format!(
-        "capability[]=authtype\ncapability[]=state\nusername=oauth2\npassword={STORED}\n\
+        "capability[]=authtype\ncapability[]=state\nauthtype=Basic\ncredential={encoded}\n\
          password_expiry_utc=4000000000\nephemeral=1\nstate[]=sentry:session\n\n"
     );
+    let password = |username: &str| {
+        format!(
+            "capability[]=authtype\ncapability[]=state\nusername={username}\npassword={STORED}\n\
+             password_expiry_utc=4000000000\nephemeral=1\nstate[]=sentry:session\n\n"
+        )
+    };
     let old = format!("username=oauth2\npassword={STORED}\npassword_expiry_utc=4000000000\n\n");
     let both = "capability[]=authtype\ncapability[]=state\n";
     for (said, answer) in [
@@ -803,8 +811,13 @@ fn a_bearer_challenge_gets_a_bearer_answer_where_the_caller_knows_it() {
             format!("{both}wwwauth[]=Bearer\nwwwauth[]=\nwwwauth[]=Basic\n"),
             &basic,
         ),
-        (format!("{both}wwwauth[]=BearerX\n"), &basic),
-        (both.to_owned(), &basic),
+        (format!("{both}wwwauth[]=BearerX\n"), &password("oauth2")),
+        (both.to_owned(), &password("oauth2")),
+        // RFC 7617 section 2: no user name of this scheme has a colon.
+        (
+            format!("{both}wwwauth[]=Basic\nusername=a:b\n"),
+            &password("a:b"),
+        ),
         ("wwwauth[]=Bearer realm=\"r\"\n".to_owned(), &old),
         (String::new(), &old),
     ] {
@@ -945,6 +958,10 @@ fn a_token_that_a_git_host_refuses_is_checked_once() {
     for rejected in [
         format!("username=oauth2\npassword={}\n", pair.access),
         format!("authtype=Bearer\ncredential={}\n", pair.access),
+        format!(
+            "authtype=Basic\ncredential={}\n",
+            BASE64_STANDARD.encode(format!("oauth2:{}", pair.access))
+        ),
     ] {
         let before = sentry.requests_to(Endpoint::Api).len();
         tell(&machine, "erase", &format!("{host}{rejected}"));

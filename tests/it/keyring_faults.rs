@@ -23,14 +23,17 @@ enum Stage {
     Accepts,
     /// The handshake of the D-Bus specification, section "Authentication Protocol".
     Authenticates,
+    /// As a bus on which nobody has the name of the keyring, and no service is started.
+    SaysHello,
     Rejects,
     Babbles,
     HangsUp,
 }
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage::Accepts,
     Stage::Authenticates,
+    Stage::SaysHello,
     Stage::Rejects,
     Stage::Babbles,
     Stage::HangsUp,
@@ -67,7 +70,7 @@ fn converse(mut connection: &UnixStream, stage: Stage) -> std::io::Result<()> {
         Stage::HangsUp => return Ok(()),
         Stage::Babbles => connection.write_all(&[b'x'; 1 << 20])?,
         Stage::Accepts => {}
-        Stage::Authenticates | Stage::Rejects => {
+        Stage::Authenticates | Stage::SaysHello | Stage::Rejects => {
             let mut lines = BufReader::new(connection);
             let mut line = String::new();
             while lines.read_line(&mut line)? > 0 {
@@ -82,11 +85,27 @@ fn converse(mut connection: &UnixStream, stage: Stage) -> std::io::Result<()> {
                 connection.write_all(answer)?;
                 line.clear();
             }
+            if let Stage::SaysHello = stage {
+                let mut call = [0; 12];
+                lines.read_exact(&mut call)?;
+                connection.write_all(&hello(&call))?;
+            }
         }
     }
     // Listens, and says nothing any more.
     while connection.read(&mut [0; 4096])? > 0 {}
     Ok(())
+}
+
+/// The answer to the first call on a connection, of which this is the beginning: the caller's name. D-Bus
+/// specification, sections "Message Protocol" and "org.freedesktop.DBus.Hello".
+fn hello(call: &[u8; 12]) -> Vec<u8> {
+    let serial = &call[8..];
+    // A method return in little endian, version 1, with a body of 9 bytes, and a number of its own.
+    let start = b"l\x02\x01\x01\x09\0\0\0\x01\0\0\0";
+    // The fields REPLY_SERIAL and SIGNATURE, and what is left to a multiple of 8.
+    let fields = [b"\x0f\0\0\0\x05\x01u\0", serial, b"\x08\x01g\0\x01s\0\0"].concat();
+    [&start[..], &fields, b"\x04\0\0\0:1.1\0"].concat()
 }
 
 fn warnings(output: &Output) -> usize {
@@ -136,13 +155,17 @@ fn lives_without_its_keyring(case: &str, machine: &Sandbox, sentry: &FakeSentry,
 
 #[test]
 fn a_bus_that_stops_at_any_stage_costs_a_warning_and_no_more() {
-    for stage in STAGES {
-        let sentry = FakeSentry::start();
-        let machine = Sandbox::new().for_sentry(&sentry);
-        let bus = Bus::start(&machine, stage);
-        lives_without_its_keyring(&format!("{stage:?}"), &machine, &sentry, &bus.address);
-        assert!(bus.connections.load(Ordering::SeqCst) > 0, "{stage:?}");
-    }
+    thread::scope(|stages| {
+        for stage in STAGES {
+            stages.spawn(move || {
+                let sentry = FakeSentry::start();
+                let machine = Sandbox::new().for_sentry(&sentry);
+                let bus = Bus::start(&machine, stage);
+                lives_without_its_keyring(&format!("{stage:?}"), &machine, &sentry, &bus.address);
+                assert!(bus.connections.load(Ordering::SeqCst) > 0, "{stage:?}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -167,6 +190,31 @@ fn an_address_that_is_not_a_socket_of_this_machine_is_not_used() {
         assert!(!ran.exists(), "{address}");
     }
     assert_eq!(bus.connections.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_bus_that_is_not_there_is_not_started() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    let (launch, ran) = (
+        machine.root().join("dbus-launch"),
+        machine.root().join("ran"),
+    );
+    let install = "printf '#!/bin/sh\\n: >%s\\n' \"$1\" >\"$0\"; chmod +x \"$0\"";
+    let install = machine
+        .command("sh")
+        .args(["-c", install])
+        .arg(&launch)
+        .arg(&ran);
+    let _installed = install.run().success();
+    let path = format!("{}:/usr/bin:/bin", machine.root().display());
+    let machine = {
+        let nowhere = machine.root().join("runtime");
+        machine.env("PATH", path).env("XDG_RUNTIME_DIR", nowhere)
+    };
+    lives_without_its_keyring("no address", &machine, &sentry, "");
+    lives_without_its_keyring("autolaunch", &machine, &sentry, "autolaunch:");
+    assert!(!ran.exists());
 }
 
 #[test]

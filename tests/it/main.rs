@@ -55,6 +55,7 @@ mod secrets;
 mod service;
 mod setup_docker;
 mod setup_git;
+mod siblings;
 mod signals;
 mod stampede;
 mod storage;

@@ -3,7 +3,7 @@
 use crate::environment::git;
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::sandbox::{Age, Sandbox};
-use crate::tls::Tls;
+use crate::tls::{Certificate, Tls};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use std::net::TcpListener;
 
@@ -99,18 +99,52 @@ fn a_machine_that_is_excepted_is_not_reached_through_the_proxy() {
     }
 }
 
+/// A machine with an expired session at a server that stands before the Sentry.
+fn behind_tls(tls: &Tls, sentry: &FakeSentry) -> Sandbox {
+    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
+    machine.seed_session(sentry, &sentry.issue(), Age::EXPIRED);
+    let store = machine.database().expect("a store");
+    let moved = store.execute("UPDATE accounts SET host = ?", [tls.url()]);
+    assert_eq!(moved, Ok(1));
+    machine
+}
+
+/// Nothing is sent, and nothing is lost.
+#[track_caller]
+fn is_not_trusted(machine: &Sandbox, tls: &Tls, sentry: &FakeSentry) {
+    let before = machine.stored_tokens();
+    let address = tls.url().replace("https://", "");
+    let _told = git(machine, &tls.url())
+        .fails(1)
+        .stdout_is("")
+        .stderr_has(&format!("cannot trust {address}"));
+    assert_eq!(machine.stored_tokens(), before);
+    assert_eq!(sentry.requests().len(), 0);
+}
+
+#[test]
+fn a_certificate_of_a_known_authority_is_not_trusted_when_it_is_not_good() {
+    for certificate in [
+        Certificate::OfAnotherHost,
+        Certificate::Expired,
+        Certificate::NotYetValid,
+        Certificate::SelfSigned,
+    ] {
+        let sentry = FakeSentry::start();
+        let tls = Tls::with(certificate, &sentry);
+        let machine = behind_tls(&tls, &sentry).env("SSL_CERT_FILE", tls.authority());
+        is_not_trusted(&machine, &tls, &sentry);
+        let login = machine.sentry(&["auth", "login", "--url", &tls.url()]);
+        let _stopped = login.run().fails(1).stderr_has("cannot trust ");
+        assert_eq!(sentry.requests().len(), 0, "{certificate:?}");
+    }
+}
+
 #[test]
 fn a_certificate_is_trusted_only_by_an_authority_that_is_known_or_named() {
     let sentry = FakeSentry::start();
     let (tls, other) = (Tls::start(&sentry), Tls::start(&sentry));
-    let machine = || {
-        let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
-        machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-        let store = machine.database().expect("a store");
-        let moved = store.execute("UPDATE accounts SET host = ?", [tls.url()]);
-        assert_eq!(moved, Ok(1));
-        machine
-    };
+    let machine = || behind_tls(&tls, &sentry);
     for strange in [
         machine(),
         machine().env("SSL_CERT_FILE", other.authority()),
@@ -119,17 +153,8 @@ fn a_certificate_is_trusted_only_by_an_authority_that_is_known_or_named() {
             .env("SSLKEYLOGFILE", other.authority().with_file_name("keys"))
             .env("GIT_SSL_NO_VERIFY", "1"),
     ] {
-        let before = strange.stored_tokens();
-        let _told = git(&strange, &tls.url())
-            .fails(1)
-            .stdout_is("")
-            .stderr_has(&format!(
-                "cannot trust {}",
-                tls.url().replace("https://", "")
-            ));
-        assert_eq!(strange.stored_tokens(), before);
+        is_not_trusted(&strange, &tls, &sentry);
     }
-    assert_eq!(sentry.requests().len(), 0);
     for (variable, value) in [
         ("SSL_CERT_FILE", tls.authority()),
         ("SSL_CERT_DIR", tls.authorities()),

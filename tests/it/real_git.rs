@@ -66,7 +66,7 @@ pub fn clone(machine: &Sandbox, server: &GitServer, git: &Path) -> Cmd {
 
 /// Whether this git passes challenges on to a helper and takes a Bearer token from it.
 #[track_caller]
-fn knows_bearer(machine: &Sandbox, git: &Path) -> bool {
+pub fn knows_bearer(machine: &Sandbox, git: &Path) -> bool {
     machine
         .command(git)
         .args(["credential", "capability"])

@@ -71,18 +71,18 @@ fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
 }
 
 #[test]
-fn little_memory_never_costs_the_session() {
-    for megabytes in [48, 64, 96, 128, 160, 192, 256] {
+fn little_memory_is_an_error_that_costs_nothing() {
+    for megabytes in (8..64).chain([96, 128, 256]) {
         let scene = Scene::new(Age::EXPIRED);
         let said = limited(scene.token(), &format!("--as={}", megabytes << 20)).run();
-        if said.code == 0 {
-            token_or_plain_error(&scene, &said);
+        // With less the program cannot be loaded, or not begin: whatever it says then has nothing to do with tokens.
+        match said.code {
+            127 | -11 | -6 => assert!(megabytes < 32, "{megabytes}: {said:?}"),
+            _ => token_or_plain_error(&scene, &said),
         }
-        assert_eq!(
-            scene.machine.stored_tokens(),
-            Some(scene.sentry.current()),
-            "{megabytes}: {said:?}"
-        );
+        if megabytes >= 64 {
+            assert_eq!(said.code, 0, "{megabytes}: {said:?}");
+        }
         scene.is_alive();
     }
 }

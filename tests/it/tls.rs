@@ -16,12 +16,28 @@ pub struct Tls {
     room: Sandbox,
 }
 
+/// What the server shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Certificate {
+    Good,
+    OfAnotherHost,
+    Expired,
+    NotYetValid,
+    /// All but signed by the authority.
+    SelfSigned,
+}
+
 impl Tls {
     #[track_caller]
     pub fn start(sentry: &FakeSentry) -> Self {
+        Self::with(Certificate::Good, sentry)
+    }
+
+    #[track_caller]
+    pub fn with(certificate: Certificate, sentry: &FakeSentry) -> Self {
         let room = Sandbox::new();
         let root = room.root().display().to_string();
-        make_certificates(&room);
+        make_certificates(&room, certificate);
         let (mut service, address) = nginx::serve(&room, "crit", |address| {
             format!(
                 "access_log off;
@@ -62,21 +78,34 @@ impl Tls {
 }
 
 #[track_caller]
-fn make_certificates(room: &Sandbox) {
+fn make_certificates(room: &Sandbox, certificate: Certificate) {
+    let (name, clock, ca) = match certificate {
+        Certificate::Good => ("127.0.0.1", "+0", "ca"),
+        Certificate::OfAnotherHost => ("127.0.0.2", "+0", "ca"),
+        Certificate::Expired => ("127.0.0.1", "-10d", "ca"),
+        Certificate::NotYetValid => ("127.0.0.1", "+10d", "ca"),
+        Certificate::SelfSigned => ("127.0.0.1", "+0", "server"),
+    };
     let script = "
         set -e
         new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
         openssl req -x509 $new -keyout ca.key -out ca.pem -days 2 -subj '/CN=nobody knows' \
             -addext keyUsage=critical,keyCertSign
         openssl req $new -keyout server.key -out server.csr -subj /CN=127.0.0.1
-        echo subjectAltName=IP:127.0.0.1 >names
-        openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-            -extfile names -out server.pem
+        echo subjectAltName=IP:$NAME >names
+        case $CA in
+            ca) sign='-CA ca.pem -CAkey ca.key -CAcreateserial' ;;
+            *) sign='-signkey server.key' ;;
+        esac
+        faketime -f \"$CLOCK\" openssl x509 -req -in server.csr $sign -days 2 -extfile names -out server.pem
         mkdir authorities
         cp ca.pem \"authorities/$(openssl x509 -hash -noout -in ca.pem).0\"";
     let _made = room
         .command("/bin/sh")
         .args(["-c", script])
+        .env("NAME", name)
+        .env("CLOCK", clock)
+        .env("CA", ca)
         .current_dir(room.root())
         .run()
         .success();

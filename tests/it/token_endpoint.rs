@@ -223,6 +223,41 @@ fn pause(scene: &Scene) -> i64 {
 }
 
 #[test]
+fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
+    let body = |text: &str| Fault::from(Answer::new(200, "application/json", text));
+    let scene = Scene::new(Age::EXPIRED);
+    let pairs =
+        r#"{"access_token":"a1","refresh_token":"r1","access_token":"a2","refresh_token":"r2"}"#;
+    scene.sentry.fault(Endpoint::Refresh, body(pairs));
+    let _token = token(&scene).run().success().stdout_is("a2\n");
+    let last = Pair {
+        access: "a2".to_owned(),
+        refresh: "r2".to_owned(),
+    };
+    assert_eq!(scene.machine.stored_tokens(), Some(last));
+
+    let scene = Scene::new(Age::EXPIRED);
+    let broken = r#"{"access_token":"a1","access_token":"a2\nhost=evil"}"#;
+    scene.sentry.fault(Endpoint::Refresh, body(broken));
+    let _refused = token(&scene).run().fails(1).stdout_is("");
+    keeps_its_session(&scene, "the last one is no token");
+
+    // What was checked is what is shown.
+    let here = scene.sentry.url();
+    let evil = "https://evil.example/";
+    for (first, last) in [(here.as_str(), evil), (evil, &here)] {
+        let code = format!(
+            r#"{{"device_code":"d","user_code":"\u001b[31m","user_code":"BCDF-GHJK","interval":9,"interval":1,
+                "verification_uri":"{first}","verification_uri":"{last}"}}"#
+        );
+        scene.sentry.fault(Endpoint::DeviceCode, body(&code));
+        let login = scene.machine.sentry(&["auth", "login", "--timeout", "1"]);
+        let told = login.run().fails(1).never_says("evil.example");
+        assert_eq!(told.stderr.contains("BCDF-GHJK"), last == here);
+    }
+}
+
+#[test]
 fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
     let cases = [
         (Some("120"), 120),
