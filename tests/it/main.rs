@@ -1,8 +1,9 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
-//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; `binding` and `storage` look into the
-//! store, `strace` into a process; all other modules are the tests themselves.
+//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests of
+//! git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process; all other
+//! modules are the tests themselves.
 
 #![allow(
     dead_code,
@@ -26,6 +27,8 @@ mod git_protocol;
 mod git_server;
 mod git_store;
 mod hardening;
+mod helper_streams;
+mod helpers;
 mod hostile_text;
 mod hosts;
 mod instances;

@@ -7,8 +7,10 @@ mod careless;
 mod corpus;
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
+use crate::helpers::ENVIRONMENT;
 use crate::sandbox::{Age, Output, Sandbox};
 use corpus::{Answer, Kind, Line, os};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::TcpListener;
@@ -18,7 +20,6 @@ use std::thread;
 
 const MALFORMED: &str = "git-credential-sentry: the request is malformed\n";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
-const ENVIRONMENT: &str = "token-of-the-environment";
 
 /// A machine with all sessions of the corpus, and everybody it might connect to.
 struct Scene {
@@ -136,7 +137,12 @@ impl Scene {
     fn docker(&self, server: &[u8], expected: Answer) -> Result<(), String> {
         let said = self.machine.docker_credential("get").stdin(server).run();
         let as_expected = match expected {
-            Answer::Token(_) => said.code == 0,
+            Answer::Token(name) => {
+                let token = &self.sessions[name].access;
+                let server = String::from_utf8_lossy(server);
+                let answer = json!({ "ServerURL": server, "Username": "oauth2", "Secret": token });
+                said.code == 0 && said.stdout == format!("{answer}\n")
+            }
             Answer::Refused => {
                 let words = [
                     "the server URL has more than one line\n",

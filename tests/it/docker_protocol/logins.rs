@@ -1,0 +1,102 @@
+//! What docker stores: JSON, as Go writes it and as nobody should.
+
+use super::{docker, erase, gets, lists, refuses, store};
+use crate::sandbox::Sandbox;
+use serde_json::json;
+
+const NOT_JSON: &str = "the request is not a JSON object with ServerURL, Username and Secret\n";
+
+#[test]
+fn an_identity_token_comes_back_unchanged() {
+    let machine = Sandbox::new();
+    let _quiet = docker(
+        &machine,
+        "store",
+        r#"{"ServerURL":"https://r.example","Username":"\u003ctoken\u003e","Secret":"a\u0026b\u003d\u00fc"}"#,
+    )
+    .success()
+    .stdout_is("")
+    .stderr_is("");
+    gets(&machine, "https://r.example", "<token>", "a&b=ü");
+    lists(&machine, &json!({ "https://r.example": "<token>" }));
+}
+
+#[test]
+fn keys_are_read_as_go_reads_them() {
+    let machine = Sandbox::new();
+    for login in [
+        r#"{"serverurl":"r.example","USERNAME":"ann","secret":"s"}"#,
+        "\u{feff}{\"ServerURL\":\"r.example\",\"Username\":\"ann\",\"Secret\":\"s\"}",
+        r#" {"Extra":{"a":[1,null]},"Secret":"s","Username":"ann","ServerURL":"r.example"} "#,
+        "{\n  \"ServerURL\": \"r.example\",\n  \"Username\": \"ann\",\n  \"Secret\": \"s\"\n}\n",
+    ] {
+        let _quiet = docker(&machine, "store", login).success().stdout_is("");
+        gets(&machine, "r.example", "ann", "s");
+        erase(&machine, "r.example");
+    }
+}
+
+#[test]
+fn a_secret_may_be_long_and_strange() {
+    let machine = Sandbox::new();
+    for secret in ["  $(id) `id` %n \\ \"' ", "ü🔑", &"x".repeat(900_000), ""] {
+        store(&machine, "r.example", "ann", secret);
+        gets(&machine, "r.example", "ann", secret);
+    }
+}
+
+#[test]
+fn what_is_not_a_login_is_not_stored() {
+    let machine = Sandbox::new();
+    let deep = "[".repeat(10_000);
+    let deep_field = format!(r#"{{"ServerURL":"r","Username":"u","Secret":"s","x":{deep}"#);
+    for login in [
+        "",
+        "garbage",
+        "null",
+        "1",
+        "\"r.example\"",
+        "[]",
+        r#"["r.example","u","s"]"#,
+        "{",
+        r#"{"ServerURL":"r.example","Username":"u","Secret":"s"}x"#,
+        r#"{"ServerURL":"r.example","Username":"u","Secret":"s"}{}"#,
+        r#"{"ServerURL":1,"Username":"u","Secret":"s"}"#,
+        r#"{"ServerURL":"r.example","Username":["u"],"Secret":"s"}"#,
+        r#"{"ServerURL":"r.example","Username":"u","Secret":{"a":1}}"#,
+        r#"{"ServerURL":"r.example","Username":"u","Secret":true}"#,
+        r#"{"ServerURL":"r.example","Username":"u","Secret":"\ud800"}"#,
+        r#"{'ServerURL':'r.example','Username':'u','Secret':'s'}"#,
+        &deep,
+        &deep_field,
+    ] {
+        refuses(&machine, "store", login, NOT_JSON);
+    }
+    for (username, secret) in [
+        ("u\n", "s"),
+        ("u", "s\nx"),
+        ("u", "s\0"),
+        ("\u{1b}[31m", "s"),
+    ] {
+        let login = json!({ "ServerURL": "r.example", "Username": username, "Secret": secret });
+        refuses(
+            &machine,
+            "store",
+            login.to_string(),
+            "the user name or the secret has a control character\n",
+        );
+    }
+    for server in [
+        "ftp://r.example",
+        "https://user:pw@r.example",
+        "r.example#x",
+    ] {
+        let login = json!({ "ServerURL": server, "Username": "u", "Secret": "s" });
+        refuses(
+            &machine,
+            "store",
+            login.to_string(),
+            "the server URL is not one of a registry\n",
+        );
+    }
+}

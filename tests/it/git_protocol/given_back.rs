@@ -1,0 +1,172 @@
+//! What git gives back: `store` and `erase` of what it got from us.
+
+use super::{described, get, tell};
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry};
+use crate::helpers::{ENVIRONMENT, STORED, with_session, with_session_of, with_token};
+use crate::sandbox::Age;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+#[test]
+fn the_token_of_a_session_is_not_stored_again() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::STALE);
+    let former = sentry.current_access();
+    let _refreshed = get(&machine, described(&sentry)).success();
+    let current = sentry.current_access();
+    assert_ne!(former, current);
+    for token in [&former, &current] {
+        let host = described(&sentry);
+        tell(
+            &machine,
+            "store",
+            &format!("{host}username=oauth2\npassword={token}\n"),
+        );
+        tell(
+            &machine,
+            "store",
+            &format!("{host}username=oauth2\npassword={token}\npassword_expiry_utc=4000000000\n"),
+        );
+        tell(
+            &machine,
+            "store",
+            &format!("capability[]=authtype\n{host}authtype=Bearer\ncredential={token}\n"),
+        );
+    }
+    assert_eq!(machine.stored_credentials(), 0);
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn the_token_of_the_environment_is_not_stored() {
+    let machine = with_token();
+    tell(
+        &machine,
+        "store",
+        &format!("protocol=https\nhost=sentry.io\nusername=oauth2\npassword={ENVIRONMENT}\n"),
+    );
+    tell(
+        &machine,
+        "erase",
+        &format!("protocol=https\nhost=sentry.io\nusername=oauth2\npassword={ENVIRONMENT}\n"),
+    );
+    assert!(!machine.config_dir().exists());
+}
+
+#[test]
+fn a_password_for_an_instance_is_kept_beside_the_session() {
+    let machine = with_session_of("https://sentry.io");
+    let host = "protocol=https\nhost=sentry.io\n";
+    let before = machine.stored_tokens();
+    tell(
+        &machine,
+        "store",
+        &format!("{host}username=ann\npassword=secret\n"),
+    );
+    let _stored = get(&machine, host)
+        .success()
+        .stdout_is("username=ann\npassword=secret\n\n");
+    tell(
+        &machine,
+        "erase",
+        &format!("{host}username=ann\npassword=secret\n"),
+    );
+    let _session = get(&machine, host).success().stdout_has(STORED);
+    assert_eq!(machine.stored_tokens(), before);
+}
+
+#[test]
+fn a_token_that_a_git_host_refuses_is_checked_once() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::FRESH);
+    let (host, pair) = (described(&sentry), sentry.current());
+    for rejected in [
+        format!("username=oauth2\npassword={}\n", pair.access),
+        format!("authtype=Bearer\ncredential={}\n", pair.access),
+        format!(
+            "authtype=Basic\ncredential={}\n",
+            BASE64_STANDARD.encode(format!("oauth2:{}", pair.access))
+        ),
+    ] {
+        let before = sentry.requests_to(Endpoint::Api).len();
+        tell(&machine, "erase", &format!("{host}{rejected}"));
+        assert_eq!(sentry.requests_to(Endpoint::Api).len(), before);
+        for _ in 0..2 {
+            let _served = get(&machine, &host)
+                .success()
+                .stderr_is("")
+                .stdout_has(&pair.access);
+        }
+        let asked = sentry.requests_to(Endpoint::Api);
+        assert_eq!(asked.len(), before + 1);
+        assert_eq!(asked[before].route(), "/api/0/");
+        assert_eq!(asked[before].method, "GET");
+    }
+    assert_eq!(sentry.refresh_attempts(), 0);
+    assert_eq!(machine.stored_tokens(), Some(pair));
+}
+
+#[test]
+fn a_refused_token_that_sentry_refuses_too_is_replaced() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::FRESH);
+    let (host, former) = (described(&sentry), sentry.current_access());
+    sentry.expire(&former);
+    tell(
+        &machine,
+        "erase",
+        &format!("{host}username=oauth2\npassword={former}\n"),
+    );
+    for _ in 0..3 {
+        let _served = get(&machine, &host)
+            .success()
+            .stderr_is("")
+            .stdout_has(&sentry.current_access())
+            .never_says(&former);
+    }
+    assert_eq!(sentry.requests_to(Endpoint::Api).len(), 1);
+    assert_eq!(sentry.refresh_attempts(), 1);
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn a_refused_token_is_served_while_sentry_does_not_answer() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::FRESH);
+    let (host, pair) = (described(&sentry), sentry.current());
+    tell(
+        &machine,
+        "erase",
+        &format!("{host}username=oauth2\npassword={}\n", pair.access),
+    );
+    sentry.fault(Endpoint::Api, Answer::new(502, "text/html", "<h1>no</h1>"));
+    let _served = get(&machine, &host).success().stdout_has(&pair.access);
+    assert_eq!(sentry.refresh_attempts(), 0);
+    assert_eq!(machine.stored_tokens(), Some(pair));
+}
+
+#[test]
+fn erasing_anything_else_changes_nothing() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::STALE);
+    let (host, former) = (described(&sentry), sentry.current_access());
+    let _refreshed = get(&machine, &host).success();
+    let pair = sentry.current();
+    for rejected in [
+        format!("{host}username=oauth2\npassword={former}\n"),
+        format!("{host}authtype=Bearer\ncredential={former}\n"),
+        format!("{host}username=oauth2\npassword=something-else\n"),
+        format!("{host}username=oauth2\npassword={}\n", pair.refresh),
+        format!("{host}username=oauth2\n"),
+        host.clone(),
+        "protocol=https\nhost=other.example\n".to_owned(),
+    ] {
+        tell(&machine, "erase", &rejected);
+        let _served = get(&machine, &host)
+            .success()
+            .stderr_is("")
+            .stdout_has(&pair.access);
+    }
+    assert_eq!(sentry.requests_to(Endpoint::Api).len(), 0);
+    assert_eq!(sentry.refresh_attempts(), 1);
+    assert_eq!(machine.stored_tokens(), Some(pair));
+}

@@ -1,0 +1,43 @@
+//! The git credential protocol as an adversary, a hurried caller and a real git speak it, and what the helper does with a
+//! session.
+//!
+//! Apart from `hosts`, which has the hosts and URLs; from `git_store`, which has what git stored; and from
+//! `helper_streams`, which has what both helpers do alike.
+
+mod answers;
+mod given_back;
+mod requests;
+mod unanswered;
+
+use crate::fake_sentry::FakeSentry;
+use crate::sandbox::{Output, Sandbox};
+
+/// `protocol` and `host` of a Sentry that runs.
+fn described(sentry: &FakeSentry) -> String {
+    format!("protocol=http\nhost={}\n", sentry.address())
+}
+
+#[track_caller]
+fn git(machine: &Sandbox, operation: &str, input: impl AsRef<[u8]>) -> Output {
+    machine.git_credential(operation).stdin(input).run()
+}
+
+#[track_caller]
+fn get(machine: &Sandbox, request: impl AsRef<[u8]>) -> Output {
+    git(machine, "get", request)
+}
+
+/// `store` and `erase` say nothing and succeed.
+#[track_caller]
+fn tell(machine: &Sandbox, operation: &str, credential: &str) {
+    let _quiet = git(machine, operation, credential)
+        .success()
+        .stdout_is("")
+        .stderr_is("");
+}
+
+/// The request is nobody's business here.
+#[track_caller]
+fn gets_nothing(machine: &Sandbox, request: impl AsRef<[u8]>) {
+    let _nothing = get(machine, request).success().stdout_is("").stderr_is("");
+}

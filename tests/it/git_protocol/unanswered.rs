@@ -1,0 +1,94 @@
+//! When there is nothing to serve.
+
+use super::{described, get, gets_nothing};
+use crate::fake_sentry::FakeSentry;
+use crate::helpers::with_session;
+use crate::sandbox::{Age, Sandbox};
+use crate::terminal::Person;
+use std::time::Duration;
+
+#[test]
+fn an_instance_without_a_login_says_what_to_run() {
+    let machine = Sandbox::new();
+    let _told = get(&machine, "protocol=https\nhost=sentry.io\n")
+        .fails(1)
+        .stdout_is("")
+        .stderr_is(
+            "git-credential-sentry: not logged in to https://sentry.io (hint: `sentry auth login`)\n",
+        );
+    let machine = machine.env("SENTRY_URL", "https://s.example");
+    let _told = get(&machine, "protocol=https\nhost=s.example\n")
+        .fails(1)
+        .stdout_is("")
+        .stderr_is(
+            "git-credential-sentry: not logged in to https://s.example \
+             (hint: `sentry auth login --url https://s.example`)\n",
+        );
+    gets_nothing(&machine, "protocol=https\nhost=other.example\n");
+    assert!(!machine.config_dir().exists());
+}
+
+#[test]
+fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::EXPIRED);
+    sentry.revoke_family(&sentry.current_access());
+    for _ in 0..2 {
+        let _told = get(&machine, described(&sentry))
+            .fails(1)
+            .stdout_is("")
+            .stderr_has(&format!("the session at {} has ended", sentry.url()))
+            .stderr_has(&format!("`sentry auth login --url {}`", sentry.url()));
+    }
+    assert_eq!(sentry.refresh_attempts(), 1);
+    assert_eq!(sentry.device_codes(), 0);
+    let row = machine.stored_row().expect("the row is still there");
+    assert_eq!((row.token, row.refresh_token), (None, None));
+    assert_eq!(
+        (row.host, row.username.as_deref()),
+        (Some(sentry.url()), Some("jane"))
+    );
+}
+
+#[test]
+fn a_person_who_says_no_is_not_asked_for_a_password() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::EXPIRED);
+    sentry.revoke_family(&sentry.current_access());
+    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
+    person.expect("[Y/n]").type_line("n");
+    assert_eq!(person.wait(), 0);
+    assert_eq!(person.stdout(), "quit=1\n\n");
+    assert_eq!(sentry.device_codes(), 0);
+}
+
+#[test]
+fn a_login_that_is_denied_in_the_browser_is_not_followed_by_a_question() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = with_session(&sentry, Age::EXPIRED);
+    sentry.revoke_family(&sentry.current_access());
+    sentry.deny_next();
+    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
+    person.expect("[Y/n]").type_line("y");
+    let code = sentry.wait_for_code(Duration::from_secs(10));
+    person.expect(&code);
+    assert_eq!(person.wait(), 0);
+    assert_eq!(person.stdout(), "quit=1\n\n");
+}
+
+#[test]
+fn a_login_in_between_answers_the_request() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = with_session(&sentry, Age::EXPIRED);
+    sentry.revoke_family(&sentry.current_access());
+    sentry.approve_next();
+    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
+    person.expect("[Y/n]").type_line("");
+    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let answer = person.stdout();
+    let expected = format!("username=oauth2\npassword={}\n", sentry.current_access());
+    assert!(answer.starts_with(&expected), "{answer}");
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
