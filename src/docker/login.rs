@@ -26,13 +26,16 @@ impl Login {
         let value: Value =
             serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| malformed())?;
         let object = value.as_object().ok_or_else(malformed)?;
-        let field = |name: &str| match object
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        {
-            Some((_, Value::String(text))) => Ok(text.as_str()),
-            Some((_, Value::Null)) | None => Ok(""),
-            Some(_) => Err(malformed()),
+        let field = |name: &str| {
+            let mut named = object
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            match (named.next(), named.next()) {
+                (Some((_, Value::String(text))), None) => Ok(text.as_str()),
+                (Some((_, Value::Null)) | None, None) => Ok(""),
+                // Another type; or said twice, in two cases, and readers differ on which one counts.
+                _ => Err(malformed()),
+            }
         };
         let (url, username, secret) = (
             field("ServerURL")?.trim_ascii(),

@@ -3,6 +3,7 @@
 use super::{docker, erase, gets, lists, refuses, store};
 use crate::sandbox::Sandbox;
 use serde_json::json;
+use std::time::Duration;
 
 const NOT_JSON: &str = "the request is not a JSON object with ServerURL, Username and Secret\n";
 
@@ -66,6 +67,8 @@ fn what_is_not_a_login_is_not_stored() {
         r#"{"ServerURL":"r.example","Username":"u","Secret":{"a":1}}"#,
         r#"{"ServerURL":"r.example","Username":"u","Secret":true}"#,
         r#"{"ServerURL":"r.example","Username":"u","Secret":"\ud800"}"#,
+        r#"{"ServerURL":"s.example","serverurl":"r.example","Username":"u","Secret":"s"}"#,
+        r#"{"ServerURL":"r.example","Username":"u","Secret":"s","SECRET":null}"#,
         r#"{'ServerURL':'r.example','Username':'u','Secret':'s'}"#,
         &deep,
         &deep_field,
@@ -99,4 +102,57 @@ fn what_is_not_a_login_is_not_stored() {
             "the server URL is not one of a registry\n",
         );
     }
+}
+
+#[test]
+fn of_a_key_that_is_said_twice_the_last_value_counts_as_in_go() {
+    let machine = Sandbox::new();
+    let login = r#"{"ServerURL":"s.example","ServerURL":"r.example","Username":"u","Secret":"s"}"#;
+    let _quiet = docker(&machine, "store", login).success().stdout_is("");
+    gets(&machine, "r.example", "u", "s");
+    lists(&machine, &json!({ "r.example": "u" }));
+}
+
+#[test]
+fn monstrous_json_costs_little_time_and_memory() {
+    let machine = Sandbox::new();
+    let login = r#""ServerURL":"r.example","Username":"u","Secret":"s""#;
+    let fill = |unit: &str| unit.repeat(((1 << 20) - 200) / unit.len());
+    let store = |input: String| {
+        assert!(input.len() <= 1 << 20);
+        let store = machine.docker_credential("store").stdin(input);
+        let limited = store.under("prlimit", &["--data=67108864", "--stack=1048576"]);
+        limited.limit(Duration::from_secs(20)).run().stderr_is("")
+    };
+    for refused in [
+        fill("["),
+        fill("{\"a\":"),
+        format!("{{{login},\"x\":{}", fill("[")),
+        format!("{{{login},\"x\":{}", fill("{\"a\":")),
+        format!("{{{login},\"x\":1e{}}}", fill("9")),
+        format!("{{{login},\"x\":\"{}", fill("\\u0061")),
+        fill("\"\\"),
+        fill("1"),
+    ] {
+        let _refused = store(refused).fails(1).stdout_is(NOT_JSON);
+        assert_eq!(machine.stored_credentials(), 0);
+    }
+    for stored in [
+        format!("{{{login},\"x\":[{}1]}}", fill("1,")),
+        format!("{{{login},\"x\":[{}1]}}", fill("[],")),
+        format!("{{{login},\"x\":0.{}}}", fill("9")),
+        format!("{{{login},\"x\":-0.0e-{}}}", fill("9")),
+        format!("{{{login},\"x\":{{{}\"\":1}}}}", fill("\"aaaa\":1,")),
+        format!("{{{login},\"x\":\"{}\"}}", fill("\\u0061")),
+        format!("{}{{{login}}}", fill(" ")),
+    ] {
+        let _stored = store(stored).success().stdout_is("");
+        gets(&machine, "r.example", "u", "s");
+        erase(&machine, "r.example");
+    }
+    let utf_16: Vec<u8> = format!("\u{feff}{{{login}}}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    refuses(&machine, "store", utf_16, "the request is not UTF-8\n");
 }
