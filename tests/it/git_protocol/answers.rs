@@ -27,6 +27,21 @@ fn a_session_is_a_user_name_a_password_and_an_expiry() {
 }
 
 #[test]
+fn a_token_whose_time_is_over_is_not_answered() {
+    let sentry = FakeSentry::start();
+    for over in [1_000, 0, -1, i64::MIN] {
+        let machine = with_session(&sentry, Age::FRESH);
+        let pair = sentry.current();
+        alter(&machine, "expires_at", &over);
+        sentry.revoke_family(&pair.access);
+        let _ended = get(&machine, described(&sentry))
+            .fails(1)
+            .stdout_is("")
+            .never_says(&pair.access);
+    }
+}
+
+#[test]
 fn the_names_of_the_saas_share_a_session() {
     for instance in ["sentry.io", "us.sentry.io", "de.sentry.io"] {
         let machine = with_session_of(&format!("https://{instance}"));
@@ -75,6 +90,20 @@ fn the_user_name_is_the_one_asked_for_else_the_bindings_else_oauth2() {
     gets_nothing(&machine, "protocol=https\nhost=plain.example\n");
     gets_nothing(&machine, "protocol=https\nhost=x.code.example\n");
     gets_nothing(&machine, "protocol=http\nhost=code.example\n");
+}
+
+#[test]
+fn no_field_is_interpreted() {
+    let machine = with_session_of("https://sentry.io");
+    alter(&machine, "expires_at", &None::<i64>);
+    let odd = "$(id)`id`%n%s\\n\\x00;|&~${HOME}'\"=a=b  ";
+    let _served = get(
+        &machine,
+        format!("protocol=https\nhost=sentry.io\nusername={odd}\npath={odd}\npassword={odd}\n"),
+    )
+    .success()
+    .stderr_is("")
+    .stdout_is(&format!("username={odd}\npassword={STORED}\n\n"));
 }
 
 #[test]

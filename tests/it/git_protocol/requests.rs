@@ -3,6 +3,7 @@
 use super::{get, gets_nothing, git};
 use crate::helpers::{ENVIRONMENT, through_shell, with_token};
 use crate::sandbox::Sandbox;
+use std::time::Duration;
 
 const MALFORMED: &str = "git-credential-sentry: the request is malformed\n";
 
@@ -184,6 +185,50 @@ fn a_request_has_a_mebibyte_at_most() {
         .stdout_has(ENVIRONMENT);
     is_malformed(&machine, short_lines(110_000));
     is_malformed(&machine, "x".repeat(2 << 20));
+}
+
+#[test]
+fn monstrous_requests_cost_little_time_and_memory() {
+    let machine = with_token();
+    let fill = |unit: &str| unit.repeat(((1 << 20) - 200) / unit.len());
+    let long = |key: &str, unit: &str| {
+        let line = format!("{key}={}\n", unit.repeat(65_000 / unit.len()));
+        line.repeat(((1 << 20) - 200) / line.len())
+    };
+    let get = |request: String| {
+        let get = machine.git_credential("get").stdin(request);
+        let limited = get.under("prlimit", &["--data=33554432", "--stack=1048576"]);
+        let said = limited.limit(Duration::from_secs(20)).run();
+        said.success().stderr_is("")
+    };
+    for filling in [
+        fill("=\n"),
+        fill("a=\n"),
+        fill("host=sentry.io\n"),
+        fill("url=https://sentry.io\n"),
+        fill("capability[]=\n"),
+        fill("wwwauth[]=Basic\n"),
+        long("path", "a/"),
+        long("password", "x"),
+        long("wwwauth[]", "Basic "),
+        long("wwwauth[]", ","),
+        long("url=https://%41@sentry.io/", "%41"),
+        long("url=https://sentry.io/", "/"),
+    ] {
+        let request = format!("protocol=https\nhost=sentry.io\n{filling}");
+        let _served = get(request).stdout_has(&format!("password={ENVIRONMENT}\n"));
+    }
+    for filling in [
+        fill("host=x\n"),
+        long("host", "a."),
+        long("protocol", "s"),
+        long("url=https://", "sentry.io@"),
+        long("url=https://", "sentry.io."),
+        long("url=", "://"),
+    ] {
+        let request = format!("protocol=https\nhost=sentry.io\n{filling}");
+        let _nothing = get(request).stdout_is("");
+    }
 }
 
 #[test]
