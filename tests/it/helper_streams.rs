@@ -76,6 +76,8 @@ fn a_caller_that_does_not_come_to_an_end_is_given_up_and_keeps_nobody_waiting() 
     let callers = [
         // Nothing.
         "exec 4<>pipe; exec \"$HELPER\" get <pipe",
+        // A piece, and nothing more.
+        "exec 4<>pipe; printf 'a=b\\n' >&4; exec \"$HELPER\" get <pipe",
         // A byte now and then.
         "while printf x; do sleep 0.2; done 2>/dev/null >pipe & exec \"$HELPER\" get <pipe",
     ];

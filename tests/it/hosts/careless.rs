@@ -74,9 +74,8 @@ fn repaired(text: &str) -> String {
                 repaired.extend(char::from_u32(u32::from(character) - 0xfee0));
             }
             ('\u{3002}' | '\u{ff61}' | '\u{2024}', _) => repaired.push('.'),
-            ('\u{17f}', _) => repaired.push('s'),
+            ('\u{17f}' | '\u{24e2}', _) => repaired.push('s'),
             ('\u{131}' | '\u{2139}', _) => repaired.push('i'),
-            ('\u{24e2}', _) => repaired.push('s'),
             ('\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe0f}', _) => {}
             (other, _) if other.is_control() || other.is_whitespace() => {}
             (other, _) => repaired.push(other),

@@ -376,8 +376,9 @@ fn a_url_is_read_as_git_reads_it_or_not_at_all() {
                 return Err(format!("{from_git:?} is answered, {}", story(&said)));
             }
         }
-        // Asks nobody where the URL has a password.
-        let asks = from_git != Answer::Nothing || said.stdout.contains("\npassword=nobody\n");
+        // Where the URL has a password, git asks nobody.
+        let anybody_else = said.stdout.contains("\npassword=nobody\n");
+        let asks = said.code != 0 || from_git != Answer::Nothing || anybody_else;
         match line.url {
             Answer::Token(_) if asks && line.url != from_git => {
                 Err(format!("git gets {from_git:?}, {}", story(&said)))
