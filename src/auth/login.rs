@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let place = Place::of(world)?;
     let token = match args.with_token {
-        true => Some(token_from_stdin()?),
+        true => Some(token_from_stdin(world)?),
         false => args.token.clone(),
     };
     let instance = match &token {
@@ -181,9 +181,11 @@ fn may_replace(world: &World, place: &Place, instance: &Origin) -> anyhow::Resul
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-fn token_from_stdin() -> anyhow::Result<Secret> {
+fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
-        let typed = rpassword::prompt_password("token: ").context("cannot read the token")?;
+        let typed = Terminal::of_person(world)
+            .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
+            .context("nobody typed a token")?;
         return Ok(Secret::token(typed.trim())?);
     }
     let mut text = zeroize::Zeroizing::new(String::new());

@@ -4,8 +4,8 @@
 //! goes through the terminal itself.
 //!
 //! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
-//! modes are never changed and the cursor never hidden, so there is nothing to restore but a line; text from a server
-//! is shown only through [`printable`](crate::printable::printable).
+//! modes are changed for [`Terminal::ask_secretly`] only and the cursor is never hidden, so that there is little to
+//! restore; text from a server is shown only through [`printable`](crate::printable::printable).
 
 mod browser;
 
@@ -14,6 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use zeroize::Zeroizing;
 
 use crate::world::{World, print_error, terminal_on_stderr};
 
@@ -111,12 +112,36 @@ impl Terminal {
             return None;
         }
         // The terminal hands out whole lines.
-        let mut answer = vec![0; LONGEST_ANSWER];
+        let mut answer = Zeroizing::new(vec![0; LONGEST_ANSWER]);
         let length = tty.read(&mut answer).ok()?;
         let answer = std::str::from_utf8(&answer[..length]).ok()?;
         answer
             .strip_suffix('\n')
             .map(|answer| answer.trim().to_owned())
+    }
+
+    /// As [`ask`](Terminal::ask), for what must not be shown while it is typed. A signal leaves the terminal as it was.
+    pub fn ask_secretly(
+        &self,
+        world: &World,
+        question: &str,
+        patience: Duration,
+    ) -> Option<Zeroizing<String>> {
+        use rustix::termios::{LocalModes, OptionalActions::Now, tcgetattr, tcsetattr};
+
+        let tty = self.tty.as_ref()?;
+        let modes = tcgetattr(tty).ok()?;
+        let mut silent = modes.clone();
+        silent.local_modes -= LocalModes::ECHO;
+        silent.local_modes |= LocalModes::ECHONL;
+        let (handle, before) = (tty.try_clone().ok()?, modes.clone());
+        world.signals().on_interrupt(move || {
+            tcsetattr(&handle, Now, &before).ok();
+        });
+        tcsetattr(tty, Now, &silent).ok()?;
+        let answer = self.ask(question, patience).map(Zeroizing::new);
+        tcsetattr(tty, Now, &modes).ok()?;
+        answer
     }
 
     fn write(&self, text: &str) {

@@ -315,6 +315,29 @@ fn an_api_token_is_checked_before_it_is_stored() {
 }
 
 #[test]
+fn a_token_that_is_typed_is_not_shown_and_the_terminal_stays_as_it_was() {
+    let sentry = sentry();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    sentry.add_api_token("sntryu_typed");
+    let script = "trap : INT; sentry auth login --with-token; code=$?; stty -a; echo code $code";
+    let start = || Person::start(machine.command("sh").args(["-c", script]));
+    let mut person = start();
+    person.expect("token: ").type_line("sntryu_typed");
+    person
+        .expect("logged in to ")
+        .expect(" echo ")
+        .expect("code 0");
+    assert!(!person.screen().contains("sntryu_typed"));
+    let mut person = start();
+    person.expect("token: ").press_ctrl_c();
+    person
+        .expect("isig icanon")
+        .expect(" echo ")
+        .expect("code 130");
+    assert!(!person.screen().contains("-isig"), "{}", person.screen());
+}
+
+#[test]
 fn a_check_that_somebody_else_answered_stores_no_token() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
