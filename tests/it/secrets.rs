@@ -40,12 +40,10 @@ enum Place {
     Network,
     /// The environment that the program was started with, not that of a child.
     OwnEnvironment,
-    /// The socket of the session bus.
-    Bus,
 }
 
 use Kind::{Access, Api, DeviceCode, Environment, Password, Refresh};
-use Place::{Bus, Database, Field, Header, Network, OwnEnvironment};
+use Place::{Database, Field, Header, Network, OwnEnvironment};
 
 const MAY_BE: &[(Kind, &[Place])] = &[
     (Access, &[Place::Answer, Database, Header, Network]),
@@ -367,7 +365,6 @@ impl Life {
                 }
                 Target::File(path) => is_database(Path::new(path)).then_some(Database),
                 Target::Tcp => Some(Network),
-                Target::Unix => Some(Bus),
             }
         });
     }
@@ -412,11 +409,8 @@ impl Life {
 }
 
 fn may_be(kind: Kind, place: Place) -> bool {
-    // The bus is that of the keyring, which gets a copy.
-    (kind, place) == (Access, Bus)
-        || MAY_BE
-            .iter()
-            .any(|row| row.0 == kind && row.1.contains(&place))
+    let mut rows = MAY_BE.iter();
+    rows.any(|row| row.0 == kind && row.1.contains(&place))
 }
 
 /// As it is, or as what is sure of its base64 wherever it begins in what is encoded.
@@ -455,7 +449,6 @@ enum Target<'a> {
     Stdout,
     File(&'a str),
     Tcp,
-    Unix,
 }
 
 /// A line of strace; the number of the process is padded.
@@ -480,7 +473,6 @@ fn target(call: &str) -> Option<Target<'_>> {
     Some(match (descriptor, target) {
         ("1", _) => Target::Stdout,
         (_, socket) if socket.starts_with("TCP:") => Target::Tcp,
-        (_, socket) if socket.starts_with("UNIX") => Target::Unix,
         _ => Target::File(target),
     })
 }
@@ -512,7 +504,7 @@ fn a_trace_in_a_file_changes_nothing_about_that() {
 }
 
 #[test]
-fn of_the_secrets_only_the_access_token_goes_to_the_keyring() {
+fn nothing_goes_to_the_keyring_in_the_clear() {
     let keyring = Keyring::start();
     let machine = Sandbox::new()
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
