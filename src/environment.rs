@@ -23,12 +23,15 @@ pub struct EnvironmentToken {
     pub variable: &'static str,
 }
 
+/// The variables that may hold a token; the first one wins.
+pub const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
+
 /// The token that the environment holds, if any.
 ///
 /// # Errors
 /// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
 pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
-    let found = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"]
+    let found = TOKENS
         .into_iter()
         .find_map(|name| Some((name, world.variable(name)?)));
     let Some((variable, text)) = found else {

@@ -2,7 +2,7 @@
 //!
 //! Three executables share this library and one store. `sentry` is for a person (`sentry auth …`); git starts
 //! `git-credential-sentry`, and docker, podman and their like start `docker-credential-sentry`, with a request on
-//! standard input. Each process answers once and ends; nothing runs in the background. What keeps many of them from
+//! standard input. Each process answers once and ends; there is no daemon. What keeps many of them from
 //! harming each other is one file lock and one SQLite file, which Sentry's official CLI uses too.
 //!
 //! # A `get`
@@ -24,11 +24,12 @@
 //! 1. [`lock::Lock::credential`] is taken; whoever finds it taken hands out the old token if that is still good, and
 //!    waits otherwise.
 //! 2. The row is read again: another process may have been faster.
-//! 3. The intent is committed. That proves that the disk takes a write before the refresh token is spent.
-//! 4. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on.
-//! 5. The new pair is committed if the row still has the old one, and only then judged. If the database refuses, it
+//! 3. A child goes on with the lock, in a session of its own: whoever kills git or the helper now does not kill it.
+//! 4. The intent is committed. That proves that the disk takes a write before the refresh token is spent.
+//! 5. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on.
+//! 6. The new pair is committed if the row still has the old one, and only then judged. If the database refuses, it
 //!    goes to `credential.recovery`, which the next process imports.
-//! 6. The [`mirror`] gets its copy, if it is on; the lock is released. Only `invalid_grant` removes tokens.
+//! 7. The [`mirror`] gets its copy, if it is on; the lock is released. Only `invalid_grant` removes tokens.
 //!
 //! # A login
 //!

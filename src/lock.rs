@@ -12,6 +12,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::world::Clock;
@@ -28,7 +29,17 @@ pub struct Lock {
 #[must_use]
 pub struct Held {
     // The kernel's lock belongs to the open file.
-    _file: File,
+    file: File,
+}
+
+impl Held {
+    /// For the standard input of a child that goes on with what the lock is held for; see [`Lock::inherited`].
+    ///
+    /// # Errors
+    /// There is no file descriptor to be had.
+    pub fn share(&self) -> io::Result<Stdio> {
+        self.file.try_clone().map(Stdio::from)
+    }
 }
 
 /// Why there is no [`Held`].
@@ -80,17 +91,29 @@ impl Lock {
             let file = self
                 .open()
                 .map_err(|why| LockError::Unusable(self.path.clone(), why))?;
-            match fs2::FileExt::try_lock_exclusive(&file) {
-                Ok(()) if self.is_still(&file) => return Ok(Held { _file: file }),
-                // Somebody deleted or replaced the file: what we locked is not what others will lock.
-                Ok(()) => {}
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
-                Err(why) if why.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-                    return Err(LockError::Taken);
-                }
-                Err(why) => return Err(LockError::Unsupported(why)),
+            lock(&file)?;
+            // Somebody deleted or replaced the file: what we locked is not what others will lock.
+            if self.is_still(&file) {
+                return Ok(Held { file });
             }
         }
+    }
+
+    /// Goes on with the lock that the parent process took and handed on as standard input: both mean the same open
+    /// file, to which flock(2) locks belong.
+    ///
+    /// # Errors
+    /// [`LockError::Unusable`] when standard input is not that file, the others as
+    /// [`Lock::try_acquire`].
+    pub fn inherited(&self) -> Result<Held, LockError> {
+        let unusable = |why| LockError::Unusable(self.path.clone(), why);
+        let file = crate::world::inherited_stdin().map_err(unusable)?;
+        if !self.is_still(&file) {
+            return Err(unusable(io::Error::other("it was not handed on")));
+        }
+        // Changes nothing for the one who has the lock already.
+        lock(&file)?;
+        Ok(Held { file })
     }
 
     /// Takes the lock, looking again for up to `patience`; before each new look `enough` may end the wait.
@@ -155,6 +178,18 @@ impl Lock {
     #[cfg(not(unix))]
     fn is_still(&self, _file: &File) -> bool {
         true
+    }
+}
+
+fn lock(file: &File) -> Result<(), LockError> {
+    loop {
+        match fs2::FileExt::try_lock_exclusive(file) {
+            Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+            Err(why) if why.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
+                return Err(LockError::Taken);
+            }
+            ended => return ended.map_err(LockError::Unsupported),
+        }
     }
 }
 

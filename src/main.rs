@@ -5,10 +5,15 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sentry_credential::auth;
 use sentry_credential::cli::{Cli, Topic};
+use sentry_credential::session;
 use sentry_credential::world::{self, World};
 
 fn main() -> ExitCode {
     world::harden();
+    let world = World::real();
+    if let Some(code) = session::exchange_if_asked(&world) {
+        return code;
+    }
     let Topic::Auth { command } = match Cli::try_parse() {
         Ok(cli) => cli.topic,
         Err(usage) => {
@@ -17,5 +22,5 @@ fn main() -> ExitCode {
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    auth::run(&World::real(), command)
+    auth::run(&world, command)
 }

@@ -91,7 +91,11 @@ impl Journal<'_> {
                 _ => Ok(false),
             }
         })?;
-        if let Some(binding) = binding.filter(|_| changed) {
+        // That an instance's own host is bound to it goes without saying.
+        let told = |binding: &&Binding| {
+            changed && (name != binding.origin.to_string() || binding.username.is_some())
+        };
+        if let Some(binding) = binding.filter(told) {
             let user = binding.username.as_ref();
             let user = user.map_or_else(String::new, |user| format!(" as {user}"));
             say(&format!("bound {name} to {}{user}", binding.origin));
@@ -112,7 +116,7 @@ impl Journal<'_> {
                 _ => Ok(None),
             }
         })?;
-        if let Some(binding) = unbound {
+        if let Some(binding) = unbound.filter(|binding| name != binding.origin.to_string()) {
             say(&format!("unbound {name} from {}", binding.origin));
         }
         Ok(())

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::broker::{Absence, Broker, Credential, Request, USERNAME, pick};
 use crate::failure;
+use crate::session;
 use crate::store::{self, Binding, Client, Match};
 use crate::world::{self, Stdin, Timestamp, World};
 
@@ -48,6 +49,9 @@ const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|versi
 pub fn main() -> ExitCode {
     world::harden();
     let world = World::real().quietly();
+    if let Some(code) = session::exchange_if_asked(&world) {
+        return code;
+    }
     let arguments: Vec<_> = world::arguments().collect();
     let (answer, code) = match arguments.as_slice() {
         [action] => match serve(

@@ -25,6 +25,7 @@ use crate::broker::{Absence, Broker, Request};
 use crate::failure;
 use crate::origin::Origin;
 use crate::secret::Secret;
+use crate::session;
 use crate::store::{self, Client, Match};
 use crate::world::{self, Stdin, Timestamp, World};
 
@@ -40,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn main() -> ExitCode {
     world::harden();
     let world = World::real();
+    if let Some(code) = session::exchange_if_asked(&world) {
+        return code;
+    }
     let operation = world::arguments().next().unwrap_or_default();
     match answer(
         operation.to_str().unwrap_or(""),

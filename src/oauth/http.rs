@@ -30,7 +30,7 @@ pub(super) struct Http {
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After`, in its seconds form.
+    /// `Retry-After` (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
     /// `Date`: the server's clock.
     pub(super) date: Option<Timestamp>,
@@ -145,8 +145,8 @@ impl Http {
         }
         .map_err(|error| self.lost(&error))?;
         let header = |name| response.headers().get(name)?.to_str().ok();
-        let retry_after = header("retry-after").and_then(|value| value.parse().ok());
         let date = header("date").and_then(Timestamp::from_http_date);
+        let retry_after = header("retry-after").and_then(|value| pause(value, date));
         // A body that breaks off was sent after the server acted.
         let body = response
             .body_mut()
@@ -159,7 +159,7 @@ impl Http {
         })?;
         Ok(Answer {
             status: response.status().as_u16(),
-            retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE)),
+            retry_after,
             date,
             body: body.into(),
         })
@@ -222,6 +222,15 @@ impl Http {
     }
 }
 
+/// `Retry-After` in seconds, or as a date by the server's own clock.
+fn pause(value: &str, date: Option<Timestamp>) -> Option<Duration> {
+    let pause = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => date?.until(Timestamp::from_http_date(value)?),
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
 /// The proxy on the way to an origin, chosen as curl(1) does: ureq by itself lets `ALL_PROXY` win over the specific one,
 /// and `HTTP_PROXY` speak for https.
 fn proxy(world: &World, origin: &Origin) -> Option<Proxy> {
@@ -254,4 +263,33 @@ fn proxy(world: &World, origin: &Origin) -> Option<Proxy> {
 /// rustls reports a failed handshake through `io::Error`.
 fn is_certificate(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::InvalidData && error.to_string().contains("certificate")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date_and_has_an_end() {
+        let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        for (value, seconds) in [
+            ("7", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:44 GMT", Some(7)),
+            ("Sun, 06 Nov 1994 08:49:30 GMT", Some(0)),
+            ("99999999", Some(LONGEST_PAUSE.as_secs())),
+            (
+                "Sat, 06 Nov 2094 08:49:37 GMT",
+                Some(LONGEST_PAUSE.as_secs()),
+            ),
+            ("-1", None),
+            ("soon", None),
+        ] {
+            assert_eq!(
+                pause(value, date),
+                seconds.map(Duration::from_secs),
+                "{value}"
+            );
+        }
+        assert_eq!(pause("Sun, 06 Nov 1994 08:49:44 GMT", None), None);
+    }
 }

@@ -11,6 +11,8 @@
 //! 4. what the server granted is committed first and judged later;
 //! 5. only `invalid_grant` removes tokens, and only the pair that was sent.
 
+mod apart;
+mod exchange;
 mod recovery;
 mod refresh;
 
@@ -22,8 +24,10 @@ use crate::oauth::{CONNECT, REQUEST};
 use crate::store::{Session, Store, Tokens};
 use crate::world::{Timestamp, World};
 
+pub use apart::exchange_if_asked;
+pub use exchange::granted;
 pub use recovery::import;
-pub use refresh::{Login, granted, record_login};
+pub use refresh::{Login, record_login};
 
 /// How long a caller with an expired token waits for another process's refresh.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -160,7 +164,7 @@ pub fn usable(
         // Another program cleared the spent pair before the new one could be stored.
         let held = lock.acquire(world.clock(), PATIENCE, || false);
         let held = held.map_err(anyhow::Error::from)?;
-        return refresh::locked(world, store, &held, session, Why::Interrupted);
+        return refresh::locked(world, store, held, session, Why::Interrupted);
     }
     let why = match (asked, session.freshness(world.now()), &session.tokens) {
         (_, _, None) => return Err(Unusable::Dead(ended(session, "has ended"))),
@@ -192,7 +196,7 @@ pub fn usable(
             .is_some_and(|session| session.freshness(world.now()) == Freshness::Fresh)
     });
     match (held, fresh) {
-        (Ok(held), _) => refresh::locked(world, store, &held, session, why),
+        (Ok(held), _) => refresh::locked(world, store, held, session, why),
         // Another process refreshed while we waited.
         (
             Err(LockError::Taken),

@@ -16,7 +16,9 @@ use std::rc::Rc;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use process::{arguments, harden};
 pub use signals::{Deferral, Signals};
-pub use streams::{Stdin, print, print_error, terminal_on_stderr, terminal_on_stdin};
+pub use streams::{
+    Stdin, inherited_stdin, print, print_error, terminal_on_stderr, terminal_on_stdin,
+};
 
 use trace::Trace;
 

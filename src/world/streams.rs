@@ -1,6 +1,8 @@
 //! The standard streams, without the panics of `println!` and without waiting for ever.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write as _};
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -28,6 +30,14 @@ pub fn terminal_on_stderr() -> bool {
 /// Whether a person would be typing on standard input.
 pub fn terminal_on_stdin() -> bool {
     io::stdin().is_terminal()
+}
+
+/// Standard input as the file that a parent process opened for us.
+///
+/// # Errors
+/// There is no file descriptor to be had.
+pub fn inherited_stdin() -> io::Result<File> {
+    io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// Standard input that gives up when nothing comes: a caller that hangs must not keep a helper for ever.

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Replay};
 use crate::sandbox::{Age, Cmd, Layout, Sandbox};
+use crate::signals::variable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Release {
@@ -29,10 +30,11 @@ enum Node {
 #[derive(Clone, Copy, Debug)]
 struct Official(Release, Node);
 
-const ALL: [Official; 3] = [
+const ALL: [Official; 4] = [
     Official(Release::V049, Node::Native),
     Official(Release::V049, Node::Wasm),
     Official(Release::V045, Node::Native),
+    Official(Release::V045, Node::Wasm),
 ];
 
 impl Official {
@@ -69,10 +71,7 @@ impl Official {
 }
 
 fn rounds() -> usize {
-    std::env::var("OFFICIAL_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(1)
+    variable("OFFICIAL_ROUNDS").unwrap_or(1)
 }
 
 fn three_tokens(machine: &Sandbox, address: &str) -> [String; 3] {

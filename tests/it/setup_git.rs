@@ -51,7 +51,11 @@ fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
 #[test]
 fn setup_git_without_a_host_means_the_instance() {
     let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.example.com");
-    let _done = setup_git(&machine, &[]).run().success();
+    // That its own host is bound to it goes without saying.
+    let _done = setup_git(&machine, &[]).run().success().stderr_is(
+        "added `credential.https://sentry.example.com.helper=` to git's global configuration\n\
+         added `credential.https://sentry.example.com.helper=sentry` to git's global configuration\n",
+    );
     assert_eq!(
         machine.bindings(),
         ["git https://sentry.example.com -> https://sentry.example.com"]

@@ -262,7 +262,7 @@ fn a_signal_does_not_hide_that_an_approved_login_could_not_be_stored() {
 }
 
 /// A random number from 0 to below `bound`; `state` is what the next one comes from.
-fn random(state: &mut u64, bound: u64) -> u64 {
+pub fn random(state: &mut u64, bound: u64) -> u64 {
     // Knuth's MMIX generator; its high bits are good.
     *state = state
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -270,7 +270,8 @@ fn random(state: &mut u64, bound: u64) -> u64 {
     (*state >> 33) % bound
 }
 
-fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+/// A number from the environment: how often, or from which seed.
+pub fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }
 

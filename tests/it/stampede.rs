@@ -2,6 +2,7 @@
 //!
 //! `STAMPEDE_ROUNDS` repeats each race; one round is enough to fail when the lock is wrong.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rustix::process::Signal;
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
 use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
+use crate::signals::{random, variable};
 
 const CROWD: usize = 200;
 const SOON: Duration = Duration::from_secs(60);
@@ -88,10 +90,7 @@ impl Scene {
 }
 
 fn rounds() -> usize {
-    std::env::var("STAMPEDE_ROUNDS")
-        .ok()
-        .and_then(|rounds| rounds.parse().ok())
-        .unwrap_or(1)
+    variable("STAMPEDE_ROUNDS").unwrap_or(1)
 }
 
 fn has(output: &Output, token: &str) -> bool {
@@ -124,32 +123,37 @@ fn two_hundred_gets_cost_one_refresh_and_get_one_answer() {
 
 #[test]
 fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
-    for _ in 0..rounds() {
+    let seed = variable("STAMPEDE_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let mut state = seed;
+    for round in 0..rounds() {
         let scene = Scene::new();
         let gate = Gate::shut(&scene.machine);
         let mut crowd = scene.crowd(&gate, CROWD);
         gate.open();
-        // The first to ask holds the lock across the network: all others may die as they like.
         scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        // The one whose request is under way, and 19 of the others.
         let holder = holder_of(&scene);
-        let victims = crowd
-            .iter_mut()
-            .filter(|one| one.pid().as_raw_nonzero().get() != holder);
-        victims
-            .step_by(9)
-            .take(20)
-            .for_each(|victim| victim.signal(Signal::KILL));
+        let position = crowd
+            .iter()
+            .position(|one| one.pid().as_raw_pid() == holder);
+        let mut victims = BTreeSet::from([position.unwrap()]);
+        while victims.len() < 20 {
+            victims.insert(usize::try_from(random(&mut state, CROWD as u64)).unwrap());
+        }
+        for victim in &victims {
+            crowd[*victim].signal(Signal::KILL);
+        }
         let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         let token = scene.sentry.current_access();
-        assert_eq!(
-            answers.iter().filter(|answer| answer.code == -9).count(),
-            20
-        );
-        assert_eq!(
-            answers.iter().filter(|answer| has(answer, &token)).count(),
-            CROWD - 20
-        );
-        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        let case = format!("STAMPEDE_SEED={seed}, round {round}");
+        for (index, answer) in answers.iter().enumerate() {
+            match victims.contains(&index) {
+                true => assert_eq!(answer.code, -9, "{case}"),
+                false => assert!(has(answer, &token), "{case}: {answer:?}"),
+            }
+        }
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     }
 }
 
@@ -246,7 +250,7 @@ fn near_its_end_a_token_is_refreshed_by_one_and_served_to_all_at_once() {
     let holder = holder_of(&scene);
     let position = crowd
         .iter()
-        .position(|one| one.pid().as_raw_nonzero().get() == holder)
+        .position(|one| one.pid().as_raw_pid() == holder)
         .unwrap();
     let holder = crowd.remove(position);
     for other in crowd {

@@ -1,10 +1,9 @@
 //! What the tests of the store share: a machine with one session, and ways to put it into an odd state.
 
 use crate::fake_sentry::{FakeSentry, Pair};
-use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
+use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};
 use crate::service::tool;
 use rusqlite::Connection;
-use rustix::process::Signal;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -216,10 +215,4 @@ pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
         below.to_str().expect("text").to_owned()
     };
     files(dir).into_iter().filter(has).map(name).collect()
-}
-
-#[track_caller]
-pub fn kill(mut process: Running) {
-    process.signal(Signal::KILL);
-    let _dead = process.wait().fails(-9);
 }

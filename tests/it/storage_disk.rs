@@ -231,3 +231,27 @@ fn a_quota_is_as_good_as_a_full_disk() {
     assert_eq!(scene.sentry.requests().len(), 0);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
 }
+
+#[test]
+fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
+    let scene = Scene::new(Age::EXPIRED);
+    // As long as somebody reads, the end of a connection does not bring the log to the disk: only the commit does.
+    let reader = scene.database();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM accounts")
+        .unwrap();
+    let trace = scene.machine.root().join("trace");
+    let calls = "sendto,recvfrom,pwrite64,fsync,fdatasync,write";
+    let _token = scene.token().traced(calls, &trace).run().success();
+    let trace = fs::read_to_string(&trace).unwrap();
+    let answer = scene.sentry.current_access();
+    let answered = trace.find(&answer).expect("an answer of the server");
+    let told = trace.find("\"[\\\"refreshed").expect("a report");
+    let between = &trace[answered..told];
+    let written = between.rfind("pwrite64(").expect("a commit");
+    let synced = &between[written..];
+    assert!(
+        synced.contains("sync(") && synced.contains("/cli.db-wal>"),
+        "{between}"
+    );
+}

@@ -2,8 +2,9 @@
 
 use crate::fake_sentry::{Endpoint, Fault, Replay};
 use crate::sandbox::{Age, Cmd, Layout, Running};
-use crate::storage::{SOON, Scene, files_with, kill, mode};
-use rustix::process::Signal;
+use crate::service::tool;
+use crate::storage::{SOON, Scene, files_with, mode};
+use rustix::process::{Signal, getsid, kill_process, kill_process_group};
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
@@ -423,35 +424,41 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
 // Our own lock.
 
 #[test]
-fn a_holder_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
+fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
     let scene = Scene::new(Age::STALE);
-    let mut refresh = held_refresh(&scene);
-    refresh.signal(Signal::STOP);
+    let refresh = held_refresh(&scene);
+    kill_process(refresh.exchange(), Signal::STOP).unwrap();
     scene.serves(&scene.pair.access);
     scene.sentry.release();
-    refresh.signal(Signal::CONT);
+    kill_process(refresh.exchange(), Signal::CONT).unwrap();
     gets_the_new_token(&scene, refresh);
 }
 
 #[test]
-fn a_holder_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
+fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
     let scene = Scene::new(Age::EXPIRED);
-    let mut refresh = held_refresh(&scene);
-    refresh.signal(Signal::STOP);
+    let refresh = held_refresh(&scene);
+    let exchange = refresh.exchange();
+    kill_process(exchange, Signal::STOP).unwrap();
     let told = scene.token().run().fails(1).stdout_is("");
     let _told = told.stderr_is(&format!(
         "error: the token for {} has expired and cannot be refreshed now: another process holds the lock\n",
         scene.sentry.url()
     ));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    kill(refresh);
+    kill_process(exchange, Signal::KILL).unwrap();
 }
 
 #[test]
-fn a_holder_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
+fn an_exchange_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
     let scene = Scene::new(Age::EXPIRED);
     let refresh = held_refresh(&scene);
-    kill(refresh);
+    kill_process(refresh.exchange(), Signal::KILL).unwrap();
+    let _told = refresh
+        .wait()
+        .fails(1)
+        .stdout_is("")
+        .stderr_has("error: the process that was refreshing the token was killed\n");
     scene.sentry.release();
     let told = scene.token().run().fails(1).stdout_is("");
     assert!(
@@ -462,6 +469,56 @@ fn a_holder_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_mo
     assert_eq!(scene.sentry.refresh_attempts(), 2);
     let _again = scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
+}
+
+#[test]
+fn a_get_that_is_killed_or_stopped_after_its_request_loses_nothing() {
+    for signal in [Signal::KILL, Signal::STOP] {
+        let scene = Scene::new(Age::EXPIRED);
+        let mut refresh = held_refresh(&scene);
+        refresh.signal(signal);
+        let waiting = scene.token().spawn();
+        scene.sentry.release();
+        gets_the_new_token(&scene, waiting);
+        // Nor does anybody wait for the one that is stopped.
+        let _logout = scene.machine.sentry(&["auth", "logout"]).run().success();
+    }
+}
+
+#[test]
+fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
+    let scene = Scene::new(Age::EXPIRED);
+    let refresh = held_refresh(&scene);
+    let exchange = refresh.exchange();
+    kill_process_group(refresh.pid(), Signal::KILL).unwrap();
+    let waiting = scene.token().spawn();
+    // Nothing at all is sent to it: not by the terminal that is closed, not by the shell.
+    assert_eq!(getsid(Some(exchange)).unwrap(), exchange);
+    scene.sentry.release();
+    gets_the_new_token(&scene, waiting);
+}
+
+#[test]
+fn where_no_process_can_be_started_the_caller_does_the_exchange() {
+    let scene = Scene::new(Age::EXPIRED);
+    let trace = scene.machine.root().join("trace");
+    let strace = [
+        "-qq",
+        "-f",
+        "-o",
+        trace.to_str().unwrap(),
+        "-e",
+        "trace=clone,clone3,vfork,execve",
+        "-e",
+        "inject=clone,clone3,vfork:error=EAGAIN:when=1",
+    ];
+    let refresh = scene.token().under(tool("strace"), &strace);
+    let served = refresh.run().success();
+    let _token = served.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    let trace = fs::read_to_string(&trace).unwrap();
+    assert!(trace.contains("(INJECTED)"), "{trace}");
+    assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
 }
 
 #[test]

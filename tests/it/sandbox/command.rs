@@ -200,6 +200,15 @@ impl Running {
         self.pid
     }
 
+    /// The process that exchanges the refresh token for this one: its only child.
+    #[track_caller]
+    pub fn exchange(&self) -> Pid {
+        let pid = self.pid.as_raw_pid();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let child = children.ok().and_then(|pids| pids.trim().parse().ok());
+        child.and_then(Pid::from_raw).expect("it has one child")
+    }
+
     /// Signals the process itself, not its children.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {
