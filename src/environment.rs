@@ -33,7 +33,7 @@ pub const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
     let found = TOKENS
         .into_iter()
-        .find_map(|name| Some((name, world.variable(name)?)));
+        .find_map(|name| Some((name, world.variable_lossy(name)?)));
     let Some((variable, text)) = found else {
         return Ok(None);
     };
@@ -83,7 +83,7 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
     // The alias wins, as it does in the official CLI.
     let found = ["SENTRY_HOST", "SENTRY_URL"]
         .into_iter()
-        .find_map(|name| Some((name, world.variable(name)?)));
+        .find_map(|name| Some((name, world.variable_lossy(name)?)));
     let Some((variable, text)) = found else {
         return Ok(None);
     };

@@ -35,7 +35,7 @@ impl Login {
             Some(_) => Err(malformed()),
         };
         let (url, username, secret) = (
-            field("ServerURL")?.trim(),
+            field("ServerURL")?.trim_ascii(),
             field("Username")?,
             field("Secret")?,
         );

@@ -231,5 +231,5 @@ fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
     }
     let text =
         std::str::from_utf8(&text).map_err(|_| anyhow::anyhow!("the request is not UTF-8"))?;
-    Ok(Zeroizing::new(text.trim().to_owned()))
+    Ok(Zeroizing::new(text.trim_ascii().to_owned()))
 }

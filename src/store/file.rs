@@ -64,7 +64,8 @@ fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
         if metadata.uid() != us() {
             return refuse("it belongs to another user");
         }
-        if metadata.nlink() != 1 {
+        // None: another process closed the database, and SQLite took the side file away while we looked.
+        if metadata.nlink() > 1 {
             return refuse("it has a second name (hard link)");
         }
     }
@@ -252,4 +253,22 @@ pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
         }
     }
     Ok(Repair { kept_as })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_file_that_goes_while_it_is_looked_at_is_no_second_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (side, second) = (dir.path().join(SIDES[0]), dir.path().join("second"));
+        let file = fs::File::create(&side).unwrap();
+        fs::hard_link(&side, &second).unwrap();
+        assert!(check_plain(&side, &file.metadata().unwrap()).is_err());
+        fs::remove_file(&second).unwrap();
+        assert!(check_plain(&side, &file.metadata().unwrap()).is_ok());
+        fs::remove_file(&side).unwrap();
+        assert!(check_plain(&side, &file.metadata().unwrap()).is_ok());
+    }
 }

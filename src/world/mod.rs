@@ -66,6 +66,13 @@ impl World {
         lookup(&self.variables, name)
     }
 
+    /// The same, with U+FFFD for what cannot be decoded: for a value that must not count as unset, and whose grammar
+    /// refuses that character.
+    pub fn variable_lossy(&self, name: &str) -> Option<String> {
+        let (_, value) = self.variables.iter().find(|(key, _)| key == name)?;
+        trimmed(&value.to_string_lossy())
+    }
+
     /// Names of the variables that start like this.
     pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = &OsString> {
         let starts =
@@ -115,6 +122,10 @@ impl World {
 
 fn lookup(variables: &[(OsString, OsString)], name: &str) -> Option<String> {
     let (_, value) = variables.iter().find(|(key, _)| key == name)?;
-    let value = value.to_str()?.trim_matches([' ', '\t', '\r', '\n']);
+    trimmed(value.to_str()?)
+}
+
+fn trimmed(value: &str) -> Option<String> {
+    let value = value.trim_matches([' ', '\t', '\r', '\n']);
     (!value.is_empty()).then(|| value.to_owned())
 }

@@ -364,6 +364,8 @@ fn a_host_that_is_none_has_nothing() {
         "ｒ.example",
         "r。example",
         "r\u{ad}.example",
+        "r.example\u{a0}",
+        "\u{3000}r.example",
         "r.example/../s",
         "-u r.example",
         "$(id)",
@@ -381,6 +383,7 @@ fn a_request_has_one_line() {
         "r.example\r\nx",
         "r.example\0",
         "r.exa\tmple",
+        "r.example\u{85}",
         "r.example\u{1b}[31m",
     ] {
         for action in ["get", "erase"] {

@@ -7,6 +7,8 @@ use crate::sandbox::{Age, Output, Sandbox};
 use crate::storage::files_with;
 use crate::terminal::Person;
 use serde_json::json;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 
 /// What git sends for this origin.
 pub fn described(origin: &str) -> String {
@@ -181,6 +183,28 @@ fn a_broken_token_is_told_before_a_session_is_tried() {
             .stdout_is(sentence)
             .stderr_is("");
         serves_nothing(&machine, "https://other.example");
+    }
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_not_unset() {
+    let sentry = FakeSentry::start();
+    let broken = OsStr::from_bytes(b"https://s.example\xff");
+    for variable in [
+        "SENTRY_URL",
+        "SENTRY_HOST",
+        "SENTRY_AUTH_TOKEN",
+        "SENTRY_TOKEN",
+    ] {
+        let machine = Sandbox::new().env(variable, broken);
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let _told = machine
+            .sentry(&["auth", "token"])
+            .run()
+            .fails(1)
+            .stdout_is("")
+            .stderr_has(&format!("error: cannot use the value of {variable}: "))
+            .never_says("s.example");
     }
 }
 

@@ -27,6 +27,7 @@ mod git_server;
 mod git_store;
 mod hardening;
 mod hostile_text;
+mod hosts;
 mod instances;
 mod keyring;
 mod keyring_faults;
