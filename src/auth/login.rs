@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::secret::{MAX_TOKEN, Secret};
 use crate::session::{self, Login, Usable};
 use crate::store::{Session, Store, Tokens};
-use crate::terminal::{Browser, Terminal, ask_secretly};
+use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
 
 /// How long a program may take to hand over a token.
@@ -183,7 +183,9 @@ fn may_replace(world: &World, place: &Place, instance: &Origin) -> anyhow::Resul
 
 fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
-        let typed = ask_secretly(world, "token: ").context("cannot read the token")?;
+        let typed = Terminal::of_person(world)
+            .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
+            .context("nobody typed a token")?;
         return Ok(Secret::token(typed.trim())?);
     }
     let mut text = zeroize::Zeroizing::new(String::new());

@@ -133,6 +133,12 @@ mod tests {
         }
     }
 
+    fn code_with(field: &str) -> DeviceCode {
+        let body =
+            format!(r#"{{"device_code":"d","user_code":"U","verification_uri":"v",{field}}}"#);
+        device_code(&answer(200, &body)).unwrap()
+    }
+
     #[test]
     fn odd_intervals_are_the_default_or_clamped() {
         for (interval, expected) in [
@@ -146,12 +152,28 @@ mod tests {
             ("\"x\"", 5),
             ("[]", 5),
         ] {
-            let body = format!(
-                r#"{{"device_code":"d","user_code":"U","verification_uri":"v","interval":{interval}}}"#
-            );
-            let code = device_code(&answer(200, &body)).unwrap();
+            let code = code_with(&format!("\"interval\":{interval}"));
             assert_eq!(code.interval, Duration::from_secs(expected), "{interval}");
             assert_eq!(code.expires_in, Duration::from_secs(600));
+        }
+    }
+
+    #[test]
+    fn odd_lifetimes_of_a_code_are_the_default_or_clamped() {
+        for (expires_in, expected) in [
+            ("null", 600),
+            ("0", 60),
+            ("-1", 600),
+            ("\"900\"", 900),
+            ("1e18", 1800),
+            ("[]", 600),
+        ] {
+            let code = code_with(&format!("\"expires_in\":{expires_in}"));
+            assert_eq!(
+                code.expires_in,
+                Duration::from_secs(expected),
+                "{expires_in}"
+            );
         }
     }
 

@@ -4,13 +4,13 @@
 //! goes through the terminal itself.
 //!
 //! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
-//! modes are changed for [`ask_secretly`] only and the cursor is never hidden, so that there is little to restore; text
-//! from a server is shown only through [`printable`](crate::printable::printable).
+//! modes are changed for [`Terminal::ask_secretly`] only and the cursor is never hidden, so that there is little to
+//! restore; text from a server is shown only through [`printable`](crate::printable::printable).
 
 mod browser;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -112,7 +112,7 @@ impl Terminal {
             return None;
         }
         // The terminal hands out whole lines.
-        let mut answer = vec![0; LONGEST_ANSWER];
+        let mut answer = Zeroizing::new(vec![0; LONGEST_ANSWER]);
         let length = tty.read(&mut answer).ok()?;
         let answer = std::str::from_utf8(&answer[..length]).ok()?;
         answer
@@ -120,28 +120,33 @@ impl Terminal {
             .map(|answer| answer.trim().to_owned())
     }
 
+    /// As [`ask`](Terminal::ask), for what must not be shown while it is typed. A signal leaves the terminal as it was.
+    pub fn ask_secretly(
+        &self,
+        world: &World,
+        question: &str,
+        patience: Duration,
+    ) -> Option<Zeroizing<String>> {
+        use rustix::termios::{LocalModes, OptionalActions::Now, tcgetattr, tcsetattr};
+
+        let tty = self.tty.as_ref()?;
+        let modes = tcgetattr(tty).ok()?;
+        let mut silent = modes.clone();
+        silent.local_modes -= LocalModes::ECHO;
+        silent.local_modes |= LocalModes::ECHONL;
+        let (handle, before) = (tty.try_clone().ok()?, modes.clone());
+        world.signals().on_interrupt(move || {
+            tcsetattr(&handle, Now, &before).ok();
+        });
+        tcsetattr(tty, Now, &silent).ok()?;
+        let answer = self.ask(question, patience).map(Zeroizing::new);
+        tcsetattr(tty, Now, &modes).ok()?;
+        answer
+    }
+
     fn write(&self, text: &str) {
         write(self.tty.as_ref(), text);
     }
-}
-
-/// Asks for what must not be shown while it is typed. A signal meanwhile leaves the terminal as it was: also that of
-/// Ctrl-C, which rpassword sends to this process before it has restored anything.
-///
-/// # Errors
-/// There is no terminal, or nothing more comes from it.
-pub fn ask_secretly(world: &World, question: &str) -> io::Result<Zeroizing<String>> {
-    let tty = File::open("/dev/tty")?;
-    let modes = rustix::termios::tcgetattr(&tty)?;
-    world.signals().on_interrupt(move || {
-        rustix::termios::tcsetattr(&tty, rustix::termios::OptionalActions::Now, &modes).ok();
-    });
-    let typed = rpassword::prompt_password(question);
-    while matches!(&typed, Err(why) if why.kind() == io::ErrorKind::Interrupted) {
-        // Ctrl-C: the signal ends the process now.
-        std::thread::park();
-    }
-    typed.map(Zeroizing::new)
 }
 
 // A terminal that goes away in between is no reason to stop.

@@ -100,6 +100,10 @@ fn the_browser_gets_an_address_and_nothing_else() {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     sentry.approve_next();
+    sentry.rewrite(Endpoint::DeviceCode, |answer| {
+        let url = answer["verification_uri"].as_str().unwrap();
+        answer["verification_uri_complete"] = format!("{url}?$(id)`id`|;'\"\\<>").into();
+    });
     let machine = Sandbox::new()
         .for_sentry(&sentry)
         .env("SENTRY_TOKEN", "sntryu_needle")
@@ -123,12 +127,9 @@ fn the_browser_gets_an_address_and_nothing_else() {
     let _login = login.traced("execve", &trace).run().success();
     let said = |what: &str| fs::read_to_string(browser.with_extension(what)).unwrap();
 
-    let url = format!("1\n{}/oauth/device/?user_code=", sentry.url());
-    let args = said("args");
-    assert!(
-        args.starts_with(&url) && args.lines().count() == 2,
-        "{args}"
-    );
+    let query = "%24%28id%29%60id%60%7C%3B%27%22%5C%3C%3E";
+    let args = format!("1\n{}/oauth/device/?{query}\n", sentry.url());
+    assert_eq!(said("args"), args);
     let env = said("env");
     assert!(
         !env.contains("SENTRY_") && env.contains("DISPLAY=:0\n"),

@@ -116,6 +116,29 @@ fn the_token_endpoint_cannot_fill_the_memory() {
 }
 
 #[test]
+fn an_answer_in_drops_ends_in_time() {
+    let drops = |endpoint| {
+        let sentry = FakeSentry::start();
+        let drop = Fault::Endless {
+            head: b"HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n{".to_vec(),
+            again: b" ".to_vec(),
+            pause: Duration::from_secs(1),
+        };
+        sentry.fault_always(endpoint, drop);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        (sentry, machine)
+    };
+    let (device, api) = (drops(Endpoint::DeviceCode), drops(Endpoint::Api));
+    let login = limited(device.1.sentry(&["auth", "login"]));
+    let with_token = api.1.sentry(&["auth", "login", "--with-token"]);
+    let with_token = limited(with_token.stdin("sntryu_api"));
+    for command in [login, with_token] {
+        let told = command.wait().fails(1).stdout_is("");
+        let _told = told.stderr_has("did not answer in time");
+    }
+}
+
+#[test]
 fn the_device_endpoint_cannot_fill_the_memory() {
     let runs = floods(&bomb("device_code")).map(|(case, end, flood)| {
         let sentry = FakeSentry::start();

@@ -5,14 +5,14 @@
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Request};
 use crate::keyring::Keyring;
-use crate::sandbox::{Cmd, Output, Sandbox};
+use crate::sandbox::{Cmd, Sandbox};
 use crate::storage::{files, files_with};
 use crate::terminal::Person;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -300,13 +300,13 @@ impl Life {
         }
     }
 
-    fn trace(&self) -> std::path::PathBuf {
+    fn trace(&self) -> PathBuf {
         self.room.root().join("trace")
     }
 
     /// Runs one command and looks everywhere.
     #[track_caller]
-    fn step(&mut self, name: &str, code: i32, answers: &[Kind], cmd: Cmd) -> Output {
+    fn step(&mut self, name: &str, code: i32, answers: &[Kind], cmd: Cmd) {
         let requests = (self.sentry.requests().len(), self.other.requests().len());
         let output = cmd.traced(CALLS, &self.trace()).run();
         assert_eq!(output.code, code, "{name}: {output:?}");
@@ -332,7 +332,6 @@ impl Life {
             "device_code" if kind == DeviceCode => Some(Field),
             _ => None,
         });
-        output
     }
 
     /// Looks into all files of the machine, and into the system calls of the last command.
@@ -394,7 +393,7 @@ impl Life {
     fn live(&mut self, steps: &[Step]) {
         for (name, code, answers, cmd) in steps {
             let cmd = cmd(self);
-            let _output = self.step(name, *code, answers, cmd);
+            self.step(name, *code, answers, cmd);
         }
     }
 
@@ -588,7 +587,7 @@ fn what_a_server_throws_back_is_not_repeated() {
         life.sentry.fault(Endpoint::Refresh, fault);
         life.expire();
         let get = life.git("get", "");
-        let _failed = life.step(what, 1, &[], get);
+        life.step(what, 1, &[], get);
         let sql = "UPDATE helper_session SET retry_at = NULL, intent = NULL, intent_at = NULL";
         let _reset = life.machine.database().unwrap().execute(sql, []);
     }
@@ -598,7 +597,7 @@ fn what_a_server_throws_back_is_not_repeated() {
             life.sentry.fault_always(Endpoint::Api, fault.clone());
             let cmd = life.auth(command);
             let code = cmd.clone().run().code;
-            let _told = life.step(what, code, &[], cmd);
+            life.step(what, code, &[], cmd);
             life.sentry.mend();
         }
     }
@@ -606,7 +605,7 @@ fn what_a_server_throws_back_is_not_repeated() {
         life.other.fault(Endpoint::Api, fault);
         let login = life.auth("login --with-token --url").arg(life.other.url());
         let login = login.stdin(life.latest(Api));
-        let _failed = life.step(what, 1, &[], login);
+        life.step(what, 1, &[], login);
     }
     // Codes that it sent are not among what it is asked to show either.
     for field in ["user_code", "verification_uri", "verification_uri_complete"] {
@@ -614,7 +613,7 @@ fn what_a_server_throws_back_is_not_repeated() {
             answer[field] = answer["device_code"].clone();
         });
         let login = life.auth("login --force");
-        let _failed = life.step(field, 1, &[], login);
+        life.step(field, 1, &[], login);
         life.sentry.mend();
     }
     let mut dead = json!({"error": "invalid_grant"});
@@ -622,7 +621,7 @@ fn what_a_server_throws_back_is_not_repeated() {
     life.sentry
         .fault(Endpoint::Refresh, Answer::json(400, &dead));
     let refresh = life.auth("refresh --force");
-    let _ended = life.step("invalid_grant", 1, &[], refresh);
+    life.step("invalid_grant", 1, &[], refresh);
 }
 
 #[test]
