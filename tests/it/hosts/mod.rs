@@ -166,7 +166,15 @@ impl Scene {
         .run();
         let as_expected = match expected {
             Answer::Token(_) => said.code == 0,
-            Answer::Refused => [1, 2].contains(&said.code) && said.stdout.is_empty(),
+            Answer::Refused => {
+                let words = [
+                    "an instance looks like",
+                    "plain http is for this machine only",
+                    "invalid UTF-8",
+                ];
+                let told = words.iter().any(|words| said.stderr.contains(words));
+                told && [1, 2].contains(&said.code) && said.stdout.is_empty()
+            }
             _ => {
                 said.code == 1
                     && said.stdout.is_empty()
