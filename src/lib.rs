@@ -97,3 +97,8 @@ pub mod session;
 pub mod store;
 pub mod terminal;
 pub mod world;
+
+/// What must hold whatever comes in: asked by the fuzz targets and, of their corpora, by `cargo test`.
+#[cfg(any(test, fuzzing))]
+#[path = "../fuzz/oracles/mod.rs"]
+pub mod oracles;

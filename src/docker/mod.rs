@@ -78,7 +78,11 @@ pub fn main() -> ExitCode {
 ///
 /// # Errors
 /// What the client is told on standard output.
-fn serve(action: &str, input: &mut impl Read, world: &World) -> anyhow::Result<Zeroizing<String>> {
+pub(crate) fn serve(
+    action: &str,
+    input: &mut impl Read,
+    world: &World,
+) -> anyhow::Result<Zeroizing<String>> {
     let nothing = |()| Zeroizing::default();
     match action {
         "get" => get(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)?),

@@ -54,6 +54,17 @@ impl std::fmt::Debug for Body {
 }
 
 impl Answer {
+    /// One that no server gave.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn with(status: u16, body: &[u8]) -> Answer {
+        Answer {
+            status,
+            retry_after: None,
+            date: None,
+            body: body.to_vec().into(),
+        }
+    }
+
     /// The body, if it is a JSON object.
     pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body.0)

@@ -159,17 +159,9 @@ impl OAuth {
     /// `POST /oauth/device/code/` (RFC 8628 section 3.1).
     pub fn device_code(&self, scope: &str) -> DeviceAnswer {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
-        let answer = match self.http.post("/oauth/device/code/", &form) {
-            Ok(answer) => answer,
-            Err(lost) => return DeviceAnswer::Lost(lost),
-        };
-        match answer.status {
-            404 => DeviceAnswer::NoDeviceFlow,
-            200..=299 => device_code(&answer).map_or_else(
-                || DeviceAnswer::Refused(refusal(&answer)),
-                DeviceAnswer::Code,
-            ),
-            _ => DeviceAnswer::Refused(refusal(&answer)),
+        match self.http.post("/oauth/device/code/", &form) {
+            Ok(answer) => DeviceAnswer::of(&answer),
+            Err(lost) => DeviceAnswer::Lost(lost),
         }
     }
 
@@ -180,26 +172,10 @@ impl OAuth {
             ("device_code", device_code.expose()),
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
         ];
-        let answer = match self.http.post("/oauth/token/", &form) {
-            Ok(answer) => answer,
-            Err(lost) if lost.untrusted => return PollAnswer::Untrusted(lost),
-            Err(_) => return PollAnswer::Disturbed(None),
-        };
-        let refused = refusal(&answer);
-        match (answer.status, refused.code.as_deref()) {
-            (_, Some("authorization_pending")) => PollAnswer::Pending,
-            (_, Some("slow_down")) => PollAnswer::SlowDown,
-            (_, Some("access_denied")) => PollAnswer::Denied,
-            (_, Some("expired_token")) => PollAnswer::Expired,
-            (200..=299, None) => match grant(&answer) {
-                Some(Ok(grant)) if is_bearer(&answer) => PollAnswer::Granted(grant),
-                // The code is redeemed: there is nothing to go on for.
-                Some(_) => PollAnswer::Refused(refused),
-                // Not Sentry's: a captive portal, say.
-                None => PollAnswer::Disturbed(answer.retry_after),
-            },
-            (429 | 500..=599, _) => PollAnswer::Disturbed(answer.retry_after),
-            _ => PollAnswer::Refused(refused),
+        match self.http.post("/oauth/token/", &form) {
+            Ok(answer) => PollAnswer::of(&answer),
+            Err(lost) if lost.untrusted => PollAnswer::Untrusted(lost),
+            Err(_) => PollAnswer::Disturbed(None),
         }
     }
 
@@ -211,18 +187,58 @@ impl OAuth {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
         ];
-        let answer = match self.http.post("/oauth/token/", &form) {
-            Ok(answer) => answer,
-            Err(lost) => {
-                return RefreshAnswer::Transient(Transient {
-                    sent: lost.sent,
-                    acted: lost.sent,
-                    why: lost.why,
-                    retry_after: None,
-                });
-            }
-        };
-        let refused = refusal(&answer);
+        match self.http.post("/oauth/token/", &form) {
+            Ok(answer) => RefreshAnswer::of(&answer),
+            Err(lost) => RefreshAnswer::Transient(Transient {
+                sent: lost.sent,
+                acted: lost.sent,
+                why: lost.why,
+                retry_after: None,
+            }),
+        }
+    }
+}
+
+impl DeviceAnswer {
+    /// What the server answered.
+    pub(crate) fn of(answer: &Answer) -> DeviceAnswer {
+        match answer.status {
+            404 => DeviceAnswer::NoDeviceFlow,
+            200..=299 => device_code(answer).map_or_else(
+                || DeviceAnswer::Refused(refusal(answer)),
+                DeviceAnswer::Code,
+            ),
+            _ => DeviceAnswer::Refused(refusal(answer)),
+        }
+    }
+}
+
+impl PollAnswer {
+    /// What the server answered.
+    pub(crate) fn of(answer: &Answer) -> PollAnswer {
+        let refused = refusal(answer);
+        match (answer.status, refused.code.as_deref()) {
+            (_, Some("authorization_pending")) => PollAnswer::Pending,
+            (_, Some("slow_down")) => PollAnswer::SlowDown,
+            (_, Some("access_denied")) => PollAnswer::Denied,
+            (_, Some("expired_token")) => PollAnswer::Expired,
+            (200..=299, None) => match grant(answer) {
+                Some(Ok(grant)) if is_bearer(answer) => PollAnswer::Granted(grant),
+                // The code is redeemed: there is nothing to go on for.
+                Some(_) => PollAnswer::Refused(refused),
+                // Not Sentry's: a captive portal, say.
+                None => PollAnswer::Disturbed(answer.retry_after),
+            },
+            (429 | 500..=599, _) => PollAnswer::Disturbed(answer.retry_after),
+            _ => PollAnswer::Refused(refused),
+        }
+    }
+}
+
+impl RefreshAnswer {
+    /// What the server answered.
+    pub(crate) fn of(answer: &Answer) -> RefreshAnswer {
+        let refused = refusal(answer);
         let transient = |why: String| {
             RefreshAnswer::Transient(Transient {
                 why,
@@ -233,7 +249,7 @@ impl OAuth {
         };
         match (answer.status, refused.code.as_deref()) {
             (400 | 401, Some("invalid_grant")) => RefreshAnswer::InvalidGrant,
-            (200..=299, None) => match grant(&answer) {
+            (200..=299, None) => match grant(answer) {
                 Some(Ok(grant)) => RefreshAnswer::Granted(grant),
                 Some(Err(_)) => RefreshAnswer::Unusable,
                 None => transient(

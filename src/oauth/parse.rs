@@ -125,12 +125,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer {
-            status,
-            retry_after: None,
-            date: None,
-            body: body.as_bytes().to_vec().into(),
-        }
+        Answer::with(status, body.as_bytes())
     }
 
     fn code_with(field: &str) -> DeviceCode {
