@@ -123,7 +123,7 @@ impl<'a> Broker<'a> {
     fn find(&self, request: &Request<'_>) -> Result<Credential, Absence> {
         let environment = environment::token(self.world);
         // A token from the environment works without a database, and with one that cannot be read.
-        let store = match Store::open(self.world, &self.dir) {
+        let store = match Store::open_for_view(self.world, &self.dir) {
             Ok(store) => store,
             Err(error) => return self.without_store(request, environment, error),
         };
@@ -139,11 +139,19 @@ impl<'a> Broker<'a> {
         };
         let suits =
             |credential: &store::Credential| credential.authtype.is_none() || request.authtype;
-        if let Some(stored) = view.credential(&wanted, self.world.now(), suits)? {
+        let known = view.known(request.server, request.host)?;
+        if known.credential
+            && let Some(stored) = view.credential(&wanted, self.world.now(), suits)?
+        {
             self.trace(request, || "a stored credential".to_owned());
+            drop(view);
+            store.leave();
             return Ok(Credential::Stored(stored));
         }
-        let binding = view.binding(request.host)?;
+        let binding = match known.binding {
+            true => view.binding(request.host)?,
+            false => None,
+        };
         let sessions = view.sessions()?;
         drop(view);
         // `docker login` shows the registry what it gets here, and `store`s it: that signs in again.
@@ -166,6 +174,7 @@ impl<'a> Broker<'a> {
         match session::usable(self.world, &store, session, None) {
             Ok(usable) => {
                 self.trace(request, || format!("the session of {}", session.origin));
+                store.leave();
                 Ok(token_of(usable.into_tokens(), username))
             }
             Err(Unusable::Trouble(error)) => Err(Absence::Unavailable(error)),

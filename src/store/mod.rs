@@ -20,26 +20,29 @@ mod logins;
 mod mutex;
 mod session;
 mod sessions;
+mod transaction;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::Held;
 use crate::world::{Clock, World};
 
-pub use bindings::{Binding, Client};
+pub use bindings::{Binding, Client, Known};
 pub use credentials::{Credential, Match};
 pub use error::{is_damaged, may_pass};
 pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
-use error::{explain, is_unwritable};
+use error::{explain, is_link, is_unwritable};
 use layout::Layout;
 use mutex::Mutex;
+use transaction::Transaction;
 
 /// How long SQLite waits for another program's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -54,6 +57,8 @@ const MAKERS: usize = 100;
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What opening saw, in a transaction that has not ended.
+    opened: Cell<Option<Layout>>,
 }
 
 impl Store {
@@ -64,6 +69,16 @@ impl Store {
     /// # Errors
     /// The file or its directory is not safely ours, or SQLite cannot read it.
     pub fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
+        let store = Store::open_for_view(world, dir)?;
+        Ok(store.inspect(Store::end_opening))
+    }
+
+    /// The same, for a caller that reads at once: the first [`Store::view`] goes on in the transaction that opening
+    /// began.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_for_view(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
         let Some(path) = file::checked(world, dir)? else {
             return Ok(None);
         };
@@ -80,16 +95,10 @@ impl Store {
             None => file::create(world, dir)?,
         };
         let store = Store::open_checked(path)?;
-        let explain = |error| store.explain(error);
-        let tables = "SELECT count(*) FROM sqlite_schema";
-        if store
-            .connection
-            .query_row(tables, [], |row| row.get::<_, i64>(0))
-            .map_err(explain)?
-            == 0
-            && !filesystem::is_shared(dir)
-        {
-            store.become_wal().map_err(explain)?;
+        let layout = store.opened.take();
+        store.end_opening();
+        if layout.is_none_or(|layout| layout.empty) && !filesystem::is_shared(dir) {
+            store.become_wal().map_err(|error| store.explain(error))?;
         }
         Ok(store)
     }
@@ -110,6 +119,13 @@ impl Store {
     }
 
     fn open_checked(path: PathBuf) -> anyhow::Result<Store> {
+        match Store::open_by_name(path.clone()) {
+            Err(error) if is_link(&error) => Store::open_by_name(file::without_links(&path)?),
+            ended => ended,
+        }
+    }
+
+    fn open_by_name(path: PathBuf) -> anyhow::Result<Store> {
         let mut refusal = None;
         for way in file::ways_to_open(&path) {
             let opened =
@@ -118,6 +134,7 @@ impl Store {
                 Ok(connection) => Store {
                     connection,
                     path: path.clone(),
+                    opened: Cell::default(),
                 },
                 Err(error) => {
                     refusal.get_or_insert(error);
@@ -148,8 +165,23 @@ impl Store {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        self.connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        let transaction = Transaction::begin(&self.connection)?;
+        self.opened.set(Some(Layout::of(&transaction)?));
+        transaction.keep();
+        Ok(())
+    }
+
+    fn end_opening(&self) {
+        self.opened.take();
+        drop(Transaction::begun(&self.connection));
+    }
+
+    /// Lets go without tidying up, because the process ends now: closing would free memory, one piece after the other.
+    /// A log is tidied up all the same, by whoever closes it last.
+    pub fn leave(self) {
+        if !file::has_log(&self.path) {
+            std::mem::forget(self);
+        }
     }
 
     /// Where the database lies.
@@ -162,11 +194,16 @@ impl Store {
     /// # Errors
     /// SQLite's, and a layout that this version does not know.
     pub fn view(&self) -> anyhow::Result<View<'_>> {
-        let transaction = self
-            .connection
-            .unchecked_transaction()
-            .map_err(|error| self.explain(error))?;
-        let layout = Layout::of(&transaction, &self.path)?;
+        let begin = || {
+            let transaction = Transaction::begin(&self.connection)?;
+            let layout = Layout::of(&transaction)?;
+            Ok((transaction, layout))
+        };
+        let (transaction, layout) = match self.opened.take() {
+            Some(layout) => (Transaction::begun(&self.connection), layout),
+            None => begin().map_err(|error| self.explain(error))?,
+        };
+        layout.refuse_planted(&self.path)?;
         Ok(View {
             transaction,
             layout,
@@ -192,9 +229,7 @@ impl Store {
         self.connection
             .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
             .map_err(explain)?;
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-                .map_err(explain)?;
+        let transaction = Transaction::begin_writing(&self.connection).map_err(explain)?;
         let layout = Layout::completed(&transaction, &self.path)?;
         let view = View {
             transaction,
