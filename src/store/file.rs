@@ -8,10 +8,12 @@
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use rusqlite::OpenFlags;
 
+use super::filesystem::is_shared;
 use crate::failure::Failure;
 use crate::world::{Timestamp, World};
 
@@ -223,23 +225,101 @@ fn unchanged(path: &Path) -> Option<Way> {
     if has_content(journal) {
         return None;
     }
-    let alone = has_content(log);
-    let how = match alone {
-        true if cfg!(unix) => "vfs=unix-none",
-        true => "vfs=win32-none",
-        false => "immutable=1",
-    };
+    Some(match has_content(log) {
+        true if cfg!(unix) => by_uri(path, "vfs=unix-none", true),
+        true => by_uri(path, "vfs=win32-none", true),
+        false => by_uri(path, "immutable=1", false),
+    })
+}
+
+fn by_uri(path: &Path, how: &str, alone: bool) -> Way {
     let uri: String = path
         .to_string_lossy()
         .bytes()
         .map(percent_encoded)
         .collect();
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Some(Way {
+    Way {
         name: format!("file:{uri}?{how}").into(),
         flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
         alone,
+    }
+}
+
+/// A database that nobody has open for writing, and nobody has written for a while.
+pub(super) struct Rest {
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What changes when a file is written: its number, its length, when it was written.
+type Stamp = (u64, u64, i64, i64);
+
+/// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
+const SETTLED: i64 = 3000;
+
+/// The database of a directory, if it is safely ours and at rest. Says nothing about why not.
+#[cfg(unix)]
+pub(super) fn at_rest(dir: &Path, now: Timestamp) -> Option<Rest> {
+    let path = dir.join(NAME);
+    let metadata = path.symlink_metadata().ok()?;
+    let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let written = i64::try_from(written.as_millis()).ok()?;
+    // Others' clocks, and attributes that are remembered, are not to be relied on.
+    if now.millis() - written < SETTLED || is_open(&metadata) || is_shared(dir) {
+        return None;
+    }
+    check_directory(dir).ok()?;
+    check_plain(&path, &metadata).ok()?;
+    // A log may have more than the file has, and a journal means that the file is half written.
+    let sides = SIDES.map(|side| beside(&path, side));
+    let is_missing = |side: &PathBuf| {
+        let side = side.symlink_metadata();
+        side.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    sides.iter().all(is_missing).then(|| Rest {
+        stamp: stamp(&metadata),
+        path,
     })
+}
+
+#[cfg(not(unix))]
+pub(super) fn at_rest(_dir: &Path, _now: Timestamp) -> Option<Rest> {
+    None
+}
+
+#[cfg(unix)]
+fn stamp(metadata: &Metadata) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    )
+}
+
+#[cfg(not(unix))]
+fn stamp(_metadata: &Metadata) -> Stamp {
+    (0, 0, 0, 0)
+}
+
+impl Rest {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As a file that nobody changes.
+    pub(super) fn way(&self) -> Way {
+        by_uri(&self.path, "immutable=1", false)
+    }
+
+    /// Whether nobody has written it meanwhile.
+    pub(super) fn goes_on(&self) -> bool {
+        let metadata = self.path.symlink_metadata();
+        metadata.is_ok_and(|metadata| stamp(&metadata) == self.stamp)
+    }
 }
 
 fn percent_encoded(byte: u8) -> String {

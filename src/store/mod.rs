@@ -40,6 +40,7 @@ pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
 use error::{explain, is_link, is_unwritable};
+use file::Way;
 use layout::Layout;
 use mutex::Mutex;
 use transaction::Transaction;
@@ -85,6 +86,29 @@ impl Store {
         Store::open_checked(path).map(Some)
     }
 
+    /// Reads a database that nobody uses, without locks and without the files that a log needs. `None`: open it in the
+    /// usual way, which also says what is wrong.
+    ///
+    /// What is read is what the file had at one moment: it has not been written for a while, and is as it was when the
+    /// reading ends.
+    pub fn at_rest<T>(
+        world: &World,
+        dir: &Path,
+        read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
+    ) -> Option<T> {
+        let rest = file::at_rest(dir, world.now())?;
+        let store = Store::open_way(rest.path(), rest.way()).ok()?;
+        let view = store.view().ok()?;
+        let found = read(&view).ok()?;
+        if !rest.goes_on() {
+            return None;
+        }
+        // There is no lock to let go, and the process ends soon.
+        std::mem::forget(view);
+        std::mem::forget(store);
+        Some(found)
+    }
+
     /// Opens the database of a directory and makes what is missing, readable by its owner only.
     ///
     /// # Errors
@@ -128,28 +152,26 @@ impl Store {
     fn open_by_name(path: PathBuf) -> anyhow::Result<Store> {
         let mut refusal = None;
         for way in file::ways_to_open(&path) {
-            let opened =
-                Connection::open_with_flags(&way.name, way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-            let store = match opened {
-                Ok(connection) => Store {
-                    connection,
-                    path: path.clone(),
-                    opened: Cell::default(),
-                },
-                Err(error) => {
-                    refusal.get_or_insert(error);
-                    continue;
-                }
-            };
-            // The file is only read at the first statement.
-            match store.prepare_connection(way.alone) {
-                Ok(()) => return Ok(store),
+            match Store::open_way(&path, way) {
+                Ok(store) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
                 Err(error) => return Err(explain(&path, error)),
             }
         }
         let error = refusal.unwrap_or(rusqlite::Error::InvalidQuery);
         Err(explain(&path, error))
+    }
+
+    fn open_way(path: &Path, way: Way) -> rusqlite::Result<Store> {
+        let flags = way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Store {
+            connection: Connection::open_with_flags(&way.name, flags)?,
+            path: path.to_owned(),
+            opened: Cell::default(),
+        };
+        // The file is only read at the first statement.
+        store.prepare_connection(way.alone)?;
+        Ok(store)
     }
 
     fn prepare_connection(&self, alone: bool) -> rusqlite::Result<()> {
