@@ -11,6 +11,7 @@
 //! 2. The host becomes an [`origin::Origin`], or gets no answer. No URL library has seen it before.
 //! 3. [`broker::Broker::credential_for`] goes through what there may be, in this order: a credential that was
 //!    explicitly stored for the host, the token of the [`environment`], the session, a login.
+//!    A database that nobody uses is read without locks ([`store::Store::at_rest`]).
 //! 4. [`origin::Origin::may_receive`] decides whether the host may have that instance's token; a host that is bound to
 //!    an instance ([`store::Binding`]) stands for the instance.
 //! 5. [`session::usable`] answers a fresh token at once: no lock, no network, no keyring. A stale one goes through a

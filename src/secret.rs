@@ -13,6 +13,17 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
+/// Adds to bytes that are wiped on drop. A vector that grows by itself leaves a copy behind.
+pub fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+    let length = bytes.len() + more.len();
+    if bytes.capacity() < length {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
+        larger.extend_from_slice(bytes);
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(more);
+}
+
 /// Longest token in bytes that is accepted from anyone.
 pub const MAX_TOKEN: usize = 4096;
 

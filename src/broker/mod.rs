@@ -17,8 +17,8 @@ use crate::failure::Failure;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, Unusable};
-use crate::store::{self, Binding, Client, Match, Session, Store};
+use crate::session::{self, Freshness, Unusable, Usable};
+use crate::store::{self, Binding, Client, Match, Session, Store, View};
 use crate::world::{Timestamp, World};
 
 use asking::Known;
@@ -84,6 +84,12 @@ impl From<anyhow::Error> for Absence {
     }
 }
 
+/// What the store has for a request.
+enum Found {
+    Stored(store::Credential),
+    Sessions(Vec<Session>, Option<Binding>),
+}
+
 impl<'a> Broker<'a> {
     /// A broker for the environment's directory.
     ///
@@ -121,16 +127,27 @@ impl<'a> Broker<'a> {
     }
 
     fn find(&self, request: &Request<'_>) -> Result<Credential, Absence> {
-        let environment = environment::token(self.world);
+        let look = |view: &View<'_>| self.look(view, request);
+        match Store::at_rest(self.world, &self.dir, look) {
+            Some(found) => self.answer(request, found, None),
+            None => self.find_in_use(request),
+        }
+    }
+
+    fn find_in_use(&self, request: &Request<'_>) -> Result<Credential, Absence> {
         // A token from the environment works without a database, and with one that cannot be read.
-        let store = match Store::open(self.world, &self.dir) {
+        let store = match Store::open_for_view(self.world, &self.dir) {
             Ok(store) => store,
-            Err(error) => return self.without_store(request, environment, error),
+            Err(error) => return self.without_store(request, error),
         };
         let Some(store) = store else {
-            return self.without_session(request, environment, None);
+            return self.without_session(request, environment::token(self.world), None);
         };
-        let view = store.view()?;
+        let found = self.look(&store.view()?, request)?;
+        self.answer(request, found, Some(store))
+    }
+
+    fn look(&self, view: &View<'_>, request: &Request<'_>) -> anyhow::Result<Found> {
         let wanted = Match {
             server: request.server,
             path: request.path,
@@ -139,13 +156,37 @@ impl<'a> Broker<'a> {
         };
         let suits =
             |credential: &store::Credential| credential.authtype.is_none() || request.authtype;
-        if let Some(stored) = view.credential(&wanted, self.world.now(), suits)? {
-            self.trace(request, || "a stored credential".to_owned());
-            return Ok(Credential::Stored(stored));
+        let known = view.known(request.server, request.host)?;
+        if known.credential
+            && let Some(stored) = view.credential(&wanted, self.world.now(), suits)?
+        {
+            return Ok(Found::Stored(stored));
         }
-        let binding = view.binding(request.host)?;
-        let sessions = view.sessions()?;
-        drop(view);
+        let binding = match known.binding {
+            true => view.binding(request.host)?,
+            false => None,
+        };
+        Ok(Found::Sessions(view.sessions()?, binding))
+    }
+
+    /// From what was found; without an open store only if no session has to be looked after.
+    fn answer(
+        &self,
+        request: &Request<'_>,
+        found: Found,
+        store: Option<Store>,
+    ) -> Result<Credential, Absence> {
+        let (sessions, binding) = match found {
+            Found::Sessions(sessions, binding) => (sessions, binding),
+            Found::Stored(stored) => {
+                self.trace(request, || "a stored credential".to_owned());
+                if let Some(store) = store {
+                    store.leave();
+                }
+                return Ok(Credential::Stored(stored));
+            }
+        };
+        let environment = environment::token(self.world);
         // `docker login` shows the registry what it gets here, and `store`s it: that signs in again.
         let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
         if signed_out && !self.world.parent_was_told("login") {
@@ -162,8 +203,21 @@ impl<'a> Broker<'a> {
         let Some(session) = session.filter(|_| !may_serve(&environment, instance)) else {
             return self.without_session(request, environment, binding);
         };
+        let usable = match (store, &session.tokens) {
+            (None, Some(tokens)) if session.freshness(self.world.now()) == Freshness::Fresh => {
+                Ok(Usable::Current(tokens.clone()))
+            }
+            (None, _) => return self.find_in_use(request),
+            (Some(store), _) => {
+                let usable = session::usable(self.world, &store, session, None);
+                if usable.is_ok() {
+                    store.leave();
+                }
+                usable
+            }
+        };
         let username = binding.and_then(|binding| binding.username);
-        match session::usable(self.world, &store, session, None) {
+        match usable {
             Ok(usable) => {
                 self.trace(request, || format!("the session of {}", session.origin));
                 Ok(token_of(usable.into_tokens(), username))
@@ -182,9 +236,9 @@ impl<'a> Broker<'a> {
     fn without_store(
         &self,
         request: &Request<'_>,
-        environment: Result<Option<EnvironmentToken>, Failure>,
         error: anyhow::Error,
     ) -> Result<Credential, Absence> {
+        let environment = environment::token(self.world);
         match may_serve(&environment, request.origin) {
             true => self.without_session(request, environment, None),
             false => Err(Absence::Unavailable(error)),

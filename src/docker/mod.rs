@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 
 use crate::broker::{Absence, Broker, Credential, Request, USERNAME, pick};
 use crate::failure;
+use crate::secret::append;
 use crate::session;
 use crate::store::{self, Binding, Client, Match};
-use crate::world::{self, Stdin, Timestamp, World};
+use crate::world::{self, CHUNK, Stdin, Timestamp, World};
 
 pub use login::Login;
 pub use server_url::{Place, ServerUrl};
@@ -33,7 +34,7 @@ const NO_SERVER: &str = "no credentials server URL";
 const NO_USERNAME: &str = "no credentials username";
 
 /// Longest input in bytes.
-const MAX_INPUT: u64 = 1024 * 1024;
+const MAX_INPUT: usize = 1024 * 1024;
 
 /// How long a client may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -224,14 +225,21 @@ fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
 }
 
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(Vec::with_capacity(4096));
-    match input.take(MAX_INPUT + 1).read_to_end(&mut text) {
-        Ok(length) if length as u64 > MAX_INPUT => anyhow::bail!("the request is too long"),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            anyhow::bail!("no request came in time")
+    let mut text = Zeroizing::default();
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    loop {
+        match input.read(&mut *chunk) {
+            Ok(0) => break,
+            Ok(length) => append(&mut text, &chunk[..length]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                anyhow::bail!("no request came in time")
+            }
+            Err(_) => anyhow::bail!("the request could not be read"),
         }
-        Err(_) => anyhow::bail!("the request could not be read"),
+        if text.len() > MAX_INPUT {
+            anyhow::bail!("the request is too long");
+        }
     }
     let text =
         std::str::from_utf8(&text).map_err(|_| anyhow::anyhow!("the request is not UTF-8"))?;

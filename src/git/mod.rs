@@ -24,10 +24,10 @@ use zeroize::Zeroizing;
 use crate::broker::{Absence, Broker, Request};
 use crate::failure;
 use crate::origin::Origin;
-use crate::secret::Secret;
+use crate::secret::{Secret, append};
 use crate::session;
 use crate::store::{self, Client, Match};
-use crate::world::{self, Stdin, Timestamp, World};
+use crate::world::{self, CHUNK, Stdin, Timestamp, World};
 
 pub use description::{Description, Malformed};
 
@@ -218,12 +218,12 @@ fn in_basic(description: &Description) -> Option<Secret> {
 
 /// Reads to the blank line that ends a request, or to the end of the input.
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
-    let mut chunk = Zeroizing::new([0; 4096]);
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut chunk = Zeroizing::new([0; CHUNK]);
     while !bytes.ends_with(b"\n\n") && *bytes != b"\n" {
         match input.read(&mut *chunk) {
             Ok(0) => break,
-            Ok(length) => bytes.extend_from_slice(&chunk[..length]),
+            Ok(length) => append(&mut bytes, &chunk[..length]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 anyhow::bail!("no request came in time")

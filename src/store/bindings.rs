@@ -47,7 +47,41 @@ pub struct Binding {
     pub signed_out: bool,
 }
 
+/// What our tables have about a server.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known {
+    /// [`View::credential`] may find one.
+    pub credential: bool,
+    /// [`View::binding`] finds one.
+    pub binding: bool,
+}
+
 impl View<'_> {
+    /// Looks what there is about a server, and about a host: one statement in place of two that seldom find anything.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn known(&self, server: &str, host: &str) -> anyhow::Result<Known> {
+        let explain = |error| self.explain(error);
+        let mut known = Known::default();
+        if !self.layout.helper {
+            return Ok(known);
+        }
+        let sql = "SELECT 1 FROM helper_binding WHERE server = ?2 \
+                   UNION ALL SELECT 0 FROM helper_credential WHERE server = ?1";
+        let mut statement = self.transaction.prepare(sql).map_err(explain)?;
+        let mut rows = statement.query([server, host]).map_err(explain)?;
+        while let Some(row) = rows.next().map_err(explain)?
+            && !known.credential
+        {
+            match row.get(0).map_err(explain)? {
+                true => known.binding = true,
+                false => known.credential = true,
+            }
+        }
+        Ok(known)
+    }
+
     /// The binding of a server.
     ///
     /// # Errors

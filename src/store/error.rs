@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK;
 
 use crate::failure::Failure;
 
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 struct Sqlite {
     code: Option<ErrorCode>,
+    extended: Option<i32>,
     message: String,
 }
 
@@ -24,12 +26,17 @@ impl std::error::Error for Sqlite {}
 impl From<rusqlite::Error> for Sqlite {
     fn from(error: rusqlite::Error) -> Sqlite {
         let code = error.sqlite_error_code();
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         let message = match error {
             rusqlite::Error::SqliteFailure(_, Some(message)) => message,
             rusqlite::Error::SqlInputError { msg, .. } => msg,
             other => other.to_string(),
         };
-        Sqlite { code, message }
+        Sqlite {
+            code,
+            extended,
+            message,
+        }
     }
 }
 
@@ -59,6 +66,7 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
 pub(super) fn busy(path: &Path, why: String) -> anyhow::Error {
     let error = Sqlite {
         code: Some(ErrorCode::DatabaseBusy),
+        extended: None,
         message: why,
     };
     anyhow::Error::new(error).context(format!("{} is in use by another program", path.display()))
@@ -76,6 +84,13 @@ pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
                 | ErrorCode::SystemIoFailure
         )
     )
+}
+
+/// Whether opening met a link on the way to the file.
+pub(super) fn is_link(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Sqlite>()
+        .is_some_and(|error| error.extended == Some(SQLITE_CANTOPEN_SYMLINK))
 }
 
 /// Whether an error of this room says that the file is damaged, or not a database.

@@ -8,49 +8,66 @@
 use std::fs::{self, DirBuilder, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use rusqlite::OpenFlags;
 
+use super::filesystem::is_shared;
 use crate::failure::Failure;
 use crate::world::{Timestamp, World};
 
 const NAME: &str = "cli.db";
-const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
+
+/// What SQLite adds to the name for the log, its index, and the journal.
+const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// The path to open, or `None` when there is no database.
 pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBuf>> {
-    // SQLITE_OPEN_NOFOLLOW refuses links anywhere in the path; only the last component matters to us.
-    let dir = match dir.canonicalize() {
-        Ok(dir) => dir,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot open {}", dir.display())),
-    };
     let path = dir.join(NAME);
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
     };
-    check_directory(&dir)?;
+    check_directory(dir)?;
     check_plain(&path, &metadata)?;
-    check_sides(&dir)?;
-    #[cfg(unix)]
-    close_to_others(world, &dir);
-    Ok(Some(path))
-}
-
-/// Refuses a side file that SQLite would follow, wait for, or share with somebody.
-fn check_sides(dir: &Path) -> anyhow::Result<()> {
-    for name in SIDES {
-        let side = dir.join(name);
+    let mut open = Vec::new();
+    if is_open(&metadata) {
+        open.push(path.clone());
+    }
+    for side in SIDES.map(|side| beside(&path, side)) {
         // Not there, or gone by now: another process closed the database.
         let Ok(metadata) = side.symlink_metadata() else {
             continue;
         };
+        // SQLite would follow it, wait for it, or share it with somebody.
         check_plain(&side, &metadata)?;
+        if is_open(&metadata) {
+            open.push(side);
+        }
     }
-    Ok(())
+    close_to_others(world, &open);
+    Ok(Some(path))
+}
+
+/// The same file without links on the way. SQLITE_OPEN_NOFOLLOW refuses them anywhere in a path; only the last component
+/// matters to us.
+pub(super) fn without_links(path: &Path) -> io::Result<PathBuf> {
+    let dir = path.parent().unwrap_or(path);
+    Ok(dir.canonicalize()?.join(NAME))
+}
+
+fn beside(path: &Path, side: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(side);
+    name.into()
+}
+
+/// Whether the database has a log now. In WAL mode it has one while anybody has it open.
+pub(super) fn has_log(path: &Path) -> bool {
+    let [log, ..] = SIDES;
+    beside(path, log).symlink_metadata().is_ok()
 }
 
 fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
@@ -108,19 +125,30 @@ fn check_directory(_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+#[cfg(unix)]
+fn is_open(file: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    file.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open(_file: &Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_world: &World, _open: &[PathBuf]) {}
+
 /// Takes the files away from others' eyes: a `-wal` keeps the mode that the database had when it was made.
 #[cfg(unix)]
-fn close_to_others(world: &World, dir: &Path) {
+fn close_to_others(world: &World, open: &[PathBuf]) {
     use std::os::unix::fs::PermissionsExt as _;
 
     let mut told = false;
-    for path in [NAME].into_iter().chain(SIDES).map(|name| dir.join(name)) {
-        let open = |file: Metadata| file.permissions().mode() & 0o077 != 0;
-        if !path.symlink_metadata().is_ok_and(open) {
-            continue;
-        }
+    for path in open {
         let shown = path.display();
-        let warning = match fs::set_permissions(&path, fs::Permissions::from_mode(0o600)) {
+        let warning = match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
             Ok(()) => format!("{shown} could be read by others; its mode is 0600 now"),
             Err(why) => format!("{shown} can be read by others, and that cannot be changed: {why}"),
         };
@@ -169,46 +197,132 @@ pub(super) struct Way {
 }
 
 /// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
-pub(super) fn ways_to_open(path: &Path) -> Vec<Way> {
+pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = Way> {
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let by_name = |flags| Way {
         name: path.to_owned(),
         flags: flags | nofollow,
         alone: false,
     };
-    let mut ways = vec![
+    let ways = [
         // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
         // official CLI's WASM driver out.
         by_name(OpenFlags::SQLITE_OPEN_READ_WRITE),
         by_name(OpenFlags::SQLITE_OPEN_READ_ONLY),
     ];
+    ways.into_iter()
+        .chain(std::iter::once_with(|| unchanged(path)).flatten())
+}
+
+/// The file as nobody changes it.
+fn unchanged(path: &Path) -> Option<Way> {
     let has_content = |side: &str| {
-        let side = path.with_file_name(side).symlink_metadata();
+        let side = beside(path, side).symlink_metadata();
         side.is_ok_and(|side| side.len() > 0)
     };
     // A WAL database cannot be opened in a directory that cannot be written, because it has no `-shm` there. Nobody can
     // change it there either, so it can be read without one. A journal means that the file itself is half written.
     let [log, _, journal] = SIDES;
-    if !has_content(journal) {
-        let alone = has_content(log);
-        let how = match alone {
-            true if cfg!(unix) => "vfs=unix-none",
-            true => "vfs=win32-none",
-            false => "immutable=1",
-        };
-        let uri: String = path
-            .to_string_lossy()
-            .bytes()
-            .map(percent_encoded)
-            .collect();
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow;
-        ways.push(Way {
-            name: format!("file:{uri}?{how}").into(),
-            flags,
-            alone,
-        });
+    if has_content(journal) {
+        return None;
     }
-    ways
+    Some(match has_content(log) {
+        true if cfg!(unix) => by_uri(path, "vfs=unix-none", true),
+        true => by_uri(path, "vfs=win32-none", true),
+        false => by_uri(path, "immutable=1", false),
+    })
+}
+
+fn by_uri(path: &Path, how: &str, alone: bool) -> Way {
+    let uri: String = path
+        .to_string_lossy()
+        .bytes()
+        .map(percent_encoded)
+        .collect();
+    let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Way {
+        name: format!("file:{uri}?{how}").into(),
+        flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
+        alone,
+    }
+}
+
+/// A database that nobody has open for writing, and nobody has written for a while.
+pub(super) struct Rest {
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+/// What changes when a file is written: its number, its length, when it was written.
+type Stamp = (u64, u64, i64, i64);
+
+/// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
+const SETTLED: i64 = 3000;
+
+/// The database of a directory, if it is safely ours and at rest. Says nothing about why not.
+#[cfg(unix)]
+pub(super) fn at_rest(dir: &Path, now: Timestamp) -> Option<Rest> {
+    let path = dir.join(NAME);
+    let metadata = path.symlink_metadata().ok()?;
+    let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let written = i64::try_from(written.as_millis()).ok()?;
+    // Others' clocks, and attributes that are remembered, are not to be relied on; which file systems those are is known
+    // for Linux only.
+    let is_private = cfg!(target_os = "linux") && !is_shared(dir);
+    if now.millis() - written < SETTLED || is_open(&metadata) || !is_private {
+        return None;
+    }
+    check_directory(dir).ok()?;
+    check_plain(&path, &metadata).ok()?;
+    // A log may have more than the file has, and a journal means that the file is half written.
+    let sides = SIDES.map(|side| beside(&path, side));
+    let is_missing = |side: &PathBuf| {
+        let side = side.symlink_metadata();
+        side.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    sides.iter().all(is_missing).then(|| Rest {
+        stamp: stamp(&metadata),
+        path,
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn at_rest(_dir: &Path, _now: Timestamp) -> Option<Rest> {
+    None
+}
+
+#[cfg(unix)]
+fn stamp(metadata: &Metadata) -> Stamp {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (
+        metadata.ino(),
+        metadata.size(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+    )
+}
+
+#[cfg(not(unix))]
+fn stamp(_metadata: &Metadata) -> Stamp {
+    (0, 0, 0, 0)
+}
+
+impl Rest {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// As a file that nobody changes.
+    pub(super) fn way(&self) -> Way {
+        by_uri(&self.path, "immutable=1", false)
+    }
+
+    /// Whether nobody has written it meanwhile.
+    pub(super) fn goes_on(&self) -> bool {
+        let metadata = self.path.symlink_metadata();
+        metadata.is_ok_and(|metadata| stamp(&metadata) == self.stamp)
+    }
 }
 
 fn percent_encoded(byte: u8) -> String {
@@ -229,7 +343,11 @@ pub struct Repair {
 
 /// Renames the database and its side files; nothing is deleted.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
-    let files: Vec<&str> = [NAME].into_iter().chain(SIDES).collect();
+    let sides = SIDES.map(|side| format!("{NAME}{side}"));
+    let files: Vec<&str> = [NAME]
+        .into_iter()
+        .chain(sides.iter().map(String::as_str))
+        .collect();
     // The clock may have stood here before: nothing that was kept is written over.
     let suffix = (0..)
         .map(|number| match number {

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use rusqlite::Transaction;
+use rusqlite::Connection;
 
 /// What the official CLI's release 0.49.0 makes; a database of ours looks like one of its.
 const SCHEMA_VERSION: i64 = 21;
@@ -41,12 +41,14 @@ CREATE TABLE IF NOT EXISTS helper_setting (key PRIMARY KEY, value) WITHOUT ROWID
 const OUR_TABLES: usize = 5;
 
 /// Tables that are there.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
     pub(super) sessions: Sessions,
     pub(super) user_info: bool,
     pub(super) helper: bool,
-    empty: bool,
+    pub(super) empty: bool,
+    /// A view or a trigger where a table of ours or a used one should be alone.
+    planted: Option<String>,
 }
 
 /// Where sessions live.
@@ -63,39 +65,28 @@ pub(super) enum Sessions {
 
 impl Layout {
     /// Looks.
-    pub(super) fn of(transaction: &Transaction<'_>, path: &Path) -> anyhow::Result<Layout> {
-        let explain = |error| super::explain(path, error);
+    pub(super) fn of(connection: &Connection) -> rusqlite::Result<Layout> {
         let mut layout = Layout {
             empty: true,
             ..Layout::default()
         };
         let mut ours = 0;
-        let mut statement = transaction
-            .prepare("SELECT type, name, tbl_name FROM sqlite_schema")
-            .map_err(explain)?;
-        let mut rows = statement.query([]).map_err(explain)?;
-        while let Some(row) = rows.next().map_err(explain)? {
-            let text = |index| {
-                row.get_ref(index)
-                    .map_err(explain)
-                    .map(|value| value.as_str().unwrap_or(""))
-            };
-            let (kind, name, table) = (text(0)?, text(1)?, text(2)?);
+        // A table and a view are their own `tbl_name`.
+        let mut statement = connection.prepare("SELECT type, tbl_name FROM sqlite_schema")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or(""));
+            let (kind, table) = (text(0)?, text(1)?);
             layout.empty = false;
-            let concerns_us = is_used(name) || is_used(table);
             match kind {
-                "table" if name == "accounts" => layout.sessions = Sessions::Accounts,
-                "table" if name == "auth" && layout.sessions == Sessions::None => {
+                "table" if table == "accounts" => layout.sessions = Sessions::Accounts,
+                "table" if table == "auth" && layout.sessions == Sessions::None => {
                     layout.sessions = Sessions::Auth
                 }
-                "table" if name == "user_info" => layout.user_info = true,
-                "table" if name.starts_with("helper_") => ours += 1,
-                // Either could copy tokens elsewhere or serve a planted one.
-                "view" | "trigger" if concerns_us => {
-                    bail!(
-                        "refusing to use {}: it has a {kind} on `{table}`",
-                        path.display()
-                    )
+                "table" if table == "user_info" => layout.user_info = true,
+                "table" if table.starts_with("helper_") => ours += 1,
+                "view" | "trigger" if is_used(table) => {
+                    layout.planted = Some(format!("{kind} on `{table}`"));
                 }
                 _ => {}
             }
@@ -104,14 +95,20 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Refuses a view or a trigger: either could copy tokens elsewhere or serve a planted one.
+    pub(super) fn refuse_planted(&self, path: &Path) -> anyhow::Result<()> {
+        match &self.planted {
+            Some(planted) => bail!("refusing to use {}: it has a {planted}", path.display()),
+            None => Ok(()),
+        }
+    }
+
     /// Looks, makes what is missing, and looks again.
-    pub(super) fn completed(transaction: &Transaction<'_>, path: &Path) -> anyhow::Result<Layout> {
-        let layout = Layout::of(transaction, path)?;
-        let make = |sql: &str| {
-            transaction
-                .execute_batch(sql)
-                .map_err(|error| super::explain(path, error))
-        };
+    pub(super) fn completed(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
+        let explain = |error| super::explain(path, error);
+        let layout = Layout::of(connection).map_err(explain)?;
+        layout.refuse_planted(path)?;
+        let make = |sql: &str| connection.execute_batch(sql).map_err(explain);
         if layout.sessions == Sessions::None {
             if !layout.empty {
                 bail!(
@@ -127,14 +124,14 @@ impl Layout {
         if !layout.helper {
             make(OURS)?;
         }
-        let layout = Layout::of(transaction, path)?;
+        let layout = Layout::of(connection).map_err(explain)?;
         // A column that is missed only when a granted pair is stored is missed too late.
-        transaction
+        connection
             .prepare(match layout.sessions {
                 Sessions::Accounts => ACCOUNTS_COLUMNS,
                 _ => AUTH_COLUMNS,
             })
-            .map_err(|error| super::explain(path, error))?;
+            .map_err(explain)?;
         Ok(layout)
     }
 }

@@ -20,26 +20,30 @@ mod logins;
 mod mutex;
 mod session;
 mod sessions;
+mod transaction;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::Held;
 use crate::world::{Clock, World};
 
-pub use bindings::{Binding, Client};
+pub use bindings::{Binding, Client, Known};
 pub use credentials::{Credential, Match};
 pub use error::{is_damaged, may_pass};
 pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
-use error::{explain, is_unwritable};
+use error::{explain, is_link, is_unwritable};
+use file::Way;
 use layout::Layout;
 use mutex::Mutex;
+use transaction::Transaction;
 
 /// How long SQLite waits for another program's transaction.
 const BUSY: Duration = Duration::from_secs(5);
@@ -54,6 +58,8 @@ const MAKERS: usize = 100;
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// What opening saw, in a transaction that has not ended.
+    opened: Cell<Option<Layout>>,
 }
 
 impl Store {
@@ -64,10 +70,43 @@ impl Store {
     /// # Errors
     /// The file or its directory is not safely ours, or SQLite cannot read it.
     pub fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
+        let store = Store::open_for_view(world, dir)?;
+        Ok(store.inspect(Store::end_opening))
+    }
+
+    /// The same, for a caller that reads at once: the first [`Store::view`] goes on in the transaction that opening
+    /// began.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_for_view(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
         let Some(path) = file::checked(world, dir)? else {
             return Ok(None);
         };
         Store::open_checked(path).map(Some)
+    }
+
+    /// Reads a database that nobody uses, without locks and without the files that a log needs. `None`: open it in the
+    /// usual way, which also says what is wrong.
+    ///
+    /// What is read is what the file had at one moment: it has not been written for a while, and is as it was when the
+    /// reading ends.
+    pub fn at_rest<T>(
+        world: &World,
+        dir: &Path,
+        read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
+    ) -> Option<T> {
+        let rest = file::at_rest(dir, world.now())?;
+        let store = Store::open_way(rest.path(), rest.way()).ok()?;
+        let view = store.view().ok()?;
+        let found = read(&view).ok()?;
+        if !rest.goes_on() {
+            return None;
+        }
+        // There is no lock to let go, and the process ends soon.
+        std::mem::forget(view);
+        std::mem::forget(store);
+        Some(found)
     }
 
     /// Opens the database of a directory and makes what is missing, readable by its owner only.
@@ -80,16 +119,10 @@ impl Store {
             None => file::create(world, dir)?,
         };
         let store = Store::open_checked(path)?;
-        let explain = |error| store.explain(error);
-        let tables = "SELECT count(*) FROM sqlite_schema";
-        if store
-            .connection
-            .query_row(tables, [], |row| row.get::<_, i64>(0))
-            .map_err(explain)?
-            == 0
-            && !filesystem::is_shared(dir)
-        {
-            store.become_wal().map_err(explain)?;
+        let layout = store.opened.take();
+        store.end_opening();
+        if layout.is_none_or(|layout| layout.empty) && !filesystem::is_shared(dir) {
+            store.become_wal().map_err(|error| store.explain(error))?;
         }
         Ok(store)
     }
@@ -110,29 +143,35 @@ impl Store {
     }
 
     fn open_checked(path: PathBuf) -> anyhow::Result<Store> {
+        match Store::open_by_name(path.clone()) {
+            Err(error) if is_link(&error) => Store::open_by_name(file::without_links(&path)?),
+            ended => ended,
+        }
+    }
+
+    fn open_by_name(path: PathBuf) -> anyhow::Result<Store> {
         let mut refusal = None;
         for way in file::ways_to_open(&path) {
-            let opened =
-                Connection::open_with_flags(&way.name, way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX);
-            let store = match opened {
-                Ok(connection) => Store {
-                    connection,
-                    path: path.clone(),
-                },
-                Err(error) => {
-                    refusal.get_or_insert(error);
-                    continue;
-                }
-            };
-            // The file is only read at the first statement.
-            match store.prepare_connection(way.alone) {
-                Ok(()) => return Ok(store),
+            match Store::open_way(&path, way) {
+                Ok(store) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
                 Err(error) => return Err(explain(&path, error)),
             }
         }
         let error = refusal.unwrap_or(rusqlite::Error::InvalidQuery);
         Err(explain(&path, error))
+    }
+
+    fn open_way(path: &Path, way: Way) -> rusqlite::Result<Store> {
+        let flags = way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Store {
+            connection: Connection::open_with_flags(&way.name, flags)?,
+            path: path.to_owned(),
+            opened: Cell::default(),
+        };
+        // The file is only read at the first statement.
+        store.prepare_connection(way.alone)?;
+        Ok(store)
     }
 
     fn prepare_connection(&self, alone: bool) -> rusqlite::Result<()> {
@@ -148,8 +187,23 @@ impl Store {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        self.connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
+        let transaction = Transaction::begin(&self.connection)?;
+        self.opened.set(Some(Layout::of(&transaction)?));
+        transaction.keep();
+        Ok(())
+    }
+
+    fn end_opening(&self) {
+        self.opened.take();
+        drop(Transaction::begun(&self.connection));
+    }
+
+    /// Lets go without tidying up, because the process ends now: closing would free memory, one piece after the other.
+    /// A log is tidied up all the same, by whoever closes it last.
+    pub fn leave(self) {
+        if !file::has_log(&self.path) {
+            std::mem::forget(self);
+        }
     }
 
     /// Where the database lies.
@@ -162,11 +216,16 @@ impl Store {
     /// # Errors
     /// SQLite's, and a layout that this version does not know.
     pub fn view(&self) -> anyhow::Result<View<'_>> {
-        let transaction = self
-            .connection
-            .unchecked_transaction()
-            .map_err(|error| self.explain(error))?;
-        let layout = Layout::of(&transaction, &self.path)?;
+        let begin = || {
+            let transaction = Transaction::begin(&self.connection)?;
+            let layout = Layout::of(&transaction)?;
+            Ok((transaction, layout))
+        };
+        let (transaction, layout) = match self.opened.take() {
+            Some(layout) => (Transaction::begun(&self.connection), layout),
+            None => begin().map_err(|error| self.explain(error))?,
+        };
+        layout.refuse_planted(&self.path)?;
         Ok(View {
             transaction,
             layout,
@@ -192,9 +251,7 @@ impl Store {
         self.connection
             .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
             .map_err(explain)?;
-        let transaction =
-            Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)
-                .map_err(explain)?;
+        let transaction = Transaction::begin_writing(&self.connection).map_err(explain)?;
         let layout = Layout::completed(&transaction, &self.path)?;
         let view = View {
             transaction,

@@ -1,10 +1,12 @@
 //! Reading sessions: the rows of `accounts` or `auth`, with our marks from `helper_session`.
 
+use std::cmp::Reverse;
+
 use rusqlite::Row;
 
 use super::View;
 use super::layout::Sessions;
-use super::session::{Marks, ONLY, Session, Tokens, User};
+use super::session::{Marks, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::{Digest, Secret};
@@ -16,48 +18,60 @@ impl View<'_> {
     /// # Errors
     /// SQLite's; a column that this version needs is not there.
     pub fn sessions(&self) -> anyhow::Result<Vec<Session>> {
-        let marks = match self.layout.helper {
-            true => {
-                "coalesce(h.client_id, (SELECT client_id FROM helper_session WHERE origin = s.host)), \
-                 h.suspect, h.retry_at, h.intent, h.intent_at"
-            }
-            false => "NULL, NULL, NULL, NULL, NULL",
-        };
-        let join = |account: &str| match self.layout.helper {
-            true => format!("LEFT JOIN helper_session h ON h.account = {account}"),
-            false => String::new(),
-        };
+        self.read_sessions().map_err(|error| self.explain(error))
+    }
+
+    // Two plain statements, joined and ordered here: SQLite would think longer about one than both take.
+    fn read_sessions(&self) -> rusqlite::Result<Vec<Session>> {
         let sql = match (self.layout.sessions, self.layout.user_info) {
             (Sessions::None, _) => return Ok(Vec::new()),
-            (Sessions::Accounts, _) => format!(
-                "SELECT s.account_id, s.host, s.user_id, s.email, s.username, s.name, s.token, s.refresh_token, \
-                 s.issued_at, s.expires_at, s.is_active, {marks} FROM accounts s {} \
-                 ORDER BY s.is_active DESC, s.last_used_at DESC, s.updated_at DESC",
-                join("s.account_id")
-            ),
-            (Sessions::Auth, true) => format!(
-                "SELECT '{ONLY}', s.host, u.user_id, u.email, u.username, u.name, s.token, s.refresh_token, \
-                 s.issued_at, s.expires_at, 1, {marks} FROM auth s LEFT JOIN user_info u ON u.id = 1 {} \
-                 WHERE s.id = 1",
-                join("'auth'")
-            ),
-            (Sessions::Auth, false) => format!(
-                "SELECT '{ONLY}', s.host, NULL, NULL, NULL, NULL, s.token, s.refresh_token, \
-                 s.issued_at, s.expires_at, 1, {marks} FROM auth s {} \
-                 WHERE s.id = 1",
-                join("'auth'")
-            ),
+            (Sessions::Accounts, _) => {
+                "SELECT account_id, host, user_id, email, username, name, token, refresh_token, issued_at, \
+                 expires_at, is_active, last_used_at, updated_at FROM accounts"
+            }
+            (Sessions::Auth, true) => {
+                "SELECT 'auth', host, user_id, email, username, name, token, refresh_token, issued_at, expires_at, \
+                 1, 0, 0 FROM auth s LEFT JOIN user_info u ON u.id = 1 WHERE s.id = 1"
+            }
+            (Sessions::Auth, false) => {
+                "SELECT 'auth', host, NULL, NULL, NULL, NULL, token, refresh_token, issued_at, expires_at, 1, 0, 0 \
+                 FROM auth WHERE id = 1"
+            }
         };
-        let mut statement = self
-            .transaction
-            .prepare(&sql)
-            .map_err(|error| self.explain(error))?;
-        let mut rows = statement.query([]).map_err(|error| self.explain(error))?;
+        let notes = self.notes()?;
+        let mut statement = self.transaction.prepare(sql)?;
+        let mut rows = statement.query([])?;
         let mut sessions = Vec::new();
-        while let Some(row) = rows.next().map_err(|error| self.explain(error))? {
-            sessions.extend(session(row).map_err(|error| self.explain(error))?);
+        while let Some(row) = rows.next()? {
+            let number = |index| row.get_ref(index).map(|value| value.as_i64().ok());
+            let order = Reverse((number(10)?, number(11)?, number(12)?));
+            sessions.extend(session(row, &notes)?.map(|session| (order, session)));
         }
-        Ok(sessions)
+        sessions.sort_by_key(|(order, _)| *order);
+        Ok(sessions.into_iter().map(|(_, session)| session).collect())
+    }
+
+    fn notes(&self) -> rusqlite::Result<Vec<Note>> {
+        if !self.layout.helper {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT account, origin, client_id, suspect, retry_at, intent, intent_at FROM helper_session";
+        let mut statement = self.transaction.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        let mut notes = Vec::new();
+        while let Some(row) = rows.next()? {
+            notes.push(Note {
+                account: text(row, 0)?,
+                origin: text(row, 1)?,
+                marks: Marks {
+                    client_id: text(row, 2)?,
+                    suspect: digest(row, 3)?,
+                    retry_at: time(row, 4)?,
+                    intent: digest(row, 5)?.zip(time(row, 6)?),
+                },
+            });
+        }
+        Ok(notes)
     }
 
     /// Reads a session again: by its account, or by its pair when the official CLI gave the row a new key meanwhile.
@@ -83,21 +97,46 @@ impl View<'_> {
     }
 }
 
-fn session(row: &Row<'_>) -> rusqlite::Result<Option<Session>> {
-    let text = |index: usize| {
-        row.get_ref(index)
-            .map(|value| value.as_str().ok().map(str::to_owned))
-    };
+/// A row of `helper_session`.
+struct Note {
+    account: Option<String>,
+    origin: Option<String>,
+    marks: Marks,
+}
+
+/// The marks of an account. The client is also that of another session at the same host: the official CLI may have given
+/// the row a new key.
+fn marks(notes: &[Note], account: &str, host: Option<&str>) -> Marks {
+    let own = notes
+        .iter()
+        .find(|note| note.account.as_deref() == Some(account));
+    let mut marks = own.map(|note| note.marks.clone()).unwrap_or_default();
+    if marks.client_id.is_none() {
+        let mut notes = notes.iter();
+        let same = notes.find(|note| host.is_some() && note.origin.as_deref() == host);
+        marks.client_id = same.and_then(|note| note.marks.client_id.clone());
+    }
+    marks
+}
+
+fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
+    row.get_ref(index)
+        .map(|value| value.as_str().ok().map(str::to_owned))
+}
+
+fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get_ref(index)
+        .map(|value| value.as_i64().ok().map(Timestamp::from_millis))
+}
+
+fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Digest>> {
+    row.get_ref(index)
+        .map(|value| value.as_blob().ok().and_then(Digest::from_bytes))
+}
+
+fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
     // The official CLI stores what the server said as it was said.
-    let shown = |index: usize| text(index).map(|text| text.as_deref().map(printable));
-    let time = |index: usize| {
-        row.get_ref(index)
-            .map(|value| value.as_i64().ok().map(Timestamp::from_millis))
-    };
-    let digest = |index: usize| {
-        row.get_ref(index)
-            .map(|value| value.as_blob().ok().and_then(Digest::from_bytes))
-    };
+    let shown = |index| text(row, index).map(|text| text.as_deref().map(printable));
     let token = |index: usize| {
         row.get_ref(index).map(|value| {
             value
@@ -107,15 +146,17 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Option<Session>> {
         })
     };
     // Before hosts were stored there was only one instance.
-    let origin = match text(1)? {
-        Some(host) => Origin::parse(&host),
+    let host = text(row, 1)?;
+    let origin = match &host {
+        Some(host) => Origin::parse(host),
         None => Ok(Origin::saas()),
     };
-    let (Some(account), Ok(origin)) = (text(0)?, origin) else {
+    let (Some(account), Ok(origin)) = (text(row, 0)?, origin) else {
         return Ok(None);
     };
-    let (refresh, issued_at, expires_at) = (token(7)?, time(8)?, time(9)?);
+    let (refresh, issued_at, expires_at) = (token(7)?, time(row, 8)?, time(row, 9)?);
     Ok(Some(Session {
+        marks: marks(notes, &account, host.as_deref()),
         account,
         origin,
         user: User {
@@ -131,11 +172,5 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Option<Session>> {
             expires_at,
         }),
         active: row.get_ref(10)?.as_i64() == Ok(1),
-        marks: Marks {
-            client_id: text(11)?,
-            suspect: digest(12)?,
-            retry_at: time(13)?,
-            intent: digest(14)?.zip(time(15)?),
-        },
     }))
 }

@@ -17,14 +17,14 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use process::{arguments, harden};
 pub use signals::{Deferral, Signals};
 pub use streams::{
-    Stdin, inherited_stdin, print, print_error, terminal_on_stderr, terminal_on_stdin,
+    CHUNK, Stdin, inherited_stdin, print, print_error, terminal_on_stderr, terminal_on_stdin,
 };
 
 use trace::Trace;
 
-/// One snapshot of the environment, with a clock.
+/// The environment, with a clock.
 pub struct World {
-    variables: Vec<(OsString, OsString)>,
+    variables: Variables,
     clock: Rc<dyn Clock>,
     signals: Signals,
     trace: Option<Trace>,
@@ -34,15 +34,17 @@ pub struct World {
 impl World {
     /// The process's own.
     pub fn real() -> World {
-        let variables: Vec<_> = std::env::vars_os().collect();
-        let trace =
-            lookup(&variables, "SENTRY_CREDENTIAL_TRACE").and_then(|target| Trace::to(&target));
-        World {
-            variables,
+        let world = World {
+            variables: Variables::Process,
             clock: Rc::new(SystemClock),
             signals: Signals::default(),
-            trace,
+            trace: None,
             quiet: false,
+        };
+        let target = world.variable("SENTRY_CREDENTIAL_TRACE");
+        World {
+            trace: target.and_then(|target| Trace::to(&target)),
+            ..world
         }
     }
 
@@ -53,7 +55,7 @@ impl World {
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
         World {
-            variables,
+            variables: Variables::These(variables),
             clock,
             signals: Signals::default(),
             trace: None,
@@ -63,21 +65,33 @@ impl World {
 
     /// A variable, trimmed; unset, blank and undecodable ones are all `None`.
     pub fn variable(&self, name: &str) -> Option<String> {
-        lookup(&self.variables, name)
+        trimmed(self.value(name)?.to_str()?)
     }
 
     /// The same, with U+FFFD for what cannot be decoded: for a value that must not count as unset, and whose grammar
     /// refuses that character.
     pub fn variable_lossy(&self, name: &str) -> Option<String> {
-        let (_, value) = self.variables.iter().find(|(key, _)| key == name)?;
-        trimmed(&value.to_string_lossy())
+        trimmed(&self.value(name)?.to_string_lossy())
+    }
+
+    fn value(&self, name: &str) -> Option<OsString> {
+        match &self.variables {
+            Variables::Process => std::env::var_os(name),
+            Variables::These(variables) => {
+                let (_, value) = variables.iter().find(|(key, _)| key == name)?;
+                Some(value.clone())
+            }
+        }
     }
 
     /// Names of the variables that start like this.
-    pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = &OsString> {
-        let starts =
-            move |name: &&OsString| name.to_str().is_some_and(|name| name.starts_with(prefix));
-        self.variables.iter().map(|(name, _)| name).filter(starts)
+    pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = OsString> {
+        let all = match &self.variables {
+            Variables::Process => std::env::vars_os().collect(),
+            Variables::These(variables) => variables.clone(),
+        };
+        let names = all.into_iter().map(|(name, _)| name);
+        names.filter(move |name| name.to_str().is_some_and(|name| name.starts_with(prefix)))
     }
 
     /// The clocks.
@@ -120,12 +134,13 @@ impl World {
     }
 }
 
-fn lookup(variables: &[(OsString, OsString)], name: &str) -> Option<String> {
-    let (_, value) = variables.iter().find(|(key, _)| key == name)?;
-    trimmed(value.to_str()?)
-}
-
 fn trimmed(value: &str) -> Option<String> {
     let value = value.trim_matches([' ', '\t', '\r', '\n']);
     (!value.is_empty()).then(|| value.to_owned())
+}
+
+enum Variables {
+    /// Those of the process, which nothing changes. Copying them all takes longer than looking up a few.
+    Process,
+    These(Vec<(OsString, OsString)>),
 }

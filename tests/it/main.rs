@@ -13,8 +13,10 @@
     reason = "a crate of tests has no reader outside, and a failed unwrap is a failed test"
 )]
 
+mod at_rest;
 mod auth_errors;
 mod binding;
+mod budget;
 mod concurrency;
 mod docker_protocol;
 mod doctor;

@@ -84,6 +84,14 @@ fn the_engine_takes_a_password_of_another_registry() {
         Engine::start(),
     );
     let machine = Sandbox::new().env("DOCKER_HOST", engine.docker_host());
+    // With nothing in it, the client would look for a helper of this machine's.
+    let config = json!({"auths": {"unused.example": {"auth": "dTpw"}}});
+    std::fs::create_dir(machine.home().join(".docker")).unwrap();
+    std::fs::write(
+        machine.home().join(".docker/config.json"),
+        config.to_string(),
+    )
+    .unwrap();
     let login = |password: &str| {
         docker(
             &machine,

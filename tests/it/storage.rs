@@ -4,10 +4,10 @@ use crate::fake_sentry::{FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};
 use crate::service::tool;
 use rusqlite::Connection;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Longer than anything should take that a test waits for.
 pub const SOON: Duration = Duration::from_secs(60);
@@ -131,6 +131,15 @@ impl Scene {
     pub fn is_alive(&self) {
         let _refreshed = self.refresh().run().success();
         assert_eq!(self.machine.stored_tokens(), Some(self.sentry.current()));
+    }
+
+    /// As if nobody had written the database for a minute.
+    pub fn settle(&self) {
+        let file = File::options().write(true).open(self.machine.db());
+        let then = SystemTime::now() - Duration::from_secs(60);
+        file.expect("a database")
+            .set_modified(then)
+            .expect("a time");
     }
 
     /// Leaves the files as a process leaves them that is killed after this was done to the database.

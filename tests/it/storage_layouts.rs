@@ -95,7 +95,7 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
                     path.display()
                 ),
                 _ => format!(
-                    "error: cannot use {}: no such column: s.{column}\n",
+                    "error: cannot use {}: no such column: {column}\n",
                     path.display()
                 ),
             };
