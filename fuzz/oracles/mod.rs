@@ -465,11 +465,13 @@ pub fn docker_store(input: &[u8]) {
             .iter()
             .next()
             .expect("one");
-        assert!(has("ServerURL", server) && has("Username", username.as_str().expect("text")));
+        let username = username.as_str().expect("text");
+        assert!(has("ServerURL", server) && has("Username", username));
         let found = document(&serve("get", server.as_bytes()).expect("what was stored"));
         assert_eq!(found["ServerURL"], **server);
-        assert_eq!(found["Username"], *username);
-        assert!(has("Secret", found["Secret"].as_str().expect("text")));
+        assert_eq!(found["Username"], username);
+        let secret = found["Secret"].as_str().expect("text");
+        assert!(has("Secret", secret) && !format!("{username}{secret}").contains(char::is_control));
         serve("erase", server.as_bytes()).expect("an erasure");
         assert_eq!(
             document(&serve("list", b"").expect("a list")),

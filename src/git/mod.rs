@@ -140,18 +140,21 @@ fn get(
 }
 
 fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> anyhow::Result<()> {
-    let authtype = description
-        .authtype
-        .clone()
-        .filter(|_| description.credential.is_some());
-    let secret = description
-        .credential
-        .as_ref()
-        .or(description.password.as_ref());
-    let (Some(secret), false) = (secret, description.ephemeral) else {
-        return Ok(());
+    // A `credential` means something beside its `authtype` only; it never stands in for a password.
+    let (authtype, secret) = match description {
+        Description {
+            authtype: Some(authtype),
+            credential: Some(credential),
+            ..
+        } => (Some(authtype.clone()), credential),
+        Description {
+            username: Some(_),
+            password: Some(password),
+            ..
+        } => (None, password),
+        _ => return Ok(()),
     };
-    if authtype.is_none() && (description.username.is_none() || description.password.is_none()) {
+    if description.ephemeral {
         return Ok(());
     }
     // What we handed out comes back after each success; it has its one home already.

@@ -1,7 +1,7 @@
 //! What a cached `get` may cost, in system calls.
 //!
-//! Times differ from run to run, and instructions with the optimisation of a build: `benches/run --counts-only` in
-//! `.ci/run` counts them in the release build. System calls are what is left when neither matters: these are the tests'
+//! Times differ from run to run, and instructions with the optimisation of a build: `benches/run --counts-only`
+//! counts them in the release build. System calls are what is left when neither matters: these are the tests'
 //! own, unoptimised programs, at a tenth above what they make, a good part of it the dynamic loader's.
 
 use crate::sandbox::Age;

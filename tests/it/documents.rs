@@ -220,8 +220,10 @@ fn the_manual_names_the_scopes_that_a_login_asks_for() {
 #[test]
 fn the_map_of_the_crate_has_all_its_modules() {
     let map = document("src/lib.rs");
+    // What stands behind a condition is for tests.
     let modules = map
         .lines()
+        .take_while(|line| !line.starts_with("#[cfg("))
         .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     for module in modules {
         let line = format!("//! - [`{module}`]: ");

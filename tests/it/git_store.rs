@@ -532,6 +532,17 @@ fn half_a_credential_is_not_stored() {
 }
 
 #[test]
+fn a_credential_without_its_scheme_is_no_password() {
+    let machine = Sandbox::new();
+    let host = "protocol=https\nhost=code.example\n";
+    machine
+        .stores(&format!(
+            "{host}username=ann\npassword=1\ncredential=blob\n"
+        ))
+        .gets(host, "username=ann\npassword=1\n\n");
+}
+
+#[test]
 fn an_expired_password_is_not_returned() {
     let machine = Sandbox::new();
     let host = "protocol=https\nhost=code.example\n";
