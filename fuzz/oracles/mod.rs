@@ -12,6 +12,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
 use crate::broker::Broker;
@@ -363,13 +365,19 @@ pub fn git(input: &[u8]) {
                 .find(|(known, _)| known == key)
                 .map(|(_, value)| value.as_str())
         };
+        let username = asked.username.as_deref().unwrap_or("oauth2");
         match value("authtype") {
             Some(authtype) => {
-                assert_eq!((authtype, value("credential")), ("Bearer", Some(TOKEN)));
+                let pair = BASE64.encode(format!("{username}:{TOKEN}"));
+                let credential = match authtype {
+                    "Basic" => &pair,
+                    _ => TOKEN,
+                };
+                assert!(["Basic", "Bearer"].contains(&authtype), "{authtype}");
+                assert_eq!(value("credential"), Some(credential));
                 assert!(asked.authtype && value("password").is_none());
             }
             None => {
-                let username = asked.username.as_deref().unwrap_or("oauth2");
                 assert_eq!(value("password"), Some(TOKEN), "of {instance:?}");
                 assert_eq!(value("username"), Some(username));
             }
@@ -420,7 +428,7 @@ pub fn docker_get(input: &[u8]) {
     for instance in INSTANCES {
         let answer = docker::serve("get", &mut &*input, &nowhere(instance));
         let place = reference::origin(instance).expect("an instance");
-        let url = str::from_utf8(input).unwrap_or("").trim();
+        let url = str::from_utf8(input).unwrap_or("").trim_ascii();
         let is_line = !url.is_empty() && !url.contains(char::is_control);
         let has = |registry: &Place| reference::trusts(&place, registry);
         let expected = is_line && reference::registry(url).as_ref().is_some_and(has);
@@ -447,7 +455,7 @@ pub fn docker_store(input: &[u8]) {
         }
         let text = str::from_utf8(input)
             .expect("text")
-            .trim()
+            .trim_ascii()
             .trim_start_matches('\u{feff}');
         let login: Value = serde_json::from_str(text).expect("one document");
         let login = login.as_object().expect("an object");
@@ -455,7 +463,7 @@ pub fn docker_store(input: &[u8]) {
         let has = |name: &str, value: &str| {
             login.iter().any(|(key, known)| {
                 key.eq_ignore_ascii_case(name)
-                    && known.as_str().unwrap_or("").trim() == value.trim()
+                    && known.as_str().unwrap_or("").trim_ascii() == value.trim_ascii()
             }) || (value.is_empty() && name == "Secret")
         };
         let listed = document(&serve("list", b"").expect("a list"));

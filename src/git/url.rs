@@ -55,14 +55,33 @@ fn decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let escaped = match (first, tail) {
-            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
-                .ok()
-                .and_then(|hex| u8::from_str_radix(hex, 16).ok()),
+            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
             _ => None,
         };
-        bytes.push(escaped.unwrap_or(*first));
+        bytes.push(escaped.map_or(*first, |(high, low)| high << 4 | low));
         rest = if escaped.is_some() { &tail[2..] } else { tail };
     }
     let text = String::from_utf8(bytes).ok()?;
     (!text.contains(['\n', '\r', '\0'])).then_some(text)
+}
+
+fn digit(hex: u8) -> Option<u8> {
+    char::from(hex).to_digit(16)?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_two_hexadecimal_digits_make_an_escape() {
+        for (text, meant) in [
+            ("%2B%7e", Some("+~")),
+            ("%+0", Some("%+0")),
+            ("%g0%0", Some("%g0%0")),
+            ("%0a", None),
+        ] {
+            assert_eq!(decoded(text).as_deref(), meant, "{text}");
+        }
+    }
 }
