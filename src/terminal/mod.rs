@@ -14,6 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::world::{World, print_error, terminal_on_stderr};
@@ -106,7 +107,13 @@ impl Terminal {
             tv_sec: i64::try_from(patience.as_secs()).ok()?,
             tv_nsec: 0,
         };
-        let ready = rustix::event::poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&timeout));
+        let ready = loop {
+            match rustix::event::poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&timeout)) {
+                // A signal that ends the process does so from another thread.
+                Err(Errno::INTR) => {}
+                ended => break ended,
+            }
+        };
         if !matches!(ready, Ok(1..)) {
             self.say("");
             return None;
