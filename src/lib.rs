@@ -73,6 +73,7 @@
 //! - [`secret`]: values that no formatter prints, and what counts as a token
 //! - [`environment`]: what the environment says about tokens and instances
 //! - [`world`]: the environment itself, paths, streams, clocks, signals
+//! - `memory`: the allocator
 
 #![cfg_attr(
     test,
@@ -89,6 +90,7 @@ pub mod failure;
 pub mod git;
 pub mod lock;
 pub mod login;
+mod memory;
 pub mod mirror;
 pub mod oauth;
 pub mod origin;

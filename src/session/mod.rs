@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError};
 use crate::oauth::{CONNECT, REQUEST};
+use crate::secret::{Digest, Secret};
 use crate::store::{Session, Store, Tokens};
 use crate::world::{Timestamp, World};
 
@@ -110,19 +111,20 @@ impl Session {
         let Some(tokens) = &self.tokens else {
             return Freshness::Stale(Why::Expired);
         };
-        let digest_is = |mark: Option<crate::secret::Digest>, secret: &crate::secret::Secret| {
-            mark == Some(secret.digest())
+        let marked = |mark: Option<Digest>, secret: &Secret| {
+            mark.is_some_and(|mark| mark == secret.digest())
         };
-        if self.marks.intent.is_some()
-            && tokens.refresh.as_ref().is_some_and(|refresh| {
-                digest_is(self.marks.intent.map(|(digest, _)| digest), refresh)
-            })
+        let intent = self.marks.intent.map(|(digest, _)| digest);
+        if tokens
+            .refresh
+            .as_ref()
+            .is_some_and(|refresh| marked(intent, refresh))
         {
             return Freshness::Stale(Why::Interrupted);
         }
         match tokens.expires_at {
             Some(expires_at) if expires_at <= now => Freshness::Stale(Why::Expired),
-            _ if digest_is(self.marks.suspect, &tokens.access) => Freshness::Stale(Why::Suspect),
+            _ if marked(self.marks.suspect, &tokens.access) => Freshness::Stale(Why::Suspect),
             Some(expires_at)
                 if tokens.refresh.is_some()
                     && now.until(expires_at) < tokens.margin(expires_at) =>
@@ -236,7 +238,6 @@ fn ended(session: &Session, how: &str) -> Failure {
 mod tests {
     use super::*;
     use crate::origin::Origin;
-    use crate::secret::Secret;
     use crate::store::{Marks, User};
 
     const HOUR: i64 = 3_600_000;

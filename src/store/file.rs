@@ -192,8 +192,18 @@ pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
 pub(super) struct Way {
     pub(super) name: PathBuf,
     pub(super) flags: OpenFlags,
-    /// Without locks and shared memory; the log is read into our own memory.
-    pub(super) alone: bool,
+    pub(super) access: Access,
+}
+
+/// Who else uses the file meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Others, and SQLite's locks keep them apart.
+    Shared,
+    /// Nobody: without locks and shared memory, and with the log read into our own memory.
+    Alone,
+    /// Nobody, and there is no log: without locks, and so without transactions.
+    Immutable,
 }
 
 /// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
@@ -202,7 +212,7 @@ pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = Way> {
     let by_name = |flags| Way {
         name: path.to_owned(),
         flags: flags | nofollow,
-        alone: false,
+        access: Access::Shared,
     };
     let ways = [
         // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
@@ -227,23 +237,33 @@ fn unchanged(path: &Path) -> Option<Way> {
         return None;
     }
     Some(match has_content(log) {
-        true if cfg!(unix) => by_uri(path, "vfs=unix-none", true),
-        true => by_uri(path, "vfs=win32-none", true),
-        false => by_uri(path, "immutable=1", false),
+        true if cfg!(unix) => by_uri(path, "vfs=unix-none", Access::Alone),
+        true => by_uri(path, "vfs=win32-none", Access::Alone),
+        false => immutable(path),
     })
 }
 
-fn by_uri(path: &Path, how: &str, alone: bool) -> Way {
-    let uri: String = path
-        .to_string_lossy()
-        .bytes()
-        .map(percent_encoded)
-        .collect();
+fn immutable(path: &Path) -> Way {
+    by_uri(path, "immutable=1", Access::Immutable)
+}
+
+fn by_uri(path: &Path, how: &str, access: Access) -> Way {
+    let mut uri = String::from("file:");
+    for byte in path.to_string_lossy().bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push('?');
+    uri.push_str(how);
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Way {
-        name: format!("file:{uri}?{how}").into(),
+        name: uri.into(),
         flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
-        alone,
+        access,
     }
 }
 
@@ -315,22 +335,13 @@ impl Rest {
 
     /// As a file that nobody changes.
     pub(super) fn way(&self) -> Way {
-        by_uri(&self.path, "immutable=1", false)
+        immutable(&self.path)
     }
 
     /// Whether nobody has written it meanwhile.
     pub(super) fn goes_on(&self) -> bool {
         let metadata = self.path.symlink_metadata();
         metadata.is_ok_and(|metadata| stamp(&metadata) == self.stamp)
-    }
-}
-
-fn percent_encoded(byte: u8) -> String {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-            char::from(byte).to_string()
-        }
-        _ => format!("%{byte:02X}"),
     }
 }
 

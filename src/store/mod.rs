@@ -17,6 +17,7 @@ mod file;
 mod filesystem;
 mod layout;
 mod logins;
+mod memory;
 mod mutex;
 mod session;
 mod sessions;
@@ -40,7 +41,7 @@ pub use file::Repair;
 pub use session::{Marks, Session, Swap, Tokens, User};
 
 use error::{explain, is_link, is_unwritable};
-use file::Way;
+use file::{Access, Way};
 use layout::Layout;
 use mutex::Mutex;
 use transaction::Transaction;
@@ -163,6 +164,7 @@ impl Store {
     }
 
     fn open_way(path: &Path, way: Way) -> rusqlite::Result<Store> {
+        memory::share();
         let flags = way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Store {
             connection: Connection::open_with_flags(&way.name, flags)?,
@@ -170,13 +172,13 @@ impl Store {
             opened: Cell::default(),
         };
         // The file is only read at the first statement.
-        store.prepare_connection(way.alone)?;
+        store.prepare_connection(way.access)?;
         Ok(store)
     }
 
-    fn prepare_connection(&self, alone: bool) -> rusqlite::Result<()> {
+    fn prepare_connection(&self, access: Access) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY)?;
-        if alone {
+        if access == Access::Alone {
             // SQLite then keeps the index of the log in its own memory, and leaves the log as it is.
             self.connection
                 .pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -187,7 +189,10 @@ impl Store {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        let transaction = Transaction::begin(&self.connection)?;
+        let transaction = match access {
+            Access::Immutable => Transaction::begun(&self.connection),
+            Access::Shared | Access::Alone => Transaction::begin(&self.connection)?,
+        };
         self.opened.set(Some(Layout::of(&transaction)?));
         transaction.keep();
         Ok(())

@@ -23,7 +23,7 @@ impl<'a> Transaction<'a> {
         Ok(Transaction { connection })
     }
 
-    /// Takes up the one that was [kept](Transaction::keep).
+    /// Takes up the one that was [kept](Transaction::keep), or stands for one where nothing can change.
     pub(super) fn begun(connection: &'a Connection) -> Transaction<'a> {
         Transaction { connection }
     }

@@ -1,0 +1,104 @@
+//! SQLite's memory: the program's own ([`crate::memory`]), in place of C's.
+//!
+//! Apart from its neighbours because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
+
+#![allow(unsafe_code, reason = "SQLite asks for memory through C functions")]
+
+use std::alloc::{Layout, alloc, dealloc, realloc};
+use std::ffi::{c_int, c_void};
+use std::ptr::null_mut;
+use std::sync::Once;
+
+use rusqlite::ffi;
+
+/// In bytes. In front of each block stands its size, which Rust's allocators want to be told and C's know.
+const HEAD: usize = size_of::<u64>();
+
+/// Has SQLite take its memory from here. Before the first database is opened; later calls do nothing.
+pub(super) fn share() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let methods = ffi::sqlite3_mem_methods {
+            xMalloc: Some(malloc),
+            xFree: Some(free),
+            xRealloc: Some(resize),
+            xSize: Some(size),
+            xRoundup: Some(rounded),
+            xInit: Some(init),
+            xShutdown: Some(shutdown),
+            pAppData: null_mut(),
+        };
+        // SAFETY: nobody uses SQLite yet, and it copies the struct. Should it refuse, it keeps C's functions.
+        unsafe { ffi::sqlite3_config(ffi::SQLITE_CONFIG_MALLOC, &raw const methods) };
+    });
+}
+
+/// The layout of a block with its head; `None` when it would be larger than all memory.
+fn layout(size: c_int) -> Option<Layout> {
+    let size = usize::try_from(size).ok()?.checked_add(HEAD)?;
+    Layout::from_size_align(size, HEAD).ok()
+}
+
+/// Notes the size in front of a block, and steps behind the note.
+///
+/// # Safety
+/// `start` is null or begins a block with a head.
+unsafe fn behind_head(start: *mut u8, size: c_int) -> *mut c_void {
+    if start.is_null() {
+        return null_mut();
+    }
+    // SAFETY: the head is that large, and aligned for more than it holds.
+    unsafe {
+        start.cast::<c_int>().write(size);
+        start.add(HEAD).cast()
+    }
+}
+
+extern "C" fn malloc(size: c_int) -> *mut c_void {
+    let Some(layout) = layout(size) else {
+        return null_mut();
+    };
+    // SAFETY: with its head, no block is empty.
+    unsafe { behind_head(alloc(layout), size) }
+}
+
+unsafe extern "C" fn free(block: *mut c_void) {
+    // SAFETY: SQLite gives back what it got from here, or null.
+    unsafe {
+        if let Some(layout) = layout(size(block)).filter(|_| !block.is_null()) {
+            dealloc(block.cast::<u8>().sub(HEAD), layout);
+        }
+    }
+}
+
+unsafe extern "C" fn resize(block: *mut c_void, new: c_int) -> *mut c_void {
+    // SAFETY: SQLite resizes what it got from here; neither it nor the new size is null.
+    unsafe {
+        let (Some(old), Some(larger)) = (layout(size(block)), layout(new)) else {
+            return null_mut();
+        };
+        behind_head(
+            realloc(block.cast::<u8>().sub(HEAD), old, larger.size()),
+            new,
+        )
+    }
+}
+
+unsafe extern "C" fn size(block: *mut c_void) -> c_int {
+    if block.is_null() {
+        return 0;
+    }
+    // SAFETY: SQLite asks about what it got from here.
+    unsafe { block.cast::<u8>().sub(HEAD).cast::<c_int>().read() }
+}
+
+/// SQLite makes use of what was rounded up.
+extern "C" fn rounded(size: c_int) -> c_int {
+    size.saturating_add(7) & !7
+}
+
+extern "C" fn init(_: *mut c_void) -> c_int {
+    ffi::SQLITE_OK
+}
+
+extern "C" fn shutdown(_: *mut c_void) {}
