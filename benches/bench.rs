@@ -1,4 +1,4 @@
-//! The measuring half of `benches/run`: starts programs with `posix_spawn`, in alternation, and prints medians.
+//! The measuring half of `benches/run`: starts programs with `posix_spawn`, one after the other in changing order, and prints medians.
 //!
 //! Compiled by `rustc` alone, without crates, so that it is small: a child's peak memory counts from its parent's.
 //!
@@ -80,6 +80,26 @@ impl Case {
             .unwrap_or_else(|error| panic!("{}: {error}", self.name))
     }
 
+    /// Starts so many, as many threads as there are cores its share each, and waits for the last; in microseconds.
+    fn at_once(&self, count: usize) -> f64 {
+        let threads = cores().min(count);
+        let share = |thread: usize| {
+            let children: Vec<Child> = (thread..count)
+                .step_by(threads)
+                .map(|_| self.start())
+                .collect();
+            children.into_iter().for_each(|child| drop(wait(child)));
+        };
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for thread in 1..threads {
+                scope.spawn(move || share(thread));
+            }
+            share(0);
+        });
+        start.elapsed().as_secs_f64() * 1e6
+    }
+
     /// A case that fails measures nothing.
     fn check(&self) {
         let status = self.start().wait().unwrap();
@@ -99,9 +119,13 @@ fn alternate(rounds: usize, file: &str, cold: bool) {
     let cases = cases(file);
     let mut usages: BTreeMap<usize, Vec<Usage>> = BTreeMap::new();
     cases.iter().for_each(Case::check);
-    for round in 0..rounds {
-        for turn in 0..cases.len() {
-            let case = &cases[(turn + round) % cases.len()];
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    let mut seed = 1;
+    for _ in 0..rounds {
+        // Whoever runs after itself finds the processor's caches warm: each gets each as its predecessor.
+        shuffle(&mut order, &mut seed);
+        for &index in &order {
+            let case = &cases[index];
             if cold {
                 case.forget_pages();
             }
@@ -109,10 +133,7 @@ fn alternate(rounds: usize, file: &str, cold: bool) {
             let child = case.start();
             let mut usage = wait(child);
             usage.micros = start.elapsed().as_secs_f64() * 1e6;
-            usages
-                .entry((turn + round) % cases.len())
-                .or_default()
-                .push(usage);
+            usages.entry(index).or_default().push(usage);
         }
     }
     for (index, case) in cases.iter().enumerate() {
@@ -131,31 +152,46 @@ fn alternate(rounds: usize, file: &str, cold: bool) {
     }
 }
 
-/// All at once, each in its own process; the wall time of the last beside that of one alone.
+fn cores() -> usize {
+    std::thread::available_parallelism().unwrap().get()
+}
+
+/// Fisher and Yates, with the numbers of a linear congruence (Knuth's MMIX): the same order in each run.
+fn shuffle(order: &mut [usize], seed: &mut u64) {
+    for last in (1..order.len()).rev() {
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        order.swap(last, (*seed >> 33) as usize % (last + 1));
+    }
+}
+
+/// All at once, each in its own process: the wall time of the last one, beside that of one alone, measured as above.
 fn together(count: usize, rounds: usize, file: &str) {
-    let cores = std::thread::available_parallelism().unwrap().get();
-    for case in cases(file) {
-        case.check();
-        let (mut one, mut all) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            for _ in 0..9 {
-                let start = Instant::now();
-                wait(case.start());
-                one.push(start.elapsed().as_secs_f64() * 1e6);
+    const ALONE: usize = 9;
+    let cases = cases(file);
+    let mut times = vec![(Vec::new(), Vec::new()); cases.len()];
+    cases.iter().for_each(Case::check);
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    let mut seed = 1;
+    for _ in 0..rounds {
+        for _ in 0..ALONE {
+            shuffle(&mut order, &mut seed);
+            for &index in &order {
+                times[index].0.push(cases[index].at_once(1));
             }
-            let start = Instant::now();
-            let children: Vec<Child> = (0..count).map(|_| case.start()).collect();
-            for child in children {
-                wait(child);
-            }
-            all.push(start.elapsed().as_secs_f64() * 1e6);
         }
+        for &index in &order {
+            times[index].1.push(cases[index].at_once(count));
+        }
+    }
+    for (case, (mut one, mut all)) in cases.iter().zip(times) {
         let median = |times: &mut Vec<f64>| {
             times.sort_by(f64::total_cmp);
             times[times.len() / 2]
         };
         let (one, all) = (median(&mut one), median(&mut all));
-        let ratio = all / (count as f64 * one / cores as f64);
+        let ratio = all / (count as f64 * one / cores() as f64);
         println!("{}\t{count}\t{one:.0}\t{all:.0}\t{ratio:.2}", case.name);
     }
 }
@@ -278,11 +314,8 @@ fn chart(table: &str) -> String {
     );
     for (index, (name, ratio)) in rows.iter().enumerate() {
         let y = 36 + 24 * index;
-        let fill = if name.contains("sentry ") || name.contains("-sentry") {
-            "#4e2a9a"
-        } else {
-            "#b8b8c4"
-        };
+        let ours = name.contains("sentry") && !name.contains("official CLI:");
+        let fill = if ours { "#4e2a9a" } else { "#b8b8c4" };
         svg += &format!(
             "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"end\">{}</text>\
              <rect x=\"{LEFT:.0}\" y=\"{y}\" width=\"{:.1}\" height=\"17\" fill=\"{fill}\"/>\
