@@ -11,6 +11,7 @@ mod streams;
 mod trace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -72,6 +73,15 @@ impl World {
     /// refuses that character.
     pub fn variable_lossy(&self, name: &str) -> Option<String> {
         trimmed(&self.value(name)?.to_string_lossy())
+    }
+
+    /// The same for a path, which may be of any bytes.
+    pub fn variable_path(&self, name: &str) -> Option<PathBuf> {
+        let value = self.value(name)?;
+        match value.to_str() {
+            Some(text) => trimmed(text).map(PathBuf::from),
+            None => Some(PathBuf::from(value)),
+        }
     }
 
     fn value(&self, name: &str) -> Option<OsString> {

@@ -15,8 +15,8 @@ impl World {
     /// # Errors
     /// When the directory would depend on the current one.
     pub fn config_dir(&self) -> anyhow::Result<PathBuf> {
-        if let Some(dir) = self.variable("SENTRY_CONFIG_DIR") {
-            return absolute(PathBuf::from(dir), "SENTRY_CONFIG_DIR");
+        if let Some(dir) = self.variable_path("SENTRY_CONFIG_DIR") {
+            return absolute(dir, "SENTRY_CONFIG_DIR");
         }
         let home = self.home()?;
         let ours = home.join(".sentry");
@@ -24,8 +24,7 @@ impl World {
             return Ok(ours);
         }
         let xdg = match self
-            .variable("XDG_CONFIG_HOME")
-            .map(PathBuf::from)
+            .variable_path("XDG_CONFIG_HOME")
             .filter(|dir| dir.is_absolute())
         {
             Some(dir) => dir,
@@ -41,8 +40,8 @@ impl World {
     /// # Errors
     /// None to be found, or a relative `HOME`.
     pub fn home(&self) -> anyhow::Result<PathBuf> {
-        match self.variable("HOME") {
-            Some(home) => absolute(PathBuf::from(home), "HOME"),
+        match self.variable_path("HOME") {
+            Some(home) => absolute(home, "HOME"),
             // Without HOME in the environment this asks getpwuid_r.
             None => std::env::home_dir()
                 .filter(|home| home.is_absolute())
@@ -57,7 +56,7 @@ impl World {
 
     /// All programs of a name, in the order of `PATH`.
     pub fn programs(&self, name: &str) -> Vec<PathBuf> {
-        let path = self.variable("PATH").unwrap_or_default();
+        let path = self.variable_path("PATH").unwrap_or_default();
         std::env::split_paths(&path)
             .filter(|dir| dir.is_absolute())
             .map(|dir| dir.join(name))
@@ -90,7 +89,7 @@ impl World {
     /// # Errors
     /// There is no home directory.
     pub fn docker_config(&self) -> anyhow::Result<PathBuf> {
-        let dir = match self.variable("DOCKER_CONFIG") {
+        let dir = match self.variable_path("DOCKER_CONFIG") {
             Some(dir) => std::path::absolute(dir)?,
             None => self.home()?.join(".docker"),
         };
@@ -102,10 +101,10 @@ impl World {
     /// # Errors
     /// There is no home directory.
     pub fn podman_auth(&self) -> anyhow::Result<PathBuf> {
-        if let Some(file) = self.variable("REGISTRY_AUTH_FILE") {
+        if let Some(file) = self.variable_path("REGISTRY_AUTH_FILE") {
             return Ok(std::path::absolute(file)?);
         }
-        let dir = |name| self.variable(name).map(PathBuf::from);
+        let dir = |name| self.variable_path(name);
         let around = match dir("XDG_RUNTIME_DIR").or(dir("XDG_CONFIG_HOME")) {
             Some(dir) => std::path::absolute(dir)?,
             None => self.home()?.join(".config"),

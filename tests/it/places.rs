@@ -4,7 +4,11 @@ use crate::environment::git;
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Age, Sandbox};
 use crate::storage::{files, files_with, mode};
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File, Permissions};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, SystemTime};
 
 /// Stores a credential and says which `cli.db` below the sandbox's root hold it now.
 #[track_caller]
@@ -124,5 +128,30 @@ fn a_place_that_depends_on_the_current_directory_is_refused() {
             .fails(1)
             .stderr_is(&format!("error: {words}"));
         assert!(files(machine.root()).is_empty());
+    }
+}
+
+#[test]
+fn a_directory_may_have_a_name_of_any_bytes() {
+    for (variable, below) in [("HOME", ".sentry"), ("SENTRY_CONFIG_DIR", "")] {
+        let machine = Sandbox::new();
+        let directory = machine.root().join(OsStr::from_bytes(b"caf\xe9 %41?#"));
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+        let machine = machine.env(variable, &directory);
+        let store = machine.git_credential("store");
+        let credential = "protocol=https\nhost=code.example\nusername=ann\npassword=needle\n";
+        let _stored = store.stdin(credential).run().success().stderr_is("");
+        let database = directory.join(below).join("cli.db");
+        let get = || {
+            git(&machine, "https://code.example")
+                .success()
+                .stdout_has("needle")
+        };
+        let _in_use = get();
+        let long_ago = SystemTime::now() - Duration::from_secs(60);
+        let file = File::options().write(true).open(database).unwrap();
+        file.set_modified(long_ago).unwrap();
+        let _at_rest = get();
     }
 }
