@@ -3,7 +3,8 @@
 //! Apart from its neighbours because it starts a thread; nothing on the path of a cached `get` calls it.
 //!
 //! Rules: untouched until the first [`Signals::on_interrupt`] or [`Signals::defer`]; from then on one thread takes the
-//! signals. While a [`Deferral`] lives they wait; when it ends they take effect.
+//! signals. While a [`Deferral`] lives they wait; when it ends they take effect. Those that were ignored when the process
+//! began stay so.
 
 use std::cell::Cell;
 use std::io;
@@ -99,10 +100,22 @@ fn watch() -> io::Result<&'static Shared> {
                 take_signals(signals, shared);
             }
         })?;
-        let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
+        let ignored = ignored();
+        let ours = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter();
+        let ours = ours.filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let signals = signal_hook::iterator::Signals::new(ours)?;
         send.send(signals).ok();
     }
     Ok(shared)
+}
+
+/// Signals that whoever started us told us to ignore, as nohup(1) does: a bit for each. Known on Linux only, proc(5).
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }
 
 #[cfg(unix)]

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
 use crate::git_server::{Challenge, GitServer};
 use crate::sandbox::{Age, Running, Sandbox};
+use crate::service::tool;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -80,6 +81,22 @@ fn a_signal_while_the_server_works_waits_for_the_commit() {
         nobody_holds(&machine, "credential.lock");
         let _fresh = machine.sentry(&["auth", "token"]).run().success();
         assert_eq!(sentry.refresh_attempts(), 1);
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_so() {
+    for signal in SIGNALS {
+        let (sentry, machine, _) = scene();
+        sentry.fault(Endpoint::Refresh, Fault::Held);
+        let ignore = format!("--ignore-signal={}", signal.as_raw());
+        let token = machine.sentry(&["auth", "token"]);
+        let mut token = token.under(tool("env"), &[&ignore]).spawn();
+        sentry.wait_for_held(SOON);
+        token.signal(signal);
+        sentry.release();
+        let ended = token.wait().success();
+        let _new = ended.stdout_has(&sentry.current().access);
     }
 }
 
