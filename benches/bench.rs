@@ -292,17 +292,19 @@ fn serve(port_file: &str) {
     }
 }
 
-/// A bar for each `name<TAB>ratio`; ours are dark. A scale of roots, so that a hundredth and a hundredfold both show.
+/// A bar for each `name<TAB>ratio`; ours are dark. A logarithmic scale, so that a half and a hundredfold both show.
 fn chart(table: &str) -> String {
     const LEFT: f64 = 330.0;
     const WIDTH: f64 = 330.0;
+    /// Where the bars begin.
+    const LEAST: f64 = 0.1;
     let rows: Vec<(&str, f64)> = table
         .lines()
         .filter_map(|line| line.split_once('\t'))
         .map(|(name, ratio)| (name, ratio.parse().unwrap()))
         .collect();
     let most = rows.iter().map(|(_, ratio)| *ratio).fold(1.0, f64::max);
-    let long = |ratio: f64| WIDTH * (ratio / most).sqrt();
+    let long = |ratio: f64| WIDTH * (ratio / LEAST).ln().max(0.0) / (most / LEAST).ln();
     let height = 50 + 24 * rows.len();
     let one = LEFT + long(1.0);
     let mut svg = format!(
@@ -310,7 +312,9 @@ fn chart(table: &str) -> String {
          font-family=\"sans-serif\" font-size=\"13\">\n\
          <title>One cached answer, as a multiple of git-credential-store get</title>\n\
          <rect width=\"760\" height=\"{height}\" fill=\"#ffffff\"/>\n\
-         <text x=\"10\" y=\"20\" font-weight=\"bold\">One cached answer; git-credential-store get = 1 (root scale, shorter is faster)</text>\n"
+         <text x=\"10\" y=\"20\" font-weight=\"bold\">One cached answer; git-credential-store get = 1 (logarithmic scale, shorter is faster)</text>\n\
+         <line x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"30\" y2=\"{}\" stroke=\"#c0392b\" stroke-dasharray=\"3 3\"/>\n",
+        height - 10
     );
     for (index, (name, ratio)) in rows.iter().enumerate() {
         let y = 36 + 24 * index;
@@ -319,7 +323,7 @@ fn chart(table: &str) -> String {
         svg += &format!(
             "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"end\">{}</text>\
              <rect x=\"{LEFT:.0}\" y=\"{y}\" width=\"{:.1}\" height=\"17\" fill=\"{fill}\"/>\
-             <text x=\"{:.1}\" y=\"{}\">{ratio:.2}</text>\n",
+             <text x=\"{:.1}\" y=\"{}\" stroke=\"#ffffff\" stroke-width=\"4\" paint-order=\"stroke\">{ratio:.2}</text>\n",
             LEFT - 8.0,
             y + 13,
             name.replace('&', "&amp;").replace('<', "&lt;"),
@@ -328,8 +332,5 @@ fn chart(table: &str) -> String {
             y + 13,
         );
     }
-    svg + &format!(
-        "<line x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"30\" y2=\"{}\" stroke=\"#c0392b\" stroke-dasharray=\"3 3\"/>\n</svg>\n",
-        height - 10
-    )
+    svg + "</svg>\n"
 }
