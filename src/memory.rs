@@ -21,8 +21,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// In bytes; no block has a larger one.
 const ALIGNMENT: usize = 4096;
 
-// Fuzzing looks for what is used after it was freed, and sees that in the system's blocks only.
-#[cfg(not(fuzzing))]
 #[global_allocator]
 static ARENA: Arena<{ 512 * 1024 }> = Arena::new();
 

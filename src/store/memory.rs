@@ -102,3 +102,32 @@ extern "C" fn init(_: *mut c_void) -> c_int {
 }
 
 extern "C" fn shutdown(_: *mut c_void) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_knows_its_size_and_keeps_its_bytes() {
+        // SAFETY: as SQLite does it.
+        unsafe {
+            let block = malloc(3);
+            block.cast::<[u8; 3]>().write(*b"abc");
+            assert_eq!(size(block), 3);
+            let block = resize(block, 100_000);
+            assert_eq!((size(block), *block.cast::<[u8; 3]>()), (100_000, *b"abc"));
+            assert!(block.cast::<u64>().is_aligned());
+            free(block);
+        }
+    }
+
+    #[test]
+    fn there_is_no_block_of_less_than_nothing() {
+        assert!(malloc(-1).is_null());
+        // SAFETY: null is no block.
+        unsafe {
+            assert_eq!(size(null_mut()), 0);
+            free(null_mut());
+        }
+    }
+}

@@ -232,14 +232,22 @@ fn the_map_of_the_crate_has_all_its_modules() {
 }
 
 #[test]
-fn every_file_that_the_readme_links_to_is_there() {
+fn every_file_and_heading_that_the_readme_links_to_is_there() {
     let readme = document("README.md");
     let links = readme
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split(')').next());
     for link in links.filter(|link| !link.contains("://")) {
-        assert!(!document(link).is_empty(), "{link}");
+        let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+        let text = match file {
+            "" => readme.clone(),
+            file => document(file),
+        };
+        let mut headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+        let anchor = |heading: &str| heading.to_lowercase().replace(' ', "-");
+        let found = heading.is_empty() || headings.any(|line| anchor(line) == heading);
+        assert!(!text.is_empty() && found, "{link}");
     }
 }
 
