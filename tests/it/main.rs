@@ -64,6 +64,8 @@ mod siblings;
 mod signals;
 mod stampede;
 mod storage;
+#[cfg(not(target_env = "musl"))]
+mod storage_clocks;
 mod storage_disk;
 mod storage_files;
 mod storage_layouts;

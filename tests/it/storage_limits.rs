@@ -1,10 +1,8 @@
-//! Limits of the process, and clocks that are wrong: whatever happens, the session lives and nothing goes round in circles.
+//! Limits of the process and of the file system: whatever happens, the session lives.
 
-use crate::fake_sentry::{Answer, Endpoint};
 use crate::sandbox::{Age, Cmd, Output};
 use crate::service::tool;
 use crate::storage::Scene;
-use std::time::Duration;
 
 fn limited(cmd: Cmd, limit: &str) -> Cmd {
     cmd.under(tool("prlimit"), &[limit])
@@ -106,113 +104,6 @@ fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
         );
     assert_eq!(scene.sentry.requests().len(), 0);
     scene.is_alive();
-}
-
-// Clocks.
-
-/// The command at another time.
-fn at(offset: &'static str) -> impl Fn(Cmd) -> Cmd {
-    move |cmd| cmd.under(tool("faketime"), &["-f", offset])
-}
-
-const AHEAD: &str = "+3650d";
-const BEHIND: &str = "-1d";
-
-#[test]
-fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_right() {
-    let scene = Scene::new(Age::FRESH);
-    for _ in 0..2 {
-        let token = at(AHEAD)(scene.token()).run().success();
-        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
-        scene.serves_to(&scene.sentry.current_access(), at(AHEAD));
-        assert_eq!(scene.sentry.refresh_attempts(), 1);
-    }
-    // The right clock again: the token seems to live for ten years.
-    let current = scene.sentry.current_access();
-    scene.serves(&current);
-    assert_eq!(scene.sentry.refresh_attempts(), 1);
-    // When it is dead, git says so.
-    scene.sentry.expire(&current);
-    let rejected = format!(
-        "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
-        scene.sentry.address()
-    );
-    let erase = scene.machine.git_credential("erase");
-    let _noted = erase.stdin(rejected).run().success();
-    let _token = scene.token().run().success();
-    scene.serves(&scene.sentry.current_access());
-    assert_ne!(scene.sentry.current_access(), current);
-    assert_eq!(scene.sentry.refresh_attempts(), 2);
-}
-
-#[test]
-fn a_clock_that_is_a_day_behind_costs_no_refresh() {
-    for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
-        let scene = Scene::new(age);
-        scene.serves_to(&scene.pair.access, at(BEHIND));
-        assert_eq!(scene.sentry.requests().len(), 0);
-    }
-}
-
-#[test]
-fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
-    let scene = Scene::new(Age::FRESH);
-    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
-    for how in [at(BEHIND), at("+0d")] {
-        scene.serves_to(&scene.sentry.current_access(), how);
-    }
-    scene.serves(&scene.sentry.current_access());
-    assert_eq!(scene.sentry.refresh_attempts(), 1);
-    // Lives shorter than the clock is wrong: expired as soon as the clock is right, and once is enough.
-    scene.sentry.set_lifetime(Some(Duration::from_secs(3600)));
-    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
-    let _token = scene.token().run().success();
-    scene.serves(&scene.sentry.current_access());
-    assert_eq!(scene.sentry.refresh_attempts(), 3);
-}
-
-#[test]
-fn a_clock_that_jumps_to_and_fro_costs_one_refresh() {
-    let scene = Scene::new(Age::FRESH);
-    for offset in [AHEAD, BEHIND, AHEAD, "+0d", BEHIND, AHEAD] {
-        let _token = at(offset)(scene.token()).run().success();
-    }
-    assert_eq!(scene.sentry.refresh_attempts(), 1);
-    scene.is_alive();
-}
-
-#[test]
-fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
-    let scene = Scene::new(Age::EXPIRED);
-    scene
-        .sentry
-        .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
-    let _failed = at(AHEAD)(scene.token()).run().fails(1);
-    let _token = scene.token().run().success();
-    scene.serves(&scene.sentry.current_access());
-    assert_eq!(scene.sentry.refresh_attempts(), 2);
-
-    // In the past it is over.
-    let scene = Scene::new(Age::EXPIRED);
-    scene
-        .sentry
-        .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
-    let _failed = at("-20d")(scene.refresh()).run().fails(1);
-    let _token = scene.token().run().success();
-    assert_eq!(scene.sentry.refresh_attempts(), 2);
-}
-
-#[test]
-fn a_clock_before_its_time_breaks_nothing() {
-    for time in ["1970-01-02 00:00:00", "2037-12-31 00:00:00"] {
-        let scene = Scene::new(Age::FRESH);
-        let faketime = |cmd: Cmd| cmd.under(tool("faketime"), &["-f", time]);
-        for _ in 0..3 {
-            let _token = faketime(scene.token()).run().success();
-        }
-        assert!(scene.sentry.refresh_attempts() <= 1);
-        scene.is_alive();
-    }
 }
 
 // Network file systems.
