@@ -1,0 +1,223 @@
+//! What a server answers: what is shown of it, and what is stored.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::INSTANCES;
+use super::reference::{self, Place};
+use crate::device::{DeviceFlow, Ended, Endpoint};
+use crate::oauth::{Answer, DeviceAnswer, Grant, PollAnswer, RefreshAnswer};
+use crate::origin::Origin;
+use crate::printable;
+use crate::secret::Secret;
+use crate::world::SystemClock;
+
+/// Text of a server: what may steer a terminal is gone, the rest is as it was.
+pub fn printable(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let shown = printable::printable(&text);
+    assert!(shown.chars().count() <= 200);
+    assert_eq!(printable::printable(&shown), shown);
+    let mut rest = text.chars();
+    for character in shown.chars() {
+        assert!(!steers(character), "{character:?} is shown");
+        assert!(rest.any(|next| next == character), "{character:?} is new");
+    }
+    let plain = |it: &char| it.is_ascii_graphic() || *it == ' ';
+    if text.chars().all(|it| plain(&it) || steers(it)) {
+        let expected: String = text.chars().filter(plain).take(200).collect();
+        assert_eq!(shown, expected);
+    }
+}
+
+/// ECMA-48 controls (C0, DEL, C1); line ends and bidirectional controls of Unicode (UAX #9); tag characters.
+fn steers(character: char) -> bool {
+    let code = u32::from(character);
+    let controls = [0x00..=0x1f, 0x7f..=0x9f];
+    let unicode = [
+        0x61c..=0x61c,
+        0x200e..=0x200f,
+        0x2028..=0x202e,
+        0x2066..=0x2069,
+        0xe0000..=0xe007f,
+    ];
+    controls
+        .iter()
+        .chain(&unicode)
+        .any(|range| range.contains(&code))
+}
+
+/// The answer to a device code request: what a person is shown is a code and an address on the instance itself.
+pub fn device(input: &[u8]) {
+    struct Server<'a>(&'a [u8]);
+    impl Endpoint for Server<'_> {
+        fn device_code(&self, _: &str) -> DeviceAnswer {
+            DeviceAnswer::of(&Answer::with(200, self.0))
+        }
+        fn poll(&self, _: &Secret) -> PollAnswer {
+            PollAnswer::Pending
+        }
+    }
+    let server = Server(input);
+    for instance in INSTANCES {
+        let origin = Origin::parse(instance).expect("an instance");
+        let place = reference::origin(instance).expect("an instance");
+        let begun = DeviceFlow::begin(&server, &SystemClock, &origin, "", Duration::from_secs(900));
+        let expected = shown(input, &place);
+        assert_eq!(begun.is_ok(), expected.is_some(), "on {instance}");
+        match begun {
+            Ok(flow) => {
+                let prompt = flow.prompt();
+                assert_eq!(Some(&prompt.user_code), expected.as_ref());
+                for url in [Some(&prompt.url), prompt.url_complete.as_ref()]
+                    .into_iter()
+                    .flatten()
+                {
+                    assert!(may_open(url, &place, usize::MAX), "{url} on {instance}");
+                    assert!(
+                        !url.contains([
+                            '"', '\'', '`', '$', ';', '|', '<', '>', '(', ')', '\\', '!'
+                        ])
+                    );
+                }
+            }
+            Err(Ended::Refused(refusal)) => plain_code(refusal.code),
+            Err(Ended::BadPrompt(_)) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The code that may be shown, if all that comes with it may be.
+fn shown(body: &[u8], instance: &Place) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
+    let text = |key: &str| body[key].as_str().filter(|text| !text.is_empty());
+    let code = text("user_code")?;
+    let plain = (4..33).contains(&code.len())
+        && code
+            .chars()
+            .all(|it| it == '-' || it.is_ascii_alphanumeric());
+    let urls = [
+        Some(text("verification_uri")?),
+        text("verification_uri_complete"),
+    ];
+    let urls = urls
+        .into_iter()
+        .flatten()
+        .all(|url| may_open(url, instance, 2048));
+    (plain && urls && reference::is_token(text("device_code")?)).then(|| code.to_owned())
+}
+
+fn may_open(url: &str, instance: &Place, longest: usize) -> bool {
+    let pieces: Vec<&str> = url.splitn(4, '/').collect();
+    let path = pieces.get(3).unwrap_or(&"");
+    let place = pieces[..pieces.len().min(3)].join("/");
+    let place = reference::origin(&place).filter(|_| !place.ends_with('/'));
+    url.len() <= longest
+        && place.is_some_and(|place| reference::trusts(instance, &place))
+        && path.chars().all(|it| it.is_ascii_graphic())
+}
+
+/// The answer to a poll and to a refresh; its first byte chooses the status.
+pub fn token(input: &[u8]) {
+    const STATUS: [u16; 9] = [200, 201, 302, 400, 401, 403, 404, 429, 502];
+    let Some((first, body)) = input.split_first() else {
+        return;
+    };
+    let status = STATUS[usize::from(*first) % STATUS.len()];
+    let answer = Answer::with(status, body);
+    let json = serde_json::from_slice(body).ok().filter(Value::is_object);
+    let json = json.unwrap_or_default();
+    let error = match &json["error"] {
+        Value::Null => "none",
+        Value::String(code) => code,
+        _ => "unknown",
+    };
+    let (polled, refreshed) = match (status / 100, error) {
+        (2, "none") => match issued(&json) {
+            Some(true) if is_bearer(&json) => ("granted", "granted"),
+            Some(true) => ("refused", "granted"),
+            Some(false) => ("refused", "unusable"),
+            None => ("disturbed", "transient"),
+        },
+        (_, "authorization_pending") => ("pending", "kept"),
+        (_, "slow_down") => ("slow down", "kept"),
+        (_, "access_denied") => ("denied", "kept"),
+        (_, "expired_token") => ("expired", "kept"),
+        _ if status == 429 || status >= 500 => ("disturbed", "transient"),
+        (4, "invalid_grant") if status <= 401 => ("refused", "invalid grant"),
+        (3, _) | (4, "none") => ("refused", "transient"),
+        _ => ("refused", "kept"),
+    };
+    let poll = match PollAnswer::of(&answer) {
+        PollAnswer::Pending => "pending",
+        PollAnswer::SlowDown => "slow down",
+        PollAnswer::Granted(grant) => sound(&grant, &json, "granted"),
+        PollAnswer::Denied => "denied",
+        PollAnswer::Expired => "expired",
+        PollAnswer::Disturbed(_) => "disturbed",
+        PollAnswer::Refused(refusal) => {
+            plain_code(refusal.code);
+            "refused"
+        }
+        PollAnswer::Untrusted(_) => "untrusted",
+    };
+    assert_eq!(poll, polled, "polling, HTTP {status}");
+    let refresh = match RefreshAnswer::of(&answer) {
+        RefreshAnswer::Granted(grant) => sound(&grant, &json, "granted"),
+        RefreshAnswer::Unusable => "unusable",
+        RefreshAnswer::InvalidGrant => "invalid grant",
+        RefreshAnswer::Refused(refusal) => {
+            plain_code(refusal.code);
+            "refused"
+        }
+        RefreshAnswer::Transient(transient) => {
+            assert_eq!(printable::printable(&transient.why), transient.why);
+            "transient"
+        }
+    };
+    // Both keep the tokens; which of them it is only changes the message.
+    match refreshed {
+        "kept" => assert!(["refused", "transient"].contains(&refresh), "HTTP {status}"),
+        refreshed => assert_eq!(refresh, refreshed, "refreshing, HTTP {status}"),
+    }
+}
+
+/// `None`: no token answer. Otherwise whether its tokens keep to the grammar.
+fn issued(json: &Value) -> Option<bool> {
+    let access = json["access_token"].as_str()?;
+    let refresh = json["refresh_token"].as_str().unwrap_or("");
+    Some(reference::is_token(access) && (refresh.is_empty() || reference::is_token(refresh)))
+}
+
+fn is_bearer(json: &Value) -> bool {
+    match &json["token_type"] {
+        Value::Null => true,
+        Value::String(kind) => kind.eq_ignore_ascii_case("bearer"),
+        _ => false,
+    }
+}
+
+fn sound(grant: &Grant, json: &Value, kind: &'static str) -> &'static str {
+    assert_eq!(json["access_token"], grant.access.expose());
+    match &grant.refresh {
+        Some(refresh) => assert_eq!(json["refresh_token"], refresh.expose()),
+        None => assert_eq!(json["refresh_token"].as_str().unwrap_or(""), ""),
+    }
+    let seconds = grant.expires_in.map_or(1, |span| span.as_secs());
+    assert!((1..=400 * 24 * 3600).contains(&seconds));
+    let user = &grant.user;
+    for text in [&user.id, &user.email, &user.username, &user.name]
+        .into_iter()
+        .flatten()
+    {
+        assert_eq!(printable::printable(text), *text);
+    }
+    kind
+}
+
+fn plain_code(code: Option<String>) {
+    let plain = |it: char| it.is_ascii_lowercase() || it == '_';
+    assert!(code.is_none_or(|code| code.chars().all(plain)));
+}
