@@ -64,7 +64,11 @@ fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let reader = unprivileged(reader).spawn();
         scene.sentry.wait_for_held(SOON);
-        let sleeper = unprivileged(scene.machine.command("sleep").arg("1000")).spawn();
+        let sleeper = scene.machine.command("sh");
+        let sleeper = sleeper.args(["-c", "echo asleep >&2; exec sleep 1000"]);
+        let sleeper = unprivileged(sleeper).spawn();
+        // Until then it is the program that gives up its rights, which nobody may look into either.
+        sleeper.wait_for_stderr("asleep");
         for file in ["environ", "maps", "auxv"] {
             assert_eq!(look_into(&scene.machine, sleeper.pid(), file), 0, "{file}");
             assert_eq!(look_into(&scene.machine, reader.pid(), file), 1, "{file}");
