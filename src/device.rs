@@ -211,8 +211,8 @@ mod tests {
     use std::cell::{Cell, RefCell};
 
     use super::*;
+    use crate::account::User;
     use crate::oauth::DeviceCode;
-    use crate::store::User;
     use crate::world::Timestamp;
 
     #[derive(Default)]

@@ -60,7 +60,8 @@
 //!
 //! What a login is:
 //!
-//! - [`session`]: is a token fresh, and if not, who refreshes it
+//! - [`account`]: whose login, its tokens, and whether they are fresh
+//! - [`session`]: who refreshes a token that is not
 //! - [`device`]: the device flow as a state machine; shows and stores nothing
 //! - [`oauth`]: the OAuth endpoints and `/api/0/`: one request, one typed answer
 //! - [`store`]: the database: sessions, credentials, bindings, settings
@@ -80,6 +81,7 @@
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
+pub mod account;
 pub mod auth;
 pub mod broker;
 pub mod cli;

@@ -6,14 +6,15 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::account::{Freshness, Session};
 use crate::device::{DeviceFlow, Ended, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, LockError};
 use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
-use crate::session::{self, Freshness, Login};
-use crate::store::{self, Session, Store};
+use crate::session::{self, Login};
+use crate::store::{self, Store};
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 

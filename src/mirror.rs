@@ -9,7 +9,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::store::{Change, Session, Store, Tokens};
+use crate::account::{Session, Tokens};
+use crate::store::{Change, Store};
 use crate::world::World;
 
 /// The `service` of our entries.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{Place, print, print_json, say};
+use crate::account::Session;
 use crate::cli::Format;
-use crate::store::Session;
 use crate::world::World;
 
 pub(super) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {

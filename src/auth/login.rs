@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::{Place, say};
+use crate::account::{Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
@@ -16,7 +17,7 @@ use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::secret::{MAX_TOKEN, Secret};
 use crate::session::{self, Login, Usable};
-use crate::store::{Session, Store, Tokens};
+use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
 

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use super::{Place, say};
+use crate::account::Session;
 use crate::cli::LogoutArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
-use crate::store::Session;
 use crate::world::World;
 
 pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {

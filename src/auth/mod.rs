@@ -23,6 +23,7 @@ mod whoami;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::account::Session;
 use crate::broker::pick;
 use crate::cli::{Command, LoginArgs, StatusArgs};
 use crate::environment;
@@ -30,7 +31,7 @@ use crate::failure::hint_of;
 use crate::lock::{Held, Lock};
 use crate::origin::Origin;
 use crate::session;
-use crate::store::{Change, Session, Store};
+use crate::store::{Change, Store};
 use crate::world::{self, World};
 
 /// Runs a command and tells what went wrong.

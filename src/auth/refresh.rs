@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Place, print_json, say};
+use crate::account::{Freshness, StaleReason};
 use crate::cli::RefreshArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::session::{self, Freshness, Unusable, Usable, Why};
+use crate::session::{self, Unusable, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
@@ -39,7 +40,7 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         return Err(Failure::new(what).into());
     }
     let due = args.force || session.freshness(world.now()) != Freshness::Fresh;
-    let usable = match session::usable(world, store, &session, due.then_some(Why::Asked)) {
+    let usable = match session::usable(world, store, &session, due.then_some(StaleReason::Asked)) {
         Ok(usable) => usable,
         Err(Unusable::Dead(failure)) => return Err(failure.into()),
         Err(Unusable::Trouble(error)) => return Err(error),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{Place, print, print_json, say};
+use crate::account::{Session, User};
 use crate::cli::StatusArgs;
 use crate::environment::{self, EnvironmentToken};
 use crate::login::not_logged_in;
@@ -13,7 +14,6 @@ use crate::oauth::{Check, OAuth, Organizations};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::session::{self, Unusable, Usable};
-use crate::store::{Session, User};
 use crate::world::{Timestamp, World};
 
 /// The source of a token that no variable holds.

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Place, print, print_json};
+use crate::account::User;
 use crate::cli::{Format, WhoamiArgs};
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
 use crate::session::{self, Unusable};
-use crate::store::User;
 use crate::world::World;
 
 pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {

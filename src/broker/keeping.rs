@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::Broker;
+use crate::account::{RefreshState, Session};
 use crate::environment;
 use crate::lock::{Held, Lock};
 use crate::secret::Secret;
-use crate::store::{Change, Marks, Session, Store, View};
+use crate::store::{Change, Store, View};
 
 /// How long `store` and `erase` wait for a refresh in another process.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,7 +55,7 @@ impl Broker<'_> {
         self.read(|view| Ok(owner(view, secret)?.is_some() || view.is_former(secret)?))
     }
 
-    /// Marks a session's access token as suspect after a server rejected it. Other secrets change nothing.
+    /// RefreshState a session's access token as suspect after a server rejected it. Other secrets change nothing.
     ///
     /// # Errors
     /// The store's.
@@ -67,7 +68,7 @@ impl Broker<'_> {
         }
         self.change(|change| match owner(change, secret)? {
             Some(session) => {
-                let marks = Marks {
+                let marks = RefreshState {
                     suspect: Some(secret.digest()),
                     ..session.marks.clone()
                 };

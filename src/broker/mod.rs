@@ -12,13 +12,14 @@ mod keeping;
 
 use std::path::PathBuf;
 
+use crate::account::{Freshness, Session, Tokens};
 use crate::environment::{self, EnvironmentToken};
 use crate::failure::Failure;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, Freshness, Unusable, Usable};
-use crate::store::{self, Binding, Client, Match, Session, Store, View};
+use crate::session::{self, Unusable, Usable};
+use crate::store::{self, Binding, Client, Match, Store, View};
 use crate::world::{Timestamp, World};
 
 use asking::Known;
@@ -300,7 +301,7 @@ impl EnvironmentToken {
     }
 }
 
-fn token_of(tokens: store::Tokens, username: Option<String>) -> Credential {
+fn token_of(tokens: Tokens, username: Option<String>) -> Credential {
     Credential::Token {
         token: tokens.access,
         expires_at: tokens.expires_at,

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::http::{Answer, Lost};
 use super::{OAuth, Refusal, refusal, user};
+use crate::account::User;
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::Secret;
-use crate::store::User;
 use crate::world::Timestamp;
 
 /// Most regions and organisations that are looked at.

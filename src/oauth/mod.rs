@@ -14,9 +14,9 @@ mod parse;
 
 use std::time::Duration;
 
+use crate::account::User;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::store::User;
 use crate::world::World;
 
 pub use api::{Check, Organizations};

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::http::Answer;
 use super::{DeviceCode, Grant, Refusal};
+use crate::account::User;
 use crate::printable::printable;
 use crate::secret::{NotAToken, Secret};
-use crate::store::User;
 
 /// RFC 8628 section 3.2: the pause between two polls when the server names none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);

@@ -7,12 +7,13 @@ use anyhow::Context as _;
 use super::Usable;
 use super::recovery::{self, Reserve};
 use super::refresh::{Locked, Stopped, adopted};
+use crate::account::{RefreshState, Tokens};
 use crate::environment;
 use crate::failure::Failure;
 use crate::mirror::Mirror;
 use crate::oauth::{Grant, OAuth, RefreshAnswer, Transient};
 use crate::secret::{Digest, Secret};
-use crate::store::{Marks, Swap, Tokens};
+use crate::store::Swap;
 use crate::world::{Deferral, Timestamp, World};
 
 /// No new try for this long after a failure that named no time.
@@ -93,7 +94,7 @@ impl Locked<'_> {
         let change = self.store.change(&self.held, self.world.clock())?;
         let intent = Some(intent);
         let marks = self.session.marks.clone();
-        change.mark(&self.session, &Marks { intent, ..marks })?;
+        change.mark(&self.session, &RefreshState { intent, ..marks })?;
         change.commit_and_settle()?;
         Ok((deferral, reserve))
     }
@@ -108,7 +109,7 @@ impl Locked<'_> {
         let retry_at = Some(self.world.now().after(retry_after.unwrap_or(PAUSE)));
         let marks = self.session.marks.clone();
         // Not being able to note it means another try sooner, no more.
-        self.mark(Marks {
+        self.mark(RefreshState {
             retry_at,
             intent,
             ..marks
@@ -185,7 +186,7 @@ impl Locked<'_> {
         let change = self.store.change(&self.held, clock)?;
         change.mark(
             &self.session,
-            &Marks {
+            &RefreshState {
                 intent: None,
                 ..self.session.marks.clone()
             },

@@ -12,10 +12,11 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::account::{Session, Tokens};
 use crate::lock::Held;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::store::{Session, Store, Tokens};
+use crate::store::Store;
 use crate::world::{Timestamp, World};
 
 /// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Freshness, LATEST_START, Unusable, Usable, Why, apart, ended, recovery};
+use super::{LATEST_START, Unusable, Usable, apart, ended, recovery};
+use crate::account::{Freshness, RefreshState, Session, StaleReason, Tokens, User};
 use crate::failure::Failure;
 use crate::lock::Held;
 use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
-use crate::store::{Marks, Session, Store, Tokens, User};
+use crate::store::Store;
 use crate::world::World;
 
 /// A pause beyond this was noted by a clock that was wrong.
@@ -20,7 +21,7 @@ pub(super) fn locked(
     store: &Store,
     held: Held,
     known: &Session,
-    why: Why,
+    why: StaleReason,
 ) -> Result<Usable, Unusable> {
     let since = world.clock().uptime();
     if let Err(error) = recovery::import(world, store, &held) {
@@ -40,7 +41,7 @@ pub(super) fn locked(
         return Err(Unusable::Dead(ended(&session, "has ended")));
     };
     let why = match (why, session.freshness(world.now())) {
-        (Why::Asked, _) => why,
+        (StaleReason::Asked, _) => why,
         (_, Freshness::Fresh) => return Ok(Usable::Current(tokens)),
         (_, Freshness::Stale(why)) => why,
     };
@@ -94,10 +95,10 @@ impl Stopped {
 }
 
 impl Locked<'_> {
-    fn renewed(self, why: Why) -> Result<Usable, Stopped> {
+    fn renewed(self, why: StaleReason) -> Result<Usable, Stopped> {
         let Locked { world, session, .. } = &self;
         let origin = &session.origin;
-        if why != Why::Asked
+        if why != StaleReason::Asked
             && let Some(retry_at) = session.marks.retry_at
             && (Duration::from_millis(1)..LONGEST_PAUSE).contains(&world.now().until(retry_at))
         {
@@ -105,7 +106,7 @@ impl Locked<'_> {
             let failure = Failure::new(what).hint("`sentry auth refresh` tries at once");
             return Err(Stopped::Postponed(failure));
         }
-        if why == Why::Suspect {
+        if why == StaleReason::Suspect {
             if self.is_accepted()? {
                 return Ok(Usable::Current(self.tokens.clone()));
             }
@@ -122,7 +123,7 @@ impl Locked<'_> {
         self.world.clock().uptime() < self.since + LATEST_START
     }
 
-    pub(super) fn mark(&self, marks: Marks) -> anyhow::Result<()> {
+    pub(super) fn mark(&self, marks: RefreshState) -> anyhow::Result<()> {
         let change = self.store.change(&self.held, self.world.clock())?;
         change.mark(&self.session, &marks)?;
         change.commit()
@@ -139,7 +140,7 @@ impl Locked<'_> {
             Check::Accepted(_) | Check::Forbidden => {
                 self.world
                     .trace(|| format!("{origin} accepts the suspect token"));
-                self.mark(Marks {
+                self.mark(RefreshState {
                     suspect: None,
                     ..self.session.marks.clone()
                 })?;

@@ -16,11 +16,10 @@ mod error;
 mod file;
 mod filesystem;
 mod layout;
-mod logins;
 mod memory;
 mod mutex;
-mod session;
-mod sessions;
+mod session_read;
+mod session_write;
 mod transaction;
 
 use std::cell::Cell;
@@ -38,7 +37,7 @@ pub use bindings::{Binding, Client, Known};
 pub use credentials::{Credential, Match};
 pub use error::{is_damaged, may_pass};
 pub use file::Repair;
-pub use session::{Marks, Session, Swap, Tokens, User};
+pub use session_write::Swap;
 
 use error::{explain, is_link, is_unwritable};
 use file::{Access, Way};

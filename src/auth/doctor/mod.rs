@@ -20,9 +20,10 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
+use crate::account::Session;
 use crate::cli::{DoctorArgs, Format};
 use crate::failure::hint_of;
-use crate::store::{Binding, Session, Store};
+use crate::store::{Binding, Store};
 use crate::world::World;
 
 pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCode> {

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use super::{Check, Known};
+use crate::account::{Freshness, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::mirror::Mirror;
 use crate::oauth::{Check as Verdict, OAuth};
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{Freshness, Why};
-use crate::store::{Session, Tokens};
 use crate::world::{Timestamp, World};
 
 /// How far apart two clocks may be; a mail takes longer.
@@ -117,12 +116,12 @@ fn stored(world: &World, session: &Session) -> Check {
         );
     }
     match (session.freshness(world.now()), marks.intent, marks.retry_at) {
-        (Freshness::Stale(Why::Interrupted), Some((_, at)), _) => Check::warning(
+        (Freshness::Stale(StaleReason::Interrupted), Some((_, at)), _) => Check::warning(
             NAME,
             format!("{who}: a renewal was begun at {at}, and how it ended is not known"),
             refresh(""),
         ),
-        (Freshness::Stale(Why::Suspect), ..) => Check::warning(
+        (Freshness::Stale(StaleReason::Suspect), ..) => Check::warning(
             NAME,
             format!("{who}: git reported the token as rejected"),
             "`sentry auth status` asks Sentry",

@@ -6,7 +6,7 @@ use rusqlite::Row;
 
 use super::View;
 use super::layout::Sessions;
-use super::session::{Marks, Session, Tokens, User};
+use crate::account::{RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::{Digest, Secret};
@@ -63,7 +63,7 @@ impl View<'_> {
             notes.push(Note {
                 account: text(row, 0)?,
                 origin: text(row, 1)?,
-                marks: Marks {
+                marks: RefreshState {
                     client_id: text(row, 2)?,
                     suspect: digest(row, 3)?,
                     retry_at: time(row, 4)?,
@@ -101,12 +101,12 @@ impl View<'_> {
 struct Note {
     account: Option<String>,
     origin: Option<String>,
-    marks: Marks,
+    marks: RefreshState,
 }
 
 /// The marks of an account. The client is also that of another session at the same host: the official CLI may have given
 /// the row a new key.
-fn marks(notes: &[Note], account: &str, host: Option<&str>) -> Marks {
+fn marks(notes: &[Note], account: &str, host: Option<&str>) -> RefreshState {
     let own = notes
         .iter()
         .find(|note| note.account.as_deref() == Some(account));

@@ -4,10 +4,24 @@ use rusqlite::{named_params, params};
 
 use super::Change;
 use super::layout::Sessions;
-use super::session::{Marks, ONLY, Session, Swap, Tokens, User};
+use crate::account::{RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
+
+/// The key in `helper_session` for the one row of `auth`.
+const ONLY: &str = "auth";
+
+/// What a swap of tokens met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swap {
+    /// The new pair is stored.
+    Done,
+    /// The row is gone: a logout won. Discard the new pair.
+    Gone,
+    /// Another pair is stored: another login or refresh won. Use that one.
+    Superseded,
+}
 
 impl Change<'_> {
     /// Stores a login and makes it the active one. The same user of the same instance is replaced, in the old layout
@@ -239,7 +253,7 @@ impl Change<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn mark(&self, session: &Session, marks: &Marks) -> anyhow::Result<()> {
+    pub fn mark(&self, session: &Session, marks: &RefreshState) -> anyhow::Result<()> {
         self.execute(
             "INSERT OR REPLACE INTO helper_session (account, origin, client_id, suspect, retry_at, intent, intent_at)
              VALUES (?, ?, ?, ?, ?, ?, ?)",

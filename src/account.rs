@@ -1,0 +1,249 @@
+//! A login as a value: whose it is, who issued it, its tokens, and whether they can be handed out.
+//!
+//! Separate from [`crate::store`], which knows rows, because OAuth answers and decisions speak of the same things; and
+//! from [`crate::session`], which renews them.
+
+use std::time::Duration;
+
+use crate::origin::Origin;
+use crate::secret::{Digest, Secret};
+use crate::world::Timestamp;
+
+/// One login to one instance.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its key in `helper_session`: the `account_id`, or `auth` in the old layout.
+    pub account: String,
+    /// The instance that issued it, the only one it is refreshed at.
+    pub origin: Origin,
+    /// Whose it is.
+    pub user: User,
+    /// `None` once the server rejected the refresh token, or another program cleared it.
+    pub tokens: Option<Tokens>,
+    /// The one that a command without `--url` means.
+    pub active: bool,
+    /// What we noted about it.
+    pub marks: RefreshState,
+}
+
+/// Who logged in, as far as the server said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct User {
+    /// Sentry's id; tells accounts of one instance apart.
+    pub id: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Login name.
+    pub username: Option<String>,
+    /// Full name.
+    pub name: Option<String>,
+}
+
+impl User {
+    /// What to call them: user name, else e-mail, else full name.
+    pub fn label(&self) -> Option<&str> {
+        self.username
+            .as_deref()
+            .or(self.email.as_deref())
+            .or(self.name.as_deref())
+    }
+
+    /// Whether somebody who types `name` means this user.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.username.as_deref() == Some(name)
+            || self
+                .email
+                .as_deref()
+                .is_some_and(|email| email.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What the server issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Goes to git, docker and the API.
+    pub access: Secret,
+    /// Single-use; an API token has none.
+    pub refresh: Option<Secret>,
+    /// When they were issued, if known.
+    pub issued_at: Option<Timestamp>,
+    /// When the access token dies; `None`: never, or unknown.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What we noted about a session.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshState {
+    /// The OAuth client that the session was issued to.
+    pub client_id: Option<String>,
+    /// An access token that git reported as rejected.
+    pub suspect: Option<Digest>,
+    /// No refresh before this; the server failed or asked to wait.
+    pub retry_at: Option<Timestamp>,
+    /// The refresh token that was about to be spent, and since when. Left over only by a crash or a lost answer.
+    pub intent: Option<(Digest, Timestamp)>,
+}
+
+/// A token is refreshed when less than this is left, or a tenth of its life if that is less. As late as is useful: the
+/// old access token dies in the hands of whoever still uses it.
+const LONGEST_MARGIN: Duration = Duration::from_secs(3600);
+
+/// Whether a token can be handed out as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// Hand it out.
+    Fresh,
+    /// Look after it first.
+    Stale(StaleReason),
+}
+
+/// Why a token is stale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaleReason {
+    /// It is dead: wait for a new one.
+    Expired,
+    /// It still works: try, but do not wait.
+    ExpiresSoon,
+    /// git reported it as rejected: ask the server.
+    Suspect,
+    /// A refresh of this pair was begun and its end is not known: try the pair once more.
+    Interrupted,
+    /// A person asked: always try.
+    Asked,
+}
+
+impl Session {
+    /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        let Some(tokens) = &self.tokens else {
+            return Freshness::Stale(StaleReason::Expired);
+        };
+        let marked = |mark: Option<Digest>, secret: &Secret| {
+            mark.is_some_and(|mark| mark == secret.digest())
+        };
+        let intent = self.marks.intent.map(|(digest, _)| digest);
+        if tokens
+            .refresh
+            .as_ref()
+            .is_some_and(|refresh| marked(intent, refresh))
+        {
+            return Freshness::Stale(StaleReason::Interrupted);
+        }
+        match tokens.expires_at {
+            Some(expires_at) if expires_at <= now => Freshness::Stale(StaleReason::Expired),
+            _ if marked(self.marks.suspect, &tokens.access) => {
+                Freshness::Stale(StaleReason::Suspect)
+            }
+            Some(expires_at)
+                if tokens.refresh.is_some()
+                    && now.until(expires_at) < tokens.margin(expires_at) =>
+            {
+                Freshness::Stale(StaleReason::ExpiresSoon)
+            }
+            _ => Freshness::Fresh,
+        }
+    }
+}
+
+impl Tokens {
+    fn margin(&self, expires_at: Timestamp) -> Duration {
+        match self.issued_at {
+            Some(issued_at) if issued_at < expires_at => {
+                LONGEST_MARGIN.min(issued_at.until(expires_at) / 10)
+            }
+            _ => LONGEST_MARGIN,
+        }
+    }
+
+    /// Whether the access token is dead at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::Origin;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn session(issued_at: Option<i64>, expires_at: Option<i64>) -> Session {
+        Session {
+            account: "a".into(),
+            origin: Origin::saas(),
+            user: User::default(),
+            tokens: Some(Tokens {
+                access: Secret::new("access"),
+                refresh: Some(Secret::new("refresh")),
+                issued_at: issued_at.map(Timestamp::from_millis),
+                expires_at: expires_at.map(Timestamp::from_millis),
+            }),
+            active: true,
+            marks: RefreshState::default(),
+        }
+    }
+
+    fn freshness(session: &Session, now: i64) -> Freshness {
+        session.freshness(Timestamp::from_millis(now))
+    }
+
+    #[test]
+    fn a_token_is_refreshed_in_the_last_tenth_of_its_life_but_not_before_the_last_hour() {
+        let short = session(Some(0), Some(HOUR));
+        assert_eq!(freshness(&short, HOUR * 9 / 10), Freshness::Fresh);
+        assert_eq!(
+            freshness(&short, HOUR * 9 / 10 + 1),
+            Freshness::Stale(StaleReason::ExpiresSoon)
+        );
+        assert_eq!(
+            freshness(&short, HOUR),
+            Freshness::Stale(StaleReason::Expired)
+        );
+        let long = session(Some(0), Some(720 * HOUR));
+        assert_eq!(freshness(&long, 719 * HOUR), Freshness::Fresh);
+        assert_eq!(
+            freshness(&long, 719 * HOUR + 1),
+            Freshness::Stale(StaleReason::ExpiresSoon)
+        );
+        let unknown = session(None, Some(5 * HOUR));
+        assert_eq!(freshness(&unknown, 4 * HOUR), Freshness::Fresh);
+        assert_eq!(
+            freshness(&unknown, 4 * HOUR + 1),
+            Freshness::Stale(StaleReason::ExpiresSoon)
+        );
+        assert_eq!(
+            freshness(&session(Some(0), None), i64::MAX),
+            Freshness::Fresh
+        );
+    }
+
+    #[test]
+    fn a_mark_counts_only_for_the_token_it_was_made_for() {
+        let mut session = session(Some(0), None);
+        session.marks.suspect = Some(Secret::new("former").digest());
+        session.marks.intent = Some((Secret::new("former").digest(), Timestamp::from_millis(0)));
+        assert_eq!(freshness(&session, 0), Freshness::Fresh);
+        session.marks.suspect = Some(Secret::new("access").digest());
+        assert_eq!(
+            freshness(&session, 0),
+            Freshness::Stale(StaleReason::Suspect)
+        );
+        session.marks.intent = Some((Secret::new("refresh").digest(), Timestamp::from_millis(0)));
+        assert_eq!(
+            freshness(&session, 0),
+            Freshness::Stale(StaleReason::Interrupted)
+        );
+    }
+
+    #[test]
+    fn an_api_token_is_used_to_its_end() {
+        let mut session = session(Some(0), Some(HOUR));
+        session.tokens.as_mut().unwrap().refresh = None;
+        assert_eq!(freshness(&session, HOUR - 1), Freshness::Fresh);
+        assert_eq!(
+            freshness(&session, HOUR),
+            Freshness::Stale(StaleReason::Expired)
+        );
+    }
+}
