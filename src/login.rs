@@ -6,13 +6,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::account::{Freshness, Session};
+use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, Ended, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Held, Lock, LockError};
-use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
+use crate::secret::Secret;
 use crate::session::{self, Login};
 use crate::store::{self, Store};
 use crate::terminal::{Browser, Terminal, open_browser};
@@ -27,6 +27,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How long the commit waits for a refresh in another process, and for a disk that is full.
 const COMMIT: Duration = Duration::from_secs(60);
+
+/// How long the user's names are tried to be stored: they are not worth a wait.
+const NAMES: Duration = Duration::from_secs(5);
 
 /// The sentence for an instance without a session.
 pub fn not_logged_in(instance: &Origin) -> Failure {
@@ -129,7 +132,7 @@ impl DeviceLogin<'_> {
         let grant = grant.map_err(|ended| self.explain(ended))?;
         // From here on the token exists, and only we have it.
         let deferral = world.signals().defer().ok();
-        let mut login = Login {
+        let login = Login {
             origin: self.origin.clone(),
             user: grant.user.clone(),
             tokens: session::granted(world, &grant, None),
@@ -149,10 +152,9 @@ impl DeviceLogin<'_> {
         if let Check::Accepted(user) = oauth.check(&login.tokens.access)
             && user.id == login.user.id
         {
-            login.user = user;
-            session = commit(world, &store, dir, &login)?;
+            name_user(world, &store, dir, &login.tokens.access, &user);
+            session.user = user;
         }
-        Mirror::of(world, &store).put(&session, &login.tokens);
         Ok(LoggedIn::Here(session))
     }
 
@@ -266,6 +268,22 @@ fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Re
             }
             ended => return ended,
         }
+    }
+}
+
+/// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process
+/// may have refreshed it, replaced it, or logged out.
+fn name_user(world: &World, store: &Store, dir: &Path, access: &Secret, user: &User) {
+    let named = Lock::credential(dir)
+        .acquire(world.clock(), NAMES, || false)
+        .map_err(anyhow::Error::from)
+        .and_then(|held| {
+            let change = store.change(&held, world.clock())?;
+            change.name_user(access, user)?;
+            change.commit()
+        });
+    if let Err(error) = named {
+        world.trace(|| format!("the user's names were not stored: {error:#}"));
     }
 }
 

@@ -245,7 +245,5 @@ fn with_token(
         client_id: None,
     };
     // Not tried for long: the person still has the token.
-    let session = session::record_login(world, &store, &place.lock(world)?, &login)?;
-    Mirror::of(world, &store).put(&session, &login.tokens);
-    Ok(session)
+    session::record_login(world, &store, &place.lock(world)?, &login)
 }

@@ -176,7 +176,8 @@ pub struct Login {
     pub client_id: Option<String>,
 }
 
-/// Stores a login as the active session. The mirror is the caller's.
+/// Stores a login as the active session, and its copy in the keyring while the lock is held: a logout that follows finds
+/// both.
 ///
 /// # Errors
 /// The store cannot be written.
@@ -196,11 +197,13 @@ pub fn record_login(
         login.client_id.as_deref(),
         world.now(),
     )?;
-    Mirror::of(world, store).announce(&change)?;
+    let mirror = Mirror::of(world, store);
+    mirror.announce(&change)?;
     let is_ours = |session: &Session| session.tokens.as_ref() == Some(&login.tokens);
     let session = change.sessions()?.into_iter().find(is_ours);
     let session = session
         .ok_or_else(|| anyhow::anyhow!("the new session is not in {}", store.path().display()))?;
     change.commit()?;
+    mirror.put(&session, &login.tokens);
     Ok(session)
 }

@@ -105,6 +105,31 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Writes what the server calls the user of the session that has this access token. Tokens and `updated_at`, by which
+    /// other programs see that a login changed, stay as they are; nothing happens when the token is no longer there.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<()> {
+        let sql = match self.layout.sessions {
+            Sessions::Accounts => {
+                "UPDATE accounts SET email = :email, username = :username, name = :name WHERE token = :token"
+            }
+            _ if self.layout.user_info => {
+                "UPDATE user_info SET email = :email, username = :username, name = :name \
+                 WHERE id = 1 AND EXISTS (SELECT 1 FROM auth WHERE id = 1 AND token = :token)"
+            }
+            _ => return Ok(()),
+        };
+        self.execute(
+            sql,
+            named_params! {
+                ":email": user.email, ":username": user.username, ":name": user.name, ":token": access.expose(),
+            },
+        )?;
+        Ok(())
+    }
+
     /// Replaces the pair `old` of a session by `new`, if `old` is still there or was merely cleared.
     ///
     /// # Errors
