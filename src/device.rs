@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crate::oauth::{DeviceAnswer, Grant, Lost, OAuth, PollAnswer, Refusal};
+use crate::oauth::{DeviceAnswer, Grant, OAuth, PollAnswer, Refusal, TransportError};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::Clock;
@@ -52,7 +52,7 @@ pub struct Prompt {
 
 /// Why there is no token.
 #[derive(Debug)]
-pub enum Ended {
+pub enum DeviceFlowError {
     /// The instance knows no device flow.
     NoDeviceFlow,
     /// The person said no in the browser.
@@ -64,7 +64,7 @@ pub enum Ended {
     /// The server refused.
     Refused(Refusal),
     /// The server cannot be reached, or not be trusted.
-    Lost(Lost),
+    Transport(TransportError),
     /// The server wants something shown or opened that it must not.
     BadPrompt(&'static str),
 }
@@ -84,24 +84,26 @@ impl<'a> DeviceFlow<'a> {
     /// Asks for a code.
     ///
     /// # Errors
-    /// [`Ended`]; `NoDeviceFlow`, `Refused`, `Lost` or `BadPrompt`.
+    /// [`DeviceFlowError`]; `NoDeviceFlow`, `Refused`, `TransportError` or `BadPrompt`.
     pub fn begin(
         endpoint: &'a dyn Endpoint,
         clock: &'a dyn Clock,
         origin: &Origin,
         scope: &str,
         timeout: Duration,
-    ) -> Result<DeviceFlow<'a>, Ended> {
+    ) -> Result<DeviceFlow<'a>, DeviceFlowError> {
         let code = match endpoint.device_code(scope) {
             DeviceAnswer::Code(code) => code,
-            DeviceAnswer::NoDeviceFlow => return Err(Ended::NoDeviceFlow),
-            DeviceAnswer::Refused(refusal) => return Err(Ended::Refused(refusal)),
-            DeviceAnswer::Lost(lost) => return Err(Ended::Lost(lost)),
+            DeviceAnswer::NoDeviceFlow => return Err(DeviceFlowError::NoDeviceFlow),
+            DeviceAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
+            DeviceAnswer::Transport(lost) => return Err(DeviceFlowError::Transport(lost)),
         };
         let user_code = code.user_code;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(4..=32).contains(&user_code.len()) || !user_code.bytes().all(plain) {
-            return Err(Ended::BadPrompt("the code that it wants shown is not one"));
+            return Err(DeviceFlowError::BadPrompt(
+                "the code that it wants shown is not one",
+            ));
         }
         let url = checked_url(origin, &code.verification_uri)?;
         let url_complete = code
@@ -131,8 +133,8 @@ impl<'a> DeviceFlow<'a> {
     /// Polls until there is an end. `tick` hears about once a second how much time is left.
     ///
     /// # Errors
-    /// [`Ended`].
-    pub fn wait(mut self, mut tick: impl FnMut(Duration)) -> Result<Grant, Ended> {
+    /// [`DeviceFlowError`].
+    pub fn wait(mut self, mut tick: impl FnMut(Duration)) -> Result<Grant, DeviceFlowError> {
         let mut pause = self.interval;
         loop {
             self.sleep(pause, &mut tick)?;
@@ -148,23 +150,27 @@ impl<'a> DeviceFlow<'a> {
                     let slower = (pause * 2).min(LONGEST_PAUSE);
                     pause = slower.max(self.interval).max(asked.unwrap_or_default());
                 }
-                PollAnswer::Denied => return Err(Ended::Denied),
-                PollAnswer::Expired => return Err(Ended::Expired),
-                PollAnswer::Refused(refusal) => return Err(Ended::Refused(refusal)),
-                PollAnswer::Untrusted(lost) => return Err(Ended::Lost(lost)),
+                PollAnswer::Denied => return Err(DeviceFlowError::Denied),
+                PollAnswer::Expired => return Err(DeviceFlowError::Expired),
+                PollAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
+                PollAnswer::Untrusted(lost) => return Err(DeviceFlowError::Transport(lost)),
             }
         }
     }
 
-    fn sleep(&self, pause: Duration, tick: &mut impl FnMut(Duration)) -> Result<(), Ended> {
+    fn sleep(
+        &self,
+        pause: Duration,
+        tick: &mut impl FnMut(Duration),
+    ) -> Result<(), DeviceFlowError> {
         let until = self.clock.uptime() + pause;
         loop {
             let now = self.clock.uptime();
             if now >= self.deadline {
                 return Err(if self.code_dies_first {
-                    Ended::Expired
+                    DeviceFlowError::Expired
                 } else {
-                    Ended::TimedOut
+                    DeviceFlowError::TimedOut
                 });
             }
             tick(self.deadline - now);
@@ -182,9 +188,9 @@ impl<'a> DeviceFlow<'a> {
 
 /// Takes an address only on the instance itself, and writes it anew so that nothing in it means anything to a shell, a
 /// terminal or an opener.
-fn checked_url(origin: &Origin, url: &str) -> Result<String, Ended> {
-    const FOREIGN: Ended =
-        Ended::BadPrompt("the address that it wants opened is not on this instance");
+fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
+    const FOREIGN: DeviceFlowError =
+        DeviceFlowError::BadPrompt("the address that it wants opened is not on this instance");
     let rest = url.find("://").map_or(0, |scheme| scheme + 3);
     let end = url[rest..].find('/').map_or(url.len(), |path| rest + path);
     let (place, path) = url.split_at(end);
@@ -193,7 +199,7 @@ fn checked_url(origin: &Origin, url: &str) -> Result<String, Ended> {
         return Err(FOREIGN);
     }
     if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Ended::BadPrompt(
+        return Err(DeviceFlowError::BadPrompt(
             "the address that it wants opened has characters that no address has",
         ));
     }
@@ -271,7 +277,7 @@ mod tests {
         })
     }
 
-    fn run(answers: Vec<PollAnswer>, timeout: u64) -> (Result<Grant, Ended>, Vec<u64>) {
+    fn run(answers: Vec<PollAnswer>, timeout: u64) -> (Result<Grant, DeviceFlowError>, Vec<u64>) {
         let clock = VirtualClock::default();
         let script = Script {
             clock: &clock,
@@ -342,20 +348,23 @@ mod tests {
     #[test]
     fn time_runs_out() {
         let (end, polled_at) = run(Vec::new(), 12);
-        assert!(matches!(end, Err(Ended::TimedOut)));
+        assert!(matches!(end, Err(DeviceFlowError::TimedOut)));
         assert_eq!(polled_at, [5, 10]);
-        assert!(matches!(run(Vec::new(), 900).0, Err(Ended::Expired)));
+        assert!(matches!(
+            run(Vec::new(), 900).0,
+            Err(DeviceFlowError::Expired)
+        ));
     }
 
     #[test]
     fn definite_answers_stop() {
         assert!(matches!(
             run(vec![PollAnswer::Denied], 900).0,
-            Err(Ended::Denied)
+            Err(DeviceFlowError::Denied)
         ));
         assert!(matches!(
             run(vec![PollAnswer::Expired], 900).0,
-            Err(Ended::Expired)
+            Err(DeviceFlowError::Expired)
         ));
         let refusal = Refusal {
             status: 401,
@@ -363,7 +372,7 @@ mod tests {
         };
         assert!(matches!(
             run(vec![PollAnswer::Refused(refusal)], 900).0,
-            Err(Ended::Refused(_))
+            Err(DeviceFlowError::Refused(_))
         ));
     }
 

@@ -27,12 +27,12 @@ pub struct Lock {
 
 /// Proof that this process holds a lock; dropping it lets go.
 #[must_use]
-pub struct Held {
+pub struct LockGuard {
     // The kernel's lock belongs to the open file.
     file: File,
 }
 
-impl Held {
+impl LockGuard {
     /// For the standard input of a child that goes on with what the lock is held for; see [`Lock::inherited`].
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Held {
     }
 }
 
-/// Why there is no [`Held`].
+/// Why there is no [`LockGuard`].
 #[derive(Debug)]
 pub enum LockError {
     /// Somebody else holds it; wait or do without.
@@ -50,7 +50,7 @@ pub enum LockError {
     /// The file system has no locks; serve what is stored and change nothing.
     Unsupported(io::Error),
     /// The file cannot be opened, or is not a plain file of ours.
-    Unusable(PathBuf, io::Error),
+    TokenError(PathBuf, io::Error),
 }
 
 impl std::fmt::Display for LockError {
@@ -58,7 +58,7 @@ impl std::fmt::Display for LockError {
         match self {
             LockError::Taken => f.write_str("another process holds the lock"),
             LockError::Unsupported(why) => write!(f, "this file system has no file locks ({why})"),
-            LockError::Unusable(path, why) => {
+            LockError::TokenError(path, why) => {
                 write!(f, "cannot use the lock file {}: {why}", path.display())
             }
         }
@@ -86,15 +86,15 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError`]; `Taken` when somebody else has it.
-    pub fn try_acquire(&self) -> Result<Held, LockError> {
+    pub fn try_acquire(&self) -> Result<LockGuard, LockError> {
         loop {
             let file = self
                 .open()
-                .map_err(|why| LockError::Unusable(self.path.clone(), why))?;
+                .map_err(|why| LockError::TokenError(self.path.clone(), why))?;
             lock(&file)?;
             // Somebody deleted or replaced the file: what we locked is not what others will lock.
             if self.is_still(&file) {
-                return Ok(Held { file });
+                return Ok(LockGuard { file });
             }
         }
     }
@@ -103,17 +103,17 @@ impl Lock {
     /// file, to which flock(2) locks belong.
     ///
     /// # Errors
-    /// [`LockError::Unusable`] when standard input is not that file, the others as
+    /// [`LockError::TokenError`] when standard input is not that file, the others as
     /// [`Lock::try_acquire`].
-    pub fn inherited(&self) -> Result<Held, LockError> {
-        let unusable = |why| LockError::Unusable(self.path.clone(), why);
+    pub fn inherited(&self) -> Result<LockGuard, LockError> {
+        let unusable = |why| LockError::TokenError(self.path.clone(), why);
         let file = crate::world::inherited_stdin().map_err(unusable)?;
         if !self.is_still(&file) {
             return Err(unusable(io::Error::other("it was not handed on")));
         }
         // Changes nothing for the one who has the lock already.
         lock(&file)?;
-        Ok(Held { file })
+        Ok(LockGuard { file })
     }
 
     /// Takes the lock, looking again for up to `patience`; before each new look `enough` may end the wait.
@@ -125,7 +125,7 @@ impl Lock {
         clock: &dyn Clock,
         patience: Duration,
         mut enough: impl FnMut() -> bool,
-    ) -> Result<Held, LockError> {
+    ) -> Result<LockGuard, LockError> {
         let deadline = clock.uptime() + patience;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -238,6 +238,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::login(dir.path());
         std::os::unix::fs::symlink("/dev/null", &lock.path).unwrap();
-        assert!(matches!(lock.try_acquire(), Err(LockError::Unusable(..))));
+        assert!(matches!(lock.try_acquire(), Err(LockError::TokenError(..))));
     }
 }

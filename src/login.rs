@@ -7,9 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::account::{Freshness, Session, User};
-use crate::device::{DeviceFlow, Ended, Prompt};
+use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::Failure;
-use crate::lock::{Held, Lock, LockError};
+use crate::lock::{Lock, LockError, LockGuard};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::secret::Secret;
@@ -212,19 +212,19 @@ impl DeviceLogin<'_> {
         }
     }
 
-    fn explain(&self, ended: Ended) -> NotLoggedIn {
+    fn explain(&self, ended: DeviceFlowError) -> NotLoggedIn {
         let origin = self.origin;
         let failure = match ended {
-            Ended::Denied => {
+            DeviceFlowError::Denied => {
                 return NotLoggedIn::Denied(Failure::new("the login was denied in the browser; nothing was stored"));
             }
-            Ended::NoDeviceFlow => {
+            DeviceFlowError::NoDeviceFlow => {
                 Failure::new(format!("{origin} has no device login: Sentry has it since version 26.1.0"))
                     .hint(format!("create a token in its settings, then `sentry auth login --url {origin} --token TOKEN`"))
             }
-            Ended::Expired => Failure::new("the code has expired before it was approved").hint("start again"),
-            Ended::TimedOut => Failure::new("nobody approved the login in time").hint("start again"),
-            Ended::Refused(refusal) => {
+            DeviceFlowError::Expired => Failure::new("the code has expired before it was approved").hint("start again"),
+            DeviceFlowError::TimedOut => Failure::new("nobody approved the login in time").hint("start again"),
+            DeviceFlowError::Refused(refusal) => {
                 let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
                 match refusal.code.as_deref() {
                     Some("invalid_client" | "unauthorized_client") => {
@@ -233,8 +233,8 @@ impl DeviceLogin<'_> {
                     _ => failure,
                 }
             }
-            Ended::Lost(lost) => Failure::new(format!("cannot log in to {origin}: {}", lost.why)),
-            Ended::BadPrompt(what) => {
+            DeviceFlowError::Transport(lost) => Failure::new(format!("cannot log in to {origin}: {}", lost.why)),
+            DeviceFlowError::BadPrompt(what) => {
                 Failure::new(format!("{origin} answered with something that is not shown: {what}"))
             }
         };
@@ -243,7 +243,7 @@ impl DeviceLogin<'_> {
 }
 
 enum Turn {
-    Ours(Held),
+    Ours(LockGuard),
     Elsewhere(Box<Session>),
 }
 
@@ -287,6 +287,6 @@ fn name_user(world: &World, store: &Store, dir: &Path, access: &Secret, user: &U
     }
 }
 
-fn lock(world: &World, dir: &Path) -> Result<Held, LockError> {
+fn lock(world: &World, dir: &Path) -> Result<LockGuard, LockError> {
     Lock::credential(dir).acquire(world.clock(), COMMIT, || false)
 }

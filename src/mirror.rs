@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::account::{Session, Tokens};
-use crate::store::{Change, Store};
+use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
 /// The `service` of our entries.
@@ -87,7 +87,7 @@ impl<'a> Mirror<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn announce(&self, change: &Change<'_>) -> anyhow::Result<()> {
+    pub fn announce(&self, change: &WriteTransaction<'_>) -> anyhow::Result<()> {
         match self.is_on() {
             true => change.set(WRITTEN, Some("yes")),
             false => Ok(()),

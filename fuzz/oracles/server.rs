@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::INSTANCES;
 use super::reference::{self, Place};
-use crate::device::{DeviceFlow, Ended, Endpoint};
+use crate::device::{DeviceFlow, DeviceFlowError, Endpoint};
 use crate::oauth::{Answer, DeviceAnswer, Grant, PollAnswer, RefreshAnswer};
 use crate::origin::Origin;
 use crate::printable;
@@ -82,8 +82,8 @@ pub fn device(input: &[u8]) {
                     );
                 }
             }
-            Err(Ended::Refused(refusal)) => plain_code(refusal.code),
-            Err(Ended::BadPrompt(_)) => {}
+            Err(DeviceFlowError::Refused(refusal)) => plain_code(refusal.code),
+            Err(DeviceFlowError::BadPrompt(_)) => {}
             Err(other) => panic!("{other:?}"),
         }
     }

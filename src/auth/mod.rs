@@ -28,10 +28,10 @@ use crate::broker::pick;
 use crate::cli::{Command, LoginArgs, StatusArgs};
 use crate::environment;
 use crate::failure::hint_of;
-use crate::lock::{Held, Lock};
+use crate::lock::{Lock, LockGuard};
 use crate::origin::Origin;
 use crate::session;
-use crate::store::{Change, Store};
+use crate::store::{Store, WriteTransaction};
 use crate::world::{self, World};
 
 /// Runs a command and tells what went wrong.
@@ -126,7 +126,7 @@ impl Place {
     fn change<T>(
         &self,
         world: &World,
-        write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
+        write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let store = Store::open_or_create(world, &self.dir)?;
         let held = self.lock(world)?;
@@ -138,7 +138,7 @@ impl Place {
         Ok(done)
     }
 
-    fn lock(&self, world: &World) -> anyhow::Result<Held> {
+    fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
         Ok(Lock::credential(&self.dir).acquire(
             world.clock(),
             std::time::Duration::from_secs(20),

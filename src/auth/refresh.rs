@@ -10,7 +10,7 @@ use crate::cli::RefreshArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::session::{self, Unusable, Usable};
+use crate::session::{self, TokenError, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
@@ -42,8 +42,8 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
     let due = args.force || session.freshness(world.now()) != Freshness::Fresh;
     let usable = match session::usable(world, store, &session, due.then_some(StaleReason::Asked)) {
         Ok(usable) => usable,
-        Err(Unusable::Dead(failure)) => return Err(failure.into()),
-        Err(Unusable::Trouble(error)) => return Err(error),
+        Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
+        Err(TokenError::Unavailable(error)) => return Err(error),
     };
     let refreshed = match &usable {
         Usable::Postponed(_, failure) => return Err(failure.clone().into()),

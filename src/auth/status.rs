@@ -13,7 +13,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth, Organizations};
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, Unusable, Usable};
+use crate::session::{self, TokenError, Usable};
 use crate::world::{Timestamp, World};
 
 /// The source of a token that no variable holds.
@@ -147,9 +147,9 @@ fn of_session(
             say(&format!("warning: {why}"));
             tokens
         }
-        Err(Unusable::Dead(failure)) => return Ok(Err(failure)),
+        Err(TokenError::LoginRequired(failure)) => return Ok(Err(failure)),
         // Kept, but expired: show what is known.
-        Err(Unusable::Trouble(error)) => match session.tokens.clone() {
+        Err(TokenError::Unavailable(error)) => match session.tokens.clone() {
             Some(tokens) => {
                 say(&format!("warning: {error:#}"));
                 tokens

@@ -9,7 +9,7 @@ use crate::cli::UrlArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::secret::Secret;
-use crate::session::{self, Unusable};
+use crate::session::{self, TokenError};
 use crate::world::{self, World};
 
 pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
@@ -28,8 +28,8 @@ pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
     };
     match session::usable(world, store, &session, None) {
         Ok(usable) => print(&usable.into_tokens().access),
-        Err(Unusable::Dead(failure)) => Err(failure.into()),
-        Err(Unusable::Trouble(error)) => Err(error),
+        Err(TokenError::LoginRequired(failure)) => Err(failure.into()),
+        Err(TokenError::Unavailable(error)) => Err(error),
     }
 }
 

@@ -9,7 +9,7 @@
 use serde_json::{Value, json};
 
 use super::{Place, say};
-use crate::store::{Binding, Client, View};
+use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
 
 /// The account of one file.
@@ -122,7 +122,7 @@ impl Journal<'_> {
         Ok(())
     }
 
-    fn is_set_up(&self, view: &View<'_>, name: &str) -> anyhow::Result<bool> {
+    fn is_set_up(&self, view: &ReadTransaction<'_>, name: &str) -> anyhow::Result<bool> {
         let settings = view.settings(&format!("undo {} ", self.client.name()))?;
         Ok(settings
             .iter()

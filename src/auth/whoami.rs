@@ -10,7 +10,7 @@ use crate::cli::{Format, WhoamiArgs};
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
-use crate::session::{self, Unusable};
+use crate::session::{self, TokenError};
 use crate::world::World;
 
 pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
@@ -27,8 +27,8 @@ pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
             };
             match session::usable(world, store, &session, None) {
                 Ok(usable) => (session.origin, usable.into_tokens().access, session.user),
-                Err(Unusable::Dead(failure)) => return Err(failure.into()),
-                Err(Unusable::Trouble(error)) => return Err(error),
+                Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
+                Err(TokenError::Unavailable(error)) => return Err(error),
             }
         }
     };

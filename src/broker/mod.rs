@@ -7,8 +7,8 @@
 //! Rules: a host gets a token only if [`Origin::may_receive`] says so, for itself or for the instance it is bound to; a
 //! person is asked only on a terminal, and never about an instance that they did not choose.
 
-mod asking;
-mod keeping;
+mod interactive;
+mod storage;
 
 use std::path::PathBuf;
 
@@ -18,11 +18,11 @@ use crate::failure::Failure;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, Unusable, Usable};
-use crate::store::{self, Binding, Client, Match, Store, View};
+use crate::session::{self, TokenError, Usable};
+use crate::store::{self, Binding, Client, Match, ReadTransaction, Store};
 use crate::world::{Timestamp, World};
 
-use asking::Known;
+use interactive::Known;
 
 /// User name beside an access token, where nobody wants another.
 pub const USERNAME: &str = "oauth2";
@@ -70,7 +70,7 @@ pub enum Credential {
 
 /// Why it gets nothing.
 #[derive(Debug)]
-pub enum Absence {
+pub enum NoCredential {
     /// The host is not ours, and nothing is stored for it.
     NotOurs,
     /// The person said no: nobody should ask again.
@@ -79,9 +79,9 @@ pub enum Absence {
     Unavailable(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Absence {
-    fn from(error: anyhow::Error) -> Absence {
-        Absence::Unavailable(error)
+impl From<anyhow::Error> for NoCredential {
+    fn from(error: anyhow::Error) -> NoCredential {
+        NoCredential::Unavailable(error)
     }
 }
 
@@ -111,13 +111,13 @@ impl<'a> Broker<'a> {
     /// The credential for a host.
     ///
     /// # Errors
-    /// [`Absence`].
-    pub fn credential_for(&self, request: &Request<'_>) -> Result<Credential, Absence> {
+    /// [`NoCredential`].
+    pub fn credential_for(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
         self.find(request).inspect_err(|absence| {
             self.trace(request, || match absence {
-                Absence::NotOurs => "nothing".to_owned(),
-                Absence::Declined(failure) => format!("declined: {failure}"),
-                Absence::Unavailable(error) => format!("{error:#}"),
+                NoCredential::NotOurs => "nothing".to_owned(),
+                NoCredential::Declined(failure) => format!("declined: {failure}"),
+                NoCredential::Unavailable(error) => format!("{error:#}"),
             });
         })
     }
@@ -127,15 +127,15 @@ impl<'a> Broker<'a> {
             .trace(|| format!("{}: {}", request.server, found()));
     }
 
-    fn find(&self, request: &Request<'_>) -> Result<Credential, Absence> {
-        let look = |view: &View<'_>| self.look(view, request);
+    fn find(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
+        let look = |view: &ReadTransaction<'_>| self.look(view, request);
         match Store::at_rest(self.world, &self.dir, look) {
             Some(found) => self.answer(request, found, None),
             None => self.find_in_use(request),
         }
     }
 
-    fn find_in_use(&self, request: &Request<'_>) -> Result<Credential, Absence> {
+    fn find_in_use(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
         // A token from the environment works without a database, and with one that cannot be read.
         let store = match Store::open_for_view(self.world, &self.dir) {
             Ok(store) => store,
@@ -148,7 +148,7 @@ impl<'a> Broker<'a> {
         self.answer(request, found, Some(store))
     }
 
-    fn look(&self, view: &View<'_>, request: &Request<'_>) -> anyhow::Result<Found> {
+    fn look(&self, view: &ReadTransaction<'_>, request: &Request<'_>) -> anyhow::Result<Found> {
         let wanted = Match {
             server: request.server,
             path: request.path,
@@ -176,7 +176,7 @@ impl<'a> Broker<'a> {
         request: &Request<'_>,
         found: Found,
         store: Option<Store>,
-    ) -> Result<Credential, Absence> {
+    ) -> Result<Credential, NoCredential> {
         let (sessions, binding) = match found {
             Found::Sessions(sessions, binding) => (sessions, binding),
             Found::Stored(stored) => {
@@ -191,7 +191,7 @@ impl<'a> Broker<'a> {
         // `docker login` shows the registry what it gets here, and `store`s it: that signs in again.
         let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
         if signed_out && !self.world.parent_was_told("login") {
-            return Err(Absence::NotOurs);
+            return Err(NoCredential::NotOurs);
         }
         let instance = request
             .origin
@@ -199,7 +199,7 @@ impl<'a> Broker<'a> {
         let session = instance.and_then(|instance| pick(&sessions, instance, request.username));
         if let (Some(_), Err(failure)) = (session, &environment) {
             // It may have been meant for this instance: told before the session is tried.
-            return Err(Absence::Unavailable(failure.clone().into()));
+            return Err(NoCredential::Unavailable(failure.clone().into()));
         }
         let Some(session) = session.filter(|_| !may_serve(&environment, instance)) else {
             return self.without_session(request, environment, binding);
@@ -223,8 +223,8 @@ impl<'a> Broker<'a> {
                 self.trace(request, || format!("the session of {}", session.origin));
                 Ok(token_of(usable.into_tokens(), username))
             }
-            Err(Unusable::Trouble(error)) => Err(Absence::Unavailable(error)),
-            Err(Unusable::Dead(failure)) => self.log_in(
+            Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),
+            Err(TokenError::LoginRequired(failure)) => self.log_in(
                 request.client,
                 &session.origin,
                 Known::Before,
@@ -238,11 +238,11 @@ impl<'a> Broker<'a> {
         &self,
         request: &Request<'_>,
         error: anyhow::Error,
-    ) -> Result<Credential, Absence> {
+    ) -> Result<Credential, NoCredential> {
         let environment = environment::token(self.world);
         match may_serve(&environment, request.origin) {
             true => self.without_session(request, environment, None),
-            false => Err(Absence::Unavailable(error)),
+            false => Err(NoCredential::Unavailable(error)),
         }
     }
 
@@ -252,9 +252,9 @@ impl<'a> Broker<'a> {
         request: &Request<'_>,
         environment: Result<Option<EnvironmentToken>, Failure>,
         binding: Option<Binding>,
-    ) -> Result<Credential, Absence> {
+    ) -> Result<Credential, NoCredential> {
         let Some(origin) = request.origin else {
-            return Err(Absence::NotOurs);
+            return Err(NoCredential::NotOurs);
         };
         let instance = binding.as_ref().map_or(origin, |binding| &binding.origin);
         let username = binding
@@ -266,8 +266,8 @@ impl<'a> Broker<'a> {
                 self.trace(request, || found.variable.to_owned());
                 Ok(found.into_credential(username))
             }
-            (_, None) => Err(Absence::NotOurs),
-            (Err(failure), _) => Err(Absence::Unavailable(failure.into())),
+            (_, None) => Err(NoCredential::NotOurs),
+            (Err(failure), _) => Err(NoCredential::Unavailable(failure.into())),
             (_, Some(known)) => self.log_in(
                 request.client,
                 instance,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::broker::{Absence, Broker, Credential, Request, USERNAME, pick};
+use crate::broker::{Broker, Credential, NoCredential, Request, USERNAME, pick};
 use crate::failure;
 use crate::secret::append;
 use crate::session;
@@ -115,9 +115,9 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
             token, username, ..
         }) if token.is_token() => (username, token),
         Ok(Credential::Token { .. }) => anyhow::bail!("the stored token is not one"),
-        Err(Absence::NotOurs) => anyhow::bail!(NOT_FOUND),
-        Err(Absence::Declined(failure)) => return Err(failure.into()),
-        Err(Absence::Unavailable(error)) => return Err(error),
+        Err(NoCredential::NotOurs) => anyhow::bail!(NOT_FOUND),
+        Err(NoCredential::Declined(failure)) => return Err(failure.into()),
+        Err(NoCredential::Unavailable(error)) => return Err(error),
     };
     let username = username.unwrap_or_else(|| USERNAME.to_owned());
     let answer = json!({"ServerURL": url.given, "Username": username, "Secret": secret.expose()});

@@ -21,7 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::broker::{Absence, Broker, Request};
+use crate::broker::{Broker, NoCredential, Request};
 use crate::failure;
 use crate::origin::Origin;
 use crate::secret::{Secret, append};
@@ -126,16 +126,16 @@ fn get(
     };
     match broker.credential_for(&request) {
         Ok(credential) => render(description, credential),
-        Err(Absence::NotOurs) => Ok(Zeroizing::default()),
+        Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
         // The person said no: git must not go on and ask them for a password.
-        Err(Absence::Declined(failure)) => {
+        Err(NoCredential::Declined(failure)) => {
             world::print_error(&format!(
                 "git-credential-sentry: {}\n",
                 failure::one_line(&failure.into())
             ));
             Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
         }
-        Err(Absence::Unavailable(error)) => Err(error),
+        Err(NoCredential::Unavailable(error)) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::http::{Answer, Lost};
+use super::http::{Answer, TransportError};
 use super::{OAuth, Refusal, refusal, user};
 use crate::account::User;
 use crate::origin::Origin;
@@ -96,7 +96,7 @@ impl OAuth {
     }
 }
 
-fn judge(answer: Result<Answer, Lost>) -> Check {
+fn judge(answer: Result<Answer, TransportError>) -> Check {
     match answer {
         Ok(
             answer @ Answer {
@@ -117,6 +117,6 @@ fn judge(answer: Result<Answer, Lost>) -> Check {
             let Refusal { status, .. } = refusal(&answer);
             Check::Unknown(format!("the server answered HTTP {status}"))
         }
-        Err(Lost { why, .. }) => Check::Unknown(why),
+        Err(TransportError { why, .. }) => Check::Unknown(why),
     }
 }

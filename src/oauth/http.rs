@@ -80,7 +80,7 @@ impl Answer {
 
 /// No answer, or none that is complete.
 #[derive(Debug, Clone)]
-pub struct Lost {
+pub struct TransportError {
     /// In a few words, for a person.
     pub why: String,
     /// Whether the server may have acted on the request.
@@ -106,7 +106,7 @@ impl Http {
     }
 
     /// Sends a form.
-    pub(super) fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, Lost> {
+    pub(super) fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, TransportError> {
         self.request(|agent| {
             agent
                 .post(self.url(path))
@@ -116,7 +116,7 @@ impl Http {
     }
 
     /// Asks with a token.
-    pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, Lost> {
+    pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, TransportError> {
         self.request(|agent| {
             let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
             let request = agent
@@ -135,13 +135,13 @@ impl Http {
     fn request(
         &self,
         send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
-    ) -> Result<Answer, Lost> {
+    ) -> Result<Answer, TransportError> {
         // ureq looks names up in a thread, and panics where none can be had. The stack of this one serves it.
         if let Err(why) = std::thread::Builder::new()
             .spawn(|| ())
             .map(|one| one.join())
         {
-            return Err(Lost {
+            return Err(TransportError {
                 why: format!("cannot ask {}: {why}", self.origin.authority()),
                 sent: false,
                 untrusted: false,
@@ -164,7 +164,7 @@ impl Http {
             .with_config()
             .limit(MAX_BODY)
             .read_to_vec();
-        let body = body.map_err(|error| Lost {
+        let body = body.map_err(|error| TransportError {
             sent: true,
             ..self.lost(&error)
         })?;
@@ -190,9 +190,9 @@ impl Http {
         config.proxy(self.proxy.clone()).build().new_agent()
     }
 
-    fn lost(&self, error: &Error) -> Lost {
+    fn lost(&self, error: &Error) -> TransportError {
         let host = self.origin.authority();
-        let lost = |sent, why: String| Lost {
+        let lost = |sent, why: String| TransportError {
             why,
             sent,
             untrusted: false,
@@ -207,7 +207,7 @@ impl Http {
                 lost(false, format!("cannot connect to {host}"))
             }
             // The handshake comes before the request.
-            Error::Rustls(_) | Error::Tls(_) | Error::Pem(_) => Lost {
+            Error::Rustls(_) | Error::Tls(_) | Error::Pem(_) => TransportError {
                 why: format!("cannot trust {host}: {error}"),
                 sent: false,
                 untrusted: true,
@@ -219,7 +219,7 @@ impl Http {
                     ConnectionRefused | HostUnreachable | NetworkUnreachable
                 );
                 match is_certificate(why) {
-                    true => Lost {
+                    true => TransportError {
                         why: format!("cannot trust {host}: {why}"),
                         sent: false,
                         untrusted: true,

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 use crate::world::World;
 
 pub use api::{Check, Organizations};
-pub use http::{Answer, Lost};
+pub use http::{Answer, TransportError};
 
 use http::Http;
 use parse::{device_code, grant, is_bearer, refusal, user};
@@ -77,7 +77,7 @@ pub enum DeviceAnswer {
     /// The server said no, or nothing that we understand: give up with its words.
     Refused(Refusal),
     /// No answer: give up.
-    Lost(Lost),
+    Transport(TransportError),
 }
 
 /// What a poll came to (RFC 8628 section 3.5).
@@ -98,7 +98,7 @@ pub enum PollAnswer {
     /// Any other answer: stop with its words.
     Refused(Refusal),
     /// The server's certificate is not trusted: stop.
-    Untrusted(Lost),
+    Untrusted(TransportError),
 }
 
 /// What a refresh came to.
@@ -161,7 +161,7 @@ impl OAuth {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
         match self.http.post("/oauth/device/code/", &form) {
             Ok(answer) => DeviceAnswer::of(&answer),
-            Err(lost) => DeviceAnswer::Lost(lost),
+            Err(lost) => DeviceAnswer::Transport(lost),
         }
     }
 

@@ -11,10 +11,10 @@
 //! 4. what the server granted is committed first and judged later;
 //! 5. only `invalid_grant` removes tokens, and only the pair that was sent.
 
-mod apart;
 mod exchange;
 mod recovery;
 mod refresh;
+mod refresh_worker;
 
 use std::time::Duration;
 
@@ -25,10 +25,10 @@ use crate::oauth::{CONNECT, REQUEST};
 use crate::store::Store;
 use crate::world::World;
 
-pub use apart::exchange_if_asked;
 pub use exchange::granted;
 pub use recovery::import;
 pub use refresh::{Login, record_login};
+pub use refresh_worker::exchange_if_asked;
 
 /// How long a caller with an expired token waits for another process's refresh.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -64,29 +64,29 @@ impl Usable {
 
 /// Why there is no usable token.
 #[derive(Debug)]
-pub enum Unusable {
+pub enum TokenError {
     /// Only a new login helps: the session is gone, or was rejected.
-    Dead(Failure),
+    LoginRequired(Failure),
     /// The session is kept, but cannot be used now.
-    Trouble(anyhow::Error),
+    Unavailable(anyhow::Error),
 }
 
-impl From<anyhow::Error> for Unusable {
-    fn from(error: anyhow::Error) -> Unusable {
-        Unusable::Trouble(error)
+impl From<anyhow::Error> for TokenError {
+    fn from(error: anyhow::Error) -> TokenError {
+        TokenError::Unavailable(error)
     }
 }
 
 /// A usable token of a session: the stored one, or a refreshed one if `asked` or if it is stale.
 ///
 /// # Errors
-/// [`Unusable`]; the store keeps the session in every case but `invalid_grant`.
+/// [`TokenError`]; the store keeps the session in every case but `invalid_grant`.
 pub fn usable(
     world: &World,
     store: &Store,
     session: &Session,
     asked: Option<StaleReason>,
-) -> Result<Usable, Unusable> {
+) -> Result<Usable, TokenError> {
     let lock = Lock::credential(store.path().parent().unwrap_or(store.path()));
     if session.tokens.is_none() && recovery::waits(store) {
         // Another program cleared the spent pair before the new one could be stored.
@@ -95,7 +95,7 @@ pub fn usable(
         return refresh::locked(world, store, held, session, StaleReason::Interrupted);
     }
     let why = match (asked, session.freshness(world.now()), &session.tokens) {
-        (_, _, None) => return Err(Unusable::Dead(ended(session, "has ended"))),
+        (_, _, None) => return Err(TokenError::LoginRequired(ended(session, "has ended"))),
         (None, Freshness::Fresh, Some(tokens)) => return Ok(Usable::Current(tokens.clone())),
         (Some(why), ..) | (None, Freshness::Stale(why), _) => why,
     };
@@ -103,10 +103,10 @@ pub fn usable(
     let tokens = session
         .tokens
         .as_ref()
-        .ok_or_else(|| Unusable::Dead(ended(session, "has ended")))?;
+        .ok_or_else(|| TokenError::LoginRequired(ended(session, "has ended")))?;
     let expired = tokens.is_expired(world.now());
     if tokens.refresh.is_none() && expired {
-        return Err(Unusable::Dead(ended(
+        return Err(TokenError::LoginRequired(ended(
             session,
             "has an API token that has expired",
         )));
@@ -145,7 +145,7 @@ pub fn usable(
                 "the token for {} has expired and cannot be refreshed now: {error}",
                 session.origin
             );
-            Err(Unusable::Trouble(Failure::new(what).into()))
+            Err(TokenError::Unavailable(Failure::new(what).into()))
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::account::{Session, Tokens};
-use crate::lock::Held;
+use crate::lock::LockGuard;
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::store::Store;
@@ -165,7 +165,7 @@ fn render(session: &Session, old: &Tokens, new: &Tokens) -> Zeroizing<String> {
 ///
 /// # Errors
 /// The file is not ours, or the database cannot be written: it stays.
-pub fn import(world: &World, store: &Store, held: &Held) -> anyhow::Result<()> {
+pub fn import(world: &World, store: &Store, held: &LockGuard) -> anyhow::Result<()> {
     let path = path(store);
     let content = match read(&path) {
         Ok(Some(content)) => content,

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{LATEST_START, Unusable, Usable, apart, ended, recovery};
+use super::{LATEST_START, TokenError, Usable, ended, recovery, refresh_worker};
 use crate::account::{Freshness, RefreshState, Session, StaleReason, Tokens, User};
 use crate::failure::Failure;
-use crate::lock::Held;
+use crate::lock::LockGuard;
 use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
@@ -19,10 +19,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) fn locked(
     world: &World,
     store: &Store,
-    held: Held,
+    held: LockGuard,
     known: &Session,
     why: StaleReason,
-) -> Result<Usable, Unusable> {
+) -> Result<Usable, TokenError> {
     let since = world.clock().uptime();
     if let Err(error) = recovery::import(world, store, &held) {
         return match &known.tokens {
@@ -35,10 +35,10 @@ pub(super) fn locked(
     }
     // Only what is read under the lock counts: what we knew may be spent by now.
     let Some(session) = store.view()?.session(known)? else {
-        return Err(Unusable::Dead(ended(known, "was logged out")));
+        return Err(TokenError::LoginRequired(ended(known, "was logged out")));
     };
     let Some(tokens) = session.tokens.clone() else {
-        return Err(Unusable::Dead(ended(&session, "has ended")));
+        return Err(TokenError::LoginRequired(ended(&session, "has ended")));
     };
     let why = match (why, session.freshness(world.now())) {
         (StaleReason::Asked, _) => why,
@@ -56,7 +56,7 @@ pub(super) fn locked(
         tokens,
     };
     match locked.renewed(why) {
-        Err(Stopped::Postponed(failure)) if expired => Err(Unusable::Trouble(failure.into())),
+        Err(Stopped::Postponed(failure)) if expired => Err(TokenError::Unavailable(failure.into())),
         Err(Stopped::Postponed(failure)) => Ok(Usable::Postponed(current, failure)),
         Err(Stopped::For(reason)) => Err(reason),
         Ok(usable) => Ok(usable),
@@ -69,7 +69,7 @@ pub(super) struct Locked<'a> {
     pub(super) since: Duration,
     pub(super) world: &'a World,
     pub(super) store: &'a Store,
-    pub(super) held: Held,
+    pub(super) held: LockGuard,
     pub(super) session: Session,
     pub(super) tokens: Tokens,
 }
@@ -79,7 +79,7 @@ pub(super) enum Stopped {
     /// The tokens are kept: use the old one while it lives.
     Postponed(Failure),
     /// There is nothing to use.
-    For(Unusable),
+    For(TokenError),
 }
 
 impl From<anyhow::Error> for Stopped {
@@ -90,7 +90,7 @@ impl From<anyhow::Error> for Stopped {
 
 impl Stopped {
     pub(super) fn dead(session: &Session, how: &str) -> Stopped {
-        Stopped::For(Unusable::Dead(ended(session, how)))
+        Stopped::For(TokenError::LoginRequired(ended(session, how)))
     }
 }
 
@@ -115,7 +115,7 @@ impl Locked<'_> {
                 return Err(Stopped::Postponed(Failure::new(what)));
             }
         }
-        apart::exchange(self)
+        refresh_worker::exchange(self)
     }
 
     /// Whether a whole request would end before those who wait for the lock give up.
@@ -184,7 +184,7 @@ pub struct Login {
 pub fn record_login(
     world: &World,
     store: &Store,
-    held: &Held,
+    held: &LockGuard,
     login: &Login,
 ) -> anyhow::Result<Session> {
     // A pair that waits belongs before this login, not after it.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{Change, View};
+use super::{ReadTransaction, WriteTransaction};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::Timestamp;
@@ -50,13 +50,13 @@ pub struct Binding {
 /// What our tables have about a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known {
-    /// [`View::credential`] may find one.
+    /// [`ReadTransaction::credential`] may find one.
     pub credential: bool,
-    /// [`View::binding`] finds one.
+    /// [`ReadTransaction::binding`] finds one.
     pub binding: bool,
 }
 
-impl View<'_> {
+impl ReadTransaction<'_> {
     /// Looks what there is about a server, and about a host: one statement in place of two that seldom find anything.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl View<'_> {
     }
 }
 
-impl Change<'_> {
+impl WriteTransaction<'_> {
     /// Binds a server, or changes its binding.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{Change, View};
+use super::{ReadTransaction, WriteTransaction};
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
@@ -49,7 +49,7 @@ impl Match<'_> {
     }
 }
 
-impl View<'_> {
+impl ReadTransaction<'_> {
     /// The newest credential that matches, has not expired, and suits the caller.
     ///
     /// # Errors
@@ -134,7 +134,7 @@ impl View<'_> {
     }
 }
 
-impl Change<'_> {
+impl WriteTransaction<'_> {
     /// Keeps a credential as the newest of its server, in place of the one with the same path, user name and kind.
     ///
     /// # Errors

@@ -189,7 +189,7 @@ pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// One way to open a database.
-pub(super) struct Way {
+pub(super) struct OpenMode {
     pub(super) name: PathBuf,
     pub(super) flags: OpenFlags,
     pub(super) access: Access,
@@ -207,9 +207,9 @@ pub(super) enum Access {
 }
 
 /// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
-pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = Way> {
+pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = OpenMode> {
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let by_name = |flags| Way {
+    let by_name = |flags| OpenMode {
         name: path.to_owned(),
         flags: flags | nofollow,
         access: Access::Shared,
@@ -225,7 +225,7 @@ pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = Way> {
 }
 
 /// The file as nobody changes it.
-fn unchanged(path: &Path) -> Option<Way> {
+fn unchanged(path: &Path) -> Option<OpenMode> {
     let has_content = |side: &str| {
         let side = beside(path, side).symlink_metadata();
         side.is_ok_and(|side| side.len() > 0)
@@ -243,11 +243,11 @@ fn unchanged(path: &Path) -> Option<Way> {
     })
 }
 
-fn immutable(path: &Path) -> Way {
+fn immutable(path: &Path) -> OpenMode {
     by_uri(path, "immutable=1", Access::Immutable)
 }
 
-fn by_uri(path: &Path, how: &str, access: Access) -> Way {
+fn by_uri(path: &Path, how: &str, access: Access) -> OpenMode {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -260,7 +260,7 @@ fn by_uri(path: &Path, how: &str, access: Access) -> Way {
     uri.push('?');
     uri.push_str(how);
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Way {
+    OpenMode {
         name: uri.into(),
         flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
         access,
@@ -334,7 +334,7 @@ impl Rest {
     }
 
     /// As a file that nobody changes.
-    pub(super) fn way(&self) -> Way {
+    pub(super) fn way(&self) -> OpenMode {
         immutable(&self.path)
     }
 

@@ -2,9 +2,9 @@
 //!
 //! Apart from [`crate::session`] because it knows rows, not policy: nothing here decides whether a token is good.
 //!
-//! Reading goes through a [`View`], writing through a [`Change`]; each is one transaction that first looks which tables
-//! are there, because the official CLI may migrate the file between any two of ours. A `Change` can only be had with
-//! the credential lock ([`Held`]).
+//! Reading goes through a [`ReadTransaction`], writing through a [`WriteTransaction`]; each is one transaction that first looks which tables
+//! are there, because the official CLI may migrate the file between any two of ours. A `WriteTransaction` can only be had with
+//! the credential lock ([`LockGuard`]).
 //!
 //! Rules: our own tables are called `helper_…`; of the others only `accounts`, or `auth` and `user_info`, are touched;
 //! `schema_version` of an existing file never; a removed secret is overwritten; the file is never opened or closed by
@@ -16,8 +16,8 @@ mod error;
 mod file;
 mod filesystem;
 mod layout;
+mod lock_dir;
 mod memory;
-mod mutex;
 mod session_read;
 mod session_write;
 mod transaction;
@@ -30,7 +30,7 @@ use anyhow::Context as _;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::lock::Held;
+use crate::lock::LockGuard;
 use crate::world::{Clock, World};
 
 pub use bindings::{Binding, Client, Known};
@@ -40,9 +40,9 @@ pub use file::Repair;
 pub use session_write::Swap;
 
 use error::{explain, is_link, is_unwritable};
-use file::{Access, Way};
+use file::{Access, OpenMode};
 use layout::Layout;
-use mutex::Mutex;
+use lock_dir::LockDir;
 use transaction::Transaction;
 
 /// How long SQLite waits for another program's transaction.
@@ -94,7 +94,7 @@ impl Store {
     pub fn at_rest<T>(
         world: &World,
         dir: &Path,
-        read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
+        read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
         let rest = file::at_rest(dir, world.now())?;
         let store = Store::open_way(rest.path(), rest.way()).ok()?;
@@ -127,7 +127,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The mode cannot change inside a transaction; the tables are made in the first `Change`.
+    /// The mode cannot change inside a transaction; the tables are made in the first `WriteTransaction`.
     fn become_wal(&self) -> rusqlite::Result<()> {
         let mode = || self.connection.pragma_update(None, "journal_mode", "WAL");
         for _ in 0..MAKERS {
@@ -162,7 +162,7 @@ impl Store {
         Err(explain(&path, error))
     }
 
-    fn open_way(path: &Path, way: Way) -> rusqlite::Result<Store> {
+    fn open_way(path: &Path, way: OpenMode) -> rusqlite::Result<Store> {
         memory::share();
         let flags = way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Store {
@@ -219,7 +219,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's, and a layout that this version does not know.
-    pub fn view(&self) -> anyhow::Result<View<'_>> {
+    pub fn view(&self) -> anyhow::Result<ReadTransaction<'_>> {
         let begin = || {
             let transaction = Transaction::begin(&self.connection)?;
             let layout = Layout::of(&transaction)?;
@@ -230,7 +230,7 @@ impl Store {
             None => begin().map_err(|error| self.explain(error))?,
         };
         layout.refuse_planted(&self.path)?;
-        Ok(View {
+        Ok(ReadTransaction {
             transaction,
             layout,
             path: &self.path,
@@ -241,7 +241,11 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's (busy, full, read-only …), and a layout that this version does not know. Nothing is written then.
-    pub fn change(&self, _held: &Held, clock: &dyn Clock) -> anyhow::Result<Change<'_>> {
+    pub fn change(
+        &self,
+        _held: &LockGuard,
+        clock: &dyn Clock,
+    ) -> anyhow::Result<WriteTransaction<'_>> {
         let explain = |error| self.explain(error);
         let journal: String = self
             .connection
@@ -249,7 +253,7 @@ impl Store {
             .map_err(explain)?;
         let mutex = match journal.as_str() {
             "wal" => None,
-            _ => Some(Mutex::acquire(&self.path, clock)?),
+            _ => Some(LockDir::acquire(&self.path, clock)?),
         };
         // A committed rotation that a power cut forgets is a lost login; a deleted token must not stay in a free page.
         self.connection
@@ -257,12 +261,12 @@ impl Store {
             .map_err(explain)?;
         let transaction = Transaction::begin_writing(&self.connection).map_err(explain)?;
         let layout = Layout::completed(&transaction, &self.path)?;
-        let view = View {
+        let view = ReadTransaction {
             transaction,
             layout,
             path: &self.path,
         };
-        Ok(Change {
+        Ok(WriteTransaction {
             view,
             connection: &self.connection,
             _mutex: mutex,
@@ -307,34 +311,34 @@ pub struct Examination {
 }
 
 /// One reading transaction.
-pub struct View<'a> {
+pub struct ReadTransaction<'a> {
     transaction: Transaction<'a>,
     layout: Layout,
     path: &'a Path,
 }
 
-impl View<'_> {
+impl ReadTransaction<'_> {
     fn explain(&self, error: rusqlite::Error) -> anyhow::Error {
         explain(self.path, error)
     }
 }
 
 /// One writing transaction; gone without a trace unless committed.
-pub struct Change<'a> {
-    view: View<'a>,
+pub struct WriteTransaction<'a> {
+    view: ReadTransaction<'a>,
     connection: &'a Connection,
-    _mutex: Option<Mutex>,
+    _mutex: Option<LockDir>,
 }
 
-impl<'a> std::ops::Deref for Change<'a> {
-    type Target = View<'a>;
+impl<'a> std::ops::Deref for WriteTransaction<'a> {
+    type Target = ReadTransaction<'a>;
 
-    fn deref(&self) -> &View<'a> {
+    fn deref(&self) -> &ReadTransaction<'a> {
         &self.view
     }
 }
 
-impl<'a> Change<'a> {
+impl<'a> WriteTransaction<'a> {
     /// Makes it last: on disk when this returns.
     ///
     /// # Errors
@@ -357,7 +361,7 @@ impl<'a> Change<'a> {
     }
 
     fn committed(self) -> anyhow::Result<&'a Connection> {
-        let View {
+        let ReadTransaction {
             transaction, path, ..
         } = self.view;
         transaction.commit().map_err(|error| explain(path, error))?;
@@ -384,7 +388,7 @@ fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// # Errors
 /// When a file cannot be renamed.
-pub fn set_aside(dir: &Path, _held: &Held, clock: &dyn Clock) -> anyhow::Result<Repair> {
+pub fn set_aside(dir: &Path, _held: &LockGuard, clock: &dyn Clock) -> anyhow::Result<Repair> {
     file::set_aside(dir, clock.now())
         .with_context(|| format!("cannot set the database in {} aside", dir.display()))
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use rusqlite::Row;
 
-use super::View;
+use super::ReadTransaction;
 use super::layout::Sessions;
 use crate::account::{RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
@@ -12,7 +12,7 @@ use crate::printable::printable;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
-impl View<'_> {
+impl ReadTransaction<'_> {
     /// All sessions: the active one first, then by last use. Rows without a usable host are passed over.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl View<'_> {
     /// Reads a session again: by its account, or by its pair when the official CLI gave the row a new key meanwhile.
     ///
     /// # Errors
-    /// As [`View::sessions`].
+    /// As [`ReadTransaction::sessions`].
     pub fn session(&self, known: &Session) -> anyhow::Result<Option<Session>> {
         let sessions = self.sessions()?;
         let same =

@@ -2,7 +2,7 @@
 
 use rusqlite::{named_params, params};
 
-use super::Change;
+use super::WriteTransaction;
 use super::layout::Sessions;
 use crate::account::{RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
@@ -23,7 +23,7 @@ pub enum Swap {
     Superseded,
 }
 
-impl Change<'_> {
+impl WriteTransaction<'_> {
     /// Stores a login and makes it the active one. The same user of the same instance is replaced, in the old layout
     /// whoever was there.
     ///

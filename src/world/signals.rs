@@ -21,7 +21,7 @@ type LastWords = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Shared {
-    /// Held for as long as no signal may take effect.
+    /// LockGuard for as long as no signal may take effect.
     busy: Mutex<()>,
     /// A signal came and its effect waits.
     pending: AtomicBool,

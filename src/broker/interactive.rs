@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Absence, Broker, Credential, token_of};
+use super::{Broker, Credential, NoCredential, token_of};
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
@@ -71,8 +71,8 @@ impl Broker<'_> {
         known: Known,
         failure: Failure,
         username: Option<String>,
-    ) -> Result<Credential, Absence> {
-        let unavailable = || Absence::Unavailable(failure.clone().into());
+    ) -> Result<Credential, NoCredential> {
+        let unavailable = || NoCredential::Unavailable(failure.clone().into());
         let client_id = match known {
             Known::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
             _ => self
@@ -117,9 +117,9 @@ impl Broker<'_> {
                 session
             }
             Ok(LoggedIn::Elsewhere(session)) => session,
-            Err(NotLoggedIn::Declined) => return Err(Absence::Declined(failure)),
-            Err(NotLoggedIn::Denied(failure)) => return Err(Absence::Declined(failure)),
-            Err(NotLoggedIn::Failed(error)) => return Err(Absence::Unavailable(error)),
+            Err(NotLoggedIn::Declined) => return Err(NoCredential::Declined(failure)),
+            Err(NotLoggedIn::Denied(failure)) => return Err(NoCredential::Declined(failure)),
+            Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
         };
         let token = |tokens| token_of(tokens, username);
         session.tokens.map(token).ok_or_else(unavailable)

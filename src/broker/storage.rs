@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Broker;
 use crate::account::{RefreshState, Session};
 use crate::environment;
-use crate::lock::{Held, Lock};
+use crate::lock::{Lock, LockGuard};
 use crate::secret::Secret;
-use crate::store::{Change, Store, View};
+use crate::store::{ReadTransaction, Store, WriteTransaction};
 
 /// How long `store` and `erase` wait for a refresh in another process.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,7 +19,7 @@ impl Broker<'_> {
     /// The store's.
     pub fn read<T: Default>(
         &self,
-        read: impl FnOnce(&View<'_>) -> anyhow::Result<T>,
+        read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         match Store::open(self.world, &self.dir)? {
             Some(store) => read(&store.view()?),
@@ -33,10 +33,10 @@ impl Broker<'_> {
     /// The store's and the lock's.
     pub fn change<T>(
         &self,
-        write: impl FnOnce(&Change<'_>) -> anyhow::Result<T>,
+        write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let store = Store::open_or_create(self.world, &self.dir)?;
-        let held: Held =
+        let held: LockGuard =
             Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE, || false)?;
         let change = store.change(&held, self.world.clock())?;
         let done = write(&change)?;
@@ -79,7 +79,7 @@ impl Broker<'_> {
     }
 }
 
-fn owner(view: &View<'_>, secret: &Secret) -> anyhow::Result<Option<Session>> {
+fn owner(view: &ReadTransaction<'_>, secret: &Secret) -> anyhow::Result<Option<Session>> {
     let has = |session: &Session| {
         session
             .tokens

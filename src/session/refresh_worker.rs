@@ -19,7 +19,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde_json::{Value, json};
 
 use super::refresh::{self, Locked, Stopped};
-use super::{Unusable, Usable};
+use super::{TokenError, Usable};
 use crate::environment;
 use crate::failure::{Failure, hint_of};
 use crate::lock::Lock;
@@ -149,8 +149,10 @@ fn report(outcome: &Result<Done, Stopped>) -> Value {
         Ok(Done::Refreshed(access)) => json!(["refreshed", BASE64.encode(access.as_bytes())]),
         Ok(Done::Changed) => json!(["changed"]),
         Err(Stopped::Postponed(failure)) => told("postponed", &failure.clone().into()),
-        Err(Stopped::For(Unusable::Dead(failure))) => told("dead", &failure.clone().into()),
-        Err(Stopped::For(Unusable::Trouble(error))) => told("trouble", error),
+        Err(Stopped::For(TokenError::LoginRequired(failure))) => {
+            told("dead", &failure.clone().into())
+        }
+        Err(Stopped::For(TokenError::Unavailable(error))) => told("trouble", error),
     }
 }
 
@@ -168,8 +170,8 @@ fn parse(report: &str) -> Result<Done, Stopped> {
         (Some("refreshed"), Some(access)) => Ok(Done::Refreshed(access)),
         (Some("changed"), _) => Ok(Done::Changed),
         (Some("postponed"), _) => Err(Stopped::Postponed(failure())),
-        (Some("dead"), _) => Err(Stopped::For(Unusable::Dead(failure()))),
-        (Some("trouble"), _) => Err(Stopped::For(Unusable::Trouble(failure().into()))),
+        (Some("dead"), _) => Err(Stopped::For(TokenError::LoginRequired(failure()))),
+        (Some("trouble"), _) => Err(Stopped::For(TokenError::Unavailable(failure().into()))),
         // The next run finds the intent, and tries the pair once more.
         _ => Err(Stopped::Postponed(Failure::new(
             "the process that was refreshing the token was killed",

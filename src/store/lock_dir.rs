@@ -21,18 +21,18 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ABANDONED: Duration = Duration::from_secs(60);
 
 /// The directory is ours until this is dropped.
-pub(super) struct Mutex {
+pub(super) struct LockDir {
     dir: PathBuf,
 }
 
-impl Mutex {
+impl LockDir {
     /// Makes the directory beside the database.
-    pub(super) fn acquire(database: &Path, clock: &dyn Clock) -> anyhow::Result<Mutex> {
+    pub(super) fn acquire(database: &Path, clock: &dyn Clock) -> anyhow::Result<LockDir> {
         let dir = database.with_extension("db.lock");
         let deadline = clock.uptime() + PATIENCE;
         loop {
             match fs::create_dir(&dir) {
-                Ok(()) => return Ok(Mutex { dir }),
+                Ok(()) => return Ok(LockDir { dir }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     if is_abandoned(&dir, clock) && fs::remove_dir(&dir).is_ok() {
                         continue;
@@ -51,7 +51,7 @@ impl Mutex {
     }
 }
 
-impl Drop for Mutex {
+impl Drop for LockDir {
     fn drop(&mut self) {
         fs::remove_dir(&self.dir).ok();
     }
