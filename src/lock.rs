@@ -50,7 +50,7 @@ pub enum LockError {
     /// The file system has no locks; serve what is stored and change nothing.
     Unsupported(io::Error),
     /// The file cannot be opened, or is not a plain file of ours.
-    TokenError(PathBuf, io::Error),
+    Unusable(PathBuf, io::Error),
 }
 
 impl std::fmt::Display for LockError {
@@ -58,7 +58,7 @@ impl std::fmt::Display for LockError {
         match self {
             LockError::Taken => f.write_str("another process holds the lock"),
             LockError::Unsupported(why) => write!(f, "this file system has no file locks ({why})"),
-            LockError::TokenError(path, why) => {
+            LockError::Unusable(path, why) => {
                 write!(f, "cannot use the lock file {}: {why}", path.display())
             }
         }
@@ -90,7 +90,7 @@ impl Lock {
         loop {
             let file = self
                 .open()
-                .map_err(|why| LockError::TokenError(self.path.clone(), why))?;
+                .map_err(|why| LockError::Unusable(self.path.clone(), why))?;
             lock(&file)?;
             // Somebody deleted or replaced the file: what we locked is not what others will lock.
             if self.is_still(&file) {
@@ -103,10 +103,10 @@ impl Lock {
     /// file, to which flock(2) locks belong.
     ///
     /// # Errors
-    /// [`LockError::TokenError`] when standard input is not that file, the others as
+    /// [`LockError::Unusable`] when standard input is not that file, the others as
     /// [`Lock::try_acquire`].
     pub fn inherited(&self) -> Result<LockGuard, LockError> {
-        let unusable = |why| LockError::TokenError(self.path.clone(), why);
+        let unusable = |why| LockError::Unusable(self.path.clone(), why);
         let file = crate::world::inherited_stdin().map_err(unusable)?;
         if !self.is_still(&file) {
             return Err(unusable(io::Error::other("it was not handed on")));
@@ -238,6 +238,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::login(dir.path());
         std::os::unix::fs::symlink("/dev/null", &lock.path).unwrap();
-        assert!(matches!(lock.try_acquire(), Err(LockError::TokenError(..))));
+        assert!(matches!(lock.try_acquire(), Err(LockError::Unusable(..))));
     }
 }
