@@ -12,6 +12,8 @@
 //! 5. only `invalid_grant` removes tokens, and only the pair that was sent.
 
 mod exchange;
+#[allow(dead_code, unused_imports, reason = "the program follows")]
+mod protocol;
 mod recovery;
 mod refresh;
 mod refresh_worker;

@@ -175,7 +175,7 @@ fn lock(dir: &Path) -> Check {
                 "set SENTRY_CONFIG_DIR to a directory of a local file system",
             );
         }
-        Err(error @ LockError::TokenError(..)) => {
+        Err(error @ LockError::Unusable(..)) => {
             let what = format!("{error}: a token that is still valid is served, none is renewed");
             return Check::problem("lock", what, format!("`ls -la {}`", quoted(dir)));
         }
