@@ -369,6 +369,7 @@ mod tests {
         let refusal = Refusal {
             status: 401,
             code: Some("invalid_client".into()),
+            description: None,
         };
         assert!(matches!(
             run(vec![PollAnswer::Refused(refusal)], 900).0,

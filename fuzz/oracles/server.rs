@@ -167,8 +167,11 @@ pub fn token(input: &[u8]) {
     let refresh = match RefreshAnswer::of(&answer) {
         RefreshAnswer::Granted(grant) => sound(&grant, &json, "granted"),
         RefreshAnswer::Unusable => "unusable",
-        RefreshAnswer::InvalidGrant => "invalid grant",
-        RefreshAnswer::Refused(refusal) => {
+        RefreshAnswer::InvalidGrant(refusal) => {
+            plain_code(refusal.code);
+            "invalid grant"
+        }
+        RefreshAnswer::InvalidClient(refusal) | RefreshAnswer::Refused(refusal) => {
             plain_code(refusal.code);
             "refused"
         }

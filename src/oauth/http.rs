@@ -105,9 +105,14 @@ impl Http {
         }
     }
 
-    /// Sends a form.
-    pub(super) fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Answer, TransportError> {
-        self.request(|agent| {
+    /// Sends a form, and listens for `limit`.
+    pub(super) fn post(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        limit: Duration,
+    ) -> Result<Answer, TransportError> {
+        self.request(limit, |agent| {
             agent
                 .post(self.url(path))
                 .header("Accept", "application/json")
@@ -117,7 +122,7 @@ impl Http {
 
     /// Asks with a token.
     pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, TransportError> {
-        self.request(|agent| {
+        self.request(REQUEST, |agent| {
             let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
             let request = agent
                 .get(self.url(path))
@@ -134,6 +139,7 @@ impl Http {
 
     fn request(
         &self,
+        limit: Duration,
         send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
     ) -> Result<Answer, TransportError> {
         // ureq looks names up in a thread, and panics where none can be had. The stack of this one serves it.
@@ -147,10 +153,10 @@ impl Http {
                 untrusted: false,
             });
         }
-        let mut response = match send(&self.agent(RootCerts::PlatformVerifier)) {
+        let mut response = match send(&self.agent(limit, RootCerts::PlatformVerifier)) {
             // An image without certificates of its own: use the ones that are built in.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {
-                send(&self.agent(RootCerts::WebPki))
+                send(&self.agent(limit, RootCerts::WebPki))
             }
             other => other,
         }
@@ -176,13 +182,13 @@ impl Http {
         })
     }
 
-    fn agent(&self, roots: RootCerts) -> Agent {
+    fn agent(&self, limit: Duration, roots: RootCerts) -> Agent {
         let config = Agent::config_builder()
             .https_only(self.origin.scheme() == Scheme::Https)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(REQUEST))
+            .timeout_global(Some(limit))
             .timeout_connect(Some(CONNECT))
             .max_idle_connections(0)
             .user_agent(concat!("sentry-credential/", env!("CARGO_PKG_VERSION")))

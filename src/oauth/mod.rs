@@ -28,7 +28,7 @@ use parse::{device_code, grant, is_bearer, refusal, user};
 /// Longest a request to open a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
-/// Longest a whole request may take, connection included.
+/// Longest a whole request may take, connection included, unless its caller says otherwise.
 pub const REQUEST: Duration = Duration::from_secs(12);
 
 /// One instance, seen as one OAuth client.
@@ -108,8 +108,10 @@ pub enum RefreshAnswer {
     Granted(Grant),
     /// The server issued something that is no token: keep what is stored, say so.
     Unusable,
-    /// `invalid_grant`: the refresh token is spent.
-    InvalidGrant,
+    /// `invalid_grant`: the refresh token is spent, or was issued to another client.
+    InvalidGrant(Refusal),
+    /// `invalid_client`: the server does not know this client, which says nothing about the tokens.
+    InvalidClient(Refusal),
     /// Another 4xx: keep the tokens, give the server's code.
     Refused(Refusal),
     /// Keep the tokens, try later.
@@ -136,13 +138,19 @@ pub struct Refusal {
     pub status: u16,
     /// The `error` code, if the body has a plain one.
     pub code: Option<String>,
+    /// The `error_description`, made printable.
+    pub description: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.code {
-            Some(code) => write!(f, "HTTP {}, `{code}`", self.status),
-            None => write!(f, "HTTP {}", self.status),
+        write!(f, "HTTP {}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, ", `{code}`")?;
+        }
+        match &self.description {
+            Some(description) => write!(f, " ({description})"),
+            None => Ok(()),
         }
     }
 }
@@ -159,7 +167,7 @@ impl OAuth {
     /// `POST /oauth/device/code/` (RFC 8628 section 3.1).
     pub fn device_code(&self, scope: &str) -> DeviceAnswer {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
-        match self.http.post("/oauth/device/code/", &form) {
+        match self.http.post("/oauth/device/code/", &form, REQUEST) {
             Ok(answer) => DeviceAnswer::of(&answer),
             Err(lost) => DeviceAnswer::Transport(lost),
         }
@@ -172,22 +180,23 @@ impl OAuth {
             ("device_code", device_code.expose()),
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
         ];
-        match self.http.post("/oauth/token/", &form) {
+        match self.http.post("/oauth/token/", &form, REQUEST) {
             Ok(answer) => PollAnswer::of(&answer),
             Err(lost) if lost.untrusted => PollAnswer::Untrusted(lost),
             Err(_) => PollAnswer::Disturbed(None),
         }
     }
 
-    /// `POST /oauth/token/` for a refresh token (RFC 6749 section 6). Sent at most once.
-    pub fn refresh(&self, refresh_token: &Secret) -> RefreshAnswer {
+    /// `POST /oauth/token/` for a refresh token (RFC 6749 section 6). Sent at most once; listens for `limit`, which
+    /// includes the time to connect ([`CONNECT`] at most).
+    pub fn refresh(&self, refresh_token: &Secret, limit: Duration) -> RefreshAnswer {
         // No `scope`: Sentry answers `invalid_request` to one.
         let form = [
             ("client_id", self.client_id.as_str()),
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
         ];
-        match self.http.post("/oauth/token/", &form) {
+        match self.http.post("/oauth/token/", &form, limit) {
             Ok(answer) => RefreshAnswer::of(&answer),
             Err(lost) => RefreshAnswer::Transient(Transient {
                 sent: lost.sent,
@@ -248,7 +257,8 @@ impl RefreshAnswer {
             })
         };
         match (answer.status, refused.code.as_deref()) {
-            (400 | 401, Some("invalid_grant")) => RefreshAnswer::InvalidGrant,
+            (400 | 401, Some("invalid_grant")) => RefreshAnswer::InvalidGrant(refused),
+            (400 | 401, Some("invalid_client")) => RefreshAnswer::InvalidClient(refused),
             (200..=299, None) => match grant(answer) {
                 Some(Ok(grant)) => RefreshAnswer::Granted(grant),
                 Some(Err(_)) => RefreshAnswer::Unusable,

@@ -109,6 +109,11 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
         .and_then(|body| body.get("error")?.as_str())
         .filter(plain)
         .map(str::to_owned);
+    let description = body
+        .as_ref()
+        .and_then(|body| body.get("error_description")?.as_str())
+        .map(printable)
+        .filter(|description| !description.trim().is_empty());
     // An error that we cannot read is an error still, not a success.
     let unreadable = body
         .as_ref()
@@ -116,6 +121,7 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
     Refusal {
         status: answer.status,
         code: code.or_else(|| unreadable.then(|| "unreadable_error".to_owned())),
+        description,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::account::{RefreshState, Tokens};
 use crate::environment;
 use crate::failure::Failure;
 use crate::mirror::Mirror;
-use crate::oauth::{Grant, OAuth, RefreshAnswer, Transient};
+use crate::oauth::{Grant, OAuth, REQUEST, RefreshAnswer, Transient};
 use crate::secret::{Digest, Secret};
 use crate::store::Swap;
 use crate::world::{Deferral, Timestamp, World};
@@ -51,9 +51,9 @@ impl Locked<'_> {
         })?;
         world.trace(|| format!("refreshing at {origin}"));
         let oauth = OAuth::new(world, origin, &client_id);
-        let answer = match oauth.refresh(refresh) {
+        let answer = match oauth.refresh(refresh, REQUEST) {
             RefreshAnswer::Transient(Transient { sent: false, .. }) if self.has_time() => {
-                oauth.refresh(refresh)
+                oauth.refresh(refresh, REQUEST)
             }
             answer => answer,
         };
@@ -61,14 +61,14 @@ impl Locked<'_> {
             RefreshAnswer::Granted(grant) => {
                 self.commit(granted(world, &grant, Some(refresh)), reserve)
             }
-            RefreshAnswer::InvalidGrant => self.rejected(interrupted.map(|(_, at)| at)),
+            RefreshAnswer::InvalidGrant(_) => self.rejected(interrupted.map(|(_, at)| at)),
             RefreshAnswer::Transient(failed) => {
                 // Only a request that surely had no effect takes the intent back.
                 let intent = failed.acted.then_some(intent);
                 let what = format!("cannot refresh the token of {origin}: {}", failed.why);
                 Err(self.postponed(failed.retry_after, intent, Failure::new(what)))
             }
-            RefreshAnswer::Refused(refusal) => {
+            RefreshAnswer::InvalidClient(refusal) | RefreshAnswer::Refused(refusal) => {
                 let failure =
                     Failure::new(format!("{origin} refused to refresh the token: {refusal}"))
                         .hint("is SENTRY_CLIENT_ID the one that you logged in with?");
