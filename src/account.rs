@@ -18,7 +18,8 @@ pub struct Session {
     pub origin: Origin,
     /// Whose it is.
     pub user: User,
-    /// `None` once the server rejected the refresh token, or another program cleared it.
+    /// `None` once the server rejected the refresh token, or another program cleared it. A rejected pair stays in the row:
+    /// another program may still compare with it when its own answer comes.
     pub tokens: Option<Tokens>,
     /// The one that a command without `--url` means.
     pub active: bool,
@@ -78,15 +79,24 @@ pub struct RefreshState {
     pub client_id: Option<String>,
     /// An access token that git reported as rejected.
     pub suspect: Option<Digest>,
+    /// When Sentry last accepted a suspect token.
+    pub checked_at: Option<Timestamp>,
     /// No refresh before this; the server failed or asked to wait.
     pub retry_at: Option<Timestamp>,
+    /// Why, in words.
+    pub retry_reason: Option<String>,
     /// The refresh token that was about to be spent, and since when. Left over only by a crash or a lost answer.
     pub intent: Option<(Digest, Timestamp)>,
+    /// The server rejected the pair that is stored, which is read as no tokens; when.
+    pub rejected_at: Option<Timestamp>,
 }
 
 /// A token is refreshed when less than this is left, or a tenth of its life if that is less. As late as is useful: the
 /// old access token dies in the hands of whoever still uses it.
 const LONGEST_MARGIN: Duration = Duration::from_secs(3600);
+
+/// A token that Sentry accepted is not asked about again for this long, however many hosts refuse it.
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Whether a token can be handed out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,44 +114,60 @@ pub enum StaleReason {
     Expired,
     /// It still works: try, but do not wait.
     ExpiresSoon,
-    /// git reported it as rejected: ask the server.
+    /// A host refused it: ask the server.
     Suspect,
     /// A refresh of this pair was begun and its end is not known: try the pair once more.
     Interrupted,
-    /// A person asked: always try.
-    Asked,
 }
 
 impl Session {
     /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
+        match self.is_interrupted() {
+            true => Freshness::Stale(StaleReason::Interrupted),
+            false => self.access_freshness(now),
+        }
+    }
+
+    /// The same for the access token alone, whatever became of a refresh.
+    pub fn access_freshness(&self, now: Timestamp) -> Freshness {
         let Some(tokens) = &self.tokens else {
             return Freshness::Stale(StaleReason::Expired);
         };
-        let marked = |mark: Option<Digest>, secret: &Secret| {
-            mark.is_some_and(|mark| mark == secret.digest())
-        };
-        let intent = self.marks.intent.map(|(digest, _)| digest);
-        if tokens
-            .refresh
-            .as_ref()
-            .is_some_and(|refresh| marked(intent, refresh))
-        {
-            return Freshness::Stale(StaleReason::Interrupted);
-        }
+        let margin = |expires_at| tokens.refresh.is_some().then(|| tokens.margin(expires_at));
         match tokens.expires_at {
             Some(expires_at) if expires_at <= now => Freshness::Stale(StaleReason::Expired),
-            _ if marked(self.marks.suspect, &tokens.access) => {
-                Freshness::Stale(StaleReason::Suspect)
-            }
+            _ if self.is_suspect(&tokens.access, now) => Freshness::Stale(StaleReason::Suspect),
             Some(expires_at)
-                if tokens.refresh.is_some()
-                    && now.until(expires_at) < tokens.margin(expires_at) =>
+                if margin(expires_at).is_some_and(|margin| now.until(expires_at) < margin) =>
             {
                 Freshness::Stale(StaleReason::ExpiresSoon)
             }
             _ => Freshness::Fresh,
         }
+    }
+
+    /// Whether a refresh of the stored pair was begun and its end is not known.
+    pub fn is_interrupted(&self) -> bool {
+        let refresh = self
+            .tokens
+            .as_ref()
+            .and_then(|tokens| tokens.refresh.as_ref());
+        let intent = self.marks.intent.map(|(digest, _)| digest);
+        intent.is_some() && refresh.map(Secret::digest) == intent
+    }
+
+    /// Whether a host refused the token, and Sentry was not asked about it a moment ago.
+    fn is_suspect(&self, access: &Secret, now: Timestamp) -> bool {
+        let is_checked = self
+            .marks
+            .checked_at
+            .is_some_and(|at| at <= now && at.until(now) < CHECK_INTERVAL);
+        !is_checked
+            && self
+                .marks
+                .suspect
+                .is_some_and(|mark| mark == access.digest())
     }
 }
 

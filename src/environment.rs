@@ -10,7 +10,8 @@ use crate::world::World;
 
 /// The public client id that Sentry's own open-source CLI uses with sentry.io. A public client has no secret
 /// (RFC 8628 section 5.6).
-const SAAS_CLIENT_ID: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
+pub const BUILT_IN_CLIENT_ID: &str =
+    "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
 
 /// A token from the environment.
 #[derive(Debug)]
@@ -100,10 +101,10 @@ pub fn client_id(world: &World, origin: &Origin) -> Option<String> {
         .flatten()
         .is_some_and(|named| !named.may_receive(origin));
     match origin.is_saas() {
-        true if named_another => Some(SAAS_CLIENT_ID.to_owned()),
+        true if named_another => Some(BUILT_IN_CLIENT_ID.to_owned()),
         saas => world
             .variable("SENTRY_CLIENT_ID")
-            .or_else(|| saas.then(|| SAAS_CLIENT_ID.to_owned())),
+            .or_else(|| saas.then(|| BUILT_IN_CLIENT_ID.to_owned())),
     }
 }
 

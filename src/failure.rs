@@ -20,10 +20,31 @@ impl Failure {
         }
     }
 
+    /// The whole chain of an error as one sentence, with its hint.
+    pub fn of(error: &anyhow::Error) -> Failure {
+        Failure {
+            what: format!("{error:#}"),
+            hint: hint_of(error).map(str::to_owned),
+        }
+    }
+
     /// What to type, in backticks.
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Another sentence with the same hint.
+    pub fn with_text(self, what: impl Into<String>) -> Failure {
+        Failure {
+            what: what.into(),
+            hint: self.hint,
+        }
+    }
+
+    /// What to type, if anything helps.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 

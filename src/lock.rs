@@ -10,15 +10,18 @@
 //! Does not guarantee exclusion where the file system has no locks; [`LockError::Unsupported`] says so.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::world::Clock;
+use crate::world::{Clock, Timestamp};
 
 /// Longest pause between two looks at a lock that is taken.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest description that is read from a lock file, in bytes.
+const DESCRIPTION: u64 = 128;
 
 /// A lock file.
 pub struct Lock {
@@ -40,23 +43,65 @@ impl LockGuard {
     pub fn share(&self) -> io::Result<Stdio> {
         self.file.try_clone().map(Stdio::from)
     }
+
+    /// Writes into the lock file that this process refreshes, since when: for those who wait in vain.
+    pub fn describe(&self, since: Timestamp) {
+        let text = format!("refresh {} {since}\n", std::process::id());
+        // Not being able to only makes a message less clear.
+        let mut file = &self.file;
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .ok();
+    }
+}
+
+/// Who holds a contended lock, as far as that can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id; unknown in another namespace, and where neither the holder nor the kernel says.
+    pub pid: Option<u32>,
+    /// The name of its program, if it runs here.
+    pub program: Option<String>,
+    /// When the refresh began that it is held for, in RFC 3339.
+    pub refresh_since: Option<String>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.refresh_since {
+            Some(since) => write!(
+                f,
+                "a refresh that began at {since} is still waiting for Sentry"
+            )?,
+            None => f.write_str("another process holds the lock")?,
+        }
+        if let Some(pid) = self.pid {
+            write!(f, ", pid {pid}")?;
+        }
+        match &self.program {
+            Some(program) if self.refresh_since.is_none() => write!(f, " ({program})"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why there is no [`LockGuard`].
 #[derive(Debug)]
 pub enum LockError {
-    /// Somebody else holds it; wait or do without.
-    Taken,
+    /// Somebody else holds it; wait or do without. Who, where somebody waited for it.
+    Contended(Option<Holder>),
     /// The file system has no locks; serve what is stored and change nothing.
     Unsupported(io::Error),
-    /// The file cannot be opened, or is not a plain file of ours.
+    /// The file cannot be opened, or is not a regular file of ours.
     Unusable(PathBuf, io::Error),
 }
 
 impl std::fmt::Display for LockError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            LockError::Taken => f.write_str("another process holds the lock"),
+            LockError::Contended(Some(holder)) => holder.fmt(f),
+            LockError::Contended(None) => f.write_str("another process holds the lock"),
             LockError::Unsupported(why) => write!(f, "this file system has no file locks ({why})"),
             LockError::Unusable(path, why) => {
                 write!(f, "cannot use the lock file {}: {why}", path.display())
@@ -85,7 +130,7 @@ impl Lock {
     /// Takes the lock if it is free.
     ///
     /// # Errors
-    /// [`LockError`]; `Taken` when somebody else has it.
+    /// [`LockError`]; `Contended` when somebody else has it.
     pub fn try_acquire(&self) -> Result<LockGuard, LockError> {
         loop {
             let file = self
@@ -116,27 +161,57 @@ impl Lock {
         Ok(LockGuard { file })
     }
 
-    /// Takes the lock, looking again for up to `patience`; before each new look `enough` may end the wait.
+    /// Takes the lock, looking again for up to `timeout`.
     ///
     /// # Errors
-    /// [`LockError::Taken`] when patience ran out or `enough` said so; the others at once.
-    pub fn acquire(
-        &self,
-        clock: &dyn Clock,
-        patience: Duration,
-        mut enough: impl FnMut() -> bool,
-    ) -> Result<LockGuard, LockError> {
-        let deadline = clock.uptime() + patience;
+    /// [`LockError::Contended`] when the time is over; the others at once.
+    pub fn acquire(&self, clock: &dyn Clock, timeout: Duration) -> Result<LockGuard, LockError> {
+        let deadline = clock.uptime() + timeout;
         let mut pause = Duration::from_millis(2);
         loop {
             match self.try_acquire() {
-                Err(LockError::Taken) if clock.uptime() < deadline && !enough() => {
+                Err(LockError::Contended(_)) if clock.uptime() < deadline => {
                     clock.sleep(pause);
                     pause = (pause * 2).min(PAUSE);
                 }
+                Err(LockError::Contended(_)) => return Err(self.contended()),
                 other => return other,
             }
         }
+    }
+
+    /// The error for a lock that was waited for in vain: it names the holder.
+    pub fn contended(&self) -> LockError {
+        LockError::Contended(self.holder())
+    }
+
+    /// Who holds the lock: as the file says if that process lives, else as the kernel tells it.
+    pub fn holder(&self) -> Option<Holder> {
+        let written = self
+            .described()
+            .filter(|holder| holder.pid.is_some_and(is_alive));
+        written.or_else(|| {
+            let pid = kernel_holder(&self.path)?;
+            Some(Holder {
+                pid: Some(pid),
+                program: program_of(pid),
+                refresh_since: None,
+            })
+        })
+    }
+
+    fn described(&self) -> Option<Holder> {
+        let mut text = String::new();
+        let file = self.open().ok()?;
+        file.take(DESCRIPTION).read_to_string(&mut text).ok()?;
+        let (pid, since) = text.trim().strip_prefix("refresh ")?.split_once(' ')?;
+        let is_time =
+            |since: &&str| since.len() <= 32 && since.bytes().all(|byte| byte.is_ascii_graphic());
+        Some(Holder {
+            pid: Some(pid.parse().ok()?),
+            program: None,
+            refresh_since: Some(since).filter(is_time).map(str::to_owned),
+        })
     }
 
     fn open(&self) -> io::Result<File> {
@@ -152,7 +227,7 @@ impl Lock {
         let file = options.open(&self.path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Err(io::Error::other("it is not a plain file"));
+            return Err(io::Error::other("it is not a regular file"));
         }
         #[cfg(unix)]
         {
@@ -186,11 +261,61 @@ fn lock(file: &File) -> Result<(), LockError> {
         match fs2::FileExt::try_lock_exclusive(file) {
             Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
             Err(why) if why.raw_os_error() == fs2::lock_contended_error().raw_os_error() => {
-                return Err(LockError::Taken);
+                return Err(LockError::Contended(None));
             }
             ended => return ended.map_err(LockError::Unsupported),
         }
     }
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    // Not being allowed to signal it means that it is there.
+    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_alive(_pid: u32) -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn kernel_holder(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = path.symlink_metadata().ok()?;
+    let (major, minor) = (
+        rustix::fs::major(metadata.dev()),
+        rustix::fs::minor(metadata.dev()),
+    );
+    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
+    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn kernel_holder(_path: &Path) -> Option<u32> {
+    None
+}
+
+/// proc(5): `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a process of another namespace is 0.
+#[cfg(target_os = "linux")]
+fn holder_in(locks: &str, file: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, _, pid, of, ..] if of == file => {
+                pid.parse().ok().filter(|pid| *pid > 0)
+            }
+            _ => None,
+        }
+    })
+}
+
+fn program_of(pid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(crate::printable::printable(name.trim())).filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -203,22 +328,36 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::credential(dir.path());
         let held = lock.try_acquire().unwrap();
-        assert!(matches!(lock.try_acquire(), Err(LockError::Taken)));
+        assert!(matches!(lock.try_acquire(), Err(LockError::Contended(_))));
         drop(held);
         assert!(lock.try_acquire().is_ok());
     }
 
     #[test]
-    fn waiting_ends_early_when_the_caller_has_enough() {
+    fn waiting_ends_and_names_the_holder() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::credential(dir.path());
-        let _held = lock.try_acquire().unwrap();
-        let mut looks = 0;
-        let wait = lock.acquire(&SystemClock, Duration::from_secs(600), || {
-            looks += 1;
-            looks == 3
-        });
-        assert!(matches!(wait, Err(LockError::Taken)));
+        let held = lock.try_acquire().unwrap();
+        held.describe(Timestamp::from_millis(0));
+        let wait = lock.acquire(&SystemClock, Duration::from_millis(20)).err();
+        let pid = std::process::id();
+        assert_eq!(
+            wait.unwrap().to_string(),
+            format!(
+                "a refresh that began at 1970-01-01T00:00:00Z is still waiting for Sentry, pid {pid}"
+            )
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_kernel_names_the_holder_of_a_lock() {
+        let locks = "1: POSIX  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 08:01:78 0 EOF\n\
+                     3: FLOCK  ADVISORY  WRITE 13 08:01:77 0 EOF\n3: -> FLOCK  ADVISORY  WRITE 14 08:01:77 0 EOF\n\
+                     4: FLOCK  ADVISORY  WRITE 0 08:01:79 0 EOF\n";
+        assert_eq!(holder_in(locks, "08:01:77"), Some(13));
+        assert_eq!(holder_in(locks, "08:01:79"), None);
+        assert_eq!(holder_in("", "08:01:77"), None);
     }
 
     #[cfg(unix)]

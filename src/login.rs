@@ -14,7 +14,7 @@ use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::session::{self, Login};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
@@ -25,7 +25,7 @@ pub const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:r
 /// How long a login may wait for its person unless told otherwise.
 pub const TIMEOUT: Duration = Duration::from_secs(900);
 
-/// How long the commit waits for a refresh in another process, and for a disk that is full.
+/// How long a login waits for a refresh in another process before it shows anything.
 const COMMIT: Duration = Duration::from_secs(60);
 
 /// How long the user's names are tried to be stored: they are not worth a wait.
@@ -138,8 +138,13 @@ impl DeviceLogin<'_> {
             tokens: session::granted(world, &grant, None),
             client_id: Some(self.client_id.to_owned()),
         };
-        let committed = commit(world, &store, dir, &login).map_err(|error| {
-            error.context("the login was approved, but its token could not be stored")
+        let access = login.tokens.access.clone();
+        let user_id = login.user.id.clone();
+        let committed = session::record_login(world, &store, login).map_err(|error| {
+            let failure = Failure::of(&error);
+            let what =
+                format!("the login was approved, but its token could not be stored: {failure}");
+            anyhow::Error::from(failure.with_text(what))
         });
         // A signal that waited takes effect now, and must not hide what has happened.
         last_words(match &committed {
@@ -149,10 +154,10 @@ impl DeviceLogin<'_> {
         drop(deferral);
         let mut session = committed?;
         // The token answer has no user name, by which git may ask for this session later.
-        if let Check::Accepted(user) = oauth.check(&login.tokens.access)
-            && user.id == login.user.id
+        if let Check::Accepted(user) = oauth.check(&access)
+            && user.id == user_id
         {
-            name_user(world, &store, dir, &login.tokens.access, &user);
+            name_user(world, &store, dir, &access, &user);
             session.user = user;
         }
         Ok(LoggedIn::Here(session))
@@ -169,7 +174,7 @@ impl DeviceLogin<'_> {
         let lock = Lock::login(dir);
         match lock.try_acquire() {
             Ok(held) => return Ok(Turn::Ours(held)),
-            Err(LockError::Taken) => {}
+            Err(LockError::Contended(_)) => {}
             Err(error) => return Err(error.into()),
         }
         let before = fresh_session(world, store, self.origin)?;
@@ -177,7 +182,7 @@ impl DeviceLogin<'_> {
             "another login to {} is in progress; waiting for it",
             self.origin
         ));
-        let held = lock.acquire(world.clock(), self.timeout, || false);
+        let held = lock.acquire(world.clock(), self.timeout);
         let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
         match fresh_session(world, store, self.origin)? {
             Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
@@ -254,28 +259,11 @@ fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Resul
     Ok(store.view()?.sessions()?.into_iter().find(fresh))
 }
 
-/// Stores a login under the lock; goes on trying for a minute where that may help, because the grant cannot be had again.
-///
-/// # Errors
-/// The store cannot be written, or the lock not be had.
-fn commit(world: &World, store: &Store, dir: &Path, login: &Login) -> anyhow::Result<Session> {
-    let held = lock(world, dir)?;
-    let deadline = world.clock().uptime() + COMMIT;
-    loop {
-        match session::record_login(world, store, &held, login) {
-            Err(error) if store::may_pass(&error) && world.clock().uptime() < deadline => {
-                world.clock().sleep(Duration::from_millis(200))
-            }
-            ended => return ended,
-        }
-    }
-}
-
 /// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process
 /// may have refreshed it, replaced it, or logged out.
 fn name_user(world: &World, store: &Store, dir: &Path, access: &Secret, user: &User) {
     let named = Lock::credential(dir)
-        .acquire(world.clock(), NAMES, || false)
+        .acquire(world.clock(), NAMES)
         .map_err(anyhow::Error::from)
         .and_then(|held| {
             let change = store.change(&held, world.clock())?;
@@ -288,5 +276,5 @@ fn name_user(world: &World, store: &Store, dir: &Path, access: &Secret, user: &U
 }
 
 fn lock(world: &World, dir: &Path) -> Result<LockGuard, LockError> {
-    Lock::credential(dir).acquire(world.clock(), COMMIT, || false)
+    Lock::credential(dir).acquire(world.clock(), COMMIT)
 }

@@ -11,7 +11,7 @@ use sentry_credential::world::{self, World};
 fn main() -> ExitCode {
     world::harden();
     let world = World::real();
-    if let Some(code) = session::exchange_if_asked(&world) {
+    if let Some(code) = session::work_if_asked(&world) {
         return code;
     }
     let Topic::Auth { command } = match Cli::try_parse() {

@@ -16,7 +16,7 @@ use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::secret::{MAX_TOKEN, Secret};
-use crate::session::{self, Login, Usable};
+use crate::session::{self, Demand, Login, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
@@ -139,14 +139,16 @@ fn is_working(world: &World, place: &Place, instance: &Origin) -> anyhow::Result
     else {
         return Ok(false);
     };
-    Ok(match session::usable(world, store, &session, None) {
-        Ok(Usable::Current(tokens)) => !matches!(
-            OAuth::new(world, &session.origin, "").check(&tokens.access),
-            Check::Rejected
-        ),
-        Ok(_) => true,
-        Err(_) => false,
-    })
+    Ok(
+        match session::usable(world, store, &session, Demand::Usable) {
+            Ok(Usable::Current(tokens)) => !matches!(
+                OAuth::new(world, &session.origin, "").check(&tokens.access),
+                Check::Rejected
+            ),
+            Ok(_) => true,
+            Err(_) => false,
+        },
+    )
 }
 
 /// The old layout has room for one session: replacing another instance's wants a yes.
@@ -245,5 +247,5 @@ fn with_token(
         client_id: None,
     };
     // Not tried for long: the person still has the token.
-    session::record_login(world, &store, &place.lock(world)?, &login)
+    session::record_login(world, &store, login)
 }

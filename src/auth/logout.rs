@@ -8,6 +8,7 @@ use crate::cli::LogoutArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
+use crate::session;
 use crate::world::World;
 
 pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
@@ -25,10 +26,10 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
     let mut complete = true;
     for session in &doomed {
         // A refresh that is under way ends first, and its new pair goes too.
-        let next = place.change(world, |change| match change.session(session)? {
-            Some(session) => change.log_out(&session, world.now()),
-            None => Ok(None),
-        })?;
+        let next = match &place.store {
+            Some(store) => session::log_out(world, store, session)?,
+            None => None,
+        };
         if let Some(store) = &place.store {
             complete &= Mirror::to_clear(world, store).remove(session);
         }

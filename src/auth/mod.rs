@@ -139,11 +139,8 @@ impl Place {
     }
 
     fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
-        Ok(Lock::credential(&self.dir).acquire(
-            world.clock(),
-            std::time::Duration::from_secs(20),
-            || false,
-        )?)
+        Ok(Lock::credential(&self.dir)
+            .acquire(world.clock(), std::time::Duration::from_secs(20))?)
     }
 }
 

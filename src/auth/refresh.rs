@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Place, print_json, say};
-use crate::account::{Freshness, StaleReason};
+use crate::account::{Freshness, Session};
 use crate::cli::RefreshArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::session::{self, TokenError, Usable};
+use crate::oauth::{Check, OAuth};
+use crate::session::{self, Demand, TokenError, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
@@ -39,8 +40,14 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         );
         return Err(Failure::new(what).into());
     }
-    let due = args.force || session.freshness(world.now()) != Freshness::Fresh;
-    let usable = match session::usable(world, store, &session, due.then_some(StaleReason::Asked)) {
+    let is_due = args.force || session.freshness(world.now()) != Freshness::Fresh;
+    let demand = match is_due {
+        true => Demand::Refresh,
+        // Sentry may have shortened its life.
+        false if is_refused(world, &session) => Demand::Replacement,
+        false => Demand::Usable,
+    };
+    let usable = match session::usable(world, store, &session, demand) {
         Ok(usable) => usable,
         Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
         Err(TokenError::Unavailable(error)) => return Err(error),
@@ -75,4 +82,11 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_refused(world: &World, session: &Session) -> bool {
+    session.tokens.as_ref().is_some_and(|tokens| {
+        let check = OAuth::new(world, &session.origin, "").check(&tokens.access);
+        matches!(check, Check::Rejected)
+    })
 }

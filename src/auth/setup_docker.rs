@@ -59,6 +59,7 @@ fn set_up(
             origin: instance.clone(),
             username: args.username.clone(),
             signed_out: false,
+            account: None,
         });
         let found = file.value(slot);
         let ours = Value::from(OURS);

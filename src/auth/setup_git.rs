@@ -51,6 +51,7 @@ pub(super) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<Ex
             origin: instance.clone(),
             username: args.username.clone(),
             signed_out: false,
+            account: None,
         };
         let wrote = json!(helpers);
         let bound = journal.record(&host.to_string(), json!(found), &wrote, Some(&binding))?;

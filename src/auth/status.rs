@@ -13,7 +13,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth, Organizations};
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, TokenError, Usable};
+use crate::session::{self, Demand, TokenError, Usable};
 use crate::world::{Timestamp, World};
 
 /// The source of a token that no variable holds.
@@ -141,7 +141,7 @@ fn of_session(
     let Some(store) = &place.store else {
         return Ok(Err(not_logged_in(&session.origin)));
     };
-    let tokens = match session::usable(world, store, &session, None) {
+    let tokens = match session::usable(world, store, &session, Demand::Usable) {
         Ok(Usable::Current(tokens) | Usable::Refreshed(tokens)) => tokens,
         Ok(Usable::Postponed(tokens, why)) => {
             say(&format!("warning: {why}"));

@@ -10,7 +10,7 @@ use crate::cli::{Format, WhoamiArgs};
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
-use crate::session::{self, TokenError};
+use crate::session::{self, Demand, TokenError};
 use crate::world::World;
 
 pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
@@ -25,7 +25,7 @@ pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
             let (Some(store), Some(session)) = (&place.store, session) else {
                 return Err(not_logged_in(&instance).into());
             };
-            match session::usable(world, store, &session, None) {
+            match session::usable(world, store, &session, Demand::Usable) {
                 Ok(usable) => (session.origin, usable.into_tokens().access, session.user),
                 Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
                 Err(TokenError::Unavailable(error)) => return Err(error),

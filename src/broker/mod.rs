@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
 use crate::secret::Secret;
-use crate::session::{self, TokenError, Usable};
+use crate::session::{self, Demand, TokenError, Usable};
 use crate::store::{self, Binding, Client, Match, ReadTransaction, Store};
 use crate::world::{Timestamp, World};
 
@@ -210,7 +210,7 @@ impl<'a> Broker<'a> {
             }
             (None, _) => return self.find_in_use(request),
             (Some(store), _) => {
-                let usable = session::usable(self.world, &store, session, None);
+                let usable = session::usable(self.world, &store, session, Demand::Usable);
                 if usable.is_ok() {
                     store.leave();
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Broker;
-use crate::account::{RefreshState, Session};
+use crate::account::Session;
 use crate::environment;
 use crate::lock::{Lock, LockGuard};
 use crate::secret::Secret;
@@ -36,8 +36,7 @@ impl Broker<'_> {
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let store = Store::open_or_create(self.world, &self.dir)?;
-        let held: LockGuard =
-            Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE, || false)?;
+        let held: LockGuard = Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE)?;
         let change = store.change(&held, self.world.clock())?;
         let done = write(&change)?;
         change.commit()?;
@@ -67,13 +66,7 @@ impl Broker<'_> {
             return Ok(());
         }
         self.change(|change| match owner(change, secret)? {
-            Some(session) => {
-                let marks = RefreshState {
-                    suspect: Some(secret.digest()),
-                    ..session.marks.clone()
-                };
-                change.mark(&session, &marks)
-            }
+            Some(session) => change.suspect(&session, secret.digest()),
             None => Ok(()),
         })
     }

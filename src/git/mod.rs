@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn main() -> ExitCode {
     world::harden();
     let world = World::real();
-    if let Some(code) = session::exchange_if_asked(&world) {
+    if let Some(code) = session::work_if_asked(&world) {
         return code;
     }
     let operation = world::arguments().next().unwrap_or_default();

@@ -127,6 +127,8 @@ pub struct Transient {
     pub retry_after: Option<Duration>,
     /// Whether the request left this machine; if not, it can be sent again at once.
     pub sent: bool,
+    /// Whether a whole answer came.
+    pub answered: bool,
     /// Whether the server may have acted on it: the refresh token may be spent.
     pub acted: bool,
 }
@@ -200,6 +202,7 @@ impl OAuth {
             Ok(answer) => RefreshAnswer::of(&answer),
             Err(lost) => RefreshAnswer::Transient(Transient {
                 sent: lost.sent,
+                answered: false,
                 acted: lost.sent,
                 why: lost.why,
                 retry_after: None,
@@ -253,6 +256,7 @@ impl RefreshAnswer {
                 why,
                 retry_after: answer.retry_after,
                 sent: true,
+                answered: true,
                 acted: answer.status != 429,
             })
         };

@@ -1,46 +1,54 @@
-//! One login over its life: is its token fresh, and if not, who refreshes it.
+//! One login over its life: who refreshes a token that is not fresh, and how logins and logouts are stored.
 //!
-//! Apart from the store, which knows rows, and from the broker, which knows callers. Sentry's refresh tokens are
-//! single-use: a pair that is posted twice, or posted and then not stored, logs the person out. Everything here serves
-//! that one fact.
+//! Separate from the store, which knows rows, and from the broker, which knows callers. Sentry's refresh tokens are
+//! single-use: a pair that is posted twice, or posted and then not stored, logs the user out. Everything here serves
+//! that one fact. What to do next is decided in [`protocol`], by pure flows; [`perform`] does it.
 //!
 //! Rules:
 //! 1. a fresh token is answered without lock, network or keyring;
 //! 2. nothing is refreshed without the lock, and only the pair that was read under it is posted;
 //! 3. the disk proves that it can be written before the refresh token is spent;
 //! 4. what the server granted is committed first and judged later;
-//! 5. only `invalid_grant` removes tokens, and only the pair that was sent.
+//! 5. only a logout and a new login remove tokens.
 
-mod exchange;
-#[allow(dead_code, unused_imports, reason = "the program follows")]
+mod explain;
+mod pair;
+mod perform;
 mod protocol;
+mod record;
 mod recovery;
-mod refresh;
 mod refresh_worker;
+mod swap;
 
 use std::time::Duration;
 
-use crate::account::{Freshness, Session, StaleReason, Tokens};
+use crate::account::{Freshness, Session, Tokens, User};
 use crate::failure::Failure;
-use crate::lock::{Lock, LockError};
-use crate::oauth::{CONNECT, REQUEST};
-use crate::store::Store;
-use crate::world::World;
+use crate::origin::Origin;
+use crate::store::{Store, WriteTransaction};
+use crate::world::{Timestamp, World};
 
-pub use exchange::granted;
+use pair::Pair;
+use perform::{Performer, Subject};
+use protocol::{Flow, Verdict};
+
+pub use perform::granted;
 pub use recovery::import;
-pub use refresh::{Login, record_login};
-pub use refresh_worker::exchange_if_asked;
+pub use refresh_worker::work_if_asked;
 
-/// How long a caller with an expired token waits for another process's refresh.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a caller waits for the exchange, its own or a worker's.
+const CALLER: Duration = Duration::from_secs(12);
 
-/// A holder begins another request only this soon after it took the lock: after a connection that failed, say, but not
-/// after a name server or a check that took its time.
-const LATEST_START: Duration = CONNECT.saturating_add(Duration::from_secs(1));
-
-// A waiter must outlast a holder at its worst.
-const _: () = assert!(LATEST_START.as_secs() + REQUEST.as_secs() < PATIENCE.as_secs());
+/// What a caller wants of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// A token that can be used, refreshed if it is stale.
+    Usable,
+    /// The same, knowing that Sentry refuses the access token.
+    Replacement,
+    /// A new token in any case.
+    Refresh,
+}
 
 /// A token that can be used, and how it came about.
 #[derive(Debug)]
@@ -79,85 +87,89 @@ impl From<anyhow::Error> for TokenError {
     }
 }
 
-/// A usable token of a session: the stored one, or a refreshed one if `asked` or if it is stale.
+/// A usable token of a session: the stored one, or a refreshed one if that is demanded or due.
 ///
 /// # Errors
-/// [`TokenError`]; the store keeps the session in every case but `invalid_grant`.
+/// [`TokenError`]; the store keeps the session in every case.
 pub fn usable(
     world: &World,
     store: &Store,
     session: &Session,
-    asked: Option<StaleReason>,
+    demand: Demand,
 ) -> Result<Usable, TokenError> {
-    let lock = Lock::credential(store.path().parent().unwrap_or(store.path()));
-    if session.tokens.is_none() && recovery::waits(store) {
-        // Another program cleared the spent pair before the new one could be stored.
-        let held = lock.acquire(world.clock(), PATIENCE, || false);
-        let held = held.map_err(anyhow::Error::from)?;
-        return refresh::locked(world, store, held, session, StaleReason::Interrupted);
+    if let (Demand::Usable, Freshness::Fresh, Some(tokens)) =
+        (demand, session.freshness(world.now()), &session.tokens)
+    {
+        return Ok(Usable::Current(tokens.clone()));
     }
-    let why = match (asked, session.freshness(world.now()), &session.tokens) {
-        (_, _, None) => return Err(TokenError::LoginRequired(ended(session, "has ended"))),
-        (None, Freshness::Fresh, Some(tokens)) => return Ok(Usable::Current(tokens.clone())),
-        (Some(why), ..) | (None, Freshness::Stale(why), _) => why,
-    };
-    world.trace(|| format!("the token of {} is stale: {why:?}", session.origin));
-    let tokens = session
-        .tokens
-        .as_ref()
-        .ok_or_else(|| TokenError::LoginRequired(ended(session, "has ended")))?;
-    let expired = tokens.is_expired(world.now());
-    if tokens.refresh.is_none() && expired {
-        return Err(TokenError::LoginRequired(ended(
-            session,
-            "has an API token that has expired",
-        )));
+    if let Freshness::Stale(reason) = session.freshness(world.now()) {
+        world.trace(|| format!("the token of {} is stale: {reason:?}", session.origin));
     }
-    let patience = if expired || why == StaleReason::Asked {
-        PATIENCE
-    } else {
-        Duration::ZERO
+    let row = perform::row(world, session);
+    let flow_demand = match (demand, row.pair) {
+        (Demand::Replacement, Some(pair)) => protocol::Demand::Replacement(pair),
+        (Demand::Refresh, _) => protocol::Demand::Refresh,
+        _ => protocol::Demand::Usable,
     };
-    let mut fresh = None;
-    let held = lock.acquire(world.clock(), patience, || {
-        fresh = reread(store, session).filter(|_| why != StaleReason::Asked);
-        fresh
-            .as_ref()
-            .is_some_and(|session| session.freshness(world.now()) == Freshness::Fresh)
-    });
-    match (held, fresh) {
-        (Ok(held), _) => refresh::locked(world, store, held, session, why),
-        // Another process refreshed while we waited.
-        (
-            Err(LockError::Taken),
-            Some(Session {
-                tokens: Some(tokens),
-                ..
-            }),
-        ) if !tokens.is_expired(world.now()) => Ok(Usable::Current(tokens)),
-        (Err(error), _) if !expired => {
-            let why = Failure::new(format!(
-                "the token of {} was not refreshed: {error}",
-                session.origin
-            ));
-            Ok(Usable::Postponed(tokens.clone(), why))
-        }
-        (Err(error), _) => {
-            let what = format!(
-                "the token for {} has expired and cannot be refreshed now: {error}",
-                session.origin
-            );
-            Err(TokenError::Unavailable(Failure::new(what).into()))
+    let mut performer = Performer::new(world, store, Subject::Session(session.clone()));
+    performer.demand = demand;
+    world.trace(|| format!("flow: begin refresh {flow_demand:?} {row:?}"));
+    let verdict = performer.run(Flow::refresh(flow_demand, row));
+    explain::usable(&performer, verdict)
+}
+
+/// What a login brought.
+pub struct Login {
+    /// Who issued the tokens.
+    pub origin: Origin,
+    /// Whose they are.
+    pub user: User,
+    /// The tokens.
+    pub tokens: Tokens,
+    /// The OAuth client they were issued to; an API token has none.
+    pub client_id: Option<String>,
+}
+
+/// Stores a login as the active session, with its copy in the keyring. What was granted by a device flow is kept in the
+/// recovery file where the database does not take it.
+///
+/// # Errors
+/// It is stored nowhere, or in the recovery file only: told with what to do.
+pub fn record_login(world: &World, store: &Store, login: Login) -> anyhow::Result<Session> {
+    let (origin, pair) = (login.origin.clone(), Pair::of(&login.tokens));
+    let mut performer = Performer::new(world, store, Subject::Login(login));
+    world.trace(|| format!("flow: begin login {pair:?}"));
+    let verdict = performer.run(Flow::login(pair));
+    match (verdict, performer.subject) {
+        (Verdict::Done, Subject::Session(session)) => Ok(session),
+        (verdict, subject) => {
+            performer.subject = subject;
+            Err(explain::incomplete(&performer, &origin, verdict).into())
         }
     }
 }
 
-fn reread(store: &Store, session: &Session) -> Option<Session> {
-    store.view().ok()?.session(session).ok()?
+/// Removes a session, and what the recovery file has of it; the answer is the session that is active instead, if it was
+/// the active one.
+///
+/// # Errors
+/// The session, or the file, is still there.
+pub fn log_out(world: &World, store: &Store, session: &Session) -> anyhow::Result<Option<Session>> {
+    let mut performer = Performer::new(world, store, Subject::Session(session.clone()));
+    world.trace(|| "flow: begin logout".to_owned());
+    match performer.run(Flow::logout()) {
+        Verdict::Done => Ok(performer.next_active),
+        verdict => Err(explain::incomplete(&performer, &session.origin, verdict).into()),
+    }
 }
 
-/// The sentence for a session that only a login brings back.
-fn ended(session: &Session, how: &str) -> Failure {
-    let what = format!("the session at {} {how}", session.origin);
-    Failure::new(what).hint(format!("`sentry auth login --url {}`", session.origin))
+/// The rows of a login; a transaction of the caller's.
+fn store_login(change: &WriteTransaction<'_>, login: &Login, now: Timestamp) -> anyhow::Result<()> {
+    let Login {
+        origin,
+        user,
+        tokens,
+        client_id,
+    } = login;
+    change.log_in(origin, user, tokens, client_id.as_deref(), now)
 }

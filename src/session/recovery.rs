@@ -1,23 +1,22 @@
-//! `credential.recovery`: a granted pair that the database would not take.
+//! `credential.recovery`: granted tokens that the database would not take.
 //!
-//! The old pair is dead at the server by then, so this file is all that stands between a full disk and a new login. It is
-//! written once, readable by its owner only, and imported by the next process that holds the lock, if the database still
-//! has the old pair, or none.
+//! Separate from the store, because it stands in for it. The old pair is dead at the server by then, so this file is all
+//! that stands between a full disk and a new login. It is written once, readable by its owner only, and imported by the
+//! next process that holds the lock: a refresh if the database still has the old pair, or none; a login unless a newer
+//! one is there. A logout removes it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::account::{Session, Tokens};
+use super::record::Record;
+use crate::account::Session;
 use crate::lock::LockGuard;
-use crate::origin::Origin;
-use crate::secret::Secret;
 use crate::store::Store;
-use crate::world::{Timestamp, World};
+use crate::world::World;
 
 /// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
 const ROOM: u64 = 32 * 1024;
@@ -27,13 +26,9 @@ pub(super) fn path(store: &Store) -> PathBuf {
     store.path().with_file_name("credential.recovery")
 }
 
-/// Whether there is something to import.
-pub(super) fn waits(store: &Store) -> bool {
-    path(store).symlink_metadata().is_ok()
-}
-
 /// Room for the file, taken while the refresh token is not spent yet: where the database cannot be written because the
 /// disk is full, a new file could not be written either.
+#[derive(Default)]
 pub(super) struct Reserve {
     /// Has no name yet. `None`: this file system has no such files.
     file: Option<File>,
@@ -49,16 +44,10 @@ impl Reserve {
         }
     }
 
-    /// Writes the pair and waits until it is on the disk.
-    pub(super) fn write(
-        self,
-        store: &Store,
-        session: &Session,
-        old: &Tokens,
-        new: &Tokens,
-    ) -> anyhow::Result<()> {
+    /// Writes the record and waits until it is on the disk.
+    pub(super) fn write(self, store: &Store, record: &Record) -> anyhow::Result<()> {
         let path = path(store);
-        let content = render(session, old, new);
+        let content = record.render()?;
         let named = match self.file {
             Some(file) => fill(&file, &content).and_then(|()| name(&file, &path)),
             None => Err(io::ErrorKind::Unsupported.into()),
@@ -68,8 +57,8 @@ impl Reserve {
             .and_then(|()| File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all())
             .with_context(|| {
                 format!(
-                    "the token of {} was refreshed, but neither the database nor {} can be written",
-                    session.origin,
+                    "{} granted tokens, but neither the database nor {} can be written",
+                    record.origin(),
                     path.display()
                 )
             })
@@ -144,59 +133,50 @@ fn fill(mut file: &File, content: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn render(session: &Session, old: &Tokens, new: &Tokens) -> Zeroizing<String> {
-    let text = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-    Zeroizing::new(
-        json!({
-            "account": session.account,
-            "origin": session.origin.to_string(),
-            "old_token": old.access.expose(),
-            "old_refresh_token": text(&old.refresh),
-            "token": new.access.expose(),
-            "refresh_token": text(&new.refresh),
-            "issued_at": new.issued_at.map(Timestamp::millis),
-            "expires_at": new.expires_at.map(Timestamp::millis),
-        })
-        .to_string(),
-    )
-}
-
 /// Imports the file, if there is one, and removes it.
 ///
 /// # Errors
 /// The file is not ours, or the database cannot be written: it stays.
-pub fn import(world: &World, store: &Store, held: &LockGuard) -> anyhow::Result<()> {
+pub fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
     let path = path(store);
-    let content = match read(&path) {
-        Ok(Some(content)) => content,
-        Ok(None) => return Ok(()),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    let Some(content) = read(&path)? else {
+        return Ok(());
     };
-    if let Some(Kept {
-        account,
-        origin,
-        old,
-        new,
-    }) = parse(&content)
-    {
-        let change = store.change(held, world.clock())?;
-        // The official CLI may have moved the row to another table, under another key.
-        let is_meant = |session: &Session| {
-            let refresh = session.tokens.as_ref().map(|tokens| &tokens.refresh);
-            session.origin == origin
-                && (session.account == account || refresh == Some(&old.refresh))
-        };
-        if let Some(session) = change.sessions()?.into_iter().find(is_meant) {
-            let swap = change.swap(&session, &old, &new, world.now())?;
-            change.commit()?;
-            world.trace(|| format!("imported credential.recovery: {swap:?}"));
-        }
+    // A file that was cut short was never complete, so there is nothing to lose.
+    if let Some(record) = Record::parse(&content) {
+        let change = store.change(guard, world.clock())?;
+        let outcome = record.import(&change, world.now())?;
+        change.commit()?;
+        world.trace(|| format!("imported credential.recovery: {outcome}"));
     }
-    fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
+    remove(&path)
 }
 
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let not_plain = || Err(io::Error::other("it is not a plain file"));
+/// Removes the file if it has tokens of this session: they end with it.
+///
+/// # Errors
+/// The file is not ours, or cannot be removed: living tokens may be in it.
+pub(super) fn discard(store: &Store, session: &Session) -> anyhow::Result<()> {
+    let path = path(store);
+    let Some(content) = read(&path)? else {
+        return Ok(());
+    };
+    match Record::parse(&content).is_none_or(|record| record.is_of(session)) {
+        true => remove(&path),
+        false => Ok(()),
+    }
+}
+
+fn remove(path: &Path) -> anyhow::Result<()> {
+    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+    open_and_read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn open_and_read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let not_regular = || Err(io::Error::other("it is not a regular file"));
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -209,12 +189,12 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let file = match options.open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(_) if path.is_symlink() => return not_plain(),
+        Err(_) if path.is_symlink() => return not_regular(),
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
     if !metadata.is_file() {
-        return not_plain();
+        return not_regular();
     }
     #[cfg(unix)]
     {
@@ -226,39 +206,4 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut content = Zeroizing::new(Vec::new());
     file.take(ROOM).read_to_end(&mut content)?;
     Ok(Some(content))
-}
-
-/// What the file says.
-struct Kept {
-    account: String,
-    origin: Origin,
-    old: Tokens,
-    new: Tokens,
-}
-
-/// `None` for a file that was cut short: it was never complete, so there is nothing to lose.
-fn parse(content: &[u8]) -> Option<Kept> {
-    let value: Value = serde_json::from_slice(content).ok()?;
-    let token = |key: &str| {
-        value[key]
-            .as_str()
-            .and_then(|text| Secret::token(text).ok())
-    };
-    let time = |key: &str| value[key].as_i64().map(Timestamp::from_millis);
-    Some(Kept {
-        account: value["account"].as_str()?.to_owned(),
-        origin: Origin::parse(value["origin"].as_str()?).ok()?,
-        old: Tokens {
-            access: token("old_token")?,
-            refresh: token("old_refresh_token"),
-            issued_at: None,
-            expires_at: None,
-        },
-        new: Tokens {
-            access: token("token")?,
-            refresh: token("refresh_token"),
-            issued_at: time("issued_at"),
-            expires_at: time("expires_at"),
-        },
-    })
 }

@@ -2,183 +2,264 @@
 //!
 //! A refresh token is spent once the server has read it, and its successor is safe once the disk has it. Whoever is
 //! killed in between loses the login, and helpers are killed: by a CI job that is cancelled, by `timeout -s KILL`, by
-//! Ctrl-Z and then a closed terminal. So a child does this part, in a session of its own that no signal to git, to the
-//! helper or to their process group reaches. It has the lock for its standard input, so that there is no moment
-//! without a holder, and ends with the exchange; its parent waits for it.
+//! Ctrl-Z and then a closed terminal. So a worker does this part, in a session of its own that no signal to git, to the
+//! helper or to their process group reaches. It has the lock for its standard input, so that there is no moment without
+//! a holder, and one pipe to its parent for both outputs; nothing else of the caller's. Its parent waits for a while and
+//! then goes on without it; the worker listens on.
 //!
-//! Rules: no secret among the arguments; the child reads the pair itself, under the lock; where no child can be started
+//! Rules: no secret among the arguments; the worker reads the pair itself, under the lock; where no worker can be started
 //! the caller does the work.
 
-use std::io::Read as _;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::io::{self, PipeReader};
+use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
-use super::refresh::{self, Locked, Stopped};
-use super::{TokenError, Usable};
+use super::pair::Pair;
+use super::perform::{Performer, Subject};
+use super::protocol::{Demand as FlowDemand, Flow, Outcome, Saw};
+use super::{Demand, TokenError, Usable, explain};
+use crate::account::Session;
 use crate::environment;
-use crate::failure::{Failure, hint_of};
+use crate::failure::Failure;
 use crate::lock::Lock;
 use crate::secret::Digest;
 use crate::store::Store;
 use crate::world::{self, World};
 
-/// The first argument of such a process; the others are the digest of the refresh token to spend, and since when the
-/// lock is held, in milliseconds of [`crate::world::Clock::uptime`].
+/// The first argument of a worker; the second is an [`Order`].
 const OPERATION: &str = "exchange-refresh-token";
 
-/// The exchange, apart if that can be.
-pub(super) fn exchange(locked: Locked<'_>) -> Result<Usable, Stopped> {
-    let Some(mut child) = start(&locked) else {
-        return locked.exchange();
-    };
-    let Locked {
-        world,
-        store,
-        held,
-        session,
-        ..
-    } = locked;
-    // From here on it is the child's alone: were we stopped now, nobody would have to wait for us.
-    drop(held);
+/// Of [`Order`] and [`Report`]: both sides are one program, unless it was replaced while it ran.
+const VERSION: u32 = 1;
+
+/// Exit code for anybody else who starts a worker.
+const USAGE: u8 = 2;
+
+/// How long a worker listens for an answer.
+const WORKER: Duration = Duration::from_secs(60);
+
+/// What a worker is to do.
+#[derive(Serialize, Deserialize)]
+struct Order {
+    version: u32,
+    /// The digest that names the pair, in base64.
+    pair: String,
+    demand: WireDemand,
+    /// Since when the lock is held, in milliseconds of [`crate::world::Clock::uptime`].
+    since: u64,
+}
+
+/// What became of it. Tokens do not go through the pipe.
+#[derive(Serialize, Deserialize)]
+struct Report {
+    version: u32,
+    outcome: WireOutcome,
+    /// What to tell the user.
+    what: Option<String>,
+    hint: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireDemand {
+    Usable,
+    Replacement,
+    Refresh,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum WireOutcome {
+    Current,
+    Refreshed,
+    Stale,
+    Unavailable,
+    LoginRequired,
+}
+
+/// Hands the lock to a worker and waits for what it reports, with what stood in its way in words. `None`: none can be
+/// started, and the lock is still the caller's.
+pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<(Saw<Pair>, Option<Failure>)> {
+    let (mut child, pipe) = start(performer)?;
+    // From here on it is the worker's alone: were we stopped now, nobody would have to wait for us.
+    performer.guard = None;
+    let world = performer.world;
     // Whoever presses Ctrl-C finds the work done when the prompt is back.
     let _until_stored = world.signals().defer().ok();
-    let mut report = String::new();
-    if let Some(mut pipe) = child.stdout.take() {
-        pipe.read_to_string(&mut report).ok();
-    }
-    child.wait().ok();
-    let Done::Refreshed(access) = parse(&report)? else {
-        return refresh::adopted(world, store, &session);
-    };
-    // By the token, not by the session's key: the official CLI may have given the row a new one meanwhile.
-    let sessions = store.view()?.sessions()?;
-    let mut tokens = sessions.into_iter().filter_map(|session| session.tokens);
-    match tokens.find(|tokens| tokens.access.digest() == access) {
-        Some(tokens) => Ok(Usable::Refreshed(tokens)),
-        None => refresh::adopted(world, store, &session),
+    let mut report = None;
+    let listened = world::read_lines(&pipe, super::CALLER, |line| {
+        match serde_json::from_str::<Report>(line) {
+            Ok(read) if read.version == VERSION => report = Some(read),
+            // Its trace.
+            _ => world::print_error(&format!("{line}\n")),
+        }
+    });
+    match (report, listened) {
+        (Some(report), _) => {
+            child.wait().ok();
+            let trouble = report.what.map(|what| {
+                let failure = Failure::new(what);
+                match report.hint {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            });
+            Some((Saw::Reported(report.outcome.into()), trouble))
+        }
+        (None, Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
+            let holder = Lock::credential(performer.store.directory()).contended();
+            Some((Saw::WorkerSilent, Some(Failure::new(holder.to_string()))))
+        }
+        // The next run finds the intent, and tries the pair once more.
+        (None, _) => {
+            child.wait().ok();
+            let what = "the process that was refreshing the token was killed";
+            Some((Saw::WorkerDied, Some(Failure::new(what))))
+        }
     }
 }
 
-fn start(locked: &Locked<'_>) -> Option<Child> {
-    let refresh = locked.tokens.refresh.as_ref()?;
-    let mut command = Command::new(locked.world.executable()?);
+fn start(performer: &Performer<'_>) -> Option<(Child, PipeReader)> {
+    let (_, tokens) = performer.pair()?;
+    let world = performer.world;
+    let order = Order {
+        version: VERSION,
+        pair: BASE64.encode(Pair::of(&tokens).digest().as_bytes()),
+        demand: performer.demand.into(),
+        since: u64::try_from(world.clock().uptime().as_millis()).ok()?,
+    };
+    let (pipe, writer) = io::pipe().ok()?;
+    let mut command = Command::new(world.executable()?);
     command
         .arg(OPERATION)
-        .arg(BASE64.encode(refresh.digest().as_bytes()))
-        .arg(locked.since.as_millis().to_string())
-        .stdin(locked.held.share().ok()?)
-        .stdout(Stdio::piped());
+        .arg(serde_json::to_string(&order).ok()?)
+        .stdin(performer.guard.as_ref()?.share().ok()?)
+        .stdout(writer.try_clone().ok()?)
+        .stderr(writer);
     for name in environment::TOKENS {
         command.env_remove(name);
     }
-    command.spawn().ok()
+    // A lock of the calling script, say, must not be held for as long as a server takes to answer.
+    world::keep_descriptors();
+    Some((command.spawn().ok()?, pipe))
 }
 
-/// Does the exchange if this process was started for one; `None` if it was not. For every `main`, before anything else.
+/// Works if this process was started for that; `None` if it was not. For every `main`, before anything else.
 #[must_use]
-pub fn exchange_if_asked(world: &World) -> Option<ExitCode> {
+pub fn work_if_asked(world: &World) -> Option<ExitCode> {
     let mut arguments = world::arguments();
     if arguments.next()? != OPERATION {
         return None;
     }
-    rustix::process::setsid().ok();
-    let refresh = arguments
+    world::begin_session();
+    let order = arguments
         .next()
-        .and_then(|refresh| digest(refresh.to_str()?));
-    let since = arguments
-        .next()
-        .and_then(|since| since.to_str()?.parse().ok());
-    let outcome = match (refresh, since) {
-        (Some(refresh), Some(since)) => inherited(world, refresh, Duration::from_millis(since)),
-        _ => Err(anyhow::anyhow!("`{OPERATION}` is for this program's own use").into()),
+        .and_then(|order| serde_json::from_str::<Order>(order.to_str()?).ok())
+        .filter(|order| order.version == VERSION);
+    let prepared = order.and_then(|order| {
+        let dir = world.config_dir().ok()?;
+        let guard = Lock::credential(&dir).inherited().ok()?;
+        Some((order, dir, guard))
+    });
+    let Some((order, dir, guard)) = prepared else {
+        world::print_error(&format!(
+            "`{OPERATION}` is for this program's own use: it is started with the lock in its hands\n"
+        ));
+        return Some(ExitCode::from(USAGE));
     };
-    match world::print(report(&outcome).to_string().as_bytes()) {
+    guard.describe(world.now());
+    let report = work(world, &dir, guard, &order)
+        .unwrap_or_else(|error| Report::of(Err(TokenError::Unavailable(error))));
+    let report = serde_json::to_string(&report).unwrap_or_default();
+    match world::print(format!("{report}\n").as_bytes()) {
         Ok(()) => Some(ExitCode::SUCCESS),
         // Whoever asked is gone; the work is done.
         Err(_) => Some(ExitCode::FAILURE),
     }
 }
 
-/// What became of the stored tokens.
-enum Done {
-    /// The access token with this digest is new.
-    Refreshed(Digest),
-    /// Another program was faster.
-    Changed,
-}
-
 /// The exchange under the lock that the parent took.
-fn inherited(world: &World, refresh: Digest, since: Duration) -> Result<Done, Stopped> {
-    let dir = world.config_dir()?;
-    let held = Lock::credential(&dir)
-        .inherited()
-        .map_err(anyhow::Error::from)?;
-    let store = Store::open(world, &dir)?.context("the database is gone")?;
+fn work(
+    world: &World,
+    dir: &std::path::Path,
+    guard: crate::lock::LockGuard,
+    order: &Order,
+) -> anyhow::Result<Report> {
+    let store = Store::open(world, dir)?.context("the database is gone")?;
+    let pair = BASE64.decode(&order.pair).unwrap_or_default();
+    let pair = Digest::from_bytes(&pair)
+        .map(Pair::named)
+        .context("the pair has no name")?;
+    let is_meant = |session: &Session| {
+        let tokens = session.tokens.as_ref();
+        tokens.is_some_and(|tokens| Pair::of(tokens) == pair)
+    };
     let sessions = store.view()?.sessions()?;
-    let meant = sessions.into_iter().find_map(|session| {
-        let tokens = session.tokens.clone()?;
-        (tokens.refresh.as_ref()?.digest() == refresh).then_some((session, tokens))
-    });
-    let Some((session, tokens)) = meant else {
-        return Ok(Done::Changed);
+    let Some(session) = sessions.into_iter().find(is_meant) else {
+        // Another program was faster: the parent reads what it stored.
+        return Ok(Report {
+            version: VERSION,
+            outcome: WireOutcome::Current,
+            what: None,
+            hint: None,
+        });
     };
-    let locked = Locked {
-        since,
-        world,
-        store: &store,
-        held,
-        session,
-        tokens,
+    let demand = match order.demand {
+        WireDemand::Usable => FlowDemand::Usable,
+        WireDemand::Replacement => FlowDemand::Replacement(pair),
+        WireDemand::Refresh => FlowDemand::Refresh,
     };
-    Ok(match locked.exchange()? {
-        Usable::Refreshed(tokens) => Done::Refreshed(tokens.access.digest()),
-        Usable::Current(_) | Usable::Postponed(..) => Done::Changed,
-    })
+    let mut performer = Performer::new(world, &store, Subject::Session(session));
+    performer.guard = Some(guard);
+    performer.deadline = Duration::from_millis(order.since) + WORKER;
+    world.trace(|| format!("flow: begin worker {demand:?}"));
+    let verdict = performer.run(Flow::worker(demand));
+    Ok(Report::of(explain::usable(&performer, verdict)))
 }
 
-/// One JSON array for the parent: what happened, then the digest of the new token or what to tell the person. Tokens do
-/// not go through the pipe.
-fn report(outcome: &Result<Done, Stopped>) -> Value {
-    let told = |kind, error: &anyhow::Error| json!([kind, format!("{error:#}"), hint_of(error)]);
-    match outcome {
-        Ok(Done::Refreshed(access)) => json!(["refreshed", BASE64.encode(access.as_bytes())]),
-        Ok(Done::Changed) => json!(["changed"]),
-        Err(Stopped::Postponed(failure)) => told("postponed", &failure.clone().into()),
-        Err(Stopped::For(TokenError::LoginRequired(failure))) => {
-            told("dead", &failure.clone().into())
+impl Report {
+    fn of(outcome: Result<Usable, TokenError>) -> Report {
+        let (outcome, failure) = match outcome {
+            Ok(Usable::Current(_)) => (WireOutcome::Current, None),
+            Ok(Usable::Refreshed(_)) => (WireOutcome::Refreshed, None),
+            Ok(Usable::Postponed(_, failure)) => (WireOutcome::Stale, Some(failure)),
+            Err(TokenError::LoginRequired(failure)) => (WireOutcome::LoginRequired, Some(failure)),
+            Err(TokenError::Unavailable(error)) => {
+                (WireOutcome::Unavailable, Some(Failure::of(&error)))
+            }
+        };
+        Report {
+            version: VERSION,
+            outcome,
+            what: failure.as_ref().map(Failure::to_string),
+            hint: failure.and_then(|failure| failure.hint_text().map(str::to_owned)),
         }
-        Err(Stopped::For(TokenError::Unavailable(error))) => told("trouble", error),
     }
 }
 
-fn parse(report: &str) -> Result<Done, Stopped> {
-    let report: Value = serde_json::from_str(report).unwrap_or_default();
-    let text = |index: usize| report.get(index).and_then(Value::as_str);
-    let failure = || {
-        let failure = Failure::new(text(1).unwrap_or_default());
-        match text(2) {
-            Some(hint) => failure.hint(hint),
-            None => failure,
+impl From<Demand> for WireDemand {
+    fn from(demand: Demand) -> WireDemand {
+        match demand {
+            Demand::Usable => WireDemand::Usable,
+            Demand::Replacement => WireDemand::Replacement,
+            Demand::Refresh => WireDemand::Refresh,
         }
-    };
-    match (text(0), text(1).and_then(digest)) {
-        (Some("refreshed"), Some(access)) => Ok(Done::Refreshed(access)),
-        (Some("changed"), _) => Ok(Done::Changed),
-        (Some("postponed"), _) => Err(Stopped::Postponed(failure())),
-        (Some("dead"), _) => Err(Stopped::For(TokenError::LoginRequired(failure()))),
-        (Some("trouble"), _) => Err(Stopped::For(TokenError::Unavailable(failure().into()))),
-        // The next run finds the intent, and tries the pair once more.
-        _ => Err(Stopped::Postponed(Failure::new(
-            "the process that was refreshing the token was killed",
-        ))),
     }
 }
 
-fn digest(base64: &str) -> Option<Digest> {
-    Digest::from_bytes(&BASE64.decode(base64).ok()?)
+impl From<WireOutcome> for Outcome {
+    fn from(outcome: WireOutcome) -> Outcome {
+        match outcome {
+            WireOutcome::Current => Outcome::Usable { refreshed: false },
+            WireOutcome::Refreshed => Outcome::Usable { refreshed: true },
+            WireOutcome::Stale => Outcome::Stale,
+            WireOutcome::Unavailable => Outcome::Unavailable,
+            WireOutcome::LoginRequired => Outcome::LoginRequired,
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::layout::Table;
+use super::row::{number, select, text};
 use super::{ReadTransaction, WriteTransaction};
 use crate::origin::Origin;
 use crate::secret::Secret;
@@ -45,6 +47,17 @@ pub struct Binding {
     pub username: Option<String>,
     /// `docker logout` was called for it: not served until it is signed in again.
     pub signed_out: bool,
+    /// The account whose session is served, by its id; `None`: the active one of the instance.
+    pub account: Option<String>,
+}
+
+/// A binding, and since when it serves what it serves; unknown for one that an earlier version made.
+#[derive(Debug, Clone)]
+pub struct Bound {
+    /// The binding.
+    pub binding: Binding,
+    /// When it was made, or changed to another instance or account.
+    pub since: Option<Timestamp>,
 }
 
 /// What our tables have about a server.
@@ -64,11 +77,18 @@ impl ReadTransaction<'_> {
     pub fn known(&self, server: &str, host: &str) -> anyhow::Result<Known> {
         let explain = |error| self.explain(error);
         let mut known = Known::default();
-        if !self.layout.helper {
-            return Ok(known);
-        }
-        let sql = "SELECT 1 FROM helper_binding WHERE server = ?2 \
-                   UNION ALL SELECT 0 FROM helper_credential WHERE server = ?1";
+        let sql = match (
+            self.layout.has(Table::Binding),
+            self.layout.has(Table::Credential),
+        ) {
+            (true, true) => {
+                "SELECT 1 FROM helper_binding WHERE server = ?2 \
+                 UNION ALL SELECT 0 FROM helper_credential WHERE server = ?1"
+            }
+            (true, false) => "SELECT 1 FROM helper_binding WHERE server = ?2 AND ?1 IS NOT NULL",
+            (false, true) => "SELECT 0 FROM helper_credential WHERE server = ?1 AND ?2 IS NOT NULL",
+            (false, false) => return Ok(known),
+        };
         let mut statement = self.transaction.prepare(sql).map_err(explain)?;
         let mut rows = statement.query([server, host]).map_err(explain)?;
         while let Some(row) = rows.next().map_err(explain)?
@@ -87,7 +107,7 @@ impl ReadTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn binding(&self, server: &str) -> anyhow::Result<Option<Binding>> {
-        Ok(self.bindings_where("server = ?", server)?.pop())
+        Ok(self.bindings_where(" WHERE server = ?", server)?.pop())
     }
 
     /// All bindings for a client.
@@ -95,28 +115,66 @@ impl ReadTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn bindings(&self, client: Client) -> anyhow::Result<Vec<Binding>> {
-        self.bindings_where("substr(server, 1, length(?1)) = ?1", &client.server(""))
+        self.bindings_where(
+            " WHERE substr(server, 1, length(?1)) = ?1",
+            &client.server(""),
+        )
     }
 
-    fn bindings_where(&self, condition: &str, parameter: &str) -> anyhow::Result<Vec<Binding>> {
+    /// All bindings of this version's clients, git's first, with their ages.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn bound(&self) -> anyhow::Result<Vec<Bound>> {
+        let mut bound = Vec::new();
+        for client in [Client::Git, Client::Docker] {
+            bound.extend(self.bound_where(
+                " WHERE substr(server, 1, length(?1)) = ?1 ORDER BY server",
+                &client.server(""),
+            )?);
+        }
+        Ok(bound)
+    }
+
+    fn bindings_where(&self, rest: &str, parameter: &str) -> anyhow::Result<Vec<Binding>> {
+        let bound = self.bound_where(rest, parameter)?;
+        Ok(bound.into_iter().map(|bound| bound.binding).collect())
+    }
+
+    fn bound_where(&self, rest: &str, parameter: &str) -> anyhow::Result<Vec<Bound>> {
         let explain = |error| self.explain(error);
-        if !self.layout.helper {
+        if !self.layout.has(Table::Binding) {
             return Ok(Vec::new());
         }
-        let sql = format!(
-            "SELECT server, origin, username, signed_out FROM helper_binding WHERE {condition}"
-        );
-        let mut statement = self.transaction.prepare(&sql).map_err(explain)?;
+        let wanted = [
+            "server",
+            "origin",
+            "username",
+            "signed_out",
+            "account",
+            "created_at",
+        ];
+        let (mut statement, at) =
+            select(&self.transaction, wanted, "helper_binding", rest).map_err(explain)?;
         let mut rows = statement.query([parameter]).map_err(explain)?;
         let mut bindings = Vec::new();
         while let Some(row) = rows.next().map_err(explain)? {
-            let origin: String = row.get(1).map_err(explain)?;
+            let [server, origin, username, signed_out, account, since] = at;
+            let text = |index| text(row, index).map_err(explain);
+            let number = |index| number(row, index).map_err(explain);
+            let (Some(server), Some(origin)) = (text(server)?, text(origin)?) else {
+                continue;
+            };
             if let Ok(origin) = Origin::parse(&origin) {
-                bindings.push(Binding {
-                    server: row.get(0).map_err(explain)?,
-                    origin,
-                    username: row.get(2).map_err(explain)?,
-                    signed_out: row.get(3).map_err(explain)?,
+                bindings.push(Bound {
+                    binding: Binding {
+                        server,
+                        origin,
+                        username: text(username)?,
+                        signed_out: number(signed_out)?.unwrap_or(0) != 0,
+                        account: text(account)?,
+                    },
+                    since: number(since)?.map(Timestamp::from_millis),
                 });
             }
         }
@@ -128,7 +186,7 @@ impl ReadTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn setting(&self, key: &str) -> anyhow::Result<Option<String>> {
-        if !self.layout.helper {
+        if !self.layout.has(Table::Setting) {
             return Ok(None);
         }
         let sql = "SELECT value FROM helper_setting WHERE key = ?";
@@ -143,7 +201,7 @@ impl ReadTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn settings(&self, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
-        if !self.layout.helper {
+        if !self.layout.has(Table::Setting) {
             return Ok(Vec::new());
         }
         let explain = |error| self.explain(error);
@@ -161,7 +219,7 @@ impl ReadTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn is_former(&self, token: &Secret) -> anyhow::Result<bool> {
-        if !self.layout.helper {
+        if !self.layout.has(Table::Former) {
             return Ok(false);
         }
         let sql = "SELECT count(*) FROM helper_former WHERE digest = ?";
@@ -178,9 +236,19 @@ impl WriteTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn bind(&self, binding: &Binding) -> anyhow::Result<()> {
+        // Columns of a newer version keep their values.
         self.execute(
-            "INSERT OR REPLACE INTO helper_binding (server, origin, username, signed_out) VALUES (?, ?, ?, ?)",
-            params![binding.server, binding.origin.to_string(), binding.username, binding.signed_out],
+            "INSERT INTO helper_binding (server, origin, username, signed_out, account, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, unixepoch() * 1000)
+             ON CONFLICT (server) DO UPDATE SET origin = ?2, username = ?3, signed_out = ?4, account = ?5, \
+             created_at = CASE WHEN origin IS ?2 AND account IS ?5 THEN created_at ELSE unixepoch() * 1000 END",
+            params![
+                binding.server,
+                binding.origin.to_string(),
+                binding.username,
+                binding.signed_out,
+                binding.account,
+            ],
         )?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::params;
 
+use super::layout::Table;
 use super::{ReadTransaction, WriteTransaction};
 use crate::secret::Secret;
 use crate::world::Timestamp;
@@ -77,7 +78,7 @@ impl ReadTransaction<'_> {
     /// SQLite's.
     pub fn docker_credentials(&self) -> anyhow::Result<Vec<Credential>> {
         let mut all = Vec::new();
-        if self.layout.helper {
+        if self.layout.has(Table::Credential) {
             // `!` is the byte behind the space.
             let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
                        FROM helper_credential WHERE server >= 'docker ' AND server < 'docker!'";
@@ -95,7 +96,7 @@ impl ReadTransaction<'_> {
         server: &str,
         take: impl FnMut(i64, Credential) -> bool,
     ) -> anyhow::Result<()> {
-        if !self.layout.helper {
+        if !self.layout.has(Table::Credential) {
             return Ok(());
         }
         let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \

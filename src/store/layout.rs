@@ -1,12 +1,15 @@
-//! Which tables a database has, and the ones that are ours to make.
+//! Which tables a database has.
 //!
 //! The version number does not tell: an old official CLI adds an empty `auth` beside `accounts`, a new one drops `auth`
-//! while we run. So each transaction looks anew.
+//! while we run, and our own tables may be those of another version. So each transaction looks anew, and judges each table
+//! by itself. Names are compared as SQLite compares them: without the case of ASCII letters.
 
 use std::path::Path;
 
 use anyhow::bail;
 use rusqlite::Connection;
+
+use super::migrations;
 
 /// What the official CLI's release 0.49.0 makes; a database of ours looks like one of its.
 const SCHEMA_VERSION: i64 = 21;
@@ -27,28 +30,54 @@ const ACCOUNTS_COLUMNS: &str = "SELECT account_id, host, user_id, email, usernam
 const AUTH_COLUMNS: &str =
     "SELECT id, token, refresh_token, expires_at, issued_at, updated_at, host FROM auth";
 
-/// Our tables. Few and short: SQLite parses every definition before the first statement of each `get`.
-///
-/// `server` is `git <origin>` or `docker <host>[/<path>]`; a higher `seq` is newer; `account` is an `account_id`, or
-/// `auth` where there is only one; `suspect`, `intent` and `digest` are SHA-256 of tokens; times are milliseconds.
-const OURS: &str = "
-CREATE TABLE IF NOT EXISTS helper_credential (server, seq, path, username, secret, authtype, expiry, refresh_token, PRIMARY KEY (server, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS helper_binding (server PRIMARY KEY, origin, username, signed_out) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS helper_session (account PRIMARY KEY, origin, client_id, suspect, retry_at, intent, intent_at) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS helper_former (digest PRIMARY KEY, at) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS helper_setting (key PRIMARY KEY, value) WITHOUT ROWID;";
-
-const OUR_TABLES: usize = 5;
-
 /// Tables that are there.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
     pub(super) sessions: Sessions,
     pub(super) user_info: bool,
-    pub(super) helper: bool,
     pub(super) empty: bool,
-    /// A view or a trigger where a table of ours or a used one should be alone.
+    /// Those of [`Table`] that are there, as bits.
+    ours: u8,
+    /// What is no plain table where a table of ours or a used one should be alone.
     planted: Option<String>,
+}
+
+/// A table of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    Credential,
+    Binding,
+    Session,
+    Former,
+    Setting,
+}
+
+impl Table {
+    fn named(name: &str) -> Option<Table> {
+        let name = after_prefix(name)?;
+        let known = [
+            ("credential", Table::Credential),
+            ("binding", Table::Binding),
+            ("session", Table::Session),
+            ("former", Table::Former),
+            ("setting", Table::Setting),
+        ];
+        let mut known = known.into_iter();
+        known
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, table)| table)
+    }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// What follows in the name of a table of ours, of whatever version.
+fn after_prefix(name: &str) -> Option<&str> {
+    const PREFIX: &str = "helper_";
+    let (prefix, rest) = name.split_at_checked(PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(PREFIX).then_some(rest)
 }
 
 /// Where sessions live.
@@ -70,29 +99,39 @@ impl Layout {
             empty: true,
             ..Layout::default()
         };
-        let mut ours = 0;
         // A table and a view are their own `tbl_name`.
         let mut statement = connection.prepare("SELECT type, tbl_name FROM sqlite_schema")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let text = |index| row.get_ref(index).map(|value| value.as_str().unwrap_or(""));
-            let (kind, table) = (text(0)?, text(1)?);
+            let (kind, name) = (text(0)?, text(1)?);
             layout.empty = false;
             match kind {
-                "table" if table == "accounts" => layout.sessions = Sessions::Accounts,
-                "table" if table == "auth" && layout.sessions == Sessions::None => {
-                    layout.sessions = Sessions::Auth
-                }
-                "table" if table == "user_info" => layout.user_info = true,
-                "table" if table.starts_with("helper_") => ours += 1,
-                "view" | "trigger" if is_used(table) => {
-                    layout.planted = Some(format!("{kind} on `{table}`"));
+                "table" => layout.note(name),
+                "view" | "trigger" if is_used(name) => {
+                    layout.planted = Some(format!("{kind} on `{name}`"));
                 }
                 _ => {}
             }
         }
-        layout.helper = ours >= OUR_TABLES;
         Ok(layout)
+    }
+
+    fn note(&mut self, table: &str) {
+        if let Some(ours) = Table::named(table) {
+            self.ours |= ours.bit();
+        } else if table.eq_ignore_ascii_case("accounts") {
+            self.sessions = Sessions::Accounts;
+        } else if table.eq_ignore_ascii_case("auth") && self.sessions == Sessions::None {
+            self.sessions = Sessions::Auth;
+        } else if table.eq_ignore_ascii_case("user_info") {
+            self.user_info = true;
+        }
+    }
+
+    /// Whether a table of ours is there.
+    pub(super) fn has(&self, table: Table) -> bool {
+        self.ours & table.bit() != 0
     }
 
     /// Refuses a view or a trigger: either could copy tokens elsewhere or serve a planted one.
@@ -106,7 +145,11 @@ impl Layout {
     /// Looks, makes what is missing, and looks again.
     pub(super) fn completed(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
         let explain = |error| super::explain(path, error);
-        let layout = Layout::of(connection).map_err(explain)?;
+        let mut layout = Layout::of(connection).map_err(explain)?;
+        layout.planted = match layout.planted {
+            None => virtual_table(connection).map_err(explain)?,
+            planted => planted,
+        };
         layout.refuse_planted(path)?;
         let make = |sql: &str| connection.execute_batch(sql).map_err(explain);
         if layout.sessions == Sessions::None {
@@ -121,9 +164,7 @@ impl Layout {
                 "INSERT INTO schema_version (version) VALUES ({SCHEMA_VERSION})"
             ))?;
         }
-        if !layout.helper {
-            make(OURS)?;
-        }
+        migrations::migrate(connection, path)?;
         let layout = Layout::of(connection).map_err(explain)?;
         // A column that is missed only when a granted pair is stored is missed too late.
         connection
@@ -137,5 +178,20 @@ impl Layout {
 }
 
 fn is_used(table: &str) -> bool {
-    matches!(table, "accounts" | "auth" | "user_info") || table.starts_with("helper_")
+    let shared = ["accounts", "auth", "user_info"];
+    shared.iter().any(|name| table.eq_ignore_ascii_case(name)) || after_prefix(table).is_some()
+}
+
+/// A used table that some module keeps elsewhere: only writing to it could copy a token, so a reader does not look.
+fn virtual_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage = 0";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if is_used(&name) {
+            return Ok(Some(format!("virtual table called `{name}`")));
+        }
+    }
+    Ok(None)
 }

@@ -18,6 +18,8 @@ mod filesystem;
 mod layout;
 mod lock_dir;
 mod memory;
+mod migrations;
+mod row;
 mod session_read;
 mod session_write;
 mod transaction;
@@ -33,11 +35,10 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::lock::LockGuard;
 use crate::world::{Clock, World};
 
-pub use bindings::{Binding, Client, Known};
+pub use bindings::{Binding, Bound, Client, Known};
 pub use credentials::{Credential, Match};
 pub use error::{is_damaged, may_pass};
 pub use file::Repair;
-pub use session_write::Swap;
 
 use error::{explain, is_link, is_unwritable};
 use file::{Access, OpenMode};
@@ -188,6 +189,13 @@ impl Store {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+        // Neither carries what we write elsewhere, whatever it is declared on.
+        for follows_a_write in [
+            DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
+            DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY,
+        ] {
+            self.connection.set_db_config(follows_a_write, false)?;
+        }
         let transaction = match access {
             Access::Immutable => Transaction::begun(&self.connection),
             Access::Shared | Access::Alone => Transaction::begin(&self.connection)?,
@@ -213,6 +221,11 @@ impl Store {
     /// Where the database lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The directory that it lies in, where the locks are too.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
     }
 
     /// Begins to read: what the view shows does not change under it.

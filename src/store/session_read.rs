@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use rusqlite::Row;
 
 use super::ReadTransaction;
-use super::layout::Sessions;
+use super::layout::{Sessions, Table};
+use super::row::{digest, select, text, time};
 use crate::account::{RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::printable::printable;
@@ -52,23 +53,52 @@ impl ReadTransaction<'_> {
     }
 
     fn notes(&self) -> rusqlite::Result<Vec<Note>> {
-        if !self.layout.helper {
+        if !self.layout.has(Table::Session) {
             return Ok(Vec::new());
         }
-        let sql = "SELECT account, origin, client_id, suspect, retry_at, intent, intent_at FROM helper_session";
-        let mut statement = self.transaction.prepare(sql)?;
+        let wanted = [
+            "account",
+            "origin",
+            "client_id",
+            "suspect",
+            "retry_at",
+            "intent",
+            "intent_at",
+            "rejected",
+            "rejected_at",
+            "checked_at",
+            "retry_reason",
+        ];
+        let (mut statement, at) = select(&self.transaction, wanted, "helper_session", "")?;
+        let [
+            account,
+            origin,
+            client_id,
+            suspect,
+            retry_at,
+            intent,
+            intent_at,
+            rejected,
+            rejected_at,
+            checked_at,
+            retry_reason,
+        ] = at;
         let mut rows = statement.query([])?;
         let mut notes = Vec::new();
         while let Some(row) = rows.next()? {
             notes.push(Note {
-                account: text(row, 0)?,
-                origin: text(row, 1)?,
+                account: text(row, account)?,
+                origin: text(row, origin)?,
                 marks: RefreshState {
-                    client_id: text(row, 2)?,
-                    suspect: digest(row, 3)?,
-                    retry_at: time(row, 4)?,
-                    intent: digest(row, 5)?.zip(time(row, 6)?),
+                    client_id: text(row, client_id)?,
+                    suspect: digest(row, suspect)?,
+                    retry_at: time(row, retry_at)?,
+                    checked_at: time(row, checked_at)?,
+                    retry_reason: text(row, retry_reason)?,
+                    intent: digest(row, intent)?.zip(time(row, intent_at)?),
+                    rejected_at: None,
                 },
+                rejected: digest(row, rejected)?.zip(time(row, rejected_at)?),
             });
         }
         Ok(notes)
@@ -102,15 +132,22 @@ struct Note {
     account: Option<String>,
     origin: Option<String>,
     marks: RefreshState,
+    /// A refresh token that the server called invalid, and when.
+    rejected: Option<(Digest, Timestamp)>,
 }
 
 /// The marks of an account. The client is also that of another session at the same host: the official CLI may have given
 /// the row a new key.
-fn marks(notes: &[Note], account: &str, host: Option<&str>) -> RefreshState {
+fn marks(notes: &[Note], account: &str, host: Option<&str>, pair: Option<&Secret>) -> RefreshState {
     let own = notes
         .iter()
         .find(|note| note.account.as_deref() == Some(account));
     let mut marks = own.map(|note| note.marks.clone()).unwrap_or_default();
+    if let (Some((rejected, at)), Some(pair)) = (own.and_then(|note| note.rejected), pair)
+        && rejected == pair.digest()
+    {
+        marks.rejected_at = Some(at);
+    }
     if marks.client_id.is_none() {
         let mut notes = notes.iter();
         let same = notes.find(|note| host.is_some() && note.origin.as_deref() == host);
@@ -119,24 +156,9 @@ fn marks(notes: &[Note], account: &str, host: Option<&str>) -> RefreshState {
     marks
 }
 
-fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
-    row.get_ref(index)
-        .map(|value| value.as_str().ok().map(str::to_owned))
-}
-
-fn time(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
-    row.get_ref(index)
-        .map(|value| value.as_i64().ok().map(Timestamp::from_millis))
-}
-
-fn digest(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Digest>> {
-    row.get_ref(index)
-        .map(|value| value.as_blob().ok().and_then(Digest::from_bytes))
-}
-
 fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
     // The official CLI stores what the server said as it was said.
-    let shown = |index| text(row, index).map(|text| text.as_deref().map(printable));
+    let shown = |index| text(row, Some(index)).map(|text| text.as_deref().map(printable));
     let token = |index: usize| {
         row.get_ref(index).map(|value| {
             value
@@ -146,17 +168,26 @@ fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
         })
     };
     // Before hosts were stored there was only one instance.
-    let host = text(row, 1)?;
+    let host = text(row, Some(1))?;
     let origin = match &host {
         Some(host) => Origin::parse(host),
         None => Ok(Origin::saas()),
     };
-    let (Some(account), Ok(origin)) = (text(row, 0)?, origin) else {
+    let (Some(account), Ok(origin)) = (text(row, Some(0))?, origin) else {
         return Ok(None);
     };
-    let (refresh, issued_at, expires_at) = (token(7)?, time(row, 8)?, time(row, 9)?);
+    let (refresh, issued_at, expires_at) = (token(7)?, time(row, Some(8))?, time(row, Some(9))?);
+    let access = token(6)?;
+    let marks = marks(
+        notes,
+        &account,
+        host.as_deref(),
+        refresh.as_ref().or(access.as_ref()),
+    );
+    // A rejected pair stays in the row, and is as good as none.
+    let access = access.filter(|_| marks.rejected_at.is_none());
     Ok(Some(Session {
-        marks: marks(notes, &account, host.as_deref()),
+        marks,
         account,
         origin,
         user: User {
@@ -165,7 +196,7 @@ fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
             username: shown(4)?,
             name: shown(5)?,
         },
-        tokens: token(6)?.map(|access| Tokens {
+        tokens: access.map(|access| Tokens {
             access,
             refresh,
             issued_at,

@@ -1,10 +1,10 @@
 //! Writing sessions: a login, a swap of tokens, a logout, and our marks.
 
-use rusqlite::{named_params, params};
+use rusqlite::{ToSql, named_params, params};
 
 use super::WriteTransaction;
 use super::layout::Sessions;
-use crate::account::{RefreshState, Session, Tokens, User};
+use crate::account::{Session, Tokens, User};
 use crate::origin::Origin;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
@@ -12,16 +12,9 @@ use crate::world::Timestamp;
 /// The key in `helper_session` for the one row of `auth`.
 const ONLY: &str = "auth";
 
-/// What a swap of tokens met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Swap {
-    /// The new pair is stored.
-    Done,
-    /// The row is gone: a logout won. Discard the new pair.
-    Gone,
-    /// Another pair is stored: another login or refresh won. Use that one.
-    Superseded,
-}
+/// Our notes about a pair that is no longer there.
+const FORGOTTEN: &str = "suspect = NULL, checked_at = NULL, retry_at = NULL, retry_reason = NULL, intent = NULL, \
+     intent_at = NULL, rejected = NULL, rejected_at = NULL";
 
 impl WriteTransaction<'_> {
     /// Stores a login and makes it the active one. The same user of the same instance is replaced, in the old layout
@@ -130,61 +123,140 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Replaces the pair `old` of a session by `new`, if `old` is still there or was merely cleared.
+    /// A session as it is now, and the digest that names the pair in its row: of the refresh token, or of the access token
+    /// where there is no other; `None` where both are NULL. Whatever we noted about the pair.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn swap(
+    pub fn stored_pair(
         &self,
         session: &Session,
-        old: &Tokens,
-        new: &Tokens,
-        now: Timestamp,
-    ) -> anyhow::Result<Swap> {
+    ) -> anyhow::Result<Option<(Session, Option<Digest>)>> {
         let Some(current) = self.session(session)? else {
-            return Ok(Swap::Gone);
+            return Ok(None);
         };
-        // A program that lost a race clears the spent pair; the pair we hold is still the only live one.
-        let cleared = self.is_cleared(&current)?;
-        let unchanged = current
-            .tokens
-            .as_ref()
-            .is_some_and(|tokens| tokens.refresh == old.refresh);
-        if !cleared && !unchanged {
-            return Ok(Swap::Superseded);
-        }
-        self.set_tokens(&current, Some(new), now)?;
-        self.remember_former(&old.access, now)?;
-        self.execute(
-            "UPDATE helper_session SET suspect = NULL, retry_at = NULL, intent = NULL, intent_at = NULL WHERE account = ?",
-            [&current.account],
-        )?;
-        Ok(Swap::Done)
+        let (table, key) = self.row();
+        let sql = format!("SELECT coalesce(refresh_token, token) FROM {table} WHERE {key}");
+        let account = named_params! { ":account": current.account };
+        let secret = self
+            .transaction
+            .query_row(&sql, account, |row| row.get::<_, Option<String>>(0))
+            .map_err(|error| self.explain(error))?;
+        Ok(Some((
+            current,
+            secret.map(|secret| Secret::new(secret).digest()),
+        )))
     }
 
-    /// Removes the pair of a session that the server rejected, if it is still there. Instance and user stay known.
+    /// Replaces the tokens of a session, notes the OAuth client that they were granted to, and forgets what was noted
+    /// about the old ones.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn clear(
+    pub fn replace_tokens(
         &self,
         session: &Session,
-        rejected: &Tokens,
+        old: &Secret,
+        new: &Tokens,
+        client_id: Option<&str>,
         now: Timestamp,
-    ) -> anyhow::Result<Swap> {
-        let Some(current) = self.session(session)? else {
-            return Ok(Swap::Gone);
-        };
-        if current.tokens.as_ref() != Some(rejected) {
-            return Ok(Swap::Superseded);
-        }
-        self.set_tokens(&current, None, now)?;
-        self.remember_former(&rejected.access, now)?;
-        self.execute(
-            "UPDATE helper_session SET suspect = NULL, retry_at = NULL WHERE account = ?",
-            [&current.account],
+    ) -> anyhow::Result<()> {
+        self.set_tokens(session, new, now)?;
+        self.remember_former(old, now)?;
+        self.note(
+            session,
+            "client_id = coalesce(?3, client_id)",
+            &[&client_id],
         )?;
-        Ok(Swap::Done)
+        self.note(session, FORGOTTEN, &[])
+    }
+
+    /// Marks the pair of a session as rejected by the server. The row stays as it is: another program compares with it
+    /// when its own answer comes. Any other pair ends the mark.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn mark_rejected(
+        &self,
+        session: &Session,
+        pair: &Digest,
+        access: &Secret,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        self.remember_former(access, now)?;
+        self.note(session, FORGOTTEN, &[])?;
+        self.note(
+            session,
+            "rejected = ?3, rejected_at = ?4",
+            &[&pair.as_bytes(), &now.millis()],
+        )
+    }
+
+    /// Notes that a refresh token is about to be spent; the first note about it keeps its time.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn intend(&self, session: &Session, refresh: Digest, now: Timestamp) -> anyhow::Result<()> {
+        self.note(
+            session,
+            "intent_at = CASE WHEN intent IS ?3 THEN intent_at ELSE ?4 END, intent = ?3",
+            &[&refresh.as_bytes(), &now.millis()],
+        )
+    }
+
+    /// Takes the intent back: nothing was spent.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn withdraw_intent(&self, session: &Session) -> anyhow::Result<()> {
+        self.note(session, "intent = NULL, intent_at = NULL", &[])
+    }
+
+    /// Notes that there is to be no refresh before this, and why, in words.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn pause(
+        &self,
+        session: &Session,
+        until: Timestamp,
+        why: Option<&str>,
+    ) -> anyhow::Result<()> {
+        self.note(
+            session,
+            "retry_at = ?3, retry_reason = ?4",
+            &[&until.millis(), &why],
+        )
+    }
+
+    /// Notes that a host refused an access token.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn suspect(&self, session: &Session, access: Digest) -> anyhow::Result<()> {
+        self.note(session, "suspect = ?3", &[&access.as_bytes()])
+    }
+
+    /// Notes that the server accepts the access token.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn trust(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
+        self.note(session, "suspect = NULL, checked_at = ?3", &[&now.millis()])
+    }
+
+    /// Changes our notes about a session; `?3` and so on are `values`.
+    fn note(&self, session: &Session, set: &str, values: &[&dyn ToSql]) -> anyhow::Result<()> {
+        let origin = session.origin.to_string();
+        self.execute(
+            "INSERT INTO helper_session (account, origin) VALUES (?1, ?2) ON CONFLICT (account) DO UPDATE SET origin = ?2",
+            params![session.account, origin],
+        )?;
+        let mut parameters: Vec<&dyn ToSql> = vec![&session.account, &origin];
+        parameters.extend(values);
+        let sql = format!("UPDATE helper_session SET {set} WHERE account = ?1 AND ?2 IS NOT NULL");
+        self.execute(&sql, parameters.as_slice())?;
+        Ok(())
     }
 
     /// Table and condition of a session's row; the account is `:account`.
@@ -195,21 +267,7 @@ impl WriteTransaction<'_> {
         }
     }
 
-    fn is_cleared(&self, session: &Session) -> anyhow::Result<bool> {
-        let (table, key) = self.row();
-        let sql =
-            format!("SELECT token IS NULL AND refresh_token IS NULL FROM {table} WHERE {key}");
-        let account = named_params! { ":account": session.account };
-        let cleared = self.transaction.query_row(&sql, account, |row| row.get(0));
-        cleared.map_err(|error| self.explain(error))
-    }
-
-    fn set_tokens(
-        &self,
-        session: &Session,
-        tokens: Option<&Tokens>,
-        now: Timestamp,
-    ) -> anyhow::Result<()> {
+    fn set_tokens(&self, session: &Session, tokens: &Tokens, now: Timestamp) -> anyhow::Result<()> {
         let (table, key) = self.row();
         self.execute(
             &format!(
@@ -218,10 +276,10 @@ impl WriteTransaction<'_> {
             ),
             named_params! {
                 ":account": session.account,
-                ":token": tokens.map(|tokens| tokens.access.expose()),
-                ":refresh": tokens.and_then(|tokens| tokens.refresh.as_ref()).map(Secret::expose),
-                ":expires": tokens.and_then(|tokens| tokens.expires_at).map(Timestamp::millis),
-                ":issued": tokens.and_then(|tokens| tokens.issued_at).map(Timestamp::millis),
+                ":token": tokens.access.expose(),
+                ":refresh": tokens.refresh.as_ref().map(Secret::expose),
+                ":expires": tokens.expires_at.map(Timestamp::millis),
+                ":issued": tokens.issued_at.map(Timestamp::millis),
                 ":now": now.millis(),
             },
         )?;
@@ -271,27 +329,6 @@ impl WriteTransaction<'_> {
                 params![session.account, now.millis()],
             )?;
         }
-        Ok(())
-    }
-
-    /// Writes our notes about a session.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub fn mark(&self, session: &Session, marks: &RefreshState) -> anyhow::Result<()> {
-        self.execute(
-            "INSERT OR REPLACE INTO helper_session (account, origin, client_id, suspect, retry_at, intent, intent_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
-            params![
-                session.account,
-                session.origin.to_string(),
-                marks.client_id,
-                marks.suspect.as_ref().map(Digest::as_bytes),
-                marks.retry_at.map(Timestamp::millis),
-                marks.intent.as_ref().map(|(digest, _)| digest.as_bytes()),
-                marks.intent.as_ref().map(|(_, at)| at.millis()),
-            ],
-        )?;
         Ok(())
     }
 }

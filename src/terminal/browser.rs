@@ -68,27 +68,9 @@ fn opener(world: &World, wish: Browser) -> Option<PathBuf> {
 )]
 fn detach(command: &mut Command) {
     use std::os::unix::process::CommandExt as _;
-    keep_descriptors();
+    crate::world::keep_descriptors();
     unsafe {
         command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
-    }
-}
-
-/// Whatever was handed to us beside the standard streams (a lock of the calling script, say) stays here.
-#[cfg(unix)]
-#[allow(
-    unsafe_code,
-    reason = "descriptors that others opened have no owner in this program; only their flag is set"
-)]
-fn keep_descriptors() {
-    use rustix::io::{FdFlags, fcntl_setfd};
-    use std::os::fd::BorrowedFd;
-
-    let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    for number in numbers.filter(|number| *number > 2) {
-        // One that another thread has closed meanwhile fails.
-        let _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC);
     }
 }
 

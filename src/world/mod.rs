@@ -15,10 +15,11 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use process::{arguments, harden};
+pub use process::{arguments, begin_session, harden, keep_descriptors};
 pub use signals::{Deferral, Signals};
 pub use streams::{
-    CHUNK, Stdin, inherited_stdin, print, print_error, terminal_on_stderr, terminal_on_stdin,
+    CHUNK, Stdin, inherited_stdin, print, print_error, read_lines, terminal_on_stderr,
+    terminal_on_stdin,
 };
 
 use trace::Trace;

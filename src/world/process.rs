@@ -50,6 +50,34 @@ pub fn harden() {
     }));
 }
 
+/// Keeps whatever was handed to us beside the standard streams (a lock of the calling script, say) from the processes
+/// that we start.
+#[cfg(unix)]
+#[allow(
+    unsafe_code,
+    reason = "descriptors that others opened have no owner in this program; only their flag is set"
+)]
+pub fn keep_descriptors() {
+    use rustix::io::{FdFlags, fcntl_setfd};
+    use std::os::fd::BorrowedFd;
+
+    let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    for number in numbers.filter(|number| *number > 2) {
+        // One that another thread has closed meanwhile fails.
+        let _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC);
+    }
+}
+
+#[cfg(not(unix))]
+pub fn keep_descriptors() {}
+
+/// Leaves the caller's session: signals to its process group no longer reach this process.
+pub fn begin_session() {
+    #[cfg(unix)]
+    rustix::process::setsid().ok();
+}
+
 #[cfg(test)]
 mod tests {
     use std::process::Command;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -59,21 +59,49 @@ impl Stdin {
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let stdin = io::stdin();
-        loop {
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
-                tv_nsec: left.subsec_nanos().into(),
-            };
-            match rustix::event::poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&timeout)) {
-                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-                Ok(_) => break,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
         // Past std's buffer: what it read ahead would hide from `poll`.
-        Ok(rustix::io::read(&stdin, buffer)?)
+        read_before(&io::stdin(), buffer, self.deadline)
+    }
+}
+
+/// Reads lines from a pipe until its end.
+///
+/// # Errors
+/// `TimedOut` when the end has not come by then.
+pub fn read_lines(
+    pipe: &impl AsFd,
+    timeout: Duration,
+    mut line: impl FnMut(&str),
+) -> io::Result<()> {
+    let deadline = Instant::now() + timeout;
+    let mut pending = Vec::new();
+    let mut chunk = [0; CHUNK];
+    loop {
+        let length = read_before(pipe, &mut chunk, deadline)?;
+        pending.extend_from_slice(&chunk[..length]);
+        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
+            let rest = pending.split_off(end + 1);
+            line(&String::from_utf8_lossy(&pending[..end]));
+            pending = rest;
+        }
+        if length == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn read_before(from: &impl AsFd, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match rustix::event::poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&timeout)) {
+            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(rustix::io::read(from, &mut *buffer)?),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
 }

@@ -86,7 +86,7 @@ fn three_tokens(machine: &Sandbox, address: &str) -> [String; 3] {
         .run()
         .success()
         .stdout;
-    let binding = "INSERT OR REPLACE INTO helper_binding VALUES ('docker r.example', ?, NULL, 0)";
+    let binding = "INSERT OR REPLACE INTO helper_binding (server, origin, signed_out) VALUES ('docker r.example', ?, 0)";
     machine
         .database()
         .unwrap()

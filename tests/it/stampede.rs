@@ -63,7 +63,7 @@ impl Scene {
             .run()
             .success();
         let database = machine.database().unwrap();
-        let binding = "INSERT INTO helper_binding VALUES ('docker r.example', ?, NULL, 0)";
+        let binding = "INSERT INTO helper_binding (server, origin, signed_out) VALUES ('docker r.example', ?, 0)";
         database.execute(binding, [sentry.url()]).unwrap();
         database
             .execute("UPDATE accounts SET expires_at = 1000", [])
@@ -303,7 +303,7 @@ fn signals_to_a_fetch_never_cost_the_session() {
         .run();
     let database = machine.database().unwrap();
     let server_key = format!("git http://{}", server.host());
-    let binding = "INSERT INTO helper_binding VALUES (?, ?, NULL, 0)";
+    let binding = "INSERT INTO helper_binding (server, origin, signed_out) VALUES (?, ?, 0)";
     database
         .execute(binding, [server_key, sentry.url()])
         .unwrap();

@@ -55,7 +55,7 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
         return Ok(nothing());
     }
     // Under the lock: nobody logs in between the look and the move.
-    let held = Lock::credential(&dir).acquire(world.clock(), PATIENCE, || false)?;
+    let held = Lock::credential(&dir).acquire(world.clock(), PATIENCE)?;
     let Condition::Damaged(_) = condition(world, &dir)? else {
         return Ok(nothing());
     };
@@ -148,18 +148,19 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
 }
 
 fn lock(dir: &Path) -> Check {
-    let of_holder = |name: &str| {
-        holder(&dir.join(name)).map_or_else(
+    let holder = |lock: Lock| {
+        let pid = lock.holder().and_then(|holder| holder.pid);
+        pid.map_or_else(
             || "another process".to_owned(),
             |pid| format!("process {pid}"),
         )
     };
     match Lock::credential(dir).try_acquire() {
         Ok(held) => drop(held),
-        Err(LockError::Taken) => {
+        Err(LockError::Contended(_)) => {
             let what = format!(
                 "{} holds the lock; others wait for it",
-                of_holder("credential.lock")
+                holder(Lock::credential(dir))
             );
             return Check::warning(
                 "lock",
@@ -181,58 +182,13 @@ fn lock(dir: &Path) -> Check {
         }
     }
     match Lock::login(dir).try_acquire() {
-        Err(LockError::Taken) => Check::ok(
+        Err(LockError::Contended(_)) => Check::ok(
             "lock",
             format!(
                 "free; {} waits for a login to be approved",
-                of_holder("login.lock")
+                holder(Lock::login(dir))
             ),
         ),
         _ => Check::ok("lock", "free"),
-    }
-}
-
-/// Who holds the lock of a file, as the kernel tells it.
-#[cfg(target_os = "linux")]
-fn holder(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = path.symlink_metadata().ok()?;
-    let (major, minor) = (
-        rustix::fs::major(metadata.dev()),
-        rustix::fs::minor(metadata.dev()),
-    );
-    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
-    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &file)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn holder(_path: &Path) -> Option<u32> {
-    None
-}
-
-/// proc(5): `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a process of another namespace is 0.
-#[cfg(target_os = "linux")]
-fn holder_in(locks: &str, file: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            [_, "FLOCK", _, _, pid, of, ..] if of == file => {
-                pid.parse().ok().filter(|pid| *pid > 0)
-            }
-            _ => None,
-        }
-    })
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    #[test]
-    fn the_holder_of_a_lock_is_named() {
-        let locks = "1: POSIX  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 08:01:78 0 EOF\n\
-                     3: FLOCK  ADVISORY  WRITE 13 08:01:77 0 EOF\n3: -> FLOCK  ADVISORY  WRITE 14 08:01:77 0 EOF\n\
-                     4: FLOCK  ADVISORY  WRITE 0 08:01:79 0 EOF\n";
-        assert_eq!(super::holder_in(locks, "08:01:77"), Some(13));
-        assert_eq!(super::holder_in(locks, "08:01:79"), None);
-        assert_eq!(super::holder_in("", "08:01:77"), None);
     }
 }

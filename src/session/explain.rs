@@ -1,0 +1,179 @@
+//! What a verdict means for the caller, in words: the one table from [`Verdict`] to text.
+//!
+//! Separate from [`perform`](super::perform) so that what is said can be read in one place.
+
+use super::perform::Performer;
+use super::protocol::{Ended, Reason, Verdict};
+use super::{TokenError, Usable};
+use crate::account::{Session, Tokens};
+use crate::failure::Failure;
+use crate::origin::Origin;
+
+/// The token that a refresh leaves in the caller's hands, or why there is none.
+pub(super) fn usable(performer: &Performer<'_>, verdict: Verdict) -> Result<Usable, TokenError> {
+    let Some(session) = performer.session() else {
+        return Err(TokenError::Unavailable(
+            Failure::new("there is no session").into(),
+        ));
+    };
+    let living = || {
+        let now = performer.world.now();
+        let tokens = session.tokens.clone();
+        tokens.filter(|tokens: &Tokens| !tokens.is_expired(now))
+    };
+    match (verdict, living()) {
+        (Verdict::Refreshed, _) if session.tokens.is_some() => {
+            let tokens = session.tokens.clone();
+            tokens
+                .map(Usable::Refreshed)
+                .ok_or_else(|| unavailable(changed(&session.origin)))
+        }
+        (Verdict::Current | Verdict::Refreshed | Verdict::Done, Some(tokens)) => {
+            Ok(Usable::Current(tokens))
+        }
+        (Verdict::Current | Verdict::Refreshed | Verdict::Done, None) => {
+            Err(unavailable(changed(&session.origin)))
+        }
+        (Verdict::Stale(reason), Some(tokens)) => {
+            let failure = stale(performer, session, reason);
+            Ok(Usable::Postponed(tokens, failure))
+        }
+        (Verdict::Stale(reason @ (Reason::Contended | Reason::NoLock)), None) => {
+            Err(unavailable(expired(performer, session, reason)))
+        }
+        (Verdict::Stale(reason), None) => Err(unavailable(stale(performer, session, reason))),
+        (Verdict::Unavailable(reason), _) => Err(unavailable(lost(performer, session, reason))),
+        (Verdict::LoginRequired(Ended::Reported), _) => {
+            let failure = performer.trouble.clone();
+            Err(TokenError::LoginRequired(
+                failure.unwrap_or_else(|| ended(session, "has ended")),
+            ))
+        }
+        (Verdict::LoginRequired(why), _) => {
+            Err(TokenError::LoginRequired(login_required(session, why)))
+        }
+    }
+}
+
+/// How a login or a logout that was not completed is told.
+pub(super) fn incomplete(performer: &Performer<'_>, origin: &Origin, verdict: Verdict) -> Failure {
+    let trouble = trouble(performer);
+    match verdict {
+        Verdict::Unavailable(Reason::Kept) => kept(performer, origin),
+        Verdict::Unavailable(Reason::Discard) => {
+            let what = format!("logged out of {origin}, but tokens are left behind: {trouble}");
+            trouble.with_text(what)
+        }
+        _ => trouble,
+    }
+}
+
+fn unavailable(failure: Failure) -> TokenError {
+    TokenError::Unavailable(failure.into())
+}
+
+fn trouble(performer: &Performer<'_>) -> Failure {
+    let unknown = || Failure::new("something failed that was not told");
+    performer.trouble.clone().unwrap_or_else(unknown)
+}
+
+fn changed(origin: &Origin) -> Failure {
+    Failure::new(format!(
+        "the session at {origin} was changed by another program"
+    ))
+    .hint("the same again uses what it stored")
+}
+
+fn kept(performer: &Performer<'_>, origin: &Origin) -> Failure {
+    let path = super::recovery::path(performer.store);
+    let what = format!(
+        "the new token of {origin} is kept in {}: {}",
+        path.display(),
+        trouble(performer)
+    );
+    Failure::new(what).hint("the next command imports it, once the database can be written")
+}
+
+fn expired(performer: &Performer<'_>, session: &Session, _reason: Reason) -> Failure {
+    let trouble = trouble(performer);
+    let what = match &session.tokens {
+        Some(_) => format!(
+            "the token for {} has expired and cannot be refreshed now: {trouble}",
+            session.origin
+        ),
+        None => format!(
+            "the session at {} has no token now, and may get one: {trouble}",
+            session.origin
+        ),
+    };
+    trouble.with_text(what)
+}
+
+fn stale(performer: &Performer<'_>, session: &Session, reason: Reason) -> Failure {
+    let origin = &session.origin;
+    let trouble = || trouble(performer);
+    match reason {
+        Reason::Contended | Reason::NoLock => {
+            let what = format!("the token of {origin} was not refreshed: {}", trouble());
+            trouble().with_text(what)
+        }
+        Reason::Paused => {
+            let when = session.marks.retry_at.map(|at| at.to_string());
+            let when = when.unwrap_or_else(|| "a moment".to_owned());
+            let why = session.marks.retry_reason.clone();
+            let why = why.unwrap_or_else(|| format!("{origin} failed a moment ago"));
+            Failure::new(format!("{why}; the next try is after {when}"))
+                .hint("`sentry auth refresh` tries at once")
+        }
+        Reason::NoClient => Failure::new(format!("the OAuth client id for {origin} is not known"))
+            .hint("set SENTRY_CLIENT_ID to the one that you logged in with"),
+        Reason::GuessedClient => {
+            let what = format!("{}; the session is kept", trouble());
+            Failure::new(what).hint(
+                "was this login made with another `SENTRY_CLIENT_ID`? set it to that one, or log in again",
+            )
+        }
+        Reason::Intent => {
+            let what = format!(
+                "not refreshed, because the new token could not be stored: {}",
+                trouble()
+            );
+            trouble().with_text(what)
+        }
+        Reason::Changed => changed(origin),
+        Reason::Kept => kept(performer, origin),
+        _ => trouble(),
+    }
+}
+
+fn lost(performer: &Performer<'_>, session: &Session, reason: Reason) -> Failure {
+    match reason {
+        Reason::Kept => kept(performer, &session.origin),
+        _ => trouble(performer),
+    }
+}
+
+fn login_required(session: &Session, why: Ended) -> Failure {
+    match (why, session.marks.intent) {
+        (Ended::LoggedOut, _) => ended(session, "was logged out"),
+        (Ended::Cleared | Ended::Reported, _) => ended(session, "has ended"),
+        (Ended::Interrupted, Some((_, at))) => ended(
+            session,
+            &format!(
+                "was lost, perhaps because a refresh that began at {at} was interrupted, or the database was copied"
+            ),
+        ),
+        (Ended::Interrupted | Ended::Rejected, _) => ended(
+            session,
+            "has ended: Sentry no longer accepts its refresh token",
+        ),
+        (Ended::ApiTokenExpired, _) => ended(session, "has an API token that has expired"),
+        (Ended::ApiTokenRefused, _) => ended(session, "has an API token that Sentry rejects"),
+    }
+}
+
+/// The sentence for a session that only a login brings back.
+fn ended(session: &Session, how: &str) -> Failure {
+    let what = format!("the session at {} {how}", session.origin);
+    Failure::new(what).hint(format!("`sentry auth login --url {}`", session.origin))
+}

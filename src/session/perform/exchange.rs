@@ -1,0 +1,100 @@
+//! The steps at the server: ask about an access token, post a refresh token.
+
+use std::time::Duration;
+
+use super::{Performer, client_id};
+use crate::account::Tokens;
+use crate::failure::Failure;
+use crate::oauth::{Check, Grant, OAuth, RefreshAnswer};
+use crate::secret::Secret;
+use crate::session::pair::Pair;
+use crate::session::protocol::{Acted, Client, Saw};
+use crate::world::World;
+
+/// A request that could not be answered within this is not begun.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+impl Performer<'_> {
+    pub(super) fn check(&mut self) -> Saw<Pair> {
+        let Some((session, tokens)) = self.pair() else {
+            return Saw::Refused;
+        };
+        let origin = session.origin.clone();
+        match OAuth::new(self.world, &origin, "").check(&tokens.access) {
+            // Accepted: the host that refused it just does not let this user in.
+            Check::Accepted(_) | Check::Forbidden => Saw::Accepted,
+            Check::Rejected => Saw::Unauthorized,
+            Check::Unknown(why) => {
+                let what = format!("cannot ask {origin} about the token: {why}");
+                self.trouble = Some(Failure::new(what));
+                Saw::Refused
+            }
+        }
+    }
+
+    pub(super) fn post(&mut self, client: Client) -> Saw<Pair> {
+        let Some((session, tokens)) = self.pair() else {
+            return Saw::NotSent;
+        };
+        let origin = session.origin.clone();
+        let Some(client_id) = client_id(self.world, session, client) else {
+            return Saw::NoClient;
+        };
+        let Some(refresh) = tokens.refresh.clone() else {
+            return Saw::NotSent;
+        };
+        let left = self.deadline.saturating_sub(self.world.clock().uptime());
+        if left < SHORTEST {
+            return Saw::NotSent;
+        }
+        let answer = OAuth::new(self.world, &origin, &client_id).refresh(&refresh, left);
+        self.client_id = Some(client_id);
+        self.posted = Some(tokens);
+        self.retry_after = None;
+        let refused = |refusal| {
+            let what = format!("{origin} refused to refresh the token: {refusal}");
+            Failure::new(what).hint("is SENTRY_CLIENT_ID the one that you logged in with?")
+        };
+        let (saw, trouble) = match answer {
+            RefreshAnswer::Granted(grant) => {
+                let new = granted(self.world, &grant, Some(&refresh));
+                let pair = Pair::of(&new);
+                self.granted = Some(new);
+                return Saw::Granted(pair);
+            }
+            RefreshAnswer::InvalidGrant(refusal) => (Saw::InvalidGrant, refused(refusal)),
+            RefreshAnswer::InvalidClient(refusal) => (Saw::InvalidClient, refused(refusal)),
+            RefreshAnswer::Refused(refusal) => (Saw::OAuthError, refused(refusal)),
+            RefreshAnswer::Unusable => {
+                let what = format!(
+                    "{origin} answered with something that is not a token; nothing was stored"
+                );
+                (Saw::Disturbed(Acted::Perhaps), Failure::new(what))
+            }
+            RefreshAnswer::Transient(failed) => {
+                self.retry_after = failed.retry_after;
+                let what = format!("cannot refresh the token of {origin}: {}", failed.why);
+                let saw = match (failed.sent, failed.answered, failed.acted) {
+                    (false, ..) => Saw::NotSent,
+                    (true, false, _) => Saw::Lost,
+                    (true, true, true) => Saw::Disturbed(Acted::Perhaps),
+                    (true, true, false) => Saw::Disturbed(Acted::No),
+                };
+                (saw, Failure::new(what))
+            }
+        };
+        self.trouble = Some(trouble);
+        saw
+    }
+}
+
+/// What a grant means as tokens. A server that issues no new refresh token keeps the old one valid (RFC 6749 section 6).
+pub fn granted(world: &World, grant: &Grant, old_refresh: Option<&Secret>) -> Tokens {
+    let now = world.now();
+    Tokens {
+        access: grant.access.clone(),
+        refresh: grant.refresh.as_ref().or(old_refresh).cloned(),
+        issued_at: Some(now),
+        expires_at: grant.expires_in.map(|lifetime| now.after(lifetime)),
+    }
+}

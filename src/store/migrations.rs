@@ -1,0 +1,118 @@
+//! Our own tables, and how a file of any earlier version gets the ones of this version.
+//!
+//! Separate from [`super::layout`], which only looks: a reader takes each table, and each column of it, as it is there, so
+//! that a file of any version is served before anything is written to it.
+//!
+//! Rules: a migration that was released is never changed, the next one is appended; a file of a newer version is left as
+//! it is. The version stands in `helper_setting`, not in `user_version`, which belongs to the official CLI.
+
+use std::path::Path;
+
+use anyhow::bail;
+use rusqlite::{Connection, OptionalExtension as _};
+
+/// The setting with the number of migrations that a file has seen. Version 1 did not write it.
+const VERSION: &str = "schema";
+
+/// In order. Few tables and short definitions: SQLite parses every one before the first statement of each `get`.
+///
+/// `server` is `git <origin>` or `docker <host>[/<path>]`; a higher `seq` is newer; `account` is an `account_id`, or
+/// `auth` where there is only one; `suspect`, `intent`, `rejected` and `digest` are SHA-256 of tokens; times are
+/// milliseconds. What is known of a host that refused a token is a setting, `refused <server>`.
+const MIGRATIONS: [&[Step]; 2] = [
+    &[
+        Step::Table(
+            "helper_credential",
+            "server, seq, path, username, secret, authtype, expiry, refresh_token, PRIMARY KEY (server, seq)",
+        ),
+        Step::Table(
+            "helper_binding",
+            "server PRIMARY KEY, origin, username, signed_out",
+        ),
+        Step::Table(
+            "helper_session",
+            "account PRIMARY KEY, origin, client_id, suspect, retry_at, intent, intent_at",
+        ),
+        Step::Table("helper_former", "digest PRIMARY KEY, at"),
+        Step::Table("helper_setting", "key PRIMARY KEY, value"),
+    ],
+    &[
+        // The account whose session is served; NULL is the active one.
+        Step::Column("helper_binding", "account"),
+        Step::Column("helper_binding", "created_at"),
+        // The refresh token that the server called invalid, and when.
+        Step::Column("helper_session", "rejected"),
+        Step::Column("helper_session", "rejected_at"),
+        // When the server was last asked about a suspect token.
+        Step::Column("helper_session", "checked_at"),
+        // Why there is to be no refresh before `retry_at`.
+        Step::Column("helper_session", "retry_reason"),
+    ],
+];
+
+const NEWEST: i64 = MIGRATIONS.len() as i64;
+
+/// One thing that a migration adds.
+#[derive(Clone, Copy)]
+enum Step {
+    /// A table: its name, and its columns.
+    Table(&'static str, &'static str),
+    /// A column: its table, and its name.
+    Column(&'static str, &'static str),
+}
+
+impl Step {
+    fn is_done(self, connection: &Connection) -> rusqlite::Result<bool> {
+        match self {
+            Step::Table(table, _) => connection.table_exists(None, table),
+            Step::Column(table, column) => connection.column_exists(None, table, column),
+        }
+    }
+
+    fn sql(self) -> String {
+        match self {
+            Step::Table(table, columns) => {
+                format!("CREATE TABLE {table} ({columns}) WITHOUT ROWID")
+            }
+            Step::Column(table, column) => format!("ALTER TABLE {table} ADD COLUMN {column}"),
+        }
+    }
+}
+
+/// Adds what is missing, whatever version the file has and whatever became of its tables. The caller has a write
+/// transaction, and has looked at the schema in it.
+///
+/// # Errors
+/// A newer version has given up what this one writes: found out before anything is spent.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> anyhow::Result<()> {
+    let explain = |error| super::explain(path, error);
+    let version = version(connection).map_err(explain)?;
+    for step in MIGRATIONS.iter().flat_map(|steps| steps.iter()) {
+        if step.is_done(connection).map_err(explain)? {
+            continue;
+        }
+        if version > NEWEST {
+            bail!(
+                "{} was written by a newer version; a newer `sentry-credential` is needed",
+                path.display()
+            );
+        }
+        connection.execute_batch(&step.sql()).map_err(explain)?;
+    }
+    if version < NEWEST {
+        let sql = "INSERT OR REPLACE INTO helper_setting (key, value) VALUES (?, ?)";
+        connection
+            .execute(sql, (VERSION, NEWEST))
+            .map_err(explain)?;
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    if !connection.table_exists(None, "helper_setting")? {
+        return Ok(0);
+    }
+    let sql = "SELECT CAST(value AS INTEGER) FROM helper_setting WHERE key = ?";
+    let version = connection.query_row(sql, [VERSION], |row| row.get(0));
+    Ok(version.optional()?.unwrap_or(0))
+}

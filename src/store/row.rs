@@ -1,0 +1,54 @@
+//! Reading a row of ours by the names of its columns: the file's version may have fewer of them, or more.
+//!
+//! A value of another type than ours counts as none: what is in the file need not be what we wrote.
+
+use rusqlite::{Connection, Row, Statement};
+
+use crate::secret::Digest;
+use crate::world::Timestamp;
+
+/// Where a column stands in a row; `None` for one that the file's version does not have.
+pub(super) type Column = Option<usize>;
+
+/// Selects these columns of a table, as far as it has them. `rest` is what follows in the statement.
+pub(super) fn select<'a, const N: usize>(
+    connection: &'a Connection,
+    columns: [&str; N],
+    table: &str,
+    rest: &str,
+) -> rusqlite::Result<(Statement<'a>, [Column; N])> {
+    let sql = format!("SELECT {} FROM {table}{rest}", columns.join(", "));
+    if let Ok(statement) = connection.prepare(&sql) {
+        return Ok((statement, std::array::from_fn(Some)));
+    }
+    let statement = connection.prepare(&format!("SELECT * FROM {table}{rest}"))?;
+    let mut found = [None; N];
+    for (index, name) in statement.column_names().enumerate() {
+        let is_wanted = |wanted: &&str| wanted.eq_ignore_ascii_case(name);
+        if let Some(position) = columns.iter().position(is_wanted) {
+            found[position] = Some(index);
+        }
+    }
+    Ok((statement, found))
+}
+
+pub(super) fn text(row: &Row<'_>, column: Column) -> rusqlite::Result<Option<String>> {
+    let Some(index) = column else { return Ok(None) };
+    let value = row.get_ref(index)?;
+    Ok(value.as_str().ok().map(str::to_owned))
+}
+
+pub(super) fn number(row: &Row<'_>, column: Column) -> rusqlite::Result<Option<i64>> {
+    let Some(index) = column else { return Ok(None) };
+    Ok(row.get_ref(index)?.as_i64().ok())
+}
+
+pub(super) fn time(row: &Row<'_>, column: Column) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(number(row, column)?.map(Timestamp::from_millis))
+}
+
+pub(super) fn digest(row: &Row<'_>, column: Column) -> rusqlite::Result<Option<Digest>> {
+    let Some(index) = column else { return Ok(None) };
+    let value = row.get_ref(index)?;
+    Ok(value.as_blob().ok().and_then(Digest::from_bytes))
+}
