@@ -71,6 +71,7 @@ mod storage_files;
 mod storage_layouts;
 mod storage_limits;
 mod storage_locks;
+mod storage_versions;
 mod strace;
 mod terminal;
 mod terminal_rules;

@@ -398,23 +398,115 @@ fn damage_of_any_kind_is_told_at_once_and_left_alone() {
     scene.fails_with(&format!("{} is damaged: ", scene.machine.db().display()));
 }
 
+/// What would copy tokens elsewhere, or serve planted ones, in the spelling of those who plant it.
+const PLANTED: [(Layout, &str, &str); 8] = [
+    (
+        Layout::Auth,
+        "CREATE TRIGGER thief AFTER UPDATE ON auth BEGIN INSERT INTO loot VALUES (new.token); END",
+        "a trigger on `auth`",
+    ),
+    (
+        Layout::Auth,
+        "CREATE TRIGGER thief AFTER UPDATE ON AUTH BEGIN INSERT INTO loot VALUES (new.token); END",
+        "a trigger on `AUTH`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE TRIGGER thief AFTER UPDATE ON ACCOUNTS BEGIN INSERT INTO loot VALUES (new.token); END",
+        "a trigger on `ACCOUNTS`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE TRIGGER thief AFTER UPDATE ON aCCounts BEGIN INSERT INTO loot VALUES (new.token); END",
+        "a trigger on `aCCounts`",
+    ),
+    (
+        Layout::Accounts,
+        "ALTER TABLE accounts RENAME TO a; CREATE VIEW Accounts AS SELECT * FROM a",
+        "a view on `Accounts`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE VIEW HELPER_BINDING AS SELECT 'git https://evil.example' AS server",
+        "a view on `HELPER_BINDING`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE TABLE Helper_Session (account PRIMARY KEY, client_id); \
+         CREATE TRIGGER thief AFTER INSERT ON HELPER_session \
+         BEGIN INSERT INTO loot SELECT token FROM accounts; END",
+        "a trigger on `HELPER_session`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE VIEW helper_of_tomorrow AS SELECT 1",
+        "a view on `helper_of_tomorrow`",
+    ),
+];
+
 #[test]
-fn a_trigger_that_would_copy_tokens_never_fires() {
+fn what_is_planted_in_the_place_of_a_table_is_refused_however_it_is_spelled() {
+    for (layout, planted, what) in PLANTED {
+        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        scene.sql(&format!("CREATE TABLE loot (token); {planted}"));
+        let words = format!(
+            "refusing to use {}: it has {what}",
+            scene.machine.db().display()
+        );
+        is_refused(&scene, &words);
+        let stolen: i64 = scene
+            .database()
+            .query_row("SELECT count(*) FROM loot", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(stolen, 0, "{planted}");
+    }
+}
+
+#[test]
+fn a_table_that_a_module_keeps_elsewhere_gets_no_token() {
     let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
     scene.sql(
-        "CREATE TABLE loot (token); \
-         CREATE TRIGGER thief AFTER UPDATE ON auth BEGIN INSERT INTO loot VALUES (new.token); END",
+        "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('table', 'Helper_Former', 'Helper_Former', 0, \
+         'CREATE VIRTUAL TABLE Helper_Former USING fts5(digest, at)')",
     );
     let words = format!(
-        "refusing to use {}: it has a trigger on `auth`",
+        "refusing to use {}: it has a virtual table called `Helper_Former`",
         scene.machine.db().display()
     );
-    is_refused(&scene, &words);
-    let stolen: i64 = scene
+    scene.fails_with(&words);
+    assert_eq!(scene.sentry.requests().len(), 0);
+}
+
+#[test]
+fn a_table_in_another_spelling_is_the_table() {
+    for (layout, table) in [(Layout::Accounts, "accounts"), (Layout::Auth, "auth")] {
+        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        let other = table.to_uppercase();
+        scene.sql(&format!(
+            "ALTER TABLE {table} RENAME TO t; ALTER TABLE t RENAME TO {other}"
+        ));
+        let _refreshed = scene.token().run().success();
+        scene.serves(&scene.sentry.current_access());
+        assert_eq!(scene.sentry.refreshes(), 1);
+    }
+}
+
+#[test]
+fn nothing_that_is_declared_on_a_table_carries_a_token_elsewhere() {
+    let scene = Scene::new(Age::EXPIRED);
+    // Where foreign keys are enforced, a copy follows what it refers to.
+    scene.sql(
+        "CREATE UNIQUE INDEX by_token ON accounts (token); \
+         CREATE TABLE loot (token REFERENCES accounts (token) ON UPDATE CASCADE ON DELETE SET NULL); \
+         INSERT INTO loot SELECT token FROM accounts",
+    );
+    let _refreshed = scene.token().run().success();
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    let loot: String = scene
         .database()
-        .query_row("SELECT count(*) FROM loot", [], |row| row.get(0))
+        .query_row("SELECT token FROM loot", [], |row| row.get(0))
         .unwrap();
-    assert_eq!(stolen, 0);
+    assert_eq!(loot, scene.pair.access);
 }
 
 #[test]
