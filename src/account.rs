@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::origin::Origin;
+use crate::printable::printable;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
@@ -59,6 +60,37 @@ impl User {
     }
 }
 
+/// Whose a session is. Two sessions of one identity at one instance are the same account; who is not known is nobody's
+/// double, so there is no value for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// A user, by their id.
+    User(String),
+    /// An organization, by its slug: an organization token has no user.
+    Organization(String),
+}
+
+impl Identity {
+    /// Whose `tokens` are, if `user` is what the server said of them.
+    pub fn of(user: &User, tokens: Option<&Tokens>) -> Option<Identity> {
+        let claims = tokens.and_then(|tokens| tokens.access.claims());
+        match (claims.and_then(|claims| claims.org), &user.id) {
+            (Some(slug), _) => Some(Identity::Organization(slug)),
+            (_, Some(id)) => Some(Identity::User(id.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Identity::User(id) => write!(f, "user {id}"),
+            Identity::Organization(slug) => write!(f, "organization {slug}"),
+        }
+    }
+}
+
 /// What the server issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
@@ -91,6 +123,9 @@ pub struct RefreshState {
     pub rejected_at: Option<Timestamp>,
 }
 
+/// How much of an account's id is shown and typed, at least.
+const SHORT: usize = 8;
+
 /// A token is refreshed when less than this is left, or a tenth of its life if that is less. As late as is useful: the
 /// old access token dies in the hands of whoever still uses it.
 const LONGEST_MARGIN: Duration = Duration::from_secs(3600);
@@ -121,6 +156,43 @@ pub enum StaleReason {
 }
 
 impl Session {
+    /// Whose it is, if that is known.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::of(&self.user, self.tokens.as_ref())
+    }
+
+    /// Whether a login to `origin` as `identity` is a login to this account again.
+    pub fn is_account_of(&self, origin: &Origin, identity: &Identity) -> bool {
+        self.origin.may_receive(origin) && self.identity().as_ref() == Some(identity)
+    }
+
+    /// Whether this is its access token.
+    pub fn has_token(&self, access: &Secret) -> bool {
+        let tokens = self.tokens.as_ref();
+        tokens.is_some_and(|tokens| tokens.access == *access)
+    }
+
+    /// What a binding holds of an account: its identity, which a new login does not change, else its id. The official
+    /// CLI gives an account another id when its user logs in again, and the old layout has one id for whoever is there.
+    pub fn key(&self) -> String {
+        self.identity()
+            .map_or_else(|| self.account.clone(), |identity| identity.to_string())
+    }
+
+    /// Whether a binding that holds `key` means this account.
+    pub fn has_key(&self, key: &str) -> bool {
+        self.key() == key
+    }
+
+    /// What to call it: its user, else its organization, else the first characters of its id.
+    pub fn label(&self) -> String {
+        match (self.user.label(), self.identity()) {
+            (Some(label), _) => label.to_owned(),
+            (None, Some(Identity::Organization(slug))) => printable(&slug),
+            (None, _) => self.account.chars().take(SHORT).collect(),
+        }
+    }
+
     /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
     pub fn freshness(&self, now: Timestamp) -> Freshness {
         match self.is_interrupted() {
@@ -212,6 +284,59 @@ mod tests {
 
     fn freshness(session: &Session, now: i64) -> Freshness {
         session.freshness(Timestamp::from_millis(now))
+    }
+
+    const ACME: &str = "sntrys_eyJpYXQiOjEsInVybCI6IiIsIm9yZyI6ImFjbWUifQ==_secret";
+
+    /// A session of this user id, with this access token, at this instance.
+    fn account(id: Option<&str>, access: &str, instance: &str) -> Session {
+        let mut session = session(None, None);
+        session.origin = Origin::parse(instance).unwrap();
+        session.account = "0192f0aa-0000-7000-8000-000000000001".into();
+        session.user.id = id.map(str::to_owned);
+        session.tokens.as_mut().unwrap().access = Secret::new(access);
+        session
+    }
+
+    #[test]
+    fn an_account_is_a_user_or_an_organization_at_an_instance() {
+        let saas = "https://sentry.io";
+        let us = Origin::parse("https://us.sentry.io").unwrap();
+        let other = Origin::parse("https://self.example").unwrap();
+        let user = account(Some("42"), "access", saas);
+        let is_same = |session: &Session, origin: &Origin, id: &str| {
+            session.is_account_of(origin, &Identity::User(id.into()))
+        };
+        assert!(is_same(&user, &Origin::saas(), "42"));
+        assert!(is_same(&user, &us, "42"));
+        assert!(!is_same(&user, &other, "42"));
+        assert!(!is_same(&user, &Origin::saas(), "43"));
+        let token = account(None, ACME, saas);
+        assert_eq!(
+            token.identity(),
+            Some(Identity::Organization("acme".into()))
+        );
+        assert!(!is_same(&token, &Origin::saas(), "acme"));
+        assert_eq!(account(None, "access", saas).identity(), None);
+        // An organization that is called as a user's id is not that user.
+        assert_ne!(Identity::User("acme".into()).to_string(), token.key());
+    }
+
+    #[test]
+    fn a_binding_holds_who_it_is_and_else_the_id() {
+        let user = account(Some("42"), "access", "https://sentry.io");
+        let mut again = user.clone();
+        again.account = "0192f0aa-0000-7000-8000-000000000002".into();
+        assert!(again.has_key(&user.key()));
+        let unknown = account(None, "access", "https://sentry.io");
+        assert!(unknown.has_key(&unknown.account));
+        assert!(!user.has_key(&unknown.account));
+    }
+
+    #[test]
+    fn an_account_without_names_is_called_by_its_organization_or_its_id() {
+        assert_eq!(account(None, ACME, "https://sentry.io").label(), "acme");
+        assert_eq!(account(None, "t", "https://sentry.io").label(), "0192f0aa");
     }
 
     #[test]

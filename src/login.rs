@@ -155,7 +155,7 @@ impl DeviceLogin<'_> {
         let mut session = committed?;
         // The token answer has no user name, by which git may ask for this session later.
         if let Check::Accepted(user) = oauth.check(&access)
-            && user.id == user_id
+            && (user.id == user_id || user_id.is_none())
         {
             name_user(world, &store, dir, &access, &user);
             session.user = user;

@@ -47,7 +47,8 @@ pub struct Binding {
     pub username: Option<String>,
     /// `docker logout` was called for it: not served until it is signed in again.
     pub signed_out: bool,
-    /// The account whose session is served, by its id; `None`: the active one of the instance.
+    /// The account whose session is served, by its [key](crate::account::Session::key); `None`: the active one of the
+    /// instance.
     pub account: Option<String>,
 }
 

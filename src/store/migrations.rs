@@ -37,7 +37,7 @@ const MIGRATIONS: [&[Step]; 2] = [
         Step::Table("helper_setting", "key PRIMARY KEY, value"),
     ],
     &[
-        // The account whose session is served; NULL is the active one.
+        // The key of the account whose session is served; NULL is the active one.
         Step::Column("helper_binding", "account"),
         Step::Column("helper_binding", "created_at"),
         // The refresh token that the server called invalid, and when.

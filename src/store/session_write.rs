@@ -4,7 +4,7 @@ use rusqlite::{ToSql, named_params, params};
 
 use super::WriteTransaction;
 use super::layout::Sessions;
-use crate::account::{Session, Tokens, User};
+use crate::account::{Identity, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
@@ -17,7 +17,7 @@ const FORGOTTEN: &str = "suspect = NULL, checked_at = NULL, retry_at = NULL, ret
      intent_at = NULL, rejected = NULL, rejected_at = NULL";
 
 impl WriteTransaction<'_> {
-    /// Stores a login and makes it the active one. The same user of the same instance is replaced, in the old layout
+    /// Stores a login and makes it the active one. The same account of the same instance is replaced, in the old layout
     /// whoever was there.
     ///
     /// # Errors
@@ -30,16 +30,21 @@ impl WriteTransaction<'_> {
         client_id: Option<&str>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        let replaced = self.sessions()?.into_iter().find(|session| {
-            session.account == ONLY || (session.origin == *origin && session.user.id == user.id)
-        });
-        if let Some(Session {
-            tokens: Some(former),
-            ..
-        }) = &replaced
-        {
+        let doubles = self.doubles(origin, user, tokens)?;
+        for former in doubles.iter().filter_map(|session| session.tokens.as_ref()) {
             self.remember_former(&former.access, now)?;
         }
+        let mut doubles = doubles.into_iter();
+        let replaced = doubles.next();
+        for session in doubles {
+            self.remove(&session)?;
+        }
+        // The server may not say again whose token it is.
+        let known = replaced
+            .as_ref()
+            .filter(|session| *user == User::default() && session.has_token(&tokens.access))
+            .map(|session| session.user.clone());
+        let user = known.as_ref().unwrap_or(user);
         let account = match self.layout.sessions {
             Sessions::Accounts => {
                 let account = replaced.map_or_else(
@@ -52,7 +57,7 @@ impl WriteTransaction<'_> {
                      expires_at, issued_at, is_active, created_at, updated_at, last_used_at)
                      VALUES (:account, :host, :id, :email, :username, :name, :token, :refresh, :expires, :issued, 1, \
                      :now, :now, :now)
-                     ON CONFLICT (account_id) DO UPDATE SET host = :host, email = :email, username = :username, \
+                     ON CONFLICT (account_id) DO UPDATE SET host = :host, user_id = :id, email = :email, username = :username, \
                      name = :name, token = :token, refresh_token = :refresh, expires_at = :expires, \
                      issued_at = :issued, is_active = 1, updated_at = :now, last_used_at = :now",
                     named_params! {
@@ -98,28 +103,65 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Writes what the server calls the user of the session that has this access token. Tokens and `updated_at`, by which
-    /// other programs see that a login changed, stay as they are; nothing happens when the token is no longer there.
+    /// The sessions that a login stands for: of the same account, or of the same token; in the old layout whoever is
+    /// there.
+    fn doubles(
+        &self,
+        origin: &Origin,
+        user: &User,
+        tokens: &Tokens,
+    ) -> anyhow::Result<Vec<Session>> {
+        let identity = Identity::of(user, Some(tokens));
+        let is_double = |session: &Session| {
+            session.account == ONLY
+                || (session.origin == *origin && session.has_token(&tokens.access))
+                || identity
+                    .as_ref()
+                    .is_some_and(|identity| session.is_account_of(origin, identity))
+        };
+        let mut sessions = self.sessions()?;
+        sessions.retain(is_double);
+        Ok(sessions)
+    }
+
+    /// Writes what the server calls the user of the session that has this access token, and who they are where that was
+    /// not known. Tokens and `updated_at`, by which other programs see that a login changed, stay as they are; nothing
+    /// happens when the token is no longer there.
     ///
     /// # Errors
     /// SQLite's.
     pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<()> {
-        let sql = match self.layout.sessions {
-            Sessions::Accounts => {
-                "UPDATE accounts SET email = :email, username = :username, name = :name WHERE token = :token"
-            }
-            _ if self.layout.user_info => {
-                "UPDATE user_info SET email = :email, username = :username, name = :name \
-                 WHERE id = 1 AND EXISTS (SELECT 1 FROM auth WHERE id = 1 AND token = :token)"
-            }
+        let mut sessions = self.sessions()?.into_iter();
+        let Some(named) = sessions.find(|session| session.has_token(access)) else {
+            return Ok(());
+        };
+        let names = named_params! {
+            ":id": user.id, ":email": user.email, ":username": user.username, ":name": user.name,
+            ":account": named.account,
+        };
+        match self.layout.sessions {
+            Sessions::Accounts => self.execute(
+                "UPDATE accounts SET user_id = coalesce(user_id, :id), email = :email, username = :username, \
+                 name = :name WHERE account_id = :account",
+                names,
+            )?,
+            _ if self.layout.user_info && user.id.is_some() => self.execute(
+                "INSERT INTO user_info (id, user_id, email, username, name) \
+                 SELECT 1, :id, :email, :username, :name WHERE :account = 'auth' \
+                 ON CONFLICT (id) DO UPDATE SET email = :email, username = :username, name = :name",
+                names,
+            )?,
             _ => return Ok(()),
         };
-        self.execute(
-            sql,
-            named_params! {
-                ":email": user.email, ":username": user.username, ":name": user.name, ":token": access.expose(),
-            },
-        )?;
+        let Some(tokens) = &named.tokens else {
+            return Ok(());
+        };
+        // Until now it could not be told that the account was there already.
+        for double in self.doubles(&named.origin, user, tokens)? {
+            if double.account != named.account {
+                self.remove(&double)?;
+            }
+        }
         Ok(())
     }
 
@@ -294,6 +336,17 @@ impl WriteTransaction<'_> {
         if let Some(tokens) = &session.tokens {
             self.remember_former(&tokens.access, now)?;
         }
+        self.remove(session)?;
+        match self.sessions()?.into_iter().next() {
+            Some(next) if session.active => {
+                self.activate(&next, now)?;
+                Ok(Some(next))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn remove(&self, session: &Session) -> anyhow::Result<()> {
         self.execute(
             "DELETE FROM helper_session WHERE account = ?",
             [&session.account],
@@ -308,13 +361,7 @@ impl WriteTransaction<'_> {
         if self.layout.user_info && self.holds_one_session() {
             self.execute("DELETE FROM user_info", [])?;
         }
-        match self.sessions()?.into_iter().next() {
-            Some(next) if session.active => {
-                self.activate(&next, now)?;
-                Ok(Some(next))
-            }
-            _ => Ok(None),
-        }
+        Ok(())
     }
 
     /// Makes a session the active one.
