@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::Value;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -250,6 +251,62 @@ fn a_replay_may_do_no_further_harm() {
 }
 
 #[test]
+fn within_the_grace_a_replay_is_answered_with_the_same_pair_and_after_it_revokes_the_family() {
+    let sentry = FakeSentry::start();
+    let grace = Duration::from_millis(500);
+    sentry.set_replay(Replay::Grace(grace));
+    let old = sentry.issue();
+    let new = refresh(&sentry, &old.refresh).json();
+    let again = refresh(&sentry, &old.refresh).json();
+    assert_eq!(again["access_token"], new["access_token"]);
+    assert_eq!(again["refresh_token"], new["refresh_token"]);
+    assert_eq!((sentry.refreshes(), sentry.grace_answers()), (1, 1));
+    assert!(sentry.is_valid(text(&new, "access_token")));
+    thread::sleep(grace);
+    refresh(&sentry, &old.refresh).is_error(400, "invalid_grant");
+    assert!(!sentry.is_valid(text(&new, "access_token")));
+    refresh(&sentry, text(&new, "refresh_token")).is_error(400, "invalid_grant");
+}
+
+#[test]
+fn the_grace_is_for_the_token_that_was_spent_last() {
+    let sentry = FakeSentry::start();
+    sentry.set_replay(Replay::Grace(SOON));
+    let first = sentry.issue();
+    let second = sentry.refresh_elsewhere(&first.refresh);
+    let third = sentry.refresh_elsewhere(&second.refresh);
+    refresh(&sentry, &first.refresh).is_error(400, "invalid_grant");
+    assert!(!sentry.is_refreshable(&third.refresh));
+}
+
+#[test]
+fn a_refresh_token_is_good_for_the_client_that_it_was_issued_to() {
+    let sentry = FakeSentry::start();
+    sentry.add_client("another-client");
+    let pair = sentry.issue_to("another-client");
+    refresh(&sentry, &pair.refresh).is_error(400, "invalid_grant");
+    assert!(sentry.is_refreshable(&pair.refresh) && sentry.is_valid(&pair.access));
+    let mut form = [
+        ("client_id", "a-third-client"),
+        ("grant_type", "refresh_token"),
+        ("refresh_token", &pair.refresh),
+    ];
+    post(&sentry, "/oauth/token/", &form).is_error(401, "invalid_client");
+    form[0].1 = "another-client";
+    assert_eq!(post(&sentry, "/oauth/token/", &form).status, 200);
+}
+
+#[test]
+fn a_grant_can_be_answered_in_other_words() {
+    let sentry = FakeSentry::start();
+    let pair = sentry.issue();
+    let alter = |answer: Answer| Answer::new(answer.status, "text/plain", "granted");
+    sentry.fault_always(Endpoint::Refresh, Fault::Altered(alter));
+    assert_eq!(refresh(&sentry, &pair.refresh).body, "granted");
+    refresh(&sentry, &pair.refresh).is_error(400, "invalid_grant");
+}
+
+#[test]
 fn a_refresh_with_a_scope_is_invalid() {
     let sentry = FakeSentry::start();
     let pair = sentry.issue();
@@ -404,7 +461,7 @@ fn a_held_answer_has_been_processed() {
     let sentry = FakeSentry::start();
     let pair = sentry.issue();
     sentry.fault(Endpoint::Refresh, Fault::Held);
-    std::thread::scope(|threads| {
+    thread::scope(|threads| {
         let answer = threads.spawn(|| refresh(&sentry, &pair.refresh));
         sentry.wait_for_held(SOON);
         assert!(!sentry.is_valid(&pair.access) && !answer.is_finished());

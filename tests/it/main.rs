@@ -38,6 +38,7 @@ mod keyring;
 mod keyring_faults;
 mod kill_matrix;
 mod login;
+mod lost_logins;
 mod measure;
 mod mirror;
 mod network;

@@ -14,13 +14,13 @@ use crate::sandbox::{Age, Cmd, Layout, Sandbox};
 use crate::signals::variable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Release {
+pub enum Release {
     V045,
     V049,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Node {
+pub enum Node {
     /// With a SQLite of its own, and POSIX locks.
     Native,
     /// Before 22.15: SQLite as WASM, and the directory `cli.db.lock`.
@@ -28,17 +28,20 @@ enum Node {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Official(Release, Node);
+pub struct Official(Release, Node);
+
+/// What most people have.
+pub const CURRENT: Official = Official(Release::V049, Node::Native);
 
 const ALL: [Official; 4] = [
-    Official(Release::V049, Node::Native),
+    CURRENT,
     Official(Release::V049, Node::Wasm),
     Official(Release::V045, Node::Native),
     Official(Release::V045, Node::Wasm),
 ];
 
 impl Official {
-    fn run(self, machine: &Sandbox, args: &[&str]) -> Cmd {
+    pub fn run(self, machine: &Sandbox, args: &[&str]) -> Cmd {
         // Of a build for another target, that is a directory further up.
         let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
         let mut peers = above.map(|dir| dir.join("tmp/peers/node_modules"));

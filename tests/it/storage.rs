@@ -1,9 +1,10 @@
 //! What the tests of the store share: a machine with one session, and ways to put it into an odd state.
 
-use crate::fake_sentry::{FakeSentry, Pair};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};
 use crate::service::tool;
 use rusqlite::Connection;
+use serde_json::json;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,13 @@ impl Scene {
             machine,
             pair,
         }
+    }
+
+    /// A session whose OAuth client is noted, as it is after a login of ours.
+    pub fn of_ours(age: Age) -> Scene {
+        let scene = Scene::new(age);
+        scene.machine.remember_client(CLIENT_ID);
+        scene
     }
 
     /// In rollback mode, as a CLI on Node before 22.15 leaves it.
@@ -96,6 +104,15 @@ impl Scene {
         [self.token(), self.git_get(), self.docker_get()]
     }
 
+    /// git reports a token as refused, as after a 401 of the host.
+    #[track_caller]
+    pub fn reports_refused(&self, access: &str) {
+        let host = self.sentry.address();
+        let refused = format!("protocol=http\nhost={host}\nusername=oauth2\npassword={access}\n");
+        let erase = self.machine.git_credential("erase");
+        let _noted = erase.stdin(refused).run().success();
+    }
+
     /// All three programs answer with this token.
     #[track_caller]
     pub fn serves(&self, access: &str) {
@@ -131,6 +148,30 @@ impl Scene {
     pub fn is_alive(&self) {
         let _refreshed = self.refresh().run().success();
         assert_eq!(self.machine.stored_tokens(), Some(self.sentry.current()));
+    }
+
+    /// Leaves a granted pair beside the database, as a refresh does that the database did not take for a minute; what
+    /// stands in the row is the pair that was spent for it.
+    pub fn keep_aside(&self, new: &Pair) -> PathBuf {
+        let sql = "SELECT account_id FROM accounts WHERE is_active = 1";
+        let account: String = self
+            .database()
+            .query_row(sql, [], |row| row.get(0))
+            .expect("an account");
+        self.keep_aside_for(&account, new)
+    }
+
+    /// The same for the row that had this key.
+    pub fn keep_aside_for(&self, account: &str, new: &Pair) -> PathBuf {
+        let content = json!({
+            "account": account, "origin": self.sentry.url(),
+            "old_token": self.pair.access, "old_refresh_token": self.pair.refresh,
+            "token": new.access, "refresh_token": new.refresh, "issued_at": null, "expires_at": null,
+        });
+        let kept = self.file("credential.recovery");
+        fs::write(&kept, content.to_string()).expect("a file");
+        set_mode(&kept, 0o600);
+        kept
     }
 
     /// As if nobody had written the database for a minute.

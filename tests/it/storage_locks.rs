@@ -218,12 +218,7 @@ fn a_pair_that_waits_follows_its_row_through_a_migration() {
     // Kept for the one row of `auth`, found in `accounts`.
     let scene = Scene::new(Age::EXPIRED);
     let new = scene.sentry.issue();
-    let kept = serde_json::json!({
-        "account": "auth", "origin": scene.sentry.url(),
-        "old_token": scene.pair.access, "old_refresh_token": scene.pair.refresh,
-        "token": new.access, "refresh_token": new.refresh, "issued_at": null, "expires_at": null,
-    });
-    fs::write(scene.file("credential.recovery"), kept.to_string()).unwrap();
+    let _kept = scene.keep_aside_for("auth", &new);
     scene.serves(&new.access);
     assert_eq!(scene.machine.stored_tokens(), Some(new));
     assert_eq!(scene.sentry.requests().len(), 0);

@@ -20,6 +20,8 @@ pub struct Tls {
 #[derive(Clone, Copy, Debug)]
 pub enum Certificate {
     Good,
+    /// Good, and for a host of this name.
+    Of(&'static str),
     OfAnotherHost,
     Expired,
     NotYetValid,
@@ -61,6 +63,11 @@ impl Tls {
         }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `https://127.0.0.1:<port>`
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
@@ -79,12 +86,16 @@ impl Tls {
 
 #[track_caller]
 fn make_certificates(room: &Sandbox, certificate: Certificate) {
-    let (name, clock, ca) = match certificate {
-        Certificate::Good => ("127.0.0.1", "+0", "ca"),
-        Certificate::OfAnotherHost => ("127.0.0.2", "+0", "ca"),
-        Certificate::Expired => ("127.0.0.1", "-10d", "ca"),
-        Certificate::NotYetValid => ("127.0.0.1", "+10d", "ca"),
-        Certificate::SelfSigned => ("127.0.0.1", "+0", "server"),
+    let name = match certificate {
+        Certificate::Of(host) => format!("DNS:{host}"),
+        Certificate::OfAnotherHost => "IP:127.0.0.2".to_owned(),
+        _ => "IP:127.0.0.1".to_owned(),
+    };
+    let (clock, ca) = match certificate {
+        Certificate::Expired => ("-10d", "ca"),
+        Certificate::NotYetValid => ("+10d", "ca"),
+        Certificate::SelfSigned => ("+0", "server"),
+        _ => ("+0", "ca"),
     };
     let script = "
         set -e
@@ -92,7 +103,7 @@ fn make_certificates(room: &Sandbox, certificate: Certificate) {
         openssl req -x509 $new -keyout ca.key -out ca.pem -days 2 -subj '/CN=nobody knows' \
             -addext keyUsage=critical,keyCertSign
         openssl req $new -keyout server.key -out server.csr -subj /CN=127.0.0.1
-        echo subjectAltName=IP:$NAME >names
+        echo subjectAltName=$NAME >names
         case $CA in
             ca) sign='-CA ca.pem -CAkey ca.key -CAcreateserial' ;;
             *) sign='-signkey server.key' ;;

@@ -5,7 +5,7 @@
 use super::http::Request;
 use super::rules::{DeviceCode, Verdict};
 use super::server::State;
-use super::{Endpoint, FakeSentry, Fault, Organization, Pair, Replay, User};
+use super::{CLIENT_ID, Endpoint, FakeSentry, Fault, Organization, Pair, Replay, User};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,12 @@ impl FakeSentry {
             .change(|state| state.rules.code_lifetime = lifetime);
     }
 
+    /// Another public OAuth client besides `CLIENT_ID`.
+    pub fn add_client(&self, client_id: &str) {
+        self.server
+            .change(|state| state.rules.clients.push(client_id.to_owned()));
+    }
+
     pub fn set_replay(&self, replay: Replay) {
         self.server
             .change(|state| state.rules.tokens.replay = replay);
@@ -58,8 +64,24 @@ impl FakeSentry {
 impl FakeSentry {
     /// A session as if logged in earlier.
     pub fn issue(&self) -> Pair {
+        self.issue_to(CLIENT_ID)
+    }
+
+    /// The same for another client than the usual one.
+    pub fn issue_to(&self, client: &str) -> Pair {
         self.server
-            .change(|State { rules, .. }| rules.tokens.mint("", &rules.user))
+            .change(|State { rules, .. }| rules.tokens.mint(client, "", &rules.user))
+    }
+
+    /// Spends a refresh token as another program does whose answer arrives; its new pair.
+    #[track_caller]
+    pub fn refresh_elsewhere(&self, refresh: &str) -> Pair {
+        let granted = self.server.change(|State { rules, .. }| {
+            let mut clients = rules.clients.iter();
+            let access = clients.find_map(|client| rules.tokens.rotate(refresh, client))?;
+            Some(rules.tokens.family(&access)?.pair.clone())
+        });
+        granted.expect("a living refresh token")
     }
 
     /// An API token of the current user that never expires.
@@ -244,6 +266,11 @@ impl FakeSentry {
     /// Refreshes that were granted, whether or not the answer arrived.
     pub fn refreshes(&self) -> usize {
         self.server.lock().rules.tokens.refreshes
+    }
+
+    /// Replays that the grace answered with the pair granted before.
+    pub fn grace_answers(&self) -> usize {
+        self.server.lock().rules.tokens.grace_answers
     }
 
     /// Refreshes that were asked for.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The one public OAuth client that the fake Sentry knows.
+/// The public OAuth client that the fake Sentry knows from the start; see `FakeSentry::add_client`.
 pub const CLIENT_ID: &str = "test-client-id";
 
 /// A running server; dropping it ends its connections and joins its threads.
@@ -61,6 +61,9 @@ pub enum Replay {
     RevokesFamily,
     /// Nothing more.
     Refused,
+    /// What Sentry plans (getsentry/sentry#107873): the token that was spent last is answered with its successor, the same
+    /// one again, for this long; after that a replay revokes the family.
+    Grace(Duration),
 }
 
 /// Where a fault or a rewrite applies.
@@ -100,6 +103,8 @@ pub enum Fault {
     Delay(Duration),
     /// Processed at once; what is granted is answered after this time, what is refused at once.
     SlowGrant(Duration),
+    /// Processed at once; what is granted is answered in other words.
+    Altered(fn(Answer) -> Answer),
     /// Processed at once, answered after `release`.
     Held,
 }

@@ -2,7 +2,8 @@
 //!
 //! A state machine without sockets or faults. Its rules are the server's, so that a client's mistake
 //! fails by itself: polling has a speed limit, a device code is redeemed once, a refresh replaces both
-//! tokens in place, a former refresh token is never accepted again.
+//! tokens in place, a former refresh token is never accepted again, and none from another client than
+//! the one it was issued to.
 
 use super::http::{Answer, Request};
 use super::tokens::Tokens;
@@ -20,6 +21,8 @@ const SLOW_DOWN: Duration = Duration::from_secs(5);
 
 pub(super) struct Rules {
     pub(super) origin: String,
+    /// The public OAuth clients.
+    pub(super) clients: Vec<String>,
     pub(super) user: User,
     pub(super) organizations: Vec<Organization>,
     pub(super) knows_regions: bool,
@@ -35,6 +38,7 @@ pub(super) struct Rules {
 pub(super) struct DeviceCode {
     pub(super) device_code: String,
     pub(super) user_code: String,
+    client: String,
     scope: String,
     pub(super) dies: Instant,
     interval: Duration,
@@ -54,6 +58,7 @@ impl Rules {
     pub(super) fn new(origin: String) -> Self {
         Self {
             origin,
+            clients: vec![CLIENT_ID.to_owned()],
             user: User::default(),
             organizations: Organization::all(&["my-org"]),
             knows_regions: true,
@@ -104,12 +109,13 @@ impl Rules {
     }
 
     fn device_code(&mut self, request: &Request) -> Answer {
-        if request.field("client_id") != Some(CLIENT_ID) {
+        let Some(client) = self.client(request) else {
             return Answer::error(401, "invalid_client");
-        }
+        };
         let code = DeviceCode {
             device_code: format!("device_{:016x}{:016x}", random(), random()),
             user_code: user_code(),
+            client,
             scope: request.field("scope").unwrap_or_default().to_owned(),
             dies: Instant::now() + self.code_lifetime,
             interval: Duration::from_secs(self.interval.unwrap_or(5)),
@@ -132,13 +138,13 @@ impl Rules {
     }
 
     fn token(&mut self, request: &Request) -> Answer {
-        if request.field("client_id") != Some(CLIENT_ID) {
+        let Some(client) = self.client(request) else {
             return Answer::error(401, "invalid_client");
-        }
+        };
         match request.field("grant_type") {
             Some("urn:ietf:params:oauth:grant-type:device_code") => {
                 match request.field("device_code") {
-                    Some(code) => self.poll(code, request.at),
+                    Some(code) => self.poll(code, &client, request.at),
                     None => Answer::error(400, "invalid_request"),
                 }
             }
@@ -146,18 +152,24 @@ impl Rules {
                 Some(_) if request.field("scope").is_some() => {
                     Answer::error(400, "invalid_request")
                 }
-                Some(token) => self.refresh(token),
+                Some(token) => self.refresh(token, &client),
                 None => Answer::error(400, "invalid_request"),
             },
             _ => Answer::error(400, "unsupported_grant_type"),
         }
     }
 
-    fn poll(&mut self, device_code: &str, now: Instant) -> Answer {
+    /// The client that the request names, if there is one of that name.
+    fn client(&self, request: &Request) -> Option<String> {
+        let name = request.field("client_id")?;
+        self.clients.iter().find(|client| *client == name).cloned()
+    }
+
+    fn poll(&mut self, device_code: &str, client: &str, now: Instant) -> Answer {
         let Some(code) = self
             .codes
             .iter_mut()
-            .find(|code| code.device_code == device_code)
+            .find(|code| code.device_code == device_code && code.client == client)
         else {
             return Answer::error(400, "invalid_grant");
         };
@@ -179,14 +191,14 @@ impl Rules {
             Verdict::Approved => {
                 code.verdict = Verdict::Redeemed;
                 let scope = code.scope.clone();
-                let access = self.tokens.mint(&scope, &self.user).access;
+                let access = self.tokens.mint(client, &scope, &self.user).access;
                 self.granted(&access)
             }
         }
     }
 
-    fn refresh(&mut self, refresh_token: &str) -> Answer {
-        match self.tokens.rotate(refresh_token) {
+    fn refresh(&mut self, refresh_token: &str, client: &str) -> Answer {
+        match self.tokens.rotate(refresh_token, client) {
             Some(access) => self.granted(&access),
             None => Answer::error(400, "invalid_grant"),
         }

@@ -158,6 +158,10 @@ impl Server {
                 }
                 answer.send(connection)
             }
+            Some(Fault::Altered(alter)) => match self.process(&request) {
+                answer if answer.status == 200 => alter(answer).send(connection),
+                answer => answer.send(connection),
+            },
             Some(Fault::Held) => {
                 let answer = self.process(&request);
                 self.hold();

@@ -16,6 +16,8 @@ pub(super) struct Tokens {
     pub(super) replay: Replay,
     /// Refreshes that were granted.
     pub(super) refreshes: usize,
+    /// Replays within the grace, answered with the pair that was granted before.
+    pub(super) grace_answers: usize,
     families: Vec<Family>,
     permanent: Vec<Permanent>,
     minted: usize,
@@ -23,10 +25,13 @@ pub(super) struct Tokens {
 
 pub(super) struct Family {
     pub(super) pair: Pair,
+    /// The OAuth client that the tokens were issued to.
+    client: String,
     pub(super) scope: String,
     pub(super) user: User,
     dies: Option<Instant>,
-    spent: Vec<Pair>,
+    /// The pairs before, and when each was spent.
+    spent: Vec<(Pair, Instant)>,
     revoked: bool,
 }
 
@@ -43,6 +48,7 @@ impl Default for Tokens {
             lifetime: Some(Duration::from_secs(30 * 24 * 3600)),
             replay: Replay::RevokesFamily,
             refreshes: 0,
+            grace_answers: 0,
             families: Vec::new(),
             permanent: Vec::new(),
             minted: 0,
@@ -51,11 +57,12 @@ impl Default for Tokens {
 }
 
 impl Tokens {
-    /// A new session; an empty scope means the default one.
-    pub(super) fn mint(&mut self, scope: &str, user: &User) -> Pair {
+    /// A new session of a client; an empty scope means the default one.
+    pub(super) fn mint(&mut self, client: &str, scope: &str, user: &User) -> Pair {
         let pair = self.new_pair();
         self.families.push(Family {
             pair: pair.clone(),
+            client: client.to_owned(),
             scope: if scope.is_empty() { SCOPE } else { scope }.to_owned(),
             user: user.clone(),
             dies: self.death(),
@@ -66,25 +73,41 @@ impl Tokens {
     }
 
     /// Replaces both tokens in place and names the new access token; `None` is `invalid_grant`.
-    pub(super) fn rotate(&mut self, refresh: &str) -> Option<String> {
-        if let Some(family) = self
-            .families
-            .iter_mut()
-            .find(|family| family.spent.iter().any(|pair| pair.refresh == refresh))
-        {
-            family.revoked |= self.replay == Replay::RevokesFamily;
-            return None;
-        }
+    pub(super) fn rotate(&mut self, refresh: &str, client: &str) -> Option<String> {
         let index = self
             .families
             .iter()
-            .position(|family| !family.revoked && family.pair.refresh == refresh)?;
+            .position(|family| family.client == client && family.owns_refresh(refresh))?;
+        if self.families[index].pair.refresh != refresh {
+            return self.replayed(index, refresh);
+        }
+        if self.families[index].revoked {
+            return None;
+        }
         let (pair, dies) = (self.new_pair(), self.death());
         let family = &mut self.families[index];
         family.dies = dies;
-        family.spent.push(std::mem::replace(&mut family.pair, pair));
+        let former = std::mem::replace(&mut family.pair, pair);
+        family.spent.push((former, Instant::now()));
         self.refreshes += 1;
         Some(family.pair.access.clone())
+    }
+
+    /// A refresh token that was spent before.
+    fn replayed(&mut self, index: usize, refresh: &str) -> Option<String> {
+        let family = &mut self.families[index];
+        let (latest, at) = family.spent.last()?;
+        match self.replay {
+            Replay::Grace(grace)
+                if !family.revoked && latest.refresh == refresh && at.elapsed() < grace =>
+            {
+                self.grace_answers += 1;
+                return Some(family.pair.access.clone());
+            }
+            Replay::Grace(_) | Replay::RevokesFamily => family.revoked = true,
+            Replay::Refused => {}
+        }
+        None
     }
 
     /// The answer with the new refresh token never said so: the old one stays good.
@@ -94,7 +117,7 @@ impl Tokens {
             .iter_mut()
             .find(|family| family.pair.access == access);
         if let Some(family) = family
-            && let Some(former) = family.spent.pop()
+            && let Some((former, _)) = family.spent.pop()
         {
             family.pair.refresh = former.refresh;
         }
@@ -202,9 +225,14 @@ impl Tokens {
 
 impl Family {
     fn owns(&self, token: &str) -> bool {
-        self.spent
-            .iter()
-            .chain([&self.pair])
-            .any(|pair| pair.access == token || pair.refresh == token)
+        self.pairs().any(|pair| pair.access == token) || self.owns_refresh(token)
+    }
+
+    fn owns_refresh(&self, token: &str) -> bool {
+        self.pairs().any(|pair| pair.refresh == token)
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.spent.iter().map(|(pair, _)| pair).chain([&self.pair])
     }
 }

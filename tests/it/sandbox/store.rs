@@ -150,6 +150,32 @@ impl Sandbox {
         }
     }
 
+    /// Notes for the active session the OAuth client that it was issued to, as a login by our program does. The official
+    /// CLI notes none: without this the client of a seeded session is only guessed.
+    pub fn remember_client(&self, client_id: &str) {
+        // Writing anything makes the helpers' tables.
+        let dummy = "protocol=https\nhost=nowhere.example\nusername=u\npassword=p\n";
+        for operation in ["store", "erase"] {
+            let _done = self.git_credential(operation).stdin(dummy).run().success();
+        }
+        let store = self.database().expect("a store");
+        let source = match has_accounts(&store) {
+            true => "SELECT account_id, host, ?1 FROM accounts WHERE is_active = 1",
+            false => "SELECT 'auth', host, ?1 FROM auth",
+        };
+        let sql =
+            format!("INSERT OR REPLACE INTO helper_session (account, origin, client_id) {source}");
+        assert_eq!(store.execute(&sql, [client_id]), Ok(1));
+    }
+
+    /// The OAuth client that is noted for the active session.
+    pub fn remembered_client(&self) -> Option<String> {
+        let store = self.database()?;
+        let sql = "SELECT client_id FROM helper_session JOIN accounts ON account = account_id WHERE is_active = 1";
+        let client = store.query_row(sql, [], |row| row.get(0)).optional();
+        client.expect("the helpers' tables").flatten()
+    }
+
     /// Both tokens of the active session, when it has both.
     pub fn stored_tokens(&self) -> Option<Pair> {
         let row = self.stored_row()?;
@@ -162,16 +188,7 @@ impl Sandbox {
     /// The active session; `None` without a store, or with nobody logged in.
     pub fn stored_row(&self) -> Option<StoredRow> {
         let store = self.database()?;
-        let has_accounts = store
-            .query_row(
-                "SELECT 1 FROM sqlite_schema WHERE name = 'accounts'",
-                [],
-                |_| Ok(()),
-            )
-            .optional()
-            .expect("a readable schema")
-            .is_some();
-        let query = if has_accounts {
+        let query = if has_accounts(&store) {
             "SELECT * FROM accounts WHERE is_active = 1"
         } else {
             "SELECT * FROM auth LEFT JOIN user_info USING (id)"
@@ -225,6 +242,12 @@ impl StoredRow {
             issued_at: row.get("issued_at")?,
         })
     }
+}
+
+fn has_accounts(store: &Connection) -> bool {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'accounts'";
+    let found = store.query_row(sql, [], |_| Ok(())).optional();
+    found.expect("a readable schema").is_some()
 }
 
 fn now_ms() -> i64 {

@@ -1,0 +1,97 @@
+//! The access token is dead at the server, though good by the clock, and the refresh token lives: one 401 leads to one
+//! refresh, not to advice to log in again.
+
+use crate::fake_sentry::{Answer, Endpoint};
+use crate::sandbox::{Age, Cmd};
+use crate::storage::Scene;
+
+/// A session whose lifetime the server has shortened.
+fn scene() -> Scene {
+    let scene = Scene::of_ours(Age::FRESH);
+    scene.sentry.expire(&scene.pair.access);
+    scene
+}
+
+/// The commands that ask Sentry about the token.
+fn asking(scene: &Scene) -> [(&'static str, Cmd); 4] {
+    [
+        ("status", &["status"][..]),
+        ("status --json", &["status", "--json"]),
+        ("whoami", &["whoami"]),
+        ("refresh", &["refresh"]),
+    ]
+    .map(|(name, args)| (name, scene.machine.sentry(&["auth"]).args(args)))
+}
+
+#[test]
+fn a_command_that_meets_a_401_refreshes_once_and_goes_on() {
+    for index in 0..4 {
+        let scene = scene();
+        let (name, command) = asking(&scene)[index].clone();
+        let ended = command.run();
+        assert_eq!(ended.code, 0, "{name}: {ended:?}");
+        assert!(!ended.stderr.contains("error"), "{name}: {ended:?}");
+        let expected = match name {
+            "status" => "Authenticated as: jane",
+            "status --json" => "\"authenticated\": true",
+            "whoami" => "jane\n",
+            _ => "",
+        };
+        let _told = ended.stdout_has(expected);
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        // Everybody else has the new token without asking.
+        let asked = scene.sentry.requests().len();
+        scene.serves(&scene.sentry.current_access());
+        assert_eq!(scene.sentry.requests().len(), asked, "{name}");
+    }
+}
+
+#[test]
+fn a_token_that_git_reports_as_refused_is_replaced_for_a_script() {
+    let scene = scene();
+    scene.reports_refused(&scene.pair.access);
+    let token = scene.token().run().success().stderr_is("");
+    let _new = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+}
+
+#[test]
+fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
+    for index in 0..4 {
+        let scene = scene();
+        scene.sentry.revoke_family(&scene.pair.refresh);
+        let (name, command) = asking(&scene)[index].clone();
+        let told = command.run().fails(1).never_says("Authenticated as");
+        let _told = told.stderr_has("sentry auth login");
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+        // Known from now on.
+        let (_, again) = asking(&scene)[index].clone();
+        let _told = again.run().fails(1);
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
+    let scene = scene();
+    let busy = Answer::new(503, "text/plain", "later");
+    scene.sentry.fault_always(Endpoint::Refresh, busy);
+    let status = || scene.machine.sentry(&["auth", "status"]).run().fails(1);
+    for _ in 0..2 {
+        let _told = status().never_says("Authenticated as");
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+    }
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    scene.sentry.mend();
+    scene.is_alive();
+}
+
+#[test]
+fn a_command_that_is_not_to_ask_sentry_refreshes_nothing() {
+    let scene = scene();
+    let status = scene.machine.sentry(&["auth", "status", "--offline"]);
+    let _status = status.run().success();
+    assert_eq!(scene.sentry.requests().len(), 0);
+}

@@ -1,0 +1,160 @@
+//! Who holds the lock: the worker, with nothing of its caller's; and whoever waits in vain is told who it is.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, test_kill_process};
+
+use super::{SOON, foreign_holder, stores};
+use crate::fake_sentry::{Endpoint, Fault};
+use crate::sandbox::{Age, Cmd, Output, Running};
+use crate::storage::Scene;
+use crate::terminal::Person;
+
+/// A command whose refresh is granted and not answered.
+fn held(scene: &Scene, command: Cmd) -> Running {
+    scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let running = command.spawn();
+    scene.sentry.wait_for_held(SOON);
+    running
+}
+
+/// What a process has open, by descriptor.
+fn open_files(process: Pid) -> Vec<(String, PathBuf)> {
+    let process = process.as_raw_pid();
+    let entries = fs::read_dir(format!("/proc/{process}/fd")).expect("a process");
+    let open = |entry: fs::DirEntry| {
+        let descriptor = entry.file_name().into_string().expect("a number");
+        Some((descriptor, fs::read_link(entry.path()).ok()?))
+    };
+    entries.filter_map(|entry| open(entry.ok()?)).collect()
+}
+
+fn has_open(process: Pid, file: &Path) -> bool {
+    open_files(process).iter().any(|(_, open)| open == file)
+}
+
+#[test]
+fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
+    type Input = fn(&Scene) -> String;
+    let programs: [(&str, Input); 3] = [
+        ("sentry auth token", |_| String::new()),
+        ("git-credential-sentry get", |scene| {
+            format!("protocol=http\nhost={}\n", scene.sentry.address())
+        }),
+        ("docker-credential-sentry get", |scene| scene.sentry.url()),
+    ];
+    for (program, input) in programs {
+        let scene = Scene::new(Age::EXPIRED);
+        let lock = scene.machine.root().join("script.lock");
+        let script = format!("exec 9>\"$LOCK\"; flock 9; exec {program}");
+        let shell = scene.machine.command("sh").args(["-c", &script]);
+        let shell = shell.env("LOCK", &lock).stdin(input(&scene));
+        let mut caller = held(&scene, shell);
+        let worker = caller.exchange();
+        assert!(has_open(caller.pid(), &lock));
+        // Its own streams and files, and the lock that it goes on with: nothing else is shared.
+        let of_worker: BTreeSet<PathBuf> = open_files(worker)
+            .into_iter()
+            .map(|(_, open)| open)
+            .collect();
+        for (descriptor, open) in open_files(caller.pid()) {
+            let is_the_callers = ["1", "2", "9"].contains(&descriptor.as_str());
+            assert!(
+                !is_the_callers || !of_worker.contains(&open),
+                "{program}: the worker has descriptor {descriptor} of its caller: {open:?}"
+            );
+        }
+        caller.signal(Signal::KILL);
+        let _killed = caller.wait().fails(-9);
+        let flock = scene.machine.command("flock").arg("--nonblock").arg(&lock);
+        let _free = flock.arg("true").run().success();
+        assert_eq!(test_kill_process(worker), Ok(()), "the worker lives on");
+        scene.sentry.release();
+        stores(&scene.machine, &scene.sentry.current());
+    }
+}
+
+/// The process that an error calls the holder of the lock.
+#[track_caller]
+fn named(told: &Output) -> Pid {
+    let said = format!("{}{}", told.stdout, told.stderr);
+    let number = said.split_once("pid ").map(|(_, rest)| rest);
+    let number = number.map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    let pid = number.and_then(|number| number.parse().ok());
+    pid.and_then(Pid::from_raw)
+        .unwrap_or_else(|| panic!("no process is named: {said}"))
+}
+
+/// All who need the lock and can do nothing without it.
+fn needing_the_lock(scene: &Scene) -> Vec<Running> {
+    let password = "protocol=https\nhost=code.example\nusername=ann\npassword=secret\n";
+    let store = scene.machine.git_credential("store").stdin(password);
+    let logout = scene.machine.sentry(&["auth", "logout"]);
+    let all = scene.readers().into_iter().chain([store, logout]);
+    all.map(Cmd::spawn).collect()
+}
+
+#[test]
+fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
+    let ours = Scene::of_ours(Age::EXPIRED);
+    let first = held(&ours, ours.token());
+    let theirs = Scene::of_ours(Age::EXPIRED);
+    let holder = foreign_holder(&theirs.machine);
+    let (at_ours, at_theirs) = (needing_the_lock(&ours), needing_the_lock(&theirs));
+    let lock = ours.file("credential.lock").canonicalize().expect("a lock");
+    for waiting in at_ours {
+        let told = waiting.wait().fails(1);
+        let said = format!("{}{}", told.stdout, told.stderr);
+        assert!(said.contains("a refresh that began at 20"), "{said}");
+        let holder = named(&told);
+        assert!(has_open(holder, &lock), "{holder:?} has no lock: {said}");
+    }
+    for waiting in at_theirs {
+        let told = waiting.wait().fails(1);
+        assert_eq!(named(&told), holder.pid(), "{told:?}");
+    }
+    assert_eq!(theirs.sentry.requests().len(), 0);
+    assert_eq!(theirs.machine.stored_tokens(), Some(theirs.pair.clone()));
+    ours.sentry.release();
+    let _given_up = first.wait();
+    stores(&ours.machine, &ours.sentry.current());
+}
+
+#[test]
+fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
+    let scene = Scene::of_ours(Age::EXPIRED);
+    // How a real one is called.
+    let token = held(&scene, scene.token());
+    let worker = token.exchange().as_raw_pid();
+    let line = fs::read(format!("/proc/{worker}/cmdline")).expect("a process");
+    let line = String::from_utf8(line).expect("text");
+    let real: Vec<&str> = line.split_terminator('\0').skip(1).collect();
+    scene.sentry.release();
+    let _token = token.wait().success();
+    let before = (scene.machine.stored_tokens(), scene.sentry.requests().len());
+
+    let arguments = [vec![real[0]], real.clone(), vec![real[0], "nonsense"]];
+    let programs = [
+        "sentry",
+        "git-credential-sentry",
+        "docker-credential-sentry",
+    ];
+    for program in programs {
+        for arguments in &arguments {
+            let cmd = || scene.machine.command(program).args(arguments);
+            let told = cmd().run().fails(2).stdout_is("");
+            assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
+            let _other = cmd().stdin("{}\n").run().fails(2).stdout_is("");
+            let mut person = Person::start(cmd());
+            assert_eq!(person.wait(), 2, "{}", person.screen());
+            assert_eq!(person.screen().lines().count(), 1, "{}", person.screen());
+        }
+    }
+    let after = (scene.machine.stored_tokens(), scene.sentry.requests().len());
+    assert_eq!(after, before);
+}

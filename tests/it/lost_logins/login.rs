@@ -1,0 +1,237 @@
+//! A login commits its tokens once. What the server says about the user afterwards is names, and what the database does
+//! not take for a minute waits beside it.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{SOON, until};
+use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
+use crate::official::CURRENT;
+use crate::sandbox::{Age, Layout, Output, Running, Sandbox};
+use crate::storage::files_with;
+
+const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
+
+/// A login that is stored, and whose question about the user the server has not answered yet.
+struct Asking {
+    sentry: FakeSentry,
+    machine: Sandbox,
+    login: Running,
+    /// What it stored.
+    pair: Pair,
+}
+
+impl Asking {
+    fn start(layout: Layout) -> Asking {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        let machine = Sandbox::new().for_sentry(&sentry);
+        if layout == Layout::Auth {
+            machine.seed_session_in(layout, &sentry, &sentry.issue(), Age::EXPIRED);
+            let logged_out = "DELETE FROM auth; DELETE FROM user_info";
+            machine
+                .database()
+                .unwrap()
+                .execute_batch(logged_out)
+                .unwrap();
+        }
+        sentry.approve_next();
+        sentry.fault(Endpoint::Api, Fault::Held);
+        let login = machine.sentry(&["auth", "login"]).spawn();
+        sentry.wait_for_held(SOON);
+        let pair = sentry.current();
+        assert_eq!(machine.stored_tokens().as_ref(), Some(&pair));
+        Asking {
+            sentry,
+            machine,
+            login,
+            pair,
+        }
+    }
+
+    /// The server answers, and the login ends.
+    #[track_caller]
+    fn ends(self) -> (FakeSentry, Sandbox) {
+        self.sentry.release();
+        let _logged_in = self.login.wait().success();
+        (self.sentry, self.machine)
+    }
+}
+
+#[test]
+fn a_logout_while_a_login_asks_for_the_users_name_is_not_undone() {
+    for layout in LAYOUTS {
+        let asking = Asking::start(layout);
+        let logout = asking.machine.sentry(&["auth", "logout"]);
+        let _out = logout.run().success();
+        let pair = asking.pair.clone();
+        let (_sentry, machine) = asking.ends();
+        assert_eq!(machine.stored_row(), None, "{layout:?}");
+        for secret in [&pair.access, &pair.refresh] {
+            assert_eq!(
+                files_with(&machine.config_dir(), secret),
+                Vec::<String>::new()
+            );
+        }
+        let _none = machine.sentry(&["auth", "token"]).run().fails(1);
+    }
+}
+
+#[test]
+fn a_refresh_while_a_login_asks_for_the_users_name_is_not_undone() {
+    for layout in LAYOUTS {
+        let asking = Asking::start(layout);
+        let refresh = ["auth", "refresh", "--force"];
+        let _refreshed = asking.machine.sentry(&refresh).run().success();
+        assert_ne!(asking.sentry.current(), asking.pair);
+        let (sentry, machine) = asking.ends();
+        assert_eq!(
+            machine.stored_tokens(),
+            Some(sentry.current()),
+            "{layout:?}"
+        );
+        let _alive = machine.sentry(&refresh).run().success();
+    }
+}
+
+#[test]
+fn another_login_while_a_login_asks_for_the_users_name_is_not_undone() {
+    for layout in LAYOUTS {
+        let asking = Asking::start(layout);
+        asking.sentry.add_api_token("sntryu_another");
+        let other = asking.machine.sentry(&["auth", "login", "--with-token"]);
+        let _logged_in = other.stdin("sntryu_another").run().success();
+        let (_sentry, machine) = asking.ends();
+        let row = machine.stored_row().expect("a session");
+        assert_eq!(
+            (row.token.as_deref(), row.refresh_token),
+            (Some("sntryu_another"), None),
+            "{layout:?}"
+        );
+    }
+}
+
+#[test]
+fn a_refresh_of_the_official_cli_while_a_login_asks_for_the_users_name_is_not_undone() {
+    let asking = Asking::start(Layout::Accounts);
+    let refresh = ["auth", "refresh", "--force"];
+    let _refreshed = CURRENT.run(&asking.machine, &refresh).run().success();
+    assert_ne!(asking.sentry.current(), asking.pair);
+    let (sentry, machine) = asking.ends();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    let _theirs = CURRENT.run(&machine, &refresh).run().success();
+    let _ours = machine.sentry(&refresh).run().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn a_refresh_of_the_official_cli_is_not_lost_to_the_names_of_a_login() {
+    // Theirs compares the row with what it posted, and gives up a pair whose row has changed meanwhile.
+    let asking = Asking::start(Layout::Accounts);
+    asking.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let refresh = ["auth", "refresh", "--force"];
+    let theirs = CURRENT.run(&asking.machine, &refresh).spawn();
+    asking.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+    until("their request is granted", SOON, || {
+        asking.sentry.refreshes() == 1
+    });
+    // Lets both answers go: the names and their new pair.
+    let (sentry, machine) = asking.ends();
+    let _refreshed = theirs.wait().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn a_login_whose_names_the_database_does_not_take_is_a_login() {
+    let asking = Asking::start(Layout::Accounts);
+    let writer = asking.machine.database().unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Far below the minute that a grant would be tried for.
+    let Asking {
+        sentry,
+        machine,
+        login,
+        pair,
+    } = asking;
+    sentry.release();
+    let _logged_in = login.wait().success();
+    writer.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(machine.stored_tokens(), Some(pair));
+}
+
+/// A login that is granted while the database cannot be written.
+fn busy_login(signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    let machine = Sandbox::new().for_sentry(&sentry);
+    if let Some(age) = before {
+        machine.seed_session(&sentry, &sentry.issue(), age);
+    }
+    let mut login = machine.sentry(&["auth", "login", "--force"]).spawn();
+    let code = sentry.wait_for_code(SOON);
+    // For longer than a commit is tried.
+    let writer = machine.database().unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    sentry.fault(Endpoint::Poll, Fault::Held);
+    sentry.approve(&code);
+    sentry.wait_for_held(SOON);
+    sentry.release();
+    if let Some(signal) = signal {
+        // The answer is in, and nothing but the clock tells so from outside.
+        thread::sleep(Duration::from_secs(2));
+        login.signal(signal);
+    }
+    let told = login.wait();
+    writer.execute_batch("ROLLBACK").unwrap();
+    (sentry, machine, told)
+}
+
+#[test]
+fn a_login_that_the_database_does_not_take_for_a_minute_waits_beside_it_and_is_imported() {
+    let cases = [
+        (None, None),
+        (Some(Signal::INT), Some(Age::EXPIRED)),
+        (None, None),
+    ];
+    // All at once: a minute is a minute.
+    let [first, second, third] = thread::scope(|threads| {
+        cases
+            .map(|(signal, before)| threads.spawn(move || busy_login(signal, before)))
+            .map(|login| login.join().expect("a login"))
+    });
+    for (code, (sentry, machine, told)) in [(1, first), (130, second)] {
+        let current = sentry.current();
+        let _told = told
+            .fails(code)
+            .stdout_is("")
+            .never_says(&current.access)
+            .never_says(&current.refresh)
+            .stderr_has("the login was approved, but its token could not be stored")
+            .stderr_has("credential.recovery")
+            .stderr_has("hint: ");
+        let request = format!("protocol=http\nhost={}\n", sentry.address());
+        let get = machine.git_credential("get").stdin(request);
+        let _imported = get.run().success().stdout_has(&current.access);
+        assert_eq!(machine.stored_tokens(), Some(current));
+        assert!(!machine.config_dir().join("credential.recovery").exists());
+        let refresh = machine.sentry(&["auth", "refresh", "--force"]);
+        let _alive = refresh.run().success();
+        for lock in ["login.lock", "credential.lock"] {
+            let lock = machine.config_dir().join(lock);
+            let flock = machine.command("flock").arg("--nonblock").arg(lock);
+            let _free = flock.arg("true").run().success();
+        }
+    }
+    // A logout ends it like any other login.
+    let (sentry, machine, told) = third;
+    let _told = told.fails(1);
+    let _out = machine.sentry(&["auth", "logout"]).run().success();
+    let current = sentry.current();
+    for secret in [&current.access, &current.refresh] {
+        let found = files_with(&machine.config_dir(), secret);
+        assert_eq!(found, Vec::<String>::new());
+    }
+    assert_eq!(machine.stored_row(), None);
+}

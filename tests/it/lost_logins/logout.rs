@@ -1,0 +1,101 @@
+//! A logout leaves no token behind, or says that it did not log out.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::sandbox::{Age, Output};
+use crate::storage::{Scene, files_with};
+
+/// Logs out while a granted pair waits beside the database, which another program has for so long.
+fn log_out(args: &[&str], busy: Duration) -> (Scene, Output) {
+    let scene = Scene::of_ours(Age::EXPIRED);
+    let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
+    let _kept = scene.keep_aside(&new);
+    let writer = scene.database();
+    writer
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the database");
+    let logout = scene.machine.sentry(&["auth", "logout"]).args(args).spawn();
+    thread::sleep(busy);
+    writer.execute_batch("ROLLBACK").expect("the database");
+    (scene, logout.wait())
+}
+
+#[test]
+fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
+    // SQLite waits 5 s for a writer. Shorter; past the first wait and within a second one; longer than two.
+    let cases = [2, 7, 12].map(Duration::from_secs);
+    let cases = cases.into_iter().flat_map(|busy| {
+        let ways: [&[&str]; 2] = [&[], &["--all"]];
+        ways.map(|args| (args, busy))
+    });
+    let runs: Vec<_> = thread::scope(|threads| {
+        let start = |(args, busy)| (args, busy, threads.spawn(move || log_out(args, busy)));
+        let runs: Vec<_> = cases.map(start).collect();
+        let end = |run: (_, _, thread::ScopedJoinHandle<'_, _>)| {
+            (run.0, run.1, run.2.join().expect("a logout"))
+        };
+        runs.into_iter().map(end).collect()
+    });
+    for (args, busy, (scene, told)) in runs {
+        let case = format!("{args:?}, busy for {busy:?}: {told:?}");
+        let current = scene.sentry.current();
+        let secrets = [&current.access, &current.refresh, &scene.pair.refresh];
+        match told.code {
+            0 => {
+                assert_eq!(scene.machine.stored_row(), None, "{case}");
+                assert!(!scene.file("credential.recovery").exists(), "{case}");
+                for secret in secrets {
+                    assert_eq!(
+                        files_with(&scene.dir(), secret),
+                        Vec::<String>::new(),
+                        "{case}"
+                    );
+                }
+            }
+            1 => {
+                assert!(told.stderr.starts_with("error: "), "{case}");
+                // Still logged in, with the pair that the server accepts, and a second try ends it.
+                scene.serves(&current.access);
+                assert_eq!(
+                    scene.machine.stored_tokens(),
+                    Some(current.clone()),
+                    "{case}"
+                );
+                let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+                for secret in secrets {
+                    assert_eq!(
+                        files_with(&scene.dir(), secret),
+                        Vec::<String>::new(),
+                        "{case}"
+                    );
+                }
+            }
+            code => panic!("exit code {code}: {case}"),
+        }
+    }
+}
+
+#[test]
+fn a_logout_removes_the_pair_that_waits_beside_an_idle_database() {
+    let ways: [&[&str]; 2] = [&[], &["--all"]];
+    for args in ways {
+        let (scene, told) = log_out(args, Duration::ZERO);
+        let _out = told.success();
+        assert_eq!(scene.machine.stored_row(), None);
+        assert_eq!(
+            scene.names().iter().find(|name| name.contains("recovery")),
+            None
+        );
+        for secret in [
+            scene.sentry.current_access(),
+            scene.sentry.current().refresh,
+        ] {
+            assert_eq!(
+                files_with(&scene.dir(), &secret),
+                Vec::<String>::new(),
+                "{args:?}"
+            );
+        }
+    }
+}

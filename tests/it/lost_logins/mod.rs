@@ -1,0 +1,102 @@
+//! How a login can be lost though a client could have kept it: the counterexamples that a model checker found against
+//! the refresh protocol, each as a schedule of the real programs.
+//!
+//! Separate from `refresh`, `refresh_races` and `storage_locks`, which have the rules of one refresh, because each test
+//! here begins with a schedule and ends with one question: is the pair that the server accepts in the store? Assertions
+//! are about rows, requests and exit codes; words are compared only where the words are the promise.
+
+mod client_ids;
+mod dead_access;
+mod holders;
+mod login;
+mod logout;
+mod lost_answers;
+mod near_expiry;
+mod neighbours;
+mod odd_answers;
+mod rejected;
+mod slow_answers;
+mod stopped;
+mod suspects;
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::fake_sentry::Pair;
+use crate::sandbox::{Cmd, Running, Sandbox};
+
+/// Longer than anything takes that only a machine with much to do delays.
+const SOON: Duration = Duration::from_secs(20);
+
+/// Waits until something holds that nobody announces.
+#[track_caller]
+fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until the pair is in the row, whoever puts it there.
+#[track_caller]
+fn stores(machine: &Sandbox, pair: &Pair) {
+    until("the pair of the server is in the row", SOON, || {
+        machine.stored_tokens().as_ref() == Some(pair)
+    });
+}
+
+/// Starts a command and waits until it has found the credential lock in other hands.
+#[track_caller]
+fn waiting(machine: &Sandbox, cmd: Cmd) -> Running {
+    let trace = tempfile::Builder::new()
+        .tempfile_in(machine.root())
+        .expect("a file");
+    let (_file, trace) = trace.keep().expect("a file");
+    let mut running = cmd.traced("flock", &trace).spawn();
+    until("it has found the lock contended", SOON, || {
+        let is_contended = fs::read_to_string(&trace).is_ok_and(|calls| calls.contains("EAGAIN"));
+        assert!(
+            is_contended || running.is_running(),
+            "it ended without waiting for the lock:\n{}{}",
+            running.stdout(),
+            running.stderr()
+        );
+        is_contended
+    });
+    running
+}
+
+/// A stopped process; it goes on when this is dropped, so that no failed test leaves one behind.
+struct Stopped(Pid);
+
+impl Stopped {
+    #[track_caller]
+    fn stop(process: Pid) -> Stopped {
+        kill_process(process, Signal::STOP).expect("a process of ours");
+        Stopped(process)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // Fails when it was killed meanwhile.
+        let _gone = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// Another program that holds the credential lock until it is dropped.
+#[track_caller]
+fn foreign_holder(machine: &Sandbox) -> Running {
+    let holder = machine
+        .command("flock")
+        .arg("--no-fork")
+        .arg(machine.config_dir().join("credential.lock"))
+        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
+        .spawn();
+    holder.wait_for_stderr("held");
+    holder
+}

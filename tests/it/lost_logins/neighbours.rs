@@ -1,0 +1,68 @@
+//! The official CLI takes no lock of ours: while it and our worker post one pair, the row may be empty for a while, and
+//! that is not the end of the session.
+
+use super::{SOON, waiting};
+use crate::fake_sentry::{Endpoint, Fault, Replay};
+use crate::official::CURRENT;
+use crate::sandbox::{Age, Layout, Running};
+use crate::storage::Scene;
+
+/// A refresh of ours that the server has granted and not answered.
+fn granted(layout: Layout) -> (Scene, Running) {
+    let scene = Scene::in_layout(layout, Age::EXPIRED);
+    scene.sentry.set_replay(Replay::Refused);
+    scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+    let first = scene.token().spawn();
+    scene.sentry.wait_for_held(SOON);
+    (scene, first)
+}
+
+/// Everybody who comes while the row is empty waits for what the worker is about to store.
+#[track_caller]
+fn all_get_the_new_token(scene: &Scene, first: Running) {
+    let row = scene.machine.stored_row().expect("a session");
+    assert_eq!((row.token, row.refresh_token), (None, None));
+    let status = scene.machine.sentry(&["auth", "status", "--show-token"]);
+    let [token, git, docker] = scene.readers();
+    let others = [token, git, docker, status].map(|reader| waiting(&scene.machine, reader));
+    scene.sentry.release();
+    let current = scene.sentry.current();
+    for one in [first].into_iter().chain(others) {
+        let _served = one.wait().success().stdout_has(&current.access);
+    }
+    assert_eq!(scene.machine.stored_tokens(), Some(current));
+}
+
+#[test]
+fn a_row_that_a_neighbour_has_cleared_while_our_answer_is_under_way_is_waited_for() {
+    for (layout, table) in [(Layout::Accounts, "accounts"), (Layout::Auth, "auth")] {
+        let (scene, first) = granted(layout);
+        let columns = "token = NULL, refresh_token = NULL, expires_at = NULL, issued_at = NULL";
+        scene.sql(&format!("UPDATE {table} SET {columns}"));
+        all_get_the_new_token(&scene, first);
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_waited_for() {
+    let (scene, first) = granted(Layout::Accounts);
+    // It loses the race at the server, and clears what it takes for dead.
+    let theirs = CURRENT.run(&scene.machine, &["auth", "refresh", "--force"]);
+    assert_ne!(theirs.run().code, 0);
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+    all_get_the_new_token(&scene, first);
+    let theirs = CURRENT.run(&scene.machine, &["auth", "refresh", "--force"]);
+    let _alive = theirs.run().success();
+    scene.is_alive();
+}
+
+#[test]
+fn a_row_that_nobody_is_about_to_fill_is_the_end_of_its_session() {
+    let scene = Scene::new(Age::EXPIRED);
+    scene.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
+    let url = scene.sentry.url();
+    scene.fails_with(&format!("the session at {url} has ended"));
+    assert_eq!(scene.sentry.requests().len(), 0);
+}

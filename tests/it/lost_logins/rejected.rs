@@ -1,0 +1,186 @@
+//! `invalid_grant` marks a pair and removes nothing: whoever posted the same pair, and has the answer still under way,
+//! finds the row as it was.
+
+use super::SOON;
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Replay};
+use crate::official::CURRENT;
+use crate::sandbox::{Age, Layout, Output, Sandbox};
+use crate::storage::Scene;
+use crate::terminal::Person;
+
+/// Another program has posted the pair, and its answer is under way; ours posts it, too.
+fn beaten(age: Age) -> (Scene, Output) {
+    let scene = Scene::of_ours(age);
+    scene.sentry.set_replay(Replay::Refused);
+    scene.sentry.refresh_elsewhere(&scene.pair.refresh);
+    let told = scene.refresh().run();
+    assert_eq!(scene.sentry.refresh_attempts(), 1);
+    (scene, told)
+}
+
+/// The other program stores its pair, if the row still has the one that it posted.
+#[track_caller]
+fn their_answer_comes(scene: &Scene) {
+    let new = scene.sentry.current();
+    let theirs = "UPDATE accounts SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
+                  expires_at = (unixepoch() + 86400) * 1000 WHERE refresh_token = ?";
+    let values = [&new.access, &new.refresh, &scene.pair.refresh];
+    let stored = scene.database().execute(theirs, values);
+    assert_eq!(stored, Ok(1), "the row has changed under the other program");
+}
+
+#[test]
+fn a_pair_that_the_server_rejects_stays_in_its_row() {
+    for layout in [Layout::Accounts, Layout::Auth] {
+        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        scene.machine.remember_client(crate::fake_sentry::CLIENT_ID);
+        scene.sentry.revoke_family(&scene.pair.refresh);
+        let before = scene.machine.stored_row();
+        let _told = scene.token().run().fails(1).stdout_is("");
+        assert_eq!(scene.machine.stored_row(), before, "{layout:?}");
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{layout:?}");
+    }
+}
+
+#[test]
+fn another_program_whose_answer_is_slow_can_still_store_its_pair() {
+    for age in [Age::EXPIRED, Age::FRESH] {
+        let (scene, told) = beaten(age);
+        let _told = told.fails(1).stdout_is("");
+        their_answer_comes(&scene);
+        // The mark was for the other pair.
+        scene.serves(&scene.sentry.current_access());
+        let status = scene.machine.sentry(&["auth", "status"]);
+        let _status = status.run().success().stdout_has("Authenticated as: jane");
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
+    // By the clock its access token is good for a month, or dead.
+    for age in [Age::FRESH, Age::EXPIRED] {
+        let (scene, told) = beaten(age);
+        let _told = told.fails(1);
+        for reader in scene.readers() {
+            let told = reader.run().fails(1).never_says(&scene.pair.access);
+            let said = told.stdout + &told.stderr;
+            assert!(said.contains("sentry auth login"), "{said}");
+        }
+        let status = scene.machine.sentry(&["auth", "status", "--json"]);
+        let _status = status
+            .run()
+            .fails(1)
+            .stdout_has("\"authenticated\": false")
+            .never_says(&scene.pair.access);
+        let _whoami = scene.machine.sentry(&["auth", "whoami"]).run().fails(1);
+        for command in ["status", "refresh"] {
+            let told = scene.machine.sentry(&["auth", command]).run().fails(1);
+            let _told = told.stderr_has("sentry auth login");
+        }
+        // Nobody posts it again, nor asks the API with it.
+        assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
+        assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 0, "{age:?}");
+    }
+}
+
+#[test]
+fn a_pair_that_the_server_has_rejected_is_not_in_dockers_list() {
+    let scene = Scene::of_ours(Age::FRESH);
+    scene
+        .machine
+        .bind("docker r.example", &scene.sentry.url(), None);
+    let list = || scene.machine.docker_credential("list").run().success();
+    let _listed = list().stdout_has("r.example");
+    scene.sentry.revoke_family(&scene.pair.refresh);
+    let _told = scene.refresh().run().fails(1);
+    assert!(!list().stdout.contains("r.example"));
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+}
+
+#[test]
+fn a_new_login_replaces_a_rejected_pair_and_a_logout_removes_it() {
+    let rejected = || {
+        let scene = Scene::of_ours(Age::EXPIRED);
+        scene.sentry.revoke_family(&scene.pair.refresh);
+        let _told = scene.token().run().fails(1);
+        scene
+    };
+    let scene = rejected();
+    scene.sentry.set_interval(Some(1));
+    scene.sentry.approve_next();
+    let _login = scene.machine.sentry(&["auth", "login"]).run().success();
+    scene.serves(&scene.sentry.current_access());
+    scene.is_alive();
+
+    let scene = rejected();
+    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    assert_eq!(scene.machine.stored_row(), None);
+}
+
+#[test]
+fn a_rejected_pair_is_followed_by_a_login_where_a_user_can_be_asked() {
+    let (scene, told) = beaten(Age::FRESH);
+    let _told = told.fails(1);
+    scene.sentry.set_interval(Some(1));
+    scene.sentry.approve_next();
+    let request = format!("protocol=http\nhost={}\n", scene.sentry.address());
+    let mut person = Person::start_piped(scene.machine.git_credential("get"), request);
+    person.expect("[Y/n]").type_line("y");
+    assert_eq!(person.wait(), 0, "{}", person.screen());
+    assert!(person.stdout().contains(&scene.sentry.current_access()));
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+}
+
+#[test]
+fn any_other_pair_in_the_row_ends_the_mark() {
+    let scene = Scene::of_ours(Age::EXPIRED);
+    let refused = Answer::error(400, "invalid_grant");
+    scene.sentry.fault(Endpoint::Refresh, refused);
+    let _told = scene.token().run().fails(1);
+    let other = scene.sentry.issue();
+    let expired = "UPDATE accounts SET token = ?, refresh_token = ?";
+    let theirs = scene
+        .database()
+        .execute(expired, [&other.access, &other.refresh]);
+    assert_eq!(theirs, Ok(1));
+    // Expired as the one before it was, and refreshed as any other.
+    scene.serves(&scene.sentry.current_access());
+    assert_ne!(scene.sentry.current(), other);
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sentry.refresh_attempts(), 2);
+}
+
+/// The official CLI posts first and is answered last.
+#[track_caller]
+fn beside_the_official_cli(sentry: &FakeSentry, machine: &Sandbox) {
+    sentry.set_replay(Replay::Refused);
+    sentry.fault(Endpoint::Refresh, crate::fake_sentry::Fault::Held);
+    let refresh = ["auth", "refresh", "--force"];
+    let theirs = CURRENT.run(machine, &refresh).spawn();
+    sentry.wait_for_held(SOON);
+    let _ours = machine.sentry(&refresh).run().fails(1);
+    sentry.release();
+    let _theirs = theirs.wait().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+    let token = machine.sentry(&["auth", "token"]).run().success();
+    let _ours = token.stdout_is(&format!("{}\n", sentry.current_access()));
+    let _theirs = CURRENT.run(machine, &refresh).run().success();
+    let _ours = machine.sentry(&refresh).run().success();
+    assert_eq!(machine.stored_tokens(), Some(sentry.current()));
+}
+
+#[test]
+fn the_official_cli_keeps_the_pair_that_it_was_granted_while_ours_was_rejected() {
+    // Of a login of theirs the client is only guessed.
+    for is_ours in [true, false] {
+        let sentry = FakeSentry::start();
+        let machine = Sandbox::new().for_sentry(&sentry);
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        if is_ours {
+            machine.remember_client(crate::fake_sentry::CLIENT_ID);
+        }
+        beside_the_official_cli(&sentry, &machine);
+    }
+}

@@ -1,0 +1,111 @@
+//! An answer that comes later than anybody wants to wait for: the caller gives up after 12 s, the worker listens on, and
+//! what the server granted is stored.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{SOON, Stopped, stores, waiting};
+use crate::fake_sentry::{Endpoint, Fault};
+use crate::sandbox::{Age, Cmd, Running};
+use crate::storage::Scene;
+
+/// A caller gives up after 12 s; the rest is for a machine with much to do.
+const GIVEN_UP: Duration = Duration::from_secs(18);
+
+/// A command whose refresh is granted and not answered.
+struct Unanswered {
+    scene: Scene,
+    running: Running,
+    started: Instant,
+}
+
+impl Unanswered {
+    fn start(age: Age, command: impl Fn(&Scene) -> Cmd) -> Unanswered {
+        let scene = Scene::of_ours(age);
+        scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+        let started = Instant::now();
+        let running = command(&scene).limit(GIVEN_UP).spawn();
+        scene.sentry.wait_for_held(SOON);
+        Unanswered {
+            scene,
+            running,
+            started,
+        }
+    }
+}
+
+/// git's side of a pipeline that ends only when nobody keeps its streams.
+fn piped_fill(scene: &Scene) -> Cmd {
+    let fill = "git -c credential.helper=sentry credential fill 2>&1 | cat";
+    scene
+        .machine
+        .command("sh")
+        .args(["-c", fill])
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(format!(
+            "protocol=http\nhost={}\n\n",
+            scene.sentry.address()
+        ))
+}
+
+#[test]
+fn an_answer_after_the_caller_has_given_up_is_stored() {
+    let expired = Unanswered::start(Age::EXPIRED, Scene::token);
+    let stale = Unanswered::start(Age::STALE, Scene::token);
+    let docker = Unanswered::start(Age::EXPIRED, Scene::docker_get);
+    let pipeline = Unanswered::start(Age::EXPIRED, piped_fill);
+    // The streams end too, although the answer is not there: `wait` sees to that.
+    let patient = |started: Instant| {
+        let took = started.elapsed();
+        assert!(took > Duration::from_secs(10), "gave up after {took:?}");
+    };
+    let told = expired.running.wait().fails(1).stdout_is("");
+    patient(expired.started);
+    assert!(told.stderr.starts_with("error: "), "{told:?}");
+    let old = format!("{}\n", stale.scene.pair.access);
+    let _served = stale.running.wait().success().stdout_is(&old);
+    let told = docker.running.wait().fails(1).stderr_is("");
+    assert_eq!(told.stdout.lines().count(), 1, "{told:?}");
+    let told = pipeline.running.wait().success();
+    assert!(!told.stdout.contains("password="), "{told:?}");
+    for scene in [expired.scene, stale.scene, docker.scene, pipeline.scene] {
+        let (sentry, machine) = (&scene.sentry, &scene.machine);
+        assert_eq!(machine.stored_tokens(), Some(scene.pair.clone()));
+        // Whoever comes now waits for the same answer.
+        let waiter = waiting(machine, scene.token());
+        sentry.release();
+        let current = sentry.current();
+        let _new = waiter
+            .wait()
+            .success()
+            .stdout_is(&format!("{}\n", current.access));
+        stores(machine, &current);
+        assert_eq!(sentry.refresh_attempts(), 1);
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn an_answer_that_came_while_everybody_was_frozen_is_read_before_it_is_given_up() {
+    let frozen = [Age::EXPIRED, Age::STALE].map(|age| {
+        let refresh = Unanswered::start(age, Scene::token);
+        let exchange = Stopped::stop(refresh.running.exchange());
+        let parent = Stopped::stop(refresh.running.pid());
+        // It lies in the socket.
+        refresh.scene.sentry.release();
+        (refresh, exchange, parent)
+    });
+    // Longer than a caller waits, by every clock.
+    thread::sleep(Duration::from_secs(15));
+    for (refresh, exchange, parent) in frozen {
+        let Unanswered { scene, running, .. } = refresh;
+        drop(exchange);
+        drop(parent);
+        // The caller may have given up, or may have the new token.
+        let told = running.wait();
+        assert!([0, 1].contains(&told.code), "{told:?}");
+        stores(&scene.machine, &scene.sentry.current());
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        scene.is_alive();
+    }
+}

@@ -1,0 +1,96 @@
+//! Processes that are stopped: nobody waits for one for ever, and a lock is never with a process that a terminal stops.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{SOON, Stopped, stores};
+use crate::fake_sentry::{Endpoint, Fault};
+use crate::sandbox::Age;
+use crate::storage::Scene;
+use crate::terminal::Person;
+
+/// Whoever waits gives up after 20 s; the rest is for a machine with much to do.
+const GIVEN_UP: Duration = Duration::from_secs(26);
+
+#[test]
+fn a_worker_that_is_stopped_is_waited_for_no_longer_than_any_other() {
+    let scenes = [Age::EXPIRED, Age::STALE].map(|age| {
+        let scene = Scene::of_ours(age);
+        scene.sentry.fault(Endpoint::Refresh, Fault::Held);
+        let first = scene.token().limit(GIVEN_UP).spawn();
+        scene.sentry.wait_for_held(SOON);
+        let exchange = Stopped::stop(first.exchange());
+        scene.sentry.release();
+        let second = scene.git_get().limit(GIVEN_UP).spawn();
+        (age, scene, first, second, exchange)
+    });
+    for (age, scene, first, second, exchange) in scenes {
+        for waiting in [first, second] {
+            let told = waiting.wait();
+            match age {
+                Age::STALE => {
+                    let _old = told.success().stdout_has(&scene.pair.access);
+                }
+                _ => {
+                    let told = told.fails(1).stdout_is("");
+                    assert_ne!(told.stderr, "");
+                }
+            }
+        }
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+        drop(exchange);
+        stores(&scene.machine, &scene.sentry.current());
+        assert_eq!(scene.sentry.refresh_attempts(), 1);
+        scene.is_alive();
+    }
+}
+
+/// git has reported the token as refused, and Sentry does not answer what it thinks of it.
+fn suspect() -> Scene {
+    let scene = Scene::of_ours(Age::FRESH);
+    scene.reports_refused(&scene.pair.access);
+    scene.sentry.fault(Endpoint::Api, Fault::Held);
+    scene
+}
+
+#[test]
+fn a_get_that_is_stopped_while_its_token_is_asked_about_keeps_no_lock() {
+    let scene = suspect();
+    let get = scene.token().spawn();
+    scene.sentry.wait_for_held(SOON);
+    let _get = Stopped::stop(get.pid());
+    let logout = scene.machine.sentry(&["auth", "logout"]).spawn();
+    scene.sentry.release();
+    let _out = logout.wait().success();
+    assert_eq!(scene.machine.stored_row(), None);
+}
+
+#[test]
+fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
+    let scene = suspect();
+    // A shell that goes on with the next command when the first one is stopped.
+    let script = "set -m; sentry auth token; echo stopped: $?; sentry auth logout; echo ended: $?; kill -KILL %1";
+    let bash = scene.machine.command("bash").args(["-c", script]);
+    let mut person = Person::start(bash);
+    scene.sentry.wait_for_held(SOON);
+    person.press(b"\x1a");
+    let stopped = 128 + Signal::TSTP.as_raw();
+    person.expect(&format!("stopped: {stopped}"));
+    scene.sentry.release();
+    person.expect("ended: 0");
+    assert_eq!(scene.machine.stored_row(), None);
+    let _ended = person.wait();
+}
+
+#[test]
+fn a_token_that_is_asked_about_for_long_is_still_handed_out_in_time() {
+    // The worker listens on; the caller has a token that lives by the clock.
+    let scene = suspect();
+    let get = scene.git_get().limit(GIVEN_UP).spawn();
+    scene.sentry.wait_for_held(SOON);
+    let _served = get.wait().success().stdout_has(&scene.pair.access);
+    scene.sentry.release();
+    // The lock is free as soon as the worker has its answer.
+    scene.is_alive();
+}

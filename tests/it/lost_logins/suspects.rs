@@ -1,0 +1,78 @@
+//! How often Sentry is asked about a token that git reports as refused.
+
+use crate::fake_sentry::{Answer, Endpoint, Fault};
+use crate::sandbox::Age;
+use crate::storage::Scene;
+
+fn suspect() -> Scene {
+    let scene = Scene::of_ours(Age::FRESH);
+    scene.reports_refused(&scene.pair.access);
+    scene
+}
+
+#[track_caller]
+fn serves_the_current_token(scene: &Scene) {
+    let token = scene.token().run().success();
+    let _current = token.stdout_is(&format!("{}\n", scene.pair.access));
+}
+
+#[test]
+fn a_check_that_fails_is_followed_by_a_pause() {
+    let failures = [
+        Fault::from(Answer::new(503, "text/plain", "later")),
+        Answer::new(429, "text/plain", "later")
+            .header("Retry-After", "20")
+            .into(),
+        Answer::new(200, "text/html", "<title>Wi-Fi</title>").into(),
+        Fault::ResetBefore,
+    ];
+    for failure in failures {
+        let scene = suspect();
+        scene.sentry.fault_always(Endpoint::Api, failure.clone());
+        for _ in 0..3 {
+            serves_the_current_token(&scene);
+        }
+        let asked = scene.sentry.requests_to(Endpoint::Api).len();
+        assert_eq!(asked, 1, "{failure:?}");
+        assert_eq!(scene.sentry.refresh_attempts(), 0, "{failure:?}");
+        // A user who asks is answered at once.
+        scene.sentry.mend();
+        scene.is_alive();
+    }
+}
+
+#[test]
+fn one_token_is_checked_at_most_once_a_minute() {
+    let scene = suspect();
+    serves_the_current_token(&scene);
+    for _ in 0..3 {
+        // As git-lfs does for as long as somebody answers it.
+        scene.reports_refused(&scene.pair.access);
+        serves_the_current_token(&scene);
+    }
+    assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 1);
+    assert_eq!(scene.sentry.refresh_attempts(), 0);
+    // Another token is another question.
+    scene.is_alive();
+    let new = scene.sentry.current_access();
+    scene.reports_refused(&new);
+    let token = scene.token().run().success();
+    let _new = token.stdout_is(&format!("{new}\n"));
+    assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 2);
+}
+
+#[test]
+fn a_crowd_asks_about_a_suspect_token_once() {
+    let scene = suspect();
+    scene.sentry.fault(Endpoint::Api, Fault::Held);
+    let first = scene.token().spawn();
+    scene.sentry.wait_for_held(super::SOON);
+    let crowd = [(); 6].map(|()| scene.token().spawn());
+    for one in crowd {
+        let _served = one.wait().success().stdout_has(&scene.pair.access);
+    }
+    scene.sentry.release();
+    let _served = first.wait().success().stdout_has(&scene.pair.access);
+    serves_the_current_token(&scene);
+    assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 1);
+}
