@@ -1,6 +1,6 @@
 //! What the tests of both helpers share: machines with one token, and a helper in a shell.
 
-use crate::fake_sentry::{FakeSentry, Pair};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Sandbox};
 use rusqlite::ToSql;
 
@@ -32,6 +32,13 @@ pub fn with_session_of(instance: &str) -> Sandbox {
 pub fn with_session(sentry: &FakeSentry, age: Age) -> Sandbox {
     let machine = Sandbox::new().for_sentry(sentry);
     machine.seed_session(sentry, &sentry.issue(), age);
+    machine
+}
+
+/// The same with a login of ours: the client that the session was issued to is noted.
+pub fn with_login(sentry: &FakeSentry, age: Age) -> Sandbox {
+    let machine = with_session(sentry, age);
+    machine.remember_client(CLIENT_ID);
     machine
 }
 

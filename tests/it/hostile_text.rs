@@ -159,7 +159,7 @@ fn words_of_an_error_cannot_steer_the_terminal() {
             "login --force"
         }),
         ("refresh", |sentry, fault| {
-            sentry.fault(Endpoint::Refresh, fault);
+            sentry.fault_always(Endpoint::Refresh, fault);
             "refresh --force"
         }),
         ("api", |sentry, fault| {

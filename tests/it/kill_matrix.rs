@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::fake_sentry::{FakeSentry, Pair};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Sandbox};
 use crate::service::tool;
 
@@ -48,6 +48,7 @@ impl Scene<'_> {
         let machine = Sandbox::new().for_sentry(sentry);
         let old = sentry.issue();
         machine.seed_session(sentry, &old, Age::EXPIRED);
+        machine.remember_client(CLIENT_ID);
         Scene {
             sentry,
             machine,
@@ -111,7 +112,8 @@ impl Scene<'_> {
                 next.stderr
             );
             assert!(
-                next.stderr.contains("was lost: a refresh that began at "),
+                next.stderr
+                    .contains("perhaps because a refresh that began at "),
                 "{case}: {}",
                 next.stderr
             );

@@ -584,10 +584,12 @@ fn what_a_server_throws_back_is_not_repeated() {
     life.live(&LIFE[..1]);
     let current = life.sentry.current();
     for (what, fault) in throwing_back(&current.refresh) {
-        life.sentry.fault(Endpoint::Refresh, fault);
+        // What is no HTTP is asked for once more.
+        life.sentry.fault_always(Endpoint::Refresh, fault);
         life.expire();
         let get = life.git("get", "");
         life.step(what, 1, &[], get);
+        life.sentry.mend();
         let sql = "UPDATE helper_session SET retry_at = NULL, intent = NULL, intent_at = NULL";
         let _reset = life.machine.database().unwrap().execute(sql, []);
     }

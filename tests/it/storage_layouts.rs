@@ -321,8 +321,11 @@ fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
 fn a_migration_before_an_interrupted_refresh_is_taken_up_loses_nothing() {
     // The intent was noted for the one row of `auth`.
     let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
-    scene.sentry.fault(Endpoint::Refresh, Fault::ResetBefore);
+    scene
+        .sentry
+        .fault_always(Endpoint::Refresh, Fault::ResetBefore);
     let _failed = scene.token().run().fails(1);
+    scene.sentry.mend();
     migrate(&scene.database(), &FakeSentry::start());
     scene.is_alive();
 }

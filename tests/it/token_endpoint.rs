@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Pair};
+use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Pair};
 use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
 use crate::storage::{SOON, Scene};
 
-/// A request may take 12 s; the rest is for a machine with much to do.
+/// A caller waits for 12 s; the rest is for a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(18);
 
 /// Half a gigabyte of address space: whoever reads without an end does not get far.
@@ -54,7 +54,7 @@ fn at_once(
 ) -> Vec<(&'static str, Scene, Running)> {
     let scene = |(case, fault)| {
         let scene = Scene::new(age);
-        scene.sentry.fault(Endpoint::Refresh, fault);
+        scene.sentry.fault_always(Endpoint::Refresh, fault);
         let running = token(&scene).spawn();
         (case, scene, running)
     };
@@ -83,7 +83,7 @@ fn a_server_that_takes_for_ever_costs_twelve_seconds_and_not_the_session() {
         let url = scene.sentry.url();
         let _told = output.stderr_has(&format!("error: cannot refresh the token of {url}: "));
         keeps_its_session(&scene, case);
-        // It was sent, so it is not sent again: a refresh token that is used twice is a lost login.
+        // The answer may still come: the worker listens on, and sends nothing again before it is lost.
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
     for (case, scene, running) in stale {
@@ -207,9 +207,13 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
         let served = format!("{}\n", scene.pair.access);
         let _served = running.wait().success().stdout_is(&served);
         keeps_its_session(&scene, case);
-        assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
-        let asked = &scene.sentry.requests_to(Endpoint::Refresh)[0];
-        assert_eq!(asked.header("accept-encoding"), None, "{case}");
+        // What breaks off or is no HTTP is taken for lost, and asked for once more.
+        let asked = scene.sentry.requests_to(Endpoint::Refresh);
+        assert!((1..=2).contains(&asked.len()), "{case}: {}", asked.len());
+        for request in asked {
+            let encoding = request.header("accept-encoding");
+            assert_eq!(encoding, Some("identity"), "{case}");
+        }
     }
 }
 
@@ -349,6 +353,7 @@ fn twenty_callers_cost_a_failing_server_one_request() {
 fn a_pair_that_appears_after_invalid_grant_is_adopted() {
     for layout in [Layout::Accounts, Layout::Auth] {
         let scene = Scene::in_layout(layout, Age::EXPIRED);
+        scene.machine.remember_client(CLIENT_ID);
         scene
             .sentry
             .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
@@ -374,7 +379,7 @@ fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
         ("DELETE FROM accounts", "was logged out"),
     ];
     for (theirs, how) in cases {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Scene::of_ours(Age::EXPIRED);
         let url = scene.sentry.url();
         scene
             .sentry

@@ -2,7 +2,7 @@
 
 use super::{docker, erase, gets, gets_nothing, lists, store};
 use crate::fake_sentry::FakeSentry;
-use crate::helpers::{ENVIRONMENT, STORED, with_session, with_session_of, with_token};
+use crate::helpers::{ENVIRONMENT, STORED, with_login, with_session_of, with_token};
 use crate::sandbox::{Age, Sandbox};
 use crate::terminal::Person;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn with_registry(host: &str, username: Option<&str>) -> Sandbox {
 
 /// A machine with a session of this age at a Sentry that runs, and `r.example` bound to it.
 fn with_registry_at(sentry: &FakeSentry, age: Age) -> Sandbox {
-    let machine = with_session(sentry, age);
+    let machine = with_login(sentry, age);
     machine.bind("docker r.example", &sentry.url(), None);
     machine
 }
@@ -161,10 +161,13 @@ fn a_dead_session_is_told_in_one_sentence() {
         sentry.url()
     ));
     let second = docker(&machine, "get", "r.example").fails(1).stderr_is("");
-    let _told = second.stdout_is(&format!(
-        "the session at {0} has ended (hint: `sentry auth login --url {0}`)\n",
-        sentry.url()
-    ));
+    assert_eq!(second.stdout.lines().count(), 1, "{second:?}");
+    let _told = second
+        .stdout_has(&format!("the session at {} has ended", sentry.url()))
+        .stdout_has(&format!(
+            "(hint: `sentry auth login --url {}`)\n",
+            sentry.url()
+        ));
     lists(&machine, &json!({}));
     assert_eq!(sentry.refresh_attempts(), 1);
     assert_eq!(sentry.device_codes(), 0);

@@ -2,7 +2,7 @@
 //! finds the row as it was.
 
 use super::SOON;
-use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Replay};
+use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay};
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
 use crate::storage::Scene;
@@ -33,7 +33,7 @@ fn their_answer_comes(scene: &Scene) {
 fn a_pair_that_the_server_rejects_stays_in_its_row() {
     for layout in [Layout::Accounts, Layout::Auth] {
         let scene = Scene::in_layout(layout, Age::EXPIRED);
-        scene.machine.remember_client(crate::fake_sentry::CLIENT_ID);
+        scene.machine.remember_client(CLIENT_ID);
         scene.sentry.revoke_family(&scene.pair.refresh);
         let before = scene.machine.stored_row();
         let _told = scene.token().run().fails(1).stdout_is("");
@@ -139,6 +139,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
     let refused = Answer::error(400, "invalid_grant");
     scene.sentry.fault(Endpoint::Refresh, refused);
     let _told = scene.token().run().fails(1);
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     let other = scene.sentry.issue();
     let expired = "UPDATE accounts SET token = ?, refresh_token = ?";
     let theirs = scene
@@ -156,7 +157,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
 #[track_caller]
 fn beside_the_official_cli(sentry: &FakeSentry, machine: &Sandbox) {
     sentry.set_replay(Replay::Refused);
-    sentry.fault(Endpoint::Refresh, crate::fake_sentry::Fault::Held);
+    sentry.fault(Endpoint::Refresh, Fault::Held);
     let refresh = ["auth", "refresh", "--force"];
     let theirs = CURRENT.run(machine, &refresh).spawn();
     sentry.wait_for_held(SOON);
@@ -179,7 +180,7 @@ fn the_official_cli_keeps_the_pair_that_it_was_granted_while_ours_was_rejected()
         let machine = Sandbox::new().for_sentry(&sentry);
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         if is_ours {
-            machine.remember_client(crate::fake_sentry::CLIENT_ID);
+            machine.remember_client(CLIENT_ID);
         }
         beside_the_official_cli(&sentry, &machine);
     }
