@@ -44,9 +44,9 @@ impl LockGuard {
         self.file.try_clone().map(Stdio::from)
     }
 
-    /// Writes into the lock file that this process refreshes, since when: for those who wait in vain.
-    pub fn describe(&self, since: Timestamp) {
-        let text = format!("refresh {} {since}\n", std::process::id());
+    /// Writes into the lock file what this process holds it for, since when: for those who wait in vain.
+    pub fn describe(&self, doing: Doing, since: Timestamp) {
+        let text = format!("{} {} {since}\n", doing.word(), std::process::id());
         // Not being able to only makes a message less clear.
         let mut file = &self.file;
         file.set_len(0)
@@ -63,16 +63,41 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// The name of its program, if it runs here.
     pub program: Option<String>,
-    /// When the refresh began that it is held for, in RFC 3339.
-    pub refresh_since: Option<String>,
+    /// What a refresh that it is held for does, and when that began, in RFC 3339.
+    pub refresh: Option<(Doing, String)>,
+}
+
+/// What a refresh waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// An answer.
+    WaitsForSentry,
+    /// A database that takes the new tokens.
+    Stores,
+}
+
+impl Doing {
+    const ALL: [Doing; 2] = [Doing::WaitsForSentry, Doing::Stores];
+
+    /// In a lock file.
+    fn word(self) -> &'static str {
+        match self {
+            Doing::WaitsForSentry => "waits",
+            Doing::Stores => "stores",
+        }
+    }
 }
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.refresh_since {
-            Some(since) => write!(
+        match &self.refresh {
+            Some((Doing::WaitsForSentry, since)) => write!(
                 f,
                 "a refresh that began at {since} is still waiting for Sentry"
+            )?,
+            Some((Doing::Stores, since)) => write!(
+                f,
+                "a refresh that began at {since} cannot store its token yet"
             )?,
             None => f.write_str("another process holds the lock")?,
         }
@@ -80,7 +105,7 @@ impl std::fmt::Display for Holder {
             write!(f, ", pid {pid}")?;
         }
         match &self.program {
-            Some(program) if self.refresh_since.is_none() => write!(f, " ({program})"),
+            Some(program) if self.refresh.is_none() => write!(f, " ({program})"),
             _ => Ok(()),
         }
     }
@@ -195,7 +220,7 @@ impl Lock {
             Some(Holder {
                 pid: Some(pid),
                 program: program_of(pid),
-                refresh_since: None,
+                refresh: None,
             })
         })
     }
@@ -204,13 +229,13 @@ impl Lock {
         let mut text = String::new();
         let file = self.open().ok()?;
         file.take(DESCRIPTION).read_to_string(&mut text).ok()?;
-        let (pid, since) = text.trim().strip_prefix("refresh ")?.split_once(' ')?;
-        let is_time =
-            |since: &&str| since.len() <= 32 && since.bytes().all(|byte| byte.is_ascii_graphic());
+        let mut words = text.split_whitespace();
+        let (word, pid, since) = (words.next()?, words.next()?, words.next()?);
+        let doing = Doing::ALL.into_iter().find(|doing| doing.word() == word)?;
         Some(Holder {
             pid: Some(pid.parse().ok()?),
             program: None,
-            refresh_since: Some(since).filter(is_time).map(str::to_owned),
+            refresh: Some((doing, crate::printable::printable(since))),
         })
     }
 
@@ -338,7 +363,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::credential(dir.path());
         let held = lock.try_acquire().unwrap();
-        held.describe(Timestamp::from_millis(0));
+        held.describe(Doing::WaitsForSentry, Timestamp::from_millis(0));
         let wait = lock.acquire(&SystemClock, Duration::from_millis(20)).err();
         let pid = std::process::id();
         assert_eq!(

@@ -13,6 +13,10 @@ use crate::world::World;
 
 pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
     let place = Place::of(world)?;
+    if let Some(store) = &place.store {
+        // A login that waits to be stored is one to end, too.
+        session::import_waiting(world, store)?;
+    }
     let doomed: Vec<Session> = match args.all {
         true => place.sessions()?,
         false => {

@@ -91,10 +91,13 @@ struct Place {
 impl Place {
     fn of(world: &World) -> anyhow::Result<Place> {
         let dir = world.config_dir()?;
-        Ok(Place {
-            store: Store::open(world, &dir)?,
-            dir,
-        })
+        let store = Store::open(world, &dir)?;
+        if let Some(store) = &store
+            && let Err(error) = session::import_waiting(world, store)
+        {
+            world.trace(|| format!("not imported: {error:#}"));
+        }
+        Ok(Place { store, dir })
     }
 
     fn sessions(&self) -> anyhow::Result<Vec<Session>> {

@@ -5,13 +5,12 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{Place, print_json, say};
-use crate::account::{Freshness, Session};
+use crate::account::Freshness;
 use crate::cli::RefreshArgs;
 use crate::environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::oauth::{Check, OAuth};
-use crate::session::{self, Demand, TokenError, Usable};
+use crate::session::{self, Demand, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
@@ -41,16 +40,10 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         return Err(Failure::new(what).into());
     }
     let is_due = args.force || session.freshness(world.now()) != Freshness::Fresh;
-    let demand = match is_due {
-        true => Demand::Refresh,
+    let usable = match is_due {
+        true => session::usable(world, store, &session, Demand::Refresh)?,
         // Sentry may have shortened its life.
-        false if is_refused(world, &session) => Demand::Replacement,
-        false => Demand::Usable,
-    };
-    let usable = match session::usable(world, store, &session, demand) {
-        Ok(usable) => usable,
-        Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
-        Err(TokenError::Unavailable(error)) => return Err(error),
+        false => session::checked(world, store, &session)?.0,
     };
     let refreshed = match &usable {
         Usable::Postponed(_, failure) => return Err(failure.clone().into()),
@@ -82,11 +75,4 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_refused(world: &World, session: &Session) -> bool {
-    session.tokens.as_ref().is_some_and(|tokens| {
-        let check = OAuth::new(world, &session.origin, "").check(&tokens.access);
-        matches!(check, Check::Rejected)
-    })
 }

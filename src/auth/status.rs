@@ -28,6 +28,7 @@ struct Status {
     expires_at: Option<Timestamp>,
     /// `session`, or the name of a variable.
     source: &'static str,
+    session: Option<Session>,
     /// The stored session that the variable comes before.
     shadows: Option<Origin>,
     storage: Option<String>,
@@ -71,6 +72,23 @@ pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
     match args.offline {
         true => status.verified = Verified::No("not asked".into()),
         false => status.verify(world),
+    }
+    if let (Verified::Rejected, Some(session), Some(store)) =
+        (&status.verified, &status.session, &place.store)
+    {
+        // A 401 leads to one refresh, and what is left after it is what is told.
+        match session::usable(world, store, session, Demand::Replacement) {
+            Ok(Usable::Postponed(_, failure)) => {
+                return absent(args, &status.instance, &failure.into());
+            }
+            Ok(usable) => {
+                let tokens = usable.into_tokens();
+                status.expires_at = tokens.expires_at;
+                status.token = tokens.access;
+                status.verify(world);
+            }
+            Err(error) => return absent(args, &status.instance, &error.into()),
+        }
     }
     if status.organizations.is_none() {
         status.organizations = status
@@ -123,6 +141,7 @@ fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status 
         token: found.token,
         expires_at: None,
         source: found.variable,
+        session: None,
         shadows: session
             .filter(|session| session.tokens.is_some())
             .map(|session| session.origin.clone()),
@@ -169,6 +188,7 @@ fn of_session(
         Some(Err(_)) => Keyring::Silent,
     };
     Ok(Ok(Status {
+        session: Some(session.clone()),
         instance: session.origin,
         user: session.user,
         organizations: None,

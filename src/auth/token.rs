@@ -9,7 +9,7 @@ use crate::cli::UrlArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::secret::Secret;
-use crate::session::{self, Demand, TokenError};
+use crate::session::{self, Demand};
 use crate::world::{self, World};
 
 pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
@@ -26,11 +26,8 @@ pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
     let (Some(store), Some(session)) = (&place.store, session) else {
         return Err(not_logged_in(&instance).into());
     };
-    match session::usable(world, store, &session, Demand::Usable) {
-        Ok(usable) => print(&usable.into_tokens().access),
-        Err(TokenError::LoginRequired(failure)) => Err(failure.into()),
-        Err(TokenError::Unavailable(error)) => Err(error),
-    }
+    let usable = session::usable(world, store, &session, Demand::Usable)?;
+    print(&usable.into_tokens().access)
 }
 
 fn print(token: &Secret) -> anyhow::Result<ExitCode> {

@@ -10,29 +10,29 @@ use crate::cli::{Format, WhoamiArgs};
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
-use crate::session::{self, Demand, TokenError};
+use crate::session;
 use crate::world::World;
 
 pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
     let url = args.instance.url.as_ref();
     let environment = environment::token(world)?
         .filter(|found| url.is_none_or(|url| url.may_receive(&found.origin)));
-    let (origin, token, known) = match environment {
-        Some(found) => (found.origin, found.token, User::default()),
+    let (origin, known, check) = match environment {
+        Some(found) => {
+            let check = OAuth::new(world, &found.origin, "").check(&found.token);
+            (found.origin, User::default(), check)
+        }
         None => {
             let place = Place::of(world)?;
             let (instance, session) = place.session(world, url)?;
             let (Some(store), Some(session)) = (&place.store, session) else {
                 return Err(not_logged_in(&instance).into());
             };
-            match session::usable(world, store, &session, Demand::Usable) {
-                Ok(usable) => (session.origin, usable.into_tokens().access, session.user),
-                Err(TokenError::LoginRequired(failure)) => return Err(failure.into()),
-                Err(TokenError::Unavailable(error)) => return Err(error),
-            }
+            let (_, check) = session::checked(world, store, &session)?;
+            (session.origin, session.user, check)
         }
     };
-    let user = match OAuth::new(world, &origin, "").check(&token) {
+    let user = match check {
         Check::Accepted(user) if user != User::default() => user,
         Check::Accepted(_) | Check::Forbidden => known,
         Check::Rejected => anyhow::bail!("{origin} does not accept the token"),

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use crate::account::{Freshness, Session, Tokens, User};
 use crate::failure::Failure;
+use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::store::{Store, WriteTransaction};
 use crate::world::{Timestamp, World};
@@ -33,7 +34,7 @@ use perform::{Performer, Subject};
 use protocol::{Flow, Verdict};
 
 pub use perform::granted;
-pub use recovery::import;
+pub use recovery::{import, import_waiting};
 pub use refresh_worker::work_if_asked;
 
 /// How long a caller waits for the exchange, its own or a worker's.
@@ -63,6 +64,15 @@ pub enum Usable {
 
 impl Usable {
     /// The tokens.
+    pub fn tokens(&self) -> &Tokens {
+        match self {
+            Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
+                tokens
+            }
+        }
+    }
+
+    /// The tokens.
     pub fn into_tokens(self) -> Tokens {
         match self {
             Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
@@ -79,6 +89,15 @@ pub enum TokenError {
     LoginRequired(Failure),
     /// The session is kept, but cannot be used now.
     Unavailable(anyhow::Error),
+}
+
+impl From<TokenError> for anyhow::Error {
+    fn from(error: TokenError) -> anyhow::Error {
+        match error {
+            TokenError::LoginRequired(failure) => failure.into(),
+            TokenError::Unavailable(error) => error,
+        }
+    }
 }
 
 impl From<anyhow::Error> for TokenError {
@@ -116,6 +135,36 @@ pub fn usable(
     world.trace(|| format!("flow: begin refresh {flow_demand:?} {row:?}"));
     let verdict = performer.run(Flow::refresh(flow_demand, row));
     explain::usable(&performer, verdict)
+}
+
+/// The same, asked about: a token that Sentry refuses is replaced once. With what Sentry says of it.
+///
+/// # Errors
+/// [`TokenError`]: also when Sentry refuses the token and gives no other.
+pub fn checked(
+    world: &World,
+    store: &Store,
+    session: &Session,
+) -> Result<(Usable, Check), TokenError> {
+    let check =
+        |usable: &Usable| OAuth::new(world, &session.origin, "").check(&usable.tokens().access);
+    let usable = self::usable(world, store, session, Demand::Usable)?;
+    let first = check(&usable);
+    if !matches!(first, Check::Rejected) {
+        return Ok((usable, first));
+    }
+    let session = Session {
+        tokens: Some(usable.into_tokens()),
+        ..session.clone()
+    };
+    match self::usable(world, store, &session, Demand::Replacement)? {
+        // What Sentry refused is not handed out, however long it has to live by the clock.
+        Usable::Postponed(_, failure) => Err(TokenError::Unavailable(failure.into())),
+        usable => {
+            let second = check(&usable);
+            Ok((usable, second))
+        }
+    }
 }
 
 /// What a login brought.

@@ -20,6 +20,8 @@ const VERSION: u32 = 1;
 /// Granted tokens and what they replace; times in milliseconds.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
+    /// The first programs wrote none.
+    #[serde(default = "first_version")]
     version: u32,
     origin: String,
     /// The key of the session; a login has none yet.
@@ -34,6 +36,10 @@ pub(super) struct Record {
     client_id: Option<String>,
     /// Of a login.
     user: Option<RecordedUser>,
+}
+
+fn first_version() -> u32 {
+    1
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,10 +113,23 @@ impl Record {
         Ok(Zeroizing::new(serde_json::to_string(self)?))
     }
 
-    /// `None` for what no program of ours has written to its end.
-    pub(super) fn parse(content: &[u8]) -> Option<Record> {
-        let record: Record = serde_json::from_slice(content).ok()?;
-        (record.version == VERSION).then_some(record)
+    /// `None` for what was not written to its end.
+    ///
+    /// # Errors
+    /// A newer program wrote it, and can import it.
+    pub(super) fn parse(content: &[u8]) -> anyhow::Result<Option<Record>> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            #[serde(default = "first_version")]
+            version: u32,
+        }
+        match serde_json::from_slice(content) {
+            Ok(Versioned { version }) if version > VERSION => {
+                anyhow::bail!("a newer version of this program wrote credential.recovery")
+            }
+            Ok(_) => Ok(serde_json::from_slice(content).ok()),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whether a session would be, or was, the one that these tokens belong to.

@@ -8,15 +8,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use zeroize::Zeroizing;
 
 use super::record::Record;
 use crate::account::Session;
-use crate::lock::LockGuard;
+use crate::lock::{Lock, LockGuard};
 use crate::store::Store;
 use crate::world::World;
+
+/// How long a command waits for a refresh before it looks at what it would import.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
 const ROOM: u64 = 32 * 1024;
@@ -143,13 +147,25 @@ pub fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result
         return Ok(());
     };
     // A file that was cut short was never complete, so there is nothing to lose.
-    if let Some(record) = Record::parse(&content) {
+    if let Some(record) = Record::parse(&content)? {
         let change = store.change(guard, world.clock())?;
         let outcome = record.import(&change, world.now())?;
         change.commit()?;
         world.trace(|| format!("imported credential.recovery: {outcome}"));
     }
     remove(&path)
+}
+
+/// Imports the file, if there is one, for a caller who has no session yet.
+///
+/// # Errors
+/// As [`import`], and the lock's.
+pub fn import_waiting(world: &World, store: &Store) -> anyhow::Result<()> {
+    if path(store).symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let guard = Lock::credential(store.directory()).acquire(world.clock(), PATIENCE)?;
+    import(world, store, &guard)
 }
 
 /// Removes the file if it has tokens of this session: they end with it.
@@ -161,7 +177,7 @@ pub(super) fn discard(store: &Store, session: &Session) -> anyhow::Result<()> {
     let Some(content) = read(&path)? else {
         return Ok(());
     };
-    match Record::parse(&content).is_none_or(|record| record.is_of(session)) {
+    match Record::parse(&content)?.is_none_or(|record| record.is_of(session)) {
         true => remove(&path),
         false => Ok(()),
     }

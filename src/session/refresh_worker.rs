@@ -26,7 +26,7 @@ use super::{Demand, TokenError, Usable, explain};
 use crate::account::Session;
 use crate::environment;
 use crate::failure::Failure;
-use crate::lock::Lock;
+use crate::lock::{Doing, Lock};
 use crate::secret::Digest;
 use crate::store::Store;
 use crate::world::{self, World};
@@ -59,6 +59,8 @@ struct Order {
 struct Report {
     version: u32,
     outcome: WireOutcome,
+    /// The digest that names the pair that is stored now, in base64.
+    pair: Option<String>,
     /// What to tell the user.
     what: Option<String>,
     hint: Option<String>,
@@ -82,9 +84,18 @@ enum WireOutcome {
     LoginRequired,
 }
 
-/// Hands the lock to a worker and waits for what it reports, with what stood in its way in words. `None`: none can be
-/// started, and the lock is still the caller's.
-pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<(Saw<Pair>, Option<Failure>)> {
+/// What a parent saw of its worker.
+pub(super) struct Ended {
+    pub(super) saw: Saw<Pair>,
+    /// The pair that is stored now.
+    pub(super) pair: Option<Pair>,
+    /// What stood in the way, in words.
+    pub(super) trouble: Option<Failure>,
+}
+
+/// Hands the lock to a worker and waits for what it reports. `None`: none can be started, and the lock is still the
+/// caller's.
+pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<Ended> {
     let (mut child, pipe) = start(performer)?;
     // From here on it is the worker's alone: were we stopped now, nobody would have to wait for us.
     performer.guard = None;
@@ -99,29 +110,33 @@ pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<(Saw<Pair>, Opti
             _ => world::print_error(&format!("{line}\n")),
         }
     });
-    match (report, listened) {
-        (Some(report), _) => {
+    let silent = matches!(&listened, Err(error) if error.kind() == io::ErrorKind::TimedOut);
+    Some(match report {
+        Some(report) => {
             child.wait().ok();
-            let trouble = report.what.map(|what| {
-                let failure = Failure::new(what);
-                match report.hint {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
-            });
-            Some((Saw::Reported(report.outcome.into()), trouble))
+            report.into_ended()
         }
-        (None, Err(error)) if error.kind() == io::ErrorKind::TimedOut => {
-            let holder = Lock::credential(performer.store.directory()).contended();
-            Some((Saw::WorkerSilent, Some(Failure::new(holder.to_string()))))
-        }
+        None if silent => Ended {
+            saw: Saw::WorkerSilent,
+            pair: None,
+            trouble: Some(Failure::new(
+                Lock::credential(performer.store.directory())
+                    .contended()
+                    .to_string(),
+            )),
+        },
         // The next run finds the intent, and tries the pair once more.
-        (None, _) => {
+        None => {
             child.wait().ok();
-            let what = "the process that was refreshing the token was killed";
-            Some((Saw::WorkerDied, Some(Failure::new(what))))
+            Ended {
+                saw: Saw::WorkerDied,
+                pair: None,
+                trouble: Some(Failure::new(
+                    "the process that was refreshing the token was killed",
+                )),
+            }
         }
-    }
+    })
 }
 
 fn start(performer: &Performer<'_>) -> Option<(Child, PipeReader)> {
@@ -172,7 +187,7 @@ pub fn work_if_asked(world: &World) -> Option<ExitCode> {
         ));
         return Some(ExitCode::from(USAGE));
     };
-    guard.describe(world.now());
+    guard.describe(Doing::WaitsForSentry, world.now());
     let report = work(world, &dir, guard, &order)
         .unwrap_or_else(|error| Report::of(Err(TokenError::Unavailable(error))));
     let report = serde_json::to_string(&report).unwrap_or_default();
@@ -191,10 +206,7 @@ fn work(
     order: &Order,
 ) -> anyhow::Result<Report> {
     let store = Store::open(world, dir)?.context("the database is gone")?;
-    let pair = BASE64.decode(&order.pair).unwrap_or_default();
-    let pair = Digest::from_bytes(&pair)
-        .map(Pair::named)
-        .context("the pair has no name")?;
+    let pair = pair_named(&order.pair).context("the pair has no name")?;
     let is_meant = |session: &Session| {
         let tokens = session.tokens.as_ref();
         tokens.is_some_and(|tokens| Pair::of(tokens) == pair)
@@ -205,6 +217,7 @@ fn work(
         return Ok(Report {
             version: VERSION,
             outcome: WireOutcome::Current,
+            pair: None,
             what: None,
             hint: None,
         });
@@ -224,6 +237,10 @@ fn work(
 
 impl Report {
     fn of(outcome: Result<Usable, TokenError>) -> Report {
+        let pair = match &outcome {
+            Ok(Usable::Current(tokens) | Usable::Refreshed(tokens)) => Some(Pair::of(tokens)),
+            _ => None,
+        };
         let (outcome, failure) = match outcome {
             Ok(Usable::Current(_)) => (WireOutcome::Current, None),
             Ok(Usable::Refreshed(_)) => (WireOutcome::Refreshed, None),
@@ -236,10 +253,31 @@ impl Report {
         Report {
             version: VERSION,
             outcome,
+            pair: pair.map(|pair| BASE64.encode(pair.digest().as_bytes())),
             what: failure.as_ref().map(Failure::to_string),
             hint: failure.and_then(|failure| failure.hint_text().map(str::to_owned)),
         }
     }
+
+    fn into_ended(self) -> Ended {
+        let trouble = self.what.map(|what| {
+            let failure = Failure::new(what);
+            match self.hint {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            }
+        });
+        Ended {
+            saw: Saw::Reported(self.outcome.into()),
+            pair: self.pair.as_deref().and_then(pair_named),
+            trouble,
+        }
+    }
+}
+
+fn pair_named(digest: &str) -> Option<Pair> {
+    let digest = BASE64.decode(digest).ok()?;
+    Digest::from_bytes(&digest).map(Pair::named)
 }
 
 impl From<Demand> for WireDemand {

@@ -21,6 +21,7 @@ const VERSION_2: &str = "
     ALTER TABLE helper_session ADD COLUMN rejected;
     ALTER TABLE helper_session ADD COLUMN rejected_at;
     ALTER TABLE helper_session ADD COLUMN checked_at;
+    ALTER TABLE helper_session ADD COLUMN retry_reason;
     INSERT INTO helper_setting VALUES ('schema', 2);";
 
 /// What some version to come may add.

@@ -60,6 +60,8 @@ pub(super) struct Performer<'a> {
     pub(super) demand: super::Demand,
     /// The session that is active after a logout, if it is another one now.
     pub(super) next_active: Option<Session>,
+    /// The pair that a worker stored.
+    reported: Option<Pair>,
     /// The row's tokens when they were posted: what a swap replaces.
     posted: Option<Tokens>,
     granted: Option<Tokens>,
@@ -83,6 +85,7 @@ impl<'a> Performer<'a> {
             trouble: None,
             demand: super::Demand::Usable,
             next_active: None,
+            reported: None,
             posted: None,
             granted: None,
             client_id: None,
@@ -148,7 +151,18 @@ impl<'a> Performer<'a> {
         let Some(session) = self.session() else {
             return Saw::NoRow;
         };
-        let read = self.store.view().and_then(|view| view.session(session));
+        let read = self.store.view().and_then(|view| {
+            let by_key = view.session(session)?;
+            // The official CLI may have given the row a new key since.
+            let reported = self.reported;
+            let by_pair = || {
+                let is_meant =
+                    |session: &Session| session.tokens.as_ref().map(Pair::of) == reported;
+                let mut sessions = view.sessions()?.into_iter();
+                Ok(sessions.find(|session| reported.is_some() && is_meant(session)))
+            };
+            by_key.map_or_else(by_pair, |session| Ok(Some(session)))
+        });
         match read {
             Ok(Some(session)) => {
                 let row = row(self.world, &session);
@@ -202,9 +216,10 @@ impl<'a> Performer<'a> {
 
     fn delegate(&mut self) -> Saw<Pair> {
         match refresh_worker::delegate(self) {
-            Some((saw, trouble)) => {
-                self.trouble = trouble;
-                saw
+            Some(ended) => {
+                self.trouble = ended.trouble;
+                self.reported = ended.pair;
+                ended.saw
             }
             None => Saw::NoWorker,
         }
@@ -251,6 +266,6 @@ fn client_id(world: &World, session: &Session, client: Client) -> Option<String>
         Client::First => first(),
         // The official CLI stores no id, and uses its own where the environment names none.
         Client::Second => Some(environment::BUILT_IN_CLIENT_ID.to_owned())
-            .filter(|built_in| first().as_ref() != Some(built_in)),
+            .filter(|built_in| session.origin.is_saas() && first().as_ref() != Some(built_in)),
     }
 }

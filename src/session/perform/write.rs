@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::{Performer, Subject};
 use crate::account::{Session, Tokens};
 use crate::failure::Failure;
+use crate::lock::Doing;
 use crate::mirror::Mirror;
 use crate::session::pair::Pair;
 use crate::session::protocol::{Intent, Pause, Saw, Swap};
@@ -55,12 +56,20 @@ impl Performer<'_> {
         loop {
             match self.write(&write) {
                 Err(error) if may_pass(&error) && clock.uptime() < deadline => {
+                    self.tell_waiters();
                     self.world
-                        .trace(|| format!("the new tokens cannot be stored yet: {error:#}"));
+                        .trace(|| format!("the new pair cannot be stored yet: {error:#}"));
                     clock.sleep(Duration::from_millis(200));
                 }
                 ended => return ended,
             }
+        }
+    }
+
+    fn tell_waiters(&self) {
+        let intent = self.session().and_then(|session| session.marks.intent);
+        if let (Some(guard), Some((_, since))) = (&self.guard, intent) {
+            guard.describe(Doing::Stores, since);
         }
     }
 
