@@ -133,6 +133,9 @@ const LONGEST_MARGIN: Duration = Duration::from_secs(3600);
 /// A token that Sentry accepted is not asked about again for this long, however many hosts refuse it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
+/// A pause beyond this was noted by a clock that was wrong.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
 /// Whether a token can be handed out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -240,6 +243,15 @@ impl Session {
                 .marks
                 .suspect
                 .is_some_and(|mark| mark == access.digest())
+    }
+}
+
+impl Session {
+    /// Until when no refresh is tried, because the last one failed.
+    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_to_come =
+            |at: &Timestamp| (Duration::from_millis(1)..LONGEST_PAUSE).contains(&now.until(*at));
+        self.marks.retry_at.filter(is_to_come)
     }
 }
 

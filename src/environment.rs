@@ -27,11 +27,46 @@ pub struct EnvironmentToken {
 /// The variables that may hold a token; the first one wins.
 pub const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 
+/// What the environment says, read once: a value that decisions can be made from.
+#[derive(Debug)]
+pub struct Environment {
+    /// The token in force, or why the variable that should hold one cannot be used.
+    pub token: Result<Option<EnvironmentToken>, Failure>,
+    /// The instance that `SENTRY_HOST` or `SENTRY_URL` names; `None` too where that is no origin.
+    pub instance: Option<Origin>,
+}
+
+impl Environment {
+    /// Reads the variables.
+    pub fn of(world: &World) -> Environment {
+        let named = instance(world);
+        Environment {
+            instance: named.as_ref().ok().cloned().flatten(),
+            token: token_beside(world, named),
+        }
+    }
+}
+
 /// The token that the environment holds, if any.
 ///
 /// # Errors
 /// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
 pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
+    token_beside(world, instance(world))
+}
+
+/// Whether a variable holds this token, in force or not.
+pub fn holds(world: &World, secret: &Secret) -> bool {
+    TOKENS
+        .into_iter()
+        .filter_map(|name| world.variable_lossy(name))
+        .any(|text| text == secret.expose())
+}
+
+fn token_beside(
+    world: &World,
+    named: Result<Option<Origin>, Failure>,
+) -> Result<Option<EnvironmentToken>, Failure> {
     let found = TOKENS
         .into_iter()
         .find_map(|name| Some((name, world.variable_lossy(name)?)));
@@ -41,8 +76,7 @@ pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
     let token = Secret::token(&text)
         .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     let claimed = origin_claimed_by(&token, variable)?;
-    let named = instance(world)?;
-    let origin = match (claimed, named) {
+    let origin = match (claimed, named?) {
         (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
             let what = format!(
                 "the token in {variable} belongs to {claimed}, but the environment names {named}"

@@ -9,11 +9,10 @@
 //!
 //! 1. git or docker writes a request to standard input; [`git`] or [`docker`] reads bytes and knows its protocol.
 //! 2. The host becomes an [`origin::Origin`], or gets no answer. No URL library has seen it before.
-//! 3. [`broker::Broker::credential_for`] goes through what there may be, in this order: a credential that was
-//!    explicitly stored for the host, the token of the [`environment`], the session, a login.
-//!    A database that nobody uses is read without locks ([`store::Store::at_rest`]).
-//! 4. [`origin::Origin::may_receive`] decides whether the host may have that instance's token; a host that is bound to
-//!    an instance ([`store::Binding`]) stands for the instance.
+//! 3. [`broker::Broker::credential_for`] gathers what the environment and the store say ([`policy::Facts`]). A database
+//!    that nobody uses is read without locks ([`store::Store::at_rest`]).
+//! 4. [`policy::decide`] says which credential it is, and why. [`origin::Origin::may_receive`] says whether the host may
+//!    have an instance's token; a host that is bound to an instance ([`store::Binding`]) stands for the instance.
 //! 5. [`session::usable`] answers a fresh token at once: no lock, no network, no keyring. A stale one goes through a
 //!    refresh.
 //! 6. The answer is rendered into a buffer, checked, and written once.
@@ -56,7 +55,8 @@
 //!
 //! - [`git`]: the git credential protocol
 //! - [`docker`]: the docker credential-helper protocol
-//! - [`broker`]: the policy: which credential for which host
+//! - [`policy`]: the one decision: which credential for which host, and why
+//! - [`broker`]: carries the decision out; keeps what programs store
 //!
 //! What a login is:
 //!
@@ -98,6 +98,7 @@ mod memory;
 pub mod mirror;
 pub mod oauth;
 pub mod origin;
+pub mod policy;
 pub mod printable;
 pub mod secret;
 pub mod session;

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
+use crate::policy::active_account;
 use crate::secret::Secret;
 use crate::session::{self, Login};
 use crate::store::Store;
@@ -253,10 +254,10 @@ enum Turn {
 }
 
 fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Result<Option<Session>> {
-    let fresh = |session: &Session| {
-        session.origin == *origin && session.freshness(world.now()) == Freshness::Fresh
-    };
-    Ok(store.view()?.sessions()?.into_iter().find(fresh))
+    let sessions = store.view()?.sessions()?;
+    // Another account's session is not what the login is for.
+    let active = active_account(&sessions, origin).cloned();
+    Ok(active.filter(|session| session.freshness(world.now()) == Freshness::Fresh))
 }
 
 /// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process

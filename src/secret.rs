@@ -62,6 +62,20 @@ impl Secret {
         is_token(&self.0)
     }
 
+    /// Whether this has the form that Sentry gives its tokens: `sntry[a-z]*_…`.
+    pub fn has_form_of_a_token(&self) -> bool {
+        let rest = self.0.strip_prefix("sntry");
+        let rest = rest.map(|rest| rest.trim_start_matches(|byte: char| byte.is_ascii_lowercase()));
+        rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'))
+    }
+
+    /// Whether this has the form of what Sentry grants to an OAuth client: 64 hexadecimal digits (`secrets.token_hex(32)`
+    /// in `sentry/models/apitoken.py`). Other things have it too.
+    pub fn has_form_of_an_access_token(&self) -> bool {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        self.0.len() == 64 && self.0.bytes().all(is_digit)
+    }
+
     /// Names this secret where the secret itself must not stand (SHA-256).
     pub fn digest(&self) -> Digest {
         let mut bytes = [0; 32];

@@ -16,7 +16,7 @@ use crate::{docker, git};
 pub fn git(input: &[u8]) {
     for instance in INSTANCES {
         let world = nowhere(instance);
-        let broker = Broker::new(&world).expect("a directory");
+        let broker = Broker::new(&world);
         let answer = git::serve("get", input, &broker);
         let asked = match reference::git(input) {
             Ok(asked) => asked,
@@ -69,7 +69,7 @@ pub fn git_store(input: &[u8]) {
     };
     STORE.with(|dir| {
         let world = at_home(dir.path());
-        let broker = Broker::new(&world).expect("a directory");
+        let broker = Broker::new(&world);
         if git::serve("store", input, &broker).is_err() {
             return;
         }

@@ -24,12 +24,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::account::Session;
-use crate::broker::pick;
 use crate::cli::{Command, LoginArgs, StatusArgs};
 use crate::environment;
 use crate::failure::hint_of;
 use crate::lock::{Lock, LockGuard};
 use crate::origin::Origin;
+use crate::policy::active_account;
 use crate::session;
 use crate::store::{Store, WriteTransaction};
 use crate::world::{self, World};
@@ -121,7 +121,7 @@ impl Place {
                 .find(|session| session.active)
                 .map_or_else(Origin::saas, |active| active.origin.clone()),
         };
-        let session = pick(&sessions, &instance, None).cloned();
+        let session = active_account(&sessions, &instance).cloned();
         Ok((instance, session))
     }
 

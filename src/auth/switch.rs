@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use super::{Place, say};
-use crate::broker::pick;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
+use crate::policy::active_account;
 use crate::world::World;
 
 pub(super) fn switch(world: &World, instance: &Origin) -> anyhow::Result<ExitCode> {
@@ -13,7 +13,7 @@ pub(super) fn switch(world: &World, instance: &Origin) -> anyhow::Result<ExitCod
     let sessions = place.sessions()?;
     // The exact instance before its siblings, whichever was active.
     let exact = sessions.iter().find(|session| session.origin == *instance);
-    let Some(session) = exact.or_else(|| pick(&sessions, instance, None)) else {
+    let Some(session) = exact.or_else(|| active_account(&sessions, instance)) else {
         return Err(not_logged_in(instance).into());
     };
     place.change(world, |change| change.activate(session, world.now()))?;

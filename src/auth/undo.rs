@@ -74,6 +74,7 @@ impl Journal<'_> {
         binding: Option<&Binding>,
     ) -> anyhow::Result<bool> {
         let key = self.key(name);
+        let mut removed = 0;
         let changed = self.place.change(self.world, |change| {
             let known = change.setting(&key)?;
             let before = match known.as_deref().and_then(|text| Entry::parse(name, text)) {
@@ -84,6 +85,10 @@ impl Journal<'_> {
             if known.as_ref() != Some(&entry) {
                 change.set(&key, Some(&entry))?;
             }
+            // docker: the last explicit act is the one in force.
+            if let Some(binding) = binding.filter(|_| self.client == Client::Docker) {
+                removed = change.forget_credentials(&binding.server)?;
+            }
             match binding {
                 Some(binding) if change.binding(&binding.server)?.as_ref() != Some(binding) => {
                     change.bind(binding).map(|()| true)
@@ -91,6 +96,11 @@ impl Journal<'_> {
                 _ => Ok(false),
             }
         })?;
+        if removed > 0 {
+            say(&format!(
+                "removed the login that docker had stored for {name}"
+            ));
+        }
         // That an instance's own host is bound to it goes without saying.
         let told = |binding: &&Binding| {
             changed && (name != binding.origin.to_string() || binding.username.is_some())

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Broker, Credential, NoCredential, token_of};
-use crate::environment;
+use super::{Broker, Credential, Former, NoCredential, User};
+use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
 use crate::origin::Origin;
+use crate::policy::{Facts, Known, Login, Request, Verdict};
 use crate::store::Client;
 use crate::terminal::{Browser, Terminal};
 use crate::world::Timestamp;
@@ -19,17 +20,6 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long "no" is remembered, in milliseconds: `docker build` asks for every host it knows.
 const DECLINED: i64 = 10 * 60 * 1000;
-
-/// Why an instance may be logged in to by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
-    /// Sentry's own.
-    Saas,
-    /// The person logged in to it, or bound a host to it.
-    Before,
-    /// Only `SENTRY_URL` names it: whoever set that may not be the person.
-    ByEnvironment,
-}
 
 fn agrees(terminal: &Terminal, known: Known) -> bool {
     match known {
@@ -44,66 +34,64 @@ fn agrees(terminal: &Terminal, known: Known) -> bool {
     }
 }
 
+/// The client that an instance's sessions were issued to.
+fn client_id_of(facts: &Facts<'_>, instance: &Origin) -> Option<String> {
+    let mut sessions = facts.sessions.iter();
+    let session = sessions.find(|session| session.origin == *instance)?;
+    session.marks.client_id.clone()
+}
+
 fn declined_key(instance: &Origin) -> String {
     format!("declined {instance}")
 }
 
 impl Broker<'_> {
-    fn is_instance(&self, origin: &Origin) -> bool {
-        let named = environment::instance(self.world).ok().flatten();
-        origin.is_saas() || named.is_some_and(|named| origin.may_receive(&named))
-    }
-
-    pub(super) fn knowledge_of(&self, instance: &Origin, bound: bool) -> Option<Known> {
-        match (instance.is_saas(), bound, self.is_instance(instance)) {
-            (true, ..) => Some(Known::Saas),
-            (_, true, _) => Some(Known::Before),
-            (_, _, true) => Some(Known::ByEnvironment),
-            _ => None,
-        }
-    }
-
-    /// Logs in with the person at the terminal, or says what to run.
+    /// Logs in with the user at the terminal, and decides again; or says what to run.
     pub(super) fn log_in(
         &self,
-        client: Client,
-        instance: &Origin,
-        known: Known,
-        failure: Failure,
-        username: Option<String>,
+        request: &Request<'_>,
+        login: &Login<'_>,
+        facts: &Facts<'_>,
+        session: Former,
+        why: Failure,
     ) -> Result<Credential, NoCredential> {
-        let unavailable = || NoCredential::Unavailable(failure.clone().into());
-        let client_id = match known {
+        let instance = login.instance;
+        let no_login = |why: &Failure, user| NoCredential::NoLogin {
+            why: why.clone(),
+            session,
+            user,
+        };
+        let absent = || no_login(&why, User::Absent);
+        let client_id = match login.known {
             Known::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
-            _ => self
-                .client_id_of(instance)
+            Known::Saas | Known::Before => client_id_of(facts, instance)
                 .or_else(|| environment::client_id(self.world, instance)),
         };
         let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
-            return Err(unavailable());
+            return Err(absent());
         };
         // `docker build` asks for every host it knows, one after the other.
-        if client == Client::Docker && self.declined_lately(instance) {
-            return Err(unavailable());
+        if request.client == Client::Docker && self.declined_lately(instance) {
+            return Err(absent());
         }
         let Some(terminal) = Terminal::of_person(self.world) else {
-            return Err(unavailable());
+            return Err(absent());
         };
-        // Several programs may ask on one terminal: the person answers one of them, and for all.
+        // Several programs may ask on one terminal: the user answers one of them, and for all.
         let start = self.world.now();
         let consent = || {
             if self.was_declined(instance, start) {
                 return false;
             }
-            let client = client.name();
-            terminal.say(&format!("{client} needs a login to Sentry: {failure}"));
-            let agreed = agrees(&terminal, known);
+            let client = request.client.name();
+            terminal.say(&format!("{client} needs a login to Sentry: {why}"));
+            let agreed = agrees(&terminal, login.known);
             if !agreed {
                 self.remember_declined(instance);
             }
             agreed
         };
-        let login = DeviceLogin {
+        let flow = DeviceLogin {
             origin: instance,
             client_id: &client_id,
             scope: DEFAULT_SCOPES,
@@ -111,27 +99,39 @@ impl Broker<'_> {
             browser: Browser::Open,
             consent: Some(&consent),
         };
-        let session = match login.run(self.world, &self.dir, &terminal) {
-            Ok(LoggedIn::Here(session)) => {
-                terminal.say(&format!("logged in to {instance}"));
-                session
-            }
-            Ok(LoggedIn::Elsewhere(session)) => session,
-            Err(NotLoggedIn::Declined) => return Err(NoCredential::Declined(failure)),
-            Err(NotLoggedIn::Denied(failure)) => return Err(NoCredential::Declined(failure)),
+        match flow.run(self.world, self.dir()?, &terminal) {
+            Ok(LoggedIn::Here(_)) => terminal.say(&format!("logged in to {instance}")),
+            Ok(LoggedIn::Elsewhere(_)) => {}
+            Err(NotLoggedIn::Declined) => return Err(no_login(&why, User::Declined)),
+            Err(NotLoggedIn::Denied(denied)) => return Err(no_login(&denied, User::Declined)),
             Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
-        };
-        let token = |tokens| token_of(tokens, username);
-        session.tokens.map(token).ok_or_else(unavailable)
+        }
+        self.after_login(request, instance)
     }
 
-    fn client_id_of(&self, instance: &Origin) -> Option<String> {
-        let sessions = self.read(|view| view.sessions()).ok()?;
-        sessions
-            .into_iter()
-            .find(|session| session.origin == *instance)?
-            .marks
-            .client_id
+    /// The session may be another one than the host should get: that is decided as for any request.
+    fn after_login(
+        &self,
+        request: &Request<'_>,
+        instance: &Origin,
+    ) -> Result<Credential, NoCredential> {
+        let environment = Environment::of(self.world);
+        let facts = self
+            .read(|view| Facts::for_request(self.world, &environment, view, request).map(Some))?;
+        let facts = facts.unwrap_or_else(|| Facts::without_store(&environment));
+        let decision = self.decide(&facts, request);
+        match decision.verdict {
+            Verdict::Session(_) if !self.is_to_be_refreshed(&decision) => {
+                self.perform(&decision, &facts, request, None)
+            }
+            _ => {
+                let what = format!(
+                    "the new login to {instance} is not the one for this host: {}",
+                    decision.reason
+                );
+                Err(NoCredential::Unavailable(Failure::new(what).into()))
+            }
+        }
     }
 
     fn declined_at(&self, instance: &Origin) -> Option<i64> {

@@ -1,58 +1,31 @@
-//! The policy: which credential for which host.
+//! Carries out what [`crate::policy`] decides: refreshes, logs in, and keeps what programs store.
 //!
-//! Apart from [`crate::git`] and [`crate::docker`], which know their protocols but not what is behind them. Both ask the
-//! one question [`Broker::credential_for`]; the order is: what was explicitly stored, the environment's token, the
-//! session (refreshed if stale), the device flow.
-//!
-//! Rules: a host gets a token only if [`Origin::may_receive`] says so, for itself or for the instance it is bound to; a
-//! person is asked only on a terminal, and never about an instance that they did not choose.
+//! Separate from [`crate::git`] and [`crate::docker`], which know their protocols but not what is behind them, and from
+//! the decision itself, which does nothing. Both helpers ask the one question [`Broker::credential_for`].
 
 mod interactive;
 mod storage;
 
-use std::path::PathBuf;
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 
 use crate::account::{Freshness, Session, Tokens};
-use crate::environment::{self, EnvironmentToken};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::origin::Origin;
+use crate::policy::{self, Decision, Facts, Known, Login, Request, Verdict};
 use crate::secret::Secret;
 use crate::session::{self, Demand, TokenError, Usable};
-use crate::store::{self, Binding, Client, Match, ReadTransaction, Store};
-use crate::world::{Timestamp, World};
-
-use interactive::Known;
-
-/// User name beside an access token, where nobody wants another.
-pub const USERNAME: &str = "oauth2";
+use crate::store::{self, ReadTransaction, Store};
+use crate::world::{self, Timestamp, World};
 
 /// Serves the helpers from one directory.
 pub struct Broker<'a> {
     world: &'a World,
-    dir: PathBuf,
+    dir: OnceCell<PathBuf>,
 }
 
-/// What a program asks for.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// Which protocol it speaks.
-    pub client: Client,
-    /// What stored credentials are found by, in our tables.
-    pub server: &'a str,
-    /// What a binding is found by, in our tables.
-    pub host: &'a str,
-    /// The host; `None` where no session could be served, whatever it is bound to.
-    pub origin: Option<&'a Origin>,
-    /// The path, where it counts.
-    pub path: Option<&'a str>,
-    /// The user that is wanted.
-    pub username: Option<&'a str>,
-    /// Whether a credential with an `authtype` would be understood.
-    pub authtype: bool,
-}
-
-/// What it gets.
+/// What a program gets.
 #[derive(Debug)]
 pub enum Credential {
     /// As it was stored.
@@ -73,10 +46,35 @@ pub enum Credential {
 pub enum NoCredential {
     /// The host is not ours, and nothing is stored for it.
     NotOurs,
-    /// The person said no: nobody should ask again.
-    Declined(Failure),
+    /// Only a login helps, and there was none.
+    NoLogin {
+        /// What to tell.
+        why: Failure,
+        /// What there was before.
+        session: Former,
+        /// Who was asked.
+        user: User,
+    },
     /// The host is ours, but there is no token now.
     Unavailable(anyhow::Error),
+}
+
+/// The session that a login would bring back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Former {
+    /// The user logged out, or never logged in.
+    None,
+    /// It ended by itself: the user does not know yet.
+    Ended,
+}
+
+/// The user at the terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// Nobody could be asked.
+    Absent,
+    /// Said no: nobody should ask again.
+    Declined,
 }
 
 impl From<anyhow::Error> for NoCredential {
@@ -85,22 +83,13 @@ impl From<anyhow::Error> for NoCredential {
     }
 }
 
-/// What the store has for a request.
-enum Found {
-    Stored(store::Credential),
-    Sessions(Vec<Session>, Option<Binding>),
-}
-
 impl<'a> Broker<'a> {
     /// A broker for the environment's directory.
-    ///
-    /// # Errors
-    /// There is no such directory to be had.
-    pub fn new(world: &'a World) -> anyhow::Result<Broker<'a>> {
-        Ok(Broker {
+    pub fn new(world: &'a World) -> Broker<'a> {
+        Broker {
             world,
-            dir: world.config_dir()?,
-        })
+            dir: OnceCell::new(),
+        }
     }
 
     /// The world it acts in.
@@ -108,196 +97,165 @@ impl<'a> Broker<'a> {
         self.world
     }
 
+    /// The directory of the database: asked for only when something is to be read or written there.
+    fn dir(&self) -> anyhow::Result<&Path> {
+        if let Some(dir) = self.dir.get() {
+            return Ok(dir);
+        }
+        let dir = self.world.config_dir()?;
+        Ok(self.dir.get_or_init(|| dir))
+    }
+
     /// The credential for a host.
     ///
     /// # Errors
     /// [`NoCredential`].
     pub fn credential_for(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
-        self.find(request).inspect_err(|absence| {
-            self.trace(request, || match absence {
-                NoCredential::NotOurs => "nothing".to_owned(),
-                NoCredential::Declined(failure) => format!("declined: {failure}"),
-                NoCredential::Unavailable(error) => format!("{error:#}"),
-            });
-        })
-    }
-
-    fn trace(&self, request: &Request<'_>, found: impl FnOnce() -> String) {
-        self.world
-            .trace(|| format!("{}: {}", request.server, found()));
-    }
-
-    fn find(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
-        let look = |view: &ReadTransaction<'_>| self.look(view, request);
-        match Store::at_rest(self.world, &self.dir, look) {
-            Some(found) => self.answer(request, found, None),
-            None => self.find_in_use(request),
+        let environment = Environment::of(self.world);
+        let gather = |view: &ReadTransaction<'_>| {
+            Facts::for_request(self.world, &environment, view, request)
+        };
+        let dir = match self.dir() {
+            Ok(dir) => dir,
+            Err(error) => return self.without_store(&environment, request, error),
+        };
+        if let Some(facts) = Store::at_rest(self.world, dir, gather) {
+            let decision = self.decide(&facts, request);
+            if !self.is_to_be_refreshed(&decision) {
+                return self.carry_out(&decision, &facts, request, None);
+            }
         }
-    }
-
-    fn find_in_use(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
         // A token from the environment works without a database, and with one that cannot be read.
-        let store = match Store::open_for_view(self.world, &self.dir) {
-            Ok(store) => store,
-            Err(error) => return self.without_store(request, error),
-        };
-        let Some(store) = store else {
-            return self.without_session(request, environment::token(self.world), None);
-        };
-        let found = self.look(&store.view()?, request)?;
-        self.answer(request, found, Some(store))
-    }
-
-    fn look(&self, view: &ReadTransaction<'_>, request: &Request<'_>) -> anyhow::Result<Found> {
-        let wanted = Match {
-            server: request.server,
-            path: request.path,
-            username: request.username,
-            secret: None,
-        };
-        let suits =
-            |credential: &store::Credential| credential.authtype.is_none() || request.authtype;
-        let known = view.known(request.server, request.host)?;
-        if known.credential
-            && let Some(stored) = view.credential(&wanted, self.world.now(), suits)?
-        {
-            return Ok(Found::Stored(stored));
-        }
-        let binding = match known.binding {
-            true => view.binding(request.host)?,
-            false => None,
-        };
-        Ok(Found::Sessions(view.sessions()?, binding))
-    }
-
-    /// From what was found; without an open store only if no session has to be looked after.
-    fn answer(
-        &self,
-        request: &Request<'_>,
-        found: Found,
-        store: Option<Store>,
-    ) -> Result<Credential, NoCredential> {
-        let (sessions, binding) = match found {
-            Found::Sessions(sessions, binding) => (sessions, binding),
-            Found::Stored(stored) => {
-                self.trace(request, || "a stored credential".to_owned());
-                if let Some(store) = store {
-                    store.leave();
-                }
-                return Ok(Credential::Stored(stored));
+        match Store::open_for_view(self.world, dir) {
+            Ok(Some(store)) => {
+                let facts = gather(&store.view()?)?;
+                let decision = self.decide(&facts, request);
+                self.carry_out(&decision, &facts, request, Some(store))
             }
-        };
-        let environment = environment::token(self.world);
-        // `docker login` shows the registry what it gets here, and `store`s it: that signs in again.
-        let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
-        if signed_out && !self.world.parent_was_told("login") {
-            return Err(NoCredential::NotOurs);
-        }
-        let instance = request
-            .origin
-            .map(|origin| binding.as_ref().map_or(origin, |binding| &binding.origin));
-        let session = instance.and_then(|instance| pick(&sessions, instance, request.username));
-        if let (Some(_), Err(failure)) = (session, &environment) {
-            // It may have been meant for this instance: told before the session is tried.
-            return Err(NoCredential::Unavailable(failure.clone().into()));
-        }
-        let Some(session) = session.filter(|_| !may_serve(&environment, instance)) else {
-            return self.without_session(request, environment, binding);
-        };
-        let usable = match (store, &session.tokens) {
-            (None, Some(tokens)) if session.freshness(self.world.now()) == Freshness::Fresh => {
-                Ok(Usable::Current(tokens.clone()))
+            Ok(None) => {
+                let facts = Facts::without_store(&environment);
+                let decision = self.decide(&facts, request);
+                self.carry_out(&decision, &facts, request, None)
             }
-            (None, _) => return self.find_in_use(request),
-            (Some(store), _) => {
-                let usable = session::usable(self.world, &store, session, Demand::Usable);
-                if usable.is_ok() {
-                    store.leave();
-                }
-                usable
-            }
-        };
-        let username = binding.and_then(|binding| binding.username);
-        match usable {
-            Ok(usable) => {
-                self.trace(request, || format!("the session of {}", session.origin));
-                Ok(token_of(usable.into_tokens(), username))
-            }
-            Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),
-            Err(TokenError::LoginRequired(failure)) => self.log_in(
-                request.client,
-                &session.origin,
-                Known::Before,
-                failure,
-                username,
-            ),
+            Err(error) => self.without_store(&environment, request, error),
         }
     }
 
+    /// What can be said where the store cannot be read, and why it cannot.
     fn without_store(
         &self,
+        environment: &Environment,
         request: &Request<'_>,
         error: anyhow::Error,
     ) -> Result<Credential, NoCredential> {
-        let environment = environment::token(self.world);
-        match may_serve(&environment, request.origin) {
-            true => self.without_session(request, environment, None),
-            false => Err(NoCredential::Unavailable(error)),
-        }
-    }
-
-    /// The environment's token if the host may have it, else a login if the host is an instance's.
-    fn without_session(
-        &self,
-        request: &Request<'_>,
-        environment: Result<Option<EnvironmentToken>, Failure>,
-        binding: Option<Binding>,
-    ) -> Result<Credential, NoCredential> {
-        let Some(origin) = request.origin else {
-            return Err(NoCredential::NotOurs);
-        };
-        let instance = binding.as_ref().map_or(origin, |binding| &binding.origin);
-        let username = binding
-            .as_ref()
-            .and_then(|binding| binding.username.clone());
-        match (environment, self.knowledge_of(instance, binding.is_some())) {
-            // Even where nothing else names the instance: an organisation token does so itself.
-            (Ok(Some(found)), _) if instance.may_receive(&found.origin) => {
-                self.trace(request, || found.variable.to_owned());
-                Ok(found.into_credential(username))
+        let facts = Facts::without_store(environment);
+        let decision = self.decide(&facts, request);
+        match decision.verdict {
+            Verdict::Environment(_) | Verdict::Broken(_) => {
+                self.carry_out(&decision, &facts, request, None)
             }
-            (_, None) => Err(NoCredential::NotOurs),
-            (Err(failure), _) => Err(NoCredential::Unavailable(failure.into())),
-            (_, Some(known)) => self.log_in(
-                request.client,
-                instance,
-                known,
-                not_logged_in(instance),
-                username,
-            ),
+            // Without a home there is nothing that could say otherwise.
+            Verdict::Nothing if error.is::<world::NoHome>() => Err(NoCredential::NotOurs),
+            _ => Err(NoCredential::Unavailable(error)),
+        }
+    }
+
+    fn decide<'f>(&self, facts: &'f Facts<'_>, request: &'f Request<'_>) -> Decision<'f> {
+        policy::decide(facts, request, self.world.now())
+    }
+
+    fn is_to_be_refreshed(&self, decision: &Decision<'_>) -> bool {
+        let Verdict::Session(session) = decision.verdict else {
+            return false;
+        };
+        session.freshness(self.world.now()) != Freshness::Fresh
+    }
+
+    fn carry_out(
+        &self,
+        decision: &Decision<'_>,
+        facts: &Facts<'_>,
+        request: &Request<'_>,
+        store: Option<Store>,
+    ) -> Result<Credential, NoCredential> {
+        let done = self.perform(decision, facts, request, store);
+        self.world.trace(|| {
+            let what = match &done {
+                Ok(_) | Err(NoCredential::NotOurs) => decision.to_string(),
+                Err(NoCredential::NoLogin { why, user, .. }) => match user {
+                    User::Absent => why.to_string(),
+                    User::Declined => format!("declined: {why}"),
+                },
+                Err(NoCredential::Unavailable(error)) => format!("{error:#}"),
+            };
+            format!("{}: {what}", request.server)
+        });
+        done
+    }
+
+    fn perform(
+        &self,
+        decision: &Decision<'_>,
+        facts: &Facts<'_>,
+        request: &Request<'_>,
+        store: Option<Store>,
+    ) -> Result<Credential, NoCredential> {
+        let username = || decision.username.map(str::to_owned);
+        match decision.verdict {
+            Verdict::Stored(stored) => {
+                leave(store);
+                Ok(Credential::Stored(stored.clone()))
+            }
+            Verdict::Environment(found) => {
+                leave(store);
+                Ok(Credential::Token {
+                    token: found.token.clone(),
+                    expires_at: None,
+                    username: username(),
+                })
+            }
+            Verdict::Session(session) => {
+                let usable = match (&store, &session.tokens) {
+                    (Some(store), _) => session::usable(self.world, store, session, Demand::Usable),
+                    (None, tokens) => tokens
+                        .clone()
+                        .map(Usable::Current)
+                        .ok_or_else(|| TokenError::LoginRequired(not_logged_in(&session.origin))),
+                };
+                match usable {
+                    Ok(usable) => {
+                        leave(store);
+                        Ok(token_of(usable.into_tokens(), username()))
+                    }
+                    Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),
+                    Err(TokenError::LoginRequired(why)) => {
+                        drop(store);
+                        self.log_in(request, &login_again(session), facts, Former::Ended, why)
+                    }
+                }
+            }
+            Verdict::Login(login) => {
+                let why = not_logged_in(login.instance);
+                self.log_in(request, &login, facts, Former::None, why)
+            }
+            Verdict::Broken(failure) => Err(NoCredential::Unavailable(failure.clone().into())),
+            Verdict::Nothing => Err(NoCredential::NotOurs),
         }
     }
 }
 
-/// Whether the environment's token is for an instance, or is broken, which is told before anything else is tried.
-fn may_serve(
-    environment: &Result<Option<EnvironmentToken>, Failure>,
-    instance: Option<&Origin>,
-) -> bool {
-    match environment {
-        Ok(None) => false,
-        Ok(Some(found)) => instance.is_some_and(|instance| instance.may_receive(&found.origin)),
-        Err(_) => true,
+/// The login that replaces a session which has ended.
+fn login_again(session: &Session) -> Login<'_> {
+    Login {
+        instance: &session.origin,
+        known: Known::Before,
     }
 }
 
-impl EnvironmentToken {
-    fn into_credential(self, username: Option<String>) -> Credential {
-        Credential::Token {
-            token: self.token,
-            expires_at: None,
-            username,
-        }
+/// The process ends soon.
+fn leave(store: Option<Store>) {
+    if let Some(store) = store {
+        store.leave();
     }
 }
 
@@ -307,23 +265,4 @@ fn token_of(tokens: Tokens, username: Option<String>) -> Credential {
         expires_at: tokens.expires_at,
         username,
     }
-}
-
-/// The session for an instance: of the user that is asked for, else the active one, else the last used.
-pub fn pick<'a>(
-    sessions: &'a [Session],
-    instance: &Origin,
-    username: Option<&str>,
-) -> Option<&'a Session> {
-    let candidates = || {
-        sessions
-            .iter()
-            .filter(|session| instance.may_receive(&session.origin))
-    };
-    let named = username.and_then(|name| candidates().find(|session| session.user.is_called(name)));
-    let exact = || candidates().find(|session| session.origin == *instance);
-    named
-        .or_else(|| candidates().find(|session| session.active))
-        .or_else(exact)
-        .or_else(|| candidates().next())
 }

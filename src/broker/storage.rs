@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::Broker;
 use crate::account::Session;
-use crate::environment;
+use crate::environment::{self, Environment};
 use crate::lock::{Lock, LockGuard};
+use crate::policy::{Facts, Provenance, Request};
 use crate::secret::Secret;
 use crate::store::{ReadTransaction, Store, WriteTransaction};
+use crate::world;
 
 /// How long `store` and `erase` wait for a refresh in another process.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -21,7 +23,12 @@ impl Broker<'_> {
         &self,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        match Store::open(self.world, &self.dir)? {
+        let dir = match self.dir() {
+            Ok(dir) => dir,
+            Err(error) if error.is::<world::NoHome>() => return Ok(T::default()),
+            Err(error) => return Err(error),
+        };
+        match Store::open(self.world, dir)? {
             Some(store) => read(&store.view()?),
             None => Ok(T::default()),
         }
@@ -35,23 +42,34 @@ impl Broker<'_> {
         &self,
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(self.world, &self.dir)?;
-        let held: LockGuard = Lock::credential(&self.dir).acquire(self.world.clock(), PATIENCE)?;
+        let dir = self.dir()?;
+        let store = Store::open_or_create(self.world, dir)?;
+        let held: LockGuard = Lock::credential(dir).acquire(self.world.clock(), PATIENCE)?;
         let change = store.change(&held, self.world.clock())?;
         let done = write(&change)?;
         change.commit()?;
         Ok(done)
     }
 
-    /// Whether a secret came from us: from the environment, or from a session, now or formerly.
+    /// Asks the policy about a secret that is stored for a server, or about one that is erased.
     ///
     /// # Errors
     /// The store's.
-    pub fn is_ours(&self, secret: &Secret) -> anyhow::Result<bool> {
-        if matches!(environment::token(self.world), Ok(Some(found)) if found.token == *secret) {
-            return Ok(true);
-        }
-        self.read(|view| Ok(owner(view, secret)?.is_some() || view.is_former(secret)?))
+    pub fn judge<T>(
+        &self,
+        request: &Request<'_>,
+        secret: &Secret,
+        policy: impl FnOnce(&Facts<'_>, Provenance<'_>) -> T,
+    ) -> anyhow::Result<T> {
+        let environment = Environment::of(self.world);
+        let held = environment::holds(self.world, secret);
+        let gathered = self.read(|view| {
+            let facts = Facts::for_request(self.world, &environment, view, request)?;
+            Ok(Some((facts, view.is_former(secret)?)))
+        })?;
+        let (facts, former) =
+            gathered.unwrap_or_else(|| (Facts::without_store(&environment), false));
+        Ok(policy(&facts, Provenance::of(&facts, secret, former, held)))
     }
 
     /// RefreshState a session's access token as suspect after a server rejected it. Other secrets change nothing.

@@ -18,12 +18,15 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use crate::broker::{Broker, Credential, NoCredential, Request, USERNAME, pick};
+use crate::broker::{Broker, Credential, Former, NoCredential};
+use crate::environment::{self, Environment};
 use crate::failure;
+use crate::origin::Origin;
+use crate::policy::{self, Facts, Keep, Request, USERNAME, kept_for_docker, signed_out};
 use crate::secret::append;
 use crate::session;
-use crate::store::{self, Binding, Client, Match};
-use crate::world::{self, CHUNK, Stdin, Timestamp, World};
+use crate::store::{self, Client, Match};
+use crate::world::{self, CHUNK, Stdin, World};
 
 pub use login::Login;
 pub use server_url::{Place, ServerUrl};
@@ -86,10 +89,10 @@ pub(crate) fn serve(
 ) -> anyhow::Result<Zeroizing<String>> {
     let nothing = |()| Zeroizing::default();
     match action {
-        "get" => get(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)?),
-        "store" => store(&Login::parse(&read(input)?)?, &Broker::new(world)?).map(nothing),
-        "erase" => erase(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)?).map(nothing),
-        "list" => list(&Broker::new(world)?).map(Zeroizing::new),
+        "get" => get(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)),
+        "store" => store(&Login::parse(&read(input)?)?, &Broker::new(world)).map(nothing),
+        "erase" => erase(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)).map(nothing),
+        "list" => list(&Broker::new(world)).map(Zeroizing::new),
         "version" | "--version" | "-v" => Ok(Zeroizing::new(VERSION.to_owned())),
         "help" | "--help" | "-h" => Ok(Zeroizing::new(USAGE.to_owned())),
         _ => anyhow::bail!("unknown action; {}", USAGE.trim_end()),
@@ -100,15 +103,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
     let Some(place) = &url.place else {
         anyhow::bail!(NOT_FOUND)
     };
-    let request = Request {
-        client: Client::Docker,
-        server: &place.server,
-        host: &place.host,
-        origin: place.origin.as_ref(),
-        path: None,
-        username: None,
-        authtype: false,
-    };
+    let request = request(place, place.origin.as_ref());
     let (username, secret) = match broker.credential_for(&request) {
         Ok(Credential::Stored(stored)) => (stored.username, stored.secret),
         Ok(Credential::Token {
@@ -116,7 +111,12 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         }) if token.is_token() => (username, token),
         Ok(Credential::Token { .. }) => anyhow::bail!("the stored token is not one"),
         Err(NoCredential::NotOurs) => anyhow::bail!(NOT_FOUND),
-        Err(NoCredential::Declined(failure)) => return Err(failure.into()),
+        // Builds ask for every registry that is set up, and go on without one that has no login.
+        Err(NoCredential::NoLogin {
+            session: Former::None,
+            ..
+        }) => anyhow::bail!(NOT_FOUND),
+        Err(NoCredential::NoLogin { why, .. }) => return Err(why.into()),
         Err(NoCredential::Unavailable(error)) => return Err(error),
     };
     let username = username.unwrap_or_else(|| USERNAME.to_owned());
@@ -124,27 +124,40 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
     Ok(Zeroizing::new(format!("{answer}\n")))
 }
 
+fn request<'a>(place: &'a Place, origin: Option<&'a Origin>) -> Request<'a> {
+    Request {
+        client: Client::Docker,
+        server: &place.server,
+        host: &place.host,
+        origin,
+        path: None,
+        username: None,
+        authtype: false,
+    }
+}
+
 fn store(login: &Login, broker: &Broker<'_>) -> anyhow::Result<()> {
     let Some(place) = &login.url.place else {
         anyhow::bail!("the server URL is not one of a registry")
     };
-    let ours = broker.is_ours(&login.secret)?;
-    let signed_out = broker
-        .read(|view| view.binding(&place.host))?
-        .filter(|binding| binding.signed_out);
-    if ours && signed_out.is_none() {
-        return Ok(());
-    }
+    let origin = place.any_origin();
+    let request = request(place, origin.as_ref());
+    let keep = broker.judge(&request, &login.secret, |facts, from| {
+        kept_for_docker(facts, &request, &login.username, &login.secret, from)
+    })?;
+    let binding = match keep {
+        Keep::Nothing => return Ok(()),
+        Keep::Refuse(failure) => return Err(failure.into()),
+        Keep::SignIn(binding) => {
+            return broker.change(|change| {
+                change.forget_credentials(&place.host)?;
+                change.bind(&binding)
+            });
+        }
+        Keep::Instead(binding) => Some(binding),
+        Keep::Credential => None,
+    };
     broker.change(|change| {
-        if let Some(binding) = signed_out {
-            change.bind(&Binding {
-                signed_out: false,
-                ..binding
-            })?;
-        }
-        if ours {
-            return Ok(());
-        }
         // One login for a server, as in docker's own file.
         change.erase_credentials(&Match {
             server: &place.server,
@@ -158,7 +171,8 @@ fn store(login: &Login, broker: &Broker<'_>) -> anyhow::Result<()> {
             authtype: None,
             expiry: None,
             refresh_token: None,
-        })
+        })?;
+        binding.map_or(Ok(()), |binding| change.bind(&binding))
     })
 }
 
@@ -166,62 +180,63 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
     let Some(place) = &url.place else {
         return Ok(());
     };
-    let stored = Match {
-        server: &place.server,
-        ..Match::default()
-    };
-    let (is_stored, bound) = broker.read(|view| {
-        let long_ago = Timestamp::from_millis(i64::MIN);
-        let binding = view
-            .binding(&place.host)?
-            .filter(|binding| !binding.signed_out);
-        Ok((
-            view.credential(&stored, long_ago, |_| true)?.is_some(),
-            binding,
-        ))
+    let origin = place.any_origin();
+    let request = request(place, origin.as_ref());
+    let environment = Environment::of(broker.world());
+    let gathered = broker.read(|view| {
+        let facts = Facts::for_request(broker.world(), &environment, view, &request)?;
+        Ok(Some(facts))
     })?;
-    if !is_stored && bound.is_none() {
+    let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
+    let binding = signed_out(&facts, &request);
+    if facts.credentials.is_empty() && binding.is_none() {
         return Ok(());
     }
     broker.change(|change| {
-        change.erase_credentials(&stored)?;
-        match bound {
-            // The Sentry session stays; only this registry is signed out.
-            Some(binding) => change.bind(&Binding {
-                signed_out: true,
-                ..binding
-            }),
-            None => Ok(()),
-        }
+        change.erase_credentials(&request.wanted())?;
+        // The Sentry session stays; only this registry is signed out.
+        binding.map_or(Ok(()), |binding| change.bind(&binding))
     })
 }
 
+/// Names the registries that a `get` would answer now, with nobody at the terminal.
 fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
-    let servers = broker.read(|view| {
-        let mut servers = Map::new();
-        let sessions = view.sessions()?;
-        for binding in view
-            .bindings(Client::Docker)?
-            .into_iter()
-            .filter(|binding| !binding.signed_out)
-        {
-            let alive = pick(&sessions, &binding.origin, None)
-                .is_some_and(|session| session.tokens.is_some());
-            if let Some(host) = binding.server.strip_prefix("docker ").filter(|_| alive) {
-                let username = binding.username.unwrap_or_else(|| USERNAME.to_owned());
-                servers.insert(host.to_owned(), Value::String(username));
-            }
+    let world = broker.world();
+    let environment = Environment::of(world);
+    let gathered = broker.read(|view| Facts::for_docker(&environment, view).map(Some))?;
+    let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
+    let mut servers = Map::new();
+    for url in registries(&facts) {
+        let Some(place) = ServerUrl::parse(url).ok().and_then(|url| url.place) else {
+            continue;
+        };
+        let request = request(&place, place.origin.as_ref());
+        let decision = policy::decide(&facts, &request, world.now());
+        let can_refresh = |origin: &Origin| environment::client_id(world, origin).is_some();
+        if decision.is_answer(world.now(), can_refresh) {
+            let username = decision.answered_username().to_owned();
+            servers.insert(url.to_owned(), Value::String(username));
         }
-        for credential in view.docker_credentials()? {
-            let given = credential.path.unwrap_or(credential.server);
-            servers.insert(
-                given,
-                Value::String(credential.username.unwrap_or_default()),
-            );
-        }
-        Ok(servers)
-    })?;
+    }
     Ok(format!("{}\n", Value::Object(servers)))
+}
+
+/// What is stored, as it was given, and what is bound besides.
+fn registries<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a str> {
+    let prefix = Client::Docker.server("");
+    let stored = facts.credentials.iter();
+    let stored = stored.map(|stored| stored.path.as_deref().unwrap_or(&stored.server));
+    let is_stored = |server: &str| {
+        facts
+            .credentials
+            .iter()
+            .any(|stored| stored.server == server)
+    };
+    let bound = facts
+        .bindings
+        .iter()
+        .filter(move |binding| !is_stored(&binding.server));
+    stored.chain(bound.filter_map(move |binding| binding.server.strip_prefix(&prefix)))
 }
 
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {

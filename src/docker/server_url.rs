@@ -44,6 +44,13 @@ impl ServerUrl {
 }
 
 impl Place {
+    /// The host as docker logs in to it and out of it: the scheme does not count there.
+    pub(super) fn any_origin(&self) -> Option<Origin> {
+        let prefix = Client::Docker.server("");
+        let host = || Origin::from_setting(self.host.strip_prefix(&prefix)?).ok();
+        self.origin.clone().or_else(host)
+    }
+
     fn of(text: &str) -> Option<Place> {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),

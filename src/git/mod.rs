@@ -21,9 +21,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::broker::{Broker, NoCredential, Request};
+use crate::broker::{Broker, NoCredential, User};
 use crate::failure;
 use crate::origin::Origin;
+use crate::policy::{Keep, Request, kept_for_git};
 use crate::secret::{Secret, append};
 use crate::session;
 use crate::store::{self, Client, Match};
@@ -80,7 +81,7 @@ fn answer(
         // gitcredentials(7): "If a helper receives any other operation, it should silently ignore the request."
         _ => return Ok(Zeroizing::default()),
     }
-    let broker = Broker::new(world)?;
+    let broker = Broker::new(world);
     serve(operation, &read(input)?, &broker)
 }
 
@@ -115,27 +116,34 @@ fn get(
     broker: &Broker<'_>,
 ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let server = Client::Git.server(&origin.to_string());
-    let request = Request {
+    let request = request(description, origin, &server);
+    match broker.credential_for(&request) {
+        Ok(credential) => render(description, credential),
+        Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
+        Err(NoCredential::NoLogin { why, user, .. }) => match user {
+            User::Absent => Err(why.into()),
+            // The user said no: git must not go on and ask for a password.
+            User::Declined => {
+                world::print_error(&format!(
+                    "git-credential-sentry: {}\n",
+                    failure::one_line(&why.into())
+                ));
+                Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
+            }
+        },
+        Err(NoCredential::Unavailable(error)) => Err(error),
+    }
+}
+
+fn request<'a>(description: &'a Description, origin: &'a Origin, server: &'a str) -> Request<'a> {
+    Request {
         client: Client::Git,
-        server: &server,
-        host: &server,
+        server,
+        host: server,
         origin: Some(origin),
         path: description.path.as_deref(),
         username: description.username.as_deref(),
         authtype: description.capabilities.authtype,
-    };
-    match broker.credential_for(&request) {
-        Ok(credential) => render(description, credential),
-        Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
-        // The person said no: git must not go on and ask them for a password.
-        Err(NoCredential::Declined(failure)) => {
-            world::print_error(&format!(
-                "git-credential-sentry: {}\n",
-                failure::one_line(&failure.into())
-            ));
-            Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
-        }
-        Err(NoCredential::Unavailable(error)) => Err(error),
     }
 }
 
@@ -157,17 +165,21 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
     if description.ephemeral {
         return Ok(());
     }
-    // What we handed out comes back after each success; it has its one home already.
+    let server = Client::Git.server(&origin.to_string());
+    let request = request(description, origin, &server);
     for secret in [Some(secret), in_basic(description).as_ref()]
         .into_iter()
         .flatten()
     {
-        if broker.is_ours(secret)? {
+        let keep = broker.judge(&request, secret, |facts, from| {
+            kept_for_git(facts, &request, secret, from)
+        })?;
+        if matches!(keep, Keep::Nothing) {
             return Ok(());
         }
     }
     let credential = store::Credential {
-        server: Client::Git.server(&origin.to_string()),
+        server: server.clone(),
         path: description.path.clone(),
         username: description.username.clone(),
         secret: secret.clone(),

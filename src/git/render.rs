@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use super::description::{Description, Scheme};
-use crate::broker::{Credential, USERNAME};
+use crate::broker::Credential;
+use crate::policy::USERNAME;
 use crate::world::Timestamp;
 
 pub(super) fn render(

@@ -39,10 +39,19 @@ pub struct Match<'a> {
     pub secret: Option<&'a Secret>,
 }
 
+impl Credential {
+    /// Whether it has not expired at `now`.
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        self.expiry.is_none_or(|expiry| expiry > now)
+    }
+}
+
 impl Match<'_> {
-    fn covers(&self, credential: &Credential) -> bool {
+    /// Whether a credential of the server has what is named.
+    pub fn covers(&self, credential: &Credential) -> bool {
         let same = |wanted: Option<&str>, have: Option<&str>| wanted.is_none() || wanted == have;
-        same(self.path, credential.path.as_deref())
+        self.server == credential.server
+            && same(self.path, credential.path.as_deref())
             && same(self.username, credential.username.as_deref())
             && self
                 .secret
@@ -61,10 +70,9 @@ impl ReadTransaction<'_> {
         now: Timestamp,
         suits: impl Fn(&Credential) -> bool,
     ) -> anyhow::Result<Option<Credential>> {
-        let alive = |credential: &Credential| credential.expiry.is_none_or(|expiry| expiry > now);
         let mut found = None;
         self.each_credential(wanted.server, |_, credential| {
-            if wanted.covers(&credential) && alive(&credential) && suits(&credential) {
+            if wanted.covers(&credential) && credential.is_alive(now) && suits(&credential) {
                 found = Some(credential);
             }
             found.is_none()
@@ -72,7 +80,7 @@ impl ReadTransaction<'_> {
         Ok(found)
     }
 
-    /// All credentials of docker, oldest server first.
+    /// All credentials of docker, of each server the newest first.
     ///
     /// # Errors
     /// SQLite's.
@@ -81,7 +89,8 @@ impl ReadTransaction<'_> {
         if self.layout.has(Table::Credential) {
             // `!` is the byte behind the space.
             let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
-                       FROM helper_credential WHERE server >= 'docker ' AND server < 'docker!'";
+                       FROM helper_credential WHERE server >= 'docker ' AND server < 'docker!' \
+                       ORDER BY server, seq DESC";
             self.each_row(sql, [], |_, credential| {
                 all.push(credential);
                 true
@@ -182,5 +191,16 @@ impl WriteTransaction<'_> {
             )?;
         }
         Ok(doomed.len())
+    }
+
+    /// Removes all that was stored for a host, below its paths too; tells how many.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn forget_credentials(&self, host: &str) -> anyhow::Result<usize> {
+        // `0` is the byte behind the slash.
+        let sql = "DELETE FROM helper_credential \
+                   WHERE server = ?1 OR (server >= ?1 || '/' AND server < ?1 || '0')";
+        self.execute(sql, [host])
     }
 }

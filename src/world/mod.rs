@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use paths::NoHome;
 pub use process::{arguments, begin_session, harden, keep_descriptors};
 pub use signals::{Deferral, Signals};
 pub use streams::{

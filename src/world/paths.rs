@@ -2,12 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::World;
 
 /// Name of the database that is shared with Sentry's official CLI.
 const DATABASE: &str = "cli.db";
+
+/// There is no home directory: neither a variable nor the password database names one.
+#[derive(Debug, Clone, Copy)]
+pub struct NoHome;
+
+impl std::fmt::Display for NoHome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("there is no home directory: set HOME")
+    }
+}
+
+impl std::error::Error for NoHome {}
 
 impl World {
     /// The directory of `cli.db`: the official CLI's choice where it already has one, else `~/.sentry`.
@@ -38,14 +50,14 @@ impl World {
     /// The person's home: `HOME`, else what the password database says.
     ///
     /// # Errors
-    /// None to be found, or a relative `HOME`.
+    /// [`NoHome`], or a relative `HOME`.
     pub fn home(&self) -> anyhow::Result<PathBuf> {
         match self.variable_path("HOME") {
             Some(home) => absolute(home, "HOME"),
             // Without HOME in the environment this asks getpwuid_r.
             None => std::env::home_dir()
                 .filter(|home| home.is_absolute())
-                .context("there is no home directory: set HOME"),
+                .ok_or_else(|| NoHome.into()),
         }
     }
 

@@ -678,17 +678,23 @@ fn the_bytes_of_a_password_come_back_as_they_were() {
 }
 
 #[test]
-fn what_is_stored_for_a_host_comes_before_everything_else() {
+fn what_is_stored_for_a_host_of_ours_needs_its_user_name() {
     let machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", "token-of-the-environment");
+    let token = "username=oauth2\npassword=token-of-the-environment\n\n";
     machine
         .stores("protocol=https\nhost=sentry.io\nusername=ann\npassword=secret\n")
+        .gets("protocol=https\nhost=sentry.io\n", token)
         .gets(
-            "protocol=https\nhost=sentry.io\n",
+            "protocol=https\nhost=sentry.io\nusername=ann\n",
+            "username=ann\npassword=secret\n\n",
+        )
+        .gets(
+            "url=https://ann@sentry.io\n",
             "username=ann\npassword=secret\n\n",
         )
         .erases("protocol=https\nhost=sentry.io\nusername=ann\npassword=secret\n")
         .gets(
-            "protocol=https\nhost=sentry.io\n",
-            "username=oauth2\npassword=token-of-the-environment\n\n",
+            "protocol=https\nhost=sentry.io\nusername=ann\n",
+            "username=ann\npassword=token-of-the-environment\n\n",
         );
 }

@@ -35,7 +35,10 @@ fn a_trace_tells_each_step_without_a_secret() {
             format!("the token of {} is stale: Expired", sentry.url()),
             format!("refreshing at {}", sentry.url()),
             format!("the new pair of {}: Done", sentry.url()),
-            format!("git {0}: the session of {0}", sentry.url()),
+            format!(
+                "git {0}: the session of {0} (it is a Sentry instance, where jane is the active account)",
+                sentry.url()
+            ),
         ]
     );
     for secret in [
@@ -62,12 +65,16 @@ fn a_trace_tells_where_a_credential_came_from() {
     for (origin, step) in [
         (
             "https://code.example",
-            "git https://code.example: a stored credential",
+            "git https://code.example: a stored credential (it belongs to no Sentry instance)",
         ),
-        ("https://sentry.io", "git https://sentry.io: SENTRY_TOKEN"),
+        (
+            "https://sentry.io",
+            "git https://sentry.io: SENTRY_TOKEN (it is the instance of the token in SENTRY_TOKEN)",
+        ),
         (
             "https://other.example",
-            "git https://other.example: nothing",
+            "git https://other.example: nothing \
+             (it belongs to no Sentry instance, and nothing is stored for it)",
         ),
     ] {
         let said = git(&machine, origin).success();
@@ -79,7 +86,10 @@ fn a_trace_tells_where_a_credential_came_from() {
         ["the host is outside the grammar of an origin"]
     );
     let said = docker(&machine, "https://sentry.io/v2/").success();
-    assert_eq!(steps(&said.stderr), ["docker sentry.io/v2: SENTRY_TOKEN"]);
+    assert_eq!(
+        steps(&said.stderr),
+        ["docker sentry.io/v2: SENTRY_TOKEN (it is the instance of the token in SENTRY_TOKEN)"]
+    );
 }
 
 #[test]
@@ -98,7 +108,9 @@ fn a_trace_goes_to_a_file_of_ones_own() {
             .stderr_is("");
     }
     let trace = fs::read_to_string(&file).expect("a trace");
-    assert_eq!(steps(&trace), ["git https://sentry.io: SENTRY_TOKEN"; 2]);
+    let step =
+        "git https://sentry.io: SENTRY_TOKEN (it is the instance of the token in SENTRY_TOKEN)";
+    assert_eq!(steps(&trace), [step; 2]);
     assert!(!trace.contains("token-of-the-environment"));
     assert_eq!(mode(&file), 0o600);
 }

@@ -25,9 +25,6 @@ use crate::world::{Deferral, World};
 /// Longest pause between two looks at a contended lock.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// A pause beyond this was noted by a clock that was wrong.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-
 /// How long each kind of caller waits for the lock.
 pub(super) fn patience(patience: Patience) -> Duration {
     Duration::from_secs(match patience {
@@ -229,9 +226,7 @@ impl<'a> Performer<'a> {
 /// A session as the flow sees it.
 pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
     let now = world.now();
-    let paused = session.marks.retry_at.is_some_and(|retry_at| {
-        (Duration::from_millis(1)..LONGEST_PAUSE).contains(&now.until(retry_at))
-    });
+    let paused = session.paused_until(now).is_some();
     Row {
         pair: session.tokens.as_ref().map(Pair::of),
         access: match session.access_freshness(now) {

@@ -1,7 +1,7 @@
 //! What docker gets from a session, and what it cannot do to one.
 
-use super::{docker, erase, gets, gets_nothing, lists, store};
-use crate::fake_sentry::FakeSentry;
+use super::{NOT_FOUND, docker, erase, gets, gets_nothing, lists, store};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::helpers::{ENVIRONMENT, STORED, with_login, with_session_of, with_token};
 use crate::sandbox::{Age, Sandbox};
 use crate::terminal::Person;
@@ -19,6 +19,14 @@ fn with_registry_at(sentry: &FakeSentry, age: Age) -> Sandbox {
     let machine = with_login(sentry, age);
     machine.bind("docker r.example", &sentry.url(), None);
     machine
+}
+
+/// The client is told why this is not kept.
+#[track_caller]
+fn does_not_store(machine: &Sandbox, server: &str, username: &str, secret: &str, words: &str) {
+    let login = json!({ "ServerURL": server, "Username": username, "Secret": secret });
+    let told = docker(machine, "store", login.to_string());
+    let _told = told.fails(1).stdout_is(words).stderr_is("");
 }
 
 #[test]
@@ -61,19 +69,43 @@ fn a_registry_that_is_bound_for_git_is_not_bound_for_docker() {
 }
 
 #[test]
-fn what_was_stored_comes_before_the_session() {
+fn of_a_password_and_the_session_the_one_is_in_force_that_was_chosen_last() {
     let machine = with_registry("r.example", None);
     store(&machine, "r.example", "ann", "secret");
     gets(&machine, "r.example", "ann", "secret");
     lists(&machine, &json!({ "r.example": "ann" }));
+
+    machine.bind("docker r.example", "https://sentry.io", None);
+    gets(&machine, "r.example", "oauth2", STORED);
+    lists(&machine, &json!({ "r.example": "oauth2" }));
+
+    store(&machine, "https://r.example/v1/", "ann", "secret");
+    gets_nothing(&machine, "r.example");
+    gets(&machine, "https://r.example/v1/", "ann", "secret");
+    lists(&machine, &json!({ "https://r.example/v1/": "ann" }));
+
+    // What `docker login` stores after `get` and a check.
+    store(&machine, "r.example", "oauth2", STORED);
+    gets(&machine, "r.example", "oauth2", STORED);
+    gets(&machine, "https://r.example/v1/", "oauth2", STORED);
+    lists(&machine, &json!({ "r.example": "oauth2" }));
+    assert_eq!(machine.stored_credentials(), 0);
 }
 
 #[test]
 fn the_token_of_a_session_or_of_the_environment_is_not_stored() {
     let machine = with_registry("r.example", None);
     store(&machine, "r.example", "oauth2", STORED);
-    store(&machine, "other.example", "oauth2", STORED);
+    store(&machine, "sentry.io", "oauth2", STORED);
     assert_eq!(machine.stored_credentials(), 0);
+    does_not_store(
+        &machine,
+        "other.example",
+        "oauth2",
+        STORED,
+        "this is the token of jane at https://sentry.io; \
+         `sentry auth setup-docker --registry other.example` lets other.example use it\n",
+    );
     gets_nothing(&machine, "other.example");
 
     let machine = with_token();
@@ -174,13 +206,25 @@ fn a_dead_session_is_told_in_one_sentence() {
 }
 
 #[test]
-fn an_instance_without_a_login_is_told_in_one_sentence() {
-    let machine = Sandbox::new();
-    let _told = docker(&machine, "get", "https://sentry.io")
-        .fails(1)
-        .stderr_is("")
-        .stdout_is("not logged in to https://sentry.io (hint: `sentry auth login`)\n");
+fn an_instance_without_a_login_is_not_found() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
+    gets_nothing(&machine, "https://sentry.io");
+    machine.bind("docker r.example", &sentry.url(), None);
+    gets_nothing(&machine, "r.example");
     lists(&machine, &json!({}));
+    // At a terminal a user may log in, and goes on without if they do not.
+    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
+    person.expect("[Y/n]").type_line("n");
+    assert_eq!(person.wait(), 1);
+    assert_eq!(person.stdout(), NOT_FOUND);
+    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
+    assert_eq!(person.wait(), 1);
+    assert_eq!(
+        (person.stdout(), person.screen()),
+        (NOT_FOUND.to_owned(), String::new())
+    );
+    assert_eq!(sentry.device_codes(), 0);
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn a_password_for_an_instance_is_kept_beside_the_session() {
         "store",
         &format!("{host}username=ann\npassword=secret\n"),
     );
-    let _stored = get(&machine, host)
+    let _session = get(&machine, host).success().stdout_has(STORED);
+    let _stored = get(&machine, format!("{host}username=ann\n"))
         .success()
         .stdout_is("username=ann\npassword=secret\n\n");
     tell(

@@ -1,0 +1,341 @@
+//! What must hold in every case of a small world: two instances, a host that may be bound, two accounts, what is stored,
+//! the environment, and what a request may name. About half a million cases, each decided by itself.
+//!
+//! The invariants are written without the code under test: by equality of names, not by [`Origin::may_receive`].
+
+use super::table::session;
+use super::{Choice, Decision, Facts, Reason, Request, USERNAME, Verdict, decide};
+use crate::account::Session;
+use crate::environment::{Environment, EnvironmentToken};
+use crate::failure::Failure;
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::store::{Binding, Client, Credential};
+use crate::world::Timestamp;
+
+const A: &str = "https://a.example";
+const B: &str = "https://b.example";
+const HOST: &str = "https://host.example";
+
+/// An account may be at an instance, and its session may have ended.
+const ACCOUNTS: [Option<(&str, bool)>; 4] =
+    [None, Some((A, true)), Some((A, false)), Some((B, true))];
+
+/// Instance, account, user name, signed out.
+type Bound = (
+    &'static str,
+    Option<&'static str>,
+    Option<&'static str>,
+    bool,
+);
+
+const BINDINGS: [Option<Bound>; 8] = [
+    None,
+    Some((A, None, None, false)),
+    Some((B, None, None, false)),
+    Some((A, Some("jane"), None, false)),
+    Some((A, Some("joe"), None, false)),
+    Some((A, None, Some("robot"), false)),
+    Some((A, None, None, true)),
+    Some((A, Some("joe"), None, true)),
+];
+
+#[derive(Clone, Copy, Debug)]
+enum Variable {
+    None,
+    Of(&'static str),
+    Broken,
+}
+
+const VARIABLES: [Variable; 4] = [
+    Variable::None,
+    Variable::Of(A),
+    Variable::Of(B),
+    Variable::Broken,
+];
+
+const STORED: [Option<&str>; 4] = [None, Some("ann"), Some(USERNAME), Some("joe")];
+
+const NAMES: [Option<&str>; 5] = [
+    None,
+    Some("ann"),
+    Some(USERNAME),
+    Some("joe"),
+    Some("robot"),
+];
+
+/// One case, but for the user name that is asked for.
+struct Case {
+    client: Client,
+    asked: &'static str,
+    binding: Option<Bound>,
+    variable: Variable,
+    stored: Option<&'static str>,
+    facts: Facts<'static>,
+}
+
+impl Case {
+    fn server(&self) -> String {
+        match self.client {
+            Client::Git => self.client.server(self.asked),
+            Client::Docker => self.client.server(&self.asked["https://".len()..]),
+        }
+    }
+
+    /// The instance whose tokens the host may have.
+    fn instance(&self) -> &'static str {
+        self.binding.map_or(self.asked, |bound| bound.0)
+    }
+
+    fn is_signed_out(&self) -> bool {
+        self.binding.is_some_and(|bound| bound.3)
+    }
+
+    /// Whether the instance has a login, alive or not; of the account that the binding names.
+    fn has_login(&self) -> bool {
+        let wanted = self.binding.and_then(|bound| bound.1);
+        self.facts.sessions.iter().any(|session| {
+            session.origin.to_string() == self.instance()
+                && wanted.is_none_or(|wanted| wanted == session.account)
+        })
+    }
+
+    fn has_variable(&self) -> bool {
+        match self.variable {
+            Variable::None => false,
+            Variable::Of(instance) => instance == self.instance(),
+            // It may have been meant for this instance, if it is one.
+            Variable::Broken => {
+                let named = &self.facts.environment.instance;
+                let is_named = named
+                    .as_ref()
+                    .is_some_and(|named| named.to_string() == self.instance());
+                self.binding.is_some() || self.has_login() || is_named
+            }
+        }
+    }
+
+    fn decide<T>(&self, username: Option<&str>, look: impl FnOnce(Decision<'_>) -> T) -> T {
+        let server = self.server();
+        let origin = Origin::parse(self.asked).unwrap();
+        let request = Request {
+            client: self.client,
+            server: &server,
+            host: &server,
+            origin: Some(&origin),
+            path: None,
+            username,
+            authtype: true,
+        };
+        look(decide(&self.facts, &request, Timestamp::from_millis(0)))
+    }
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let accounts: Vec<_> = self
+            .facts
+            .sessions
+            .iter()
+            .map(|session| {
+                let (alive, active) = (session.tokens.is_some(), session.active);
+                format!("{} at {} {alive} {active}", session.account, session.origin)
+            })
+            .collect();
+        write!(
+            f,
+            "{:?} of {}, bound {:?}, {:?}, stored {:?}, {accounts:?}",
+            self.client, self.asked, self.binding, self.variable, self.stored
+        )
+    }
+}
+
+fn each_case(mut check: impl FnMut(&Case)) {
+    let environments: Vec<(Variable, Environment)> = VARIABLES
+        .into_iter()
+        .flat_map(|variable| [None, Some(A)].map(|named| (variable, environment(variable, named))))
+        .collect();
+    // They outlive each case; the process ends with the test.
+    let environments: &'static [_] = environments.leak();
+    for client in [Client::Git, Client::Docker] {
+        for asked in [A, B, HOST] {
+            for binding in BINDINGS {
+                for (variable, environment) in environments {
+                    for stored in STORED {
+                        for sessions in all_sessions() {
+                            let mut case = Case {
+                                client,
+                                asked,
+                                binding,
+                                variable: *variable,
+                                stored,
+                                facts: Facts::without_store(environment),
+                            };
+                            let server = case.server();
+                            case.facts
+                                .bindings
+                                .extend(binding.map(|of| bound(&server, of)));
+                            case.facts
+                                .credentials
+                                .extend(stored.map(|username| credential(&server, username)));
+                            case.facts.sessions = sessions;
+                            check(&case);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn environment(variable: Variable, named: Option<&str>) -> Environment {
+    Environment {
+        token: match variable {
+            Variable::None => Ok(None),
+            Variable::Of(instance) => Ok(Some(EnvironmentToken {
+                token: Secret::new("of-the-environment"),
+                origin: Origin::parse(instance).unwrap(),
+                variable: "SENTRY_TOKEN",
+            })),
+            Variable::Broken => Err(Failure::new("broken")),
+        },
+        instance: named.map(|named| Origin::parse(named).unwrap()),
+    }
+}
+
+fn all_sessions() -> impl Iterator<Item = Vec<Session>> {
+    let of = |name, state: Option<(&str, bool)>, active| {
+        state.map(|(instance, alive)| {
+            let mut session = session(name, instance, active);
+            session.tokens = session.tokens.filter(|_| alive);
+            session
+        })
+    };
+    ACCOUNTS.into_iter().flat_map(move |jane| {
+        ACCOUNTS.into_iter().flat_map(move |joe| {
+            [true, false].into_iter().map(move |jane_is_active| {
+                let mut sessions = Vec::new();
+                sessions.extend(of("jane", jane, jane_is_active));
+                sessions.extend(of("joe", joe, !jane_is_active));
+                // As the store reads them.
+                sessions.sort_by_key(|session| !session.active);
+                sessions
+            })
+        })
+    })
+}
+
+fn bound(server: &str, (instance, account, username, signed_out): Bound) -> Binding {
+    Binding {
+        server: server.to_owned(),
+        origin: Origin::parse(instance).unwrap(),
+        username: username.map(str::to_owned),
+        signed_out,
+        account: account.map(str::to_owned),
+    }
+}
+
+fn credential(server: &str, username: &str) -> Credential {
+    Credential {
+        server: server.to_owned(),
+        path: None,
+        username: Some(username.to_owned()),
+        secret: Secret::new("stored"),
+        authtype: None,
+        expiry: None,
+        refresh_token: None,
+    }
+}
+
+#[test]
+fn a_token_goes_to_its_instance_and_to_hosts_that_are_bound_to_it() {
+    each_case(|case| {
+        for name in NAMES {
+            case.decide(name, |decision| {
+                let origin = match decision.verdict {
+                    Verdict::Session(session) => &session.origin,
+                    Verdict::Environment(found) => &found.origin,
+                    Verdict::Login(login) => login.instance,
+                    _ => return,
+                };
+                assert_eq!(origin.to_string(), case.instance(), "{case:?} as {name:?}");
+                assert!(!case.is_signed_out(), "{case:?} as {name:?}");
+            });
+        }
+    });
+}
+
+#[test]
+fn nothing_stored_outranks_environment_or_login_unless_the_request_names_its_user() {
+    each_case(|case| {
+        for name in NAMES {
+            case.decide(name, |decision| {
+                let is_outranked = case.has_variable() || case.has_login();
+                let Verdict::Stored(stored) = decision.verdict else {
+                    return;
+                };
+                assert_eq!(stored.username.as_deref(), case.stored);
+                if is_outranked && !case.is_signed_out() {
+                    let is_named = name == case.stored && name != Some(USERNAME);
+                    assert!(is_named, "{case:?} as {name:?}");
+                    assert!(matches!(decision.reason, Reason::Named(_)), "{case:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_account_at_a_bound_host_never_depends_on_the_request() {
+    each_case(|case| {
+        let is_itself = case.instance() == case.asked;
+        let account = case.binding.and_then(|bound| bound.1);
+        let mut served = None;
+        for name in NAMES {
+            case.decide(name, |decision| {
+                let Verdict::Session(session) = decision.verdict else {
+                    return;
+                };
+                let first = served.get_or_insert_with(|| session.account.clone());
+                if account.is_some() || !is_itself {
+                    assert_eq!(*first, session.account, "{case:?} as {name:?}");
+                    assert!(
+                        account.is_none_or(|account| account == session.account),
+                        "{case:?}"
+                    );
+                }
+                // Where it does depend, it is the account that was named.
+                if let Reason::Session(_, Choice::Request) = decision.reason {
+                    assert!(
+                        is_itself && name == Some(&*session.account),
+                        "{case:?} as {name:?}"
+                    );
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn where_somebody_is_logged_in_nobody_is_asked_to_log_in() {
+    each_case(|case| {
+        for name in NAMES {
+            case.decide(name, |decision| {
+                if let Verdict::Login(_) = decision.verdict {
+                    let is_there = case.has_login() || case.has_variable() || case.is_signed_out();
+                    assert!(!is_there, "{case:?} as {name:?}");
+                    assert_eq!(case.stored.filter(|_| name.is_none()), None, "{case:?}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn every_decision_has_a_reason_of_one_line() {
+    each_case(|case| {
+        let reason = case.decide(None, |decision| decision.reason.to_string());
+        assert!(!reason.is_empty() && !reason.contains('\n'), "{case:?}");
+        assert!(!reason.contains("of-the-environment") && !reason.contains("token-of-"));
+    });
+}

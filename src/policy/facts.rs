@@ -1,0 +1,85 @@
+//! What a decision is made from, read in one transaction.
+//!
+//! Separate from the decision, which reads nothing.
+
+use super::Request;
+use crate::account::Session;
+use crate::environment::Environment;
+use crate::store::{Binding, Client, Credential, ReadTransaction};
+use crate::world::World;
+
+/// What there is, as far as it matters.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Tokens and instances that variables name.
+    pub environment: &'a Environment,
+    /// The active one first, then by last use.
+    pub sessions: Vec<Session>,
+    /// What hosts are bound to.
+    pub bindings: Vec<Binding>,
+    /// What programs stored; of each server the newest first.
+    pub credentials: Vec<Credential>,
+    /// The program that asks was called to log in to a registry that is signed out.
+    pub signing_in: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// What is left where there is no store, or none that can be read.
+    pub fn without_store(environment: &'a Environment) -> Facts<'a> {
+        Facts {
+            environment,
+            sessions: Vec::new(),
+            bindings: Vec::new(),
+            credentials: Vec::new(),
+            signing_in: false,
+        }
+    }
+
+    /// What one request turns on. Few statements: a `get` waits for each.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn for_request(
+        world: &World,
+        environment: &'a Environment,
+        view: &ReadTransaction<'_>,
+        request: &Request<'_>,
+    ) -> anyhow::Result<Facts<'a>> {
+        let known = view.known(request.server, request.host)?;
+        let credential = match known.credential {
+            true => view.credential(&request.wanted(), world.now(), |stored| {
+                request.can_take(stored)
+            })?,
+            false => None,
+        };
+        let binding = match known.binding {
+            true => view.binding(request.host)?,
+            false => None,
+        };
+        let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
+        Ok(Facts {
+            environment,
+            sessions: view.sessions()?,
+            credentials: Vec::from_iter(credential),
+            signing_in: signed_out && world.parent_was_told("login"),
+            bindings: Vec::from_iter(binding),
+        })
+    }
+
+    /// What every request of docker turns on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn for_docker(
+        environment: &'a Environment,
+        view: &ReadTransaction<'_>,
+    ) -> anyhow::Result<Facts<'a>> {
+        Ok(Facts {
+            environment,
+            sessions: view.sessions()?,
+            bindings: view.bindings(Client::Docker)?,
+            credentials: view.docker_credentials()?,
+            signing_in: false,
+        })
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a decision is what it is, in one sentence of a user's words.
+
+use std::fmt;
+
+use super::Choice;
+use crate::account::Session;
+use crate::origin::Origin;
+
+/// A reason; prints as a sentence about "it", the host. Holds no secret.
+#[derive(Debug, Clone, Copy)]
+pub enum Reason<'a> {
+    /// The request names the user of a stored credential.
+    Named(&'a str),
+    /// A variable holds a token of the instance, and perhaps the host is bound to it.
+    Variable(&'static str, Option<&'a Origin>),
+    /// A variable cannot be used.
+    Broken,
+    /// An account is logged in; how it was chosen.
+    Session(&'a Session, Choice),
+    /// Nobody is logged in to the instance, or not the account that the host is bound to.
+    LoggedOut(&'a Origin, Option<&'a str>),
+    /// docker was logged out of it, or logged in with something else.
+    SignedOut(&'a Origin),
+    /// The host is not ours, and something is stored.
+    OnlyStored,
+    /// The host is not ours, and nothing is stored.
+    Unknown,
+    /// Plain http to another machine, or a name outside the grammar of hosts.
+    NoOrigin,
+}
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Reason::Named(name) => write!(
+                f,
+                "the request names the user {name:?}, for whom a credential is stored"
+            ),
+            Reason::Variable(variable, None) => {
+                write!(f, "it is the instance of the token in {variable}")
+            }
+            Reason::Variable(variable, Some(instance)) => write!(
+                f,
+                "it is bound to {instance}, the instance of the token in {variable}"
+            ),
+            Reason::Broken => f.write_str("a variable that should hold a token cannot be used"),
+            Reason::Session(session, choice) => {
+                let origin = &session.origin;
+                let who = session.label();
+                match choice {
+                    Choice::Request => write!(f, "the request names {who}, an account at {origin}"),
+                    Choice::Account => write!(f, "it is bound to the account {who} at {origin}"),
+                    Choice::Bound => {
+                        write!(
+                            f,
+                            "it is bound to {origin}, where {who} is the active account"
+                        )
+                    }
+                    Choice::Itself => {
+                        write!(
+                            f,
+                            "it is a Sentry instance, where {who} is the active account"
+                        )
+                    }
+                }
+            }
+            Reason::LoggedOut(instance, None) => write!(f, "nobody is logged in to {instance}"),
+            Reason::LoggedOut(instance, Some(_)) => write!(
+                f,
+                "the account at {instance} that it is bound to is not logged in"
+            ),
+            Reason::SignedOut(instance) => {
+                write!(
+                    f,
+                    "docker was logged out of it, so it gets no token of {instance}"
+                )
+            }
+            Reason::OnlyStored => f.write_str("it belongs to no Sentry instance"),
+            Reason::NoOrigin => f.write_str(
+                "no token goes to such an address (plain http, or no host name that is certain)",
+            ),
+            Reason::Unknown => {
+                f.write_str("it belongs to no Sentry instance, and nothing is stored for it")
+            }
+        }
+    }
+}
