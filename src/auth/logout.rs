@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use super::hosts::forget;
 use super::{Place, say};
 use crate::account::Session;
 use crate::cli::LogoutArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
+use crate::origin::Origin;
 use crate::session;
 use crate::world::World;
 
@@ -23,13 +25,22 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
             let (instance, session) = place.session(world, args.instance.url.as_ref())?;
             match session {
                 Some(session) => vec![session],
-                None => return still_in_force(world, not_logged_in(&instance).to_string()),
+                None => {
+                    // What git stored since is no login, and would be answered like one.
+                    forget(world, &place, |server, bindings| {
+                        server.is_of(&instance, bindings)
+                    })?;
+                    return still_in_force(world, not_logged_in(&instance).to_string());
+                }
             }
         }
     };
     let mut complete = true;
     for session in &doomed {
         // A refresh that is under way ends first, and its new pair goes too.
+        forget(world, &place, |server, bindings| {
+            server.ends_with(session, bindings)
+        })?;
         let next = match &place.store {
             Some(store) => session::log_out(world, store, session)?,
             None => None,
@@ -58,6 +69,11 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
         say(&format!(
             "hint: {settings}/{page}/ shows what Sentry still allows"
         ));
+    }
+    if args.all {
+        forget(world, &place, |server, bindings| {
+            server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
+        })?;
     }
     if doomed.is_empty() {
         return still_in_force(world, "not logged in".to_owned());

@@ -8,6 +8,7 @@
 mod completions;
 mod docker_config;
 mod doctor;
+mod hosts;
 mod list;
 mod login;
 mod logout;

@@ -8,6 +8,7 @@
 
 use serde_json::{Value, json};
 
+use super::hosts::stored_by;
 use super::{Place, say};
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
@@ -115,17 +116,23 @@ impl Journal<'_> {
 
     /// Forgets an entry once it is undone, and the binding with the last entry for it.
     pub(super) fn forget(&self, name: &str, server: Option<&str>) -> anyhow::Result<()> {
+        let mut removed = 0;
         let unbound = self.place.change(self.world, |change| {
             change.set(&self.key(name), None)?;
             match server {
                 Some(server) if !self.is_set_up(change, name)? => {
                     let binding = change.binding(server)?;
                     change.unbind(server)?;
+                    removed = change.forget_credentials(server)?;
                     Ok(binding)
                 }
                 _ => Ok(None),
             }
         })?;
+        if removed > 0 {
+            let what = stored_by(self.client);
+            say(&format!("removed {what} for {name}"));
+        }
         if let Some(binding) = unbound.filter(|binding| name != binding.origin.to_string()) {
             say(&format!("unbound {name} from {}", binding.origin));
         }

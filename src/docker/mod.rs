@@ -203,7 +203,8 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
 fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
     let world = broker.world();
     let environment = Environment::of(world);
-    let gathered = broker.read(|view| Facts::for_docker(&environment, view).map(Some))?;
+    let gathered =
+        broker.read(|view| Facts::for_all(&environment, view, &[Client::Docker]).map(Some))?;
     let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
     let mut servers = Map::new();
     for url in registries(&facts) {

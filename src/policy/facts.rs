@@ -66,20 +66,23 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// What every request of docker turns on.
+    /// What every request of these clients turns on.
     ///
     /// # Errors
     /// The store's.
-    pub fn for_docker(
+    pub fn for_all(
         environment: &'a Environment,
         view: &ReadTransaction<'_>,
+        clients: &[Client],
     ) -> anyhow::Result<Facts<'a>> {
-        Ok(Facts {
-            environment,
+        let mut facts = Facts {
             sessions: view.sessions()?,
-            bindings: view.bindings(Client::Docker)?,
-            credentials: view.docker_credentials()?,
-            signing_in: false,
-        })
+            ..Facts::without_store(environment)
+        };
+        for client in clients {
+            facts.bindings.extend(view.bindings(*client)?);
+            facts.credentials.extend(view.credentials(*client)?);
+        }
+        Ok(facts)
     }
 }

@@ -11,6 +11,7 @@
 //! 4. each decision has a reason that can be printed.
 
 mod facts;
+mod hosts;
 mod keep;
 mod reason;
 
@@ -29,6 +30,7 @@ use crate::store::{Binding, Client, Credential, Match};
 use crate::world::Timestamp;
 
 pub use facts::Facts;
+pub use hosts::{Server, servers};
 pub use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
 pub use reason::Reason;
 

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::layout::Table;
-use super::{ReadTransaction, WriteTransaction};
+use super::{Client, ReadTransaction, WriteTransaction};
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
@@ -80,18 +80,18 @@ impl ReadTransaction<'_> {
         Ok(found)
     }
 
-    /// All credentials of docker, of each server the newest first.
+    /// All credentials of a client, of each server the newest first.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn docker_credentials(&self) -> anyhow::Result<Vec<Credential>> {
+    pub fn credentials(&self, client: Client) -> anyhow::Result<Vec<Credential>> {
         let mut all = Vec::new();
         if self.layout.has(Table::Credential) {
             // `!` is the byte behind the space.
             let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
-                       FROM helper_credential WHERE server >= 'docker ' AND server < 'docker!' \
+                       FROM helper_credential WHERE server >= ?1 || ' ' AND server < ?1 || '!' \
                        ORDER BY server, seq DESC";
-            self.each_row(sql, [], |_, credential| {
+            self.each_row(sql, [client.name()], |_, credential| {
                 all.push(credential);
                 true
             })?;

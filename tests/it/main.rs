@@ -18,6 +18,7 @@ mod auth_errors;
 mod binding;
 mod budget;
 mod concurrency;
+mod decision;
 mod docker_protocol;
 mod doctor;
 mod documents;

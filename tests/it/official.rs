@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Replay};
 use crate::sandbox::{Age, Cmd, Layout, Sandbox};
+use crate::service::tools;
 use crate::signals::variable;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -319,4 +320,50 @@ fn two_forced_refreshes_of_theirs_are_counted() {
         report += &format!("  {official:?}: {} of {}\n", lost.count(), rounds());
     }
     std::io::Write::write_all(&mut std::io::stdout(), report.as_bytes()).unwrap();
+}
+
+#[test]
+fn a_token_that_they_have_rotated_meanwhile_does_not_come_back() {
+    for official in [ALL[0], ALL[2]] {
+        for git in tools("git") {
+            let sentry = FakeSentry::start();
+            let machine = Sandbox::new()
+                .for_sentry(&sentry)
+                .env("GIT_TERMINAL_PROMPT", "0");
+            let former = sentry.issue();
+            machine.seed_session_in(official.layout(), &sentry, &former, Age::FRESH);
+            let dir = machine.config_dir();
+            let machine = machine.env("SENTRY_CONFIG_DIR", dir);
+            let credential = |operation: &str, input: &str| {
+                let git = machine.command(&git);
+                git.args(["-c", "credential.helper=sentry", "credential", operation])
+                    .stdin(input)
+                    .run()
+            };
+            let request = format!("protocol=http\nhost={}\n", sentry.address());
+            let filled = credential("fill", &request).success().stdout;
+            assert!(filled.contains(&former.access), "{filled}");
+            // Our list of former tokens does not know what they do.
+            let _rotated = official
+                .run(&machine, &["auth", "refresh", "--force"])
+                .run()
+                .success();
+            let _given_back = credential("approve", &filled).success();
+            let current = sentry.current();
+            let served = credential("fill", &request).success();
+            let _served = served
+                .stdout_has(&current.access)
+                .never_says(&former.access);
+            let _out = machine.sentry(&["auth", "logout", "--all"]).run().success();
+            let _given_back = credential("approve", &filled).success();
+            let nothing = credential("fill", &request).fails(128);
+            let _nothing = nothing.never_says(&former.access);
+            assert_eq!(
+                machine.stored_credentials(),
+                0,
+                "{official:?}, {}",
+                git.display()
+            );
+        }
+    }
 }

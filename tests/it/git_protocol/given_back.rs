@@ -53,6 +53,69 @@ fn the_token_of_the_environment_is_not_stored() {
 }
 
 #[test]
+fn what_looks_like_a_token_is_not_kept_for_a_host_of_ours() {
+    let machine = with_session_of("https://sentry.io");
+    machine.bind("git https://code.example", "https://sentry.io", None);
+    let hexadecimal = "0123456789abcdef".repeat(4);
+    for token in [
+        "sntryu_1",
+        "sntrys_claims_2",
+        "sntryx_3",
+        "sntry_4",
+        &hexadecimal,
+    ] {
+        for host in ["sentry.io", "us.sentry.io", "code.example"] {
+            for username in ["oauth2", "ann"] {
+                let host = format!("protocol=https\nhost={host}\n");
+                tell(
+                    &machine,
+                    "store",
+                    &format!("{host}username={username}\npassword={token}\n"),
+                );
+                let pair = BASE64_STANDARD.encode(format!("{username}:{token}"));
+                for credential in [
+                    format!("authtype=Bearer\ncredential={token}\n"),
+                    format!("authtype=Basic\ncredential={pair}\n"),
+                ] {
+                    let credential = format!("capability[]=authtype\n{host}{credential}");
+                    tell(&machine, "store", &credential);
+                }
+            }
+        }
+    }
+    assert_eq!(machine.stored_credentials(), 0);
+    // Elsewhere, and what only begins alike, is somebody's password.
+    for (host, password) in [
+        ("other.example", "sntryu_1"),
+        ("other.example", &hexadecimal),
+        ("code.example", "sntryuX"),
+        ("code.example", "SNTRYU_1"),
+        ("code.example", &hexadecimal[1..]),
+    ] {
+        let credential =
+            format!("protocol=https\nhost={host}\nusername=ann\npassword={password}\n");
+        tell(&machine, "store", &credential);
+        let asked = format!("protocol=https\nhost={host}\nusername=ann\n");
+        let _kept = get(&machine, asked).success().stdout_has(password);
+    }
+}
+
+#[test]
+fn both_tokens_of_the_environment_are_known_again() {
+    let machine = with_token().env("SENTRY_TOKEN", "another-of-the-environment");
+    for token in [ENVIRONMENT, "another-of-the-environment"] {
+        for host in ["sentry.io", "other.example"] {
+            tell(
+                &machine,
+                "store",
+                &format!("protocol=https\nhost={host}\nusername=ann\npassword={token}\n"),
+            );
+        }
+    }
+    assert!(!machine.config_dir().exists());
+}
+
+#[test]
 fn a_password_for_an_instance_is_kept_beside_the_session() {
     let machine = with_session_of("https://sentry.io");
     let host = "protocol=https\nhost=sentry.io\n";

@@ -1,0 +1,464 @@
+//! Which credential a host gets: what other people's repositories and programs bring about, with the real clients.
+//!
+//! Separate from the protocols' own tests, which have single requests. The order of precedence itself stands case by
+//! case in `src/policy/table.rs`.
+
+use crate::engine::Engine;
+use crate::environment::described;
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry, User};
+use crate::git_server::{Challenge, GitServer};
+use crate::helpers::{alter, with_session};
+use crate::real_docker::docker;
+use crate::real_git::configure;
+use crate::registry::Registry;
+use crate::sandbox::{Age, Cmd, Output, Sandbox};
+use crate::service::{tool, tools};
+use crate::storage::set_mode;
+use crate::terminal::Person;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+/// A token that the server takes, and that is no token by its looks.
+const ATTACKER: &str = "atk";
+
+fn get(machine: &Sandbox, host: &str, extra: &str) -> Output {
+    let request = format!("protocol=http\nhost={host}\n{extra}");
+    machine.git_credential("get").stdin(request).run()
+}
+
+/// A repository with a submodule that has a user and a password in its URL.
+fn repository_with_submodule(server: &GitServer) -> Sandbox {
+    let attacker = Sandbox::new();
+    let git = |args: &[&str]| {
+        let git = attacker.command("git").args([
+            "-c",
+            "user.name=Eve",
+            "-c",
+            "user.email=eve@evil.example",
+        ]);
+        let _done = git.args(args).run().success();
+    };
+    let url = format!("http://evil:{ATTACKER}@{}/demo.git", server.host());
+    let modules = format!("[submodule \"pub\"]\n\tpath = pub\n\turl = {url}\n");
+    git(&["init", "--quiet", "--initial-branch=main", "."]);
+    fs::write(attacker.home().join(".gitmodules"), modules).unwrap();
+    git(&["add", ".gitmodules"]);
+    let commit = format!("160000,{},pub", server.head());
+    git(&["update-index", "--add", "--cacheinfo", &commit]);
+    git(&["commit", "--quiet", "--message=a library"]);
+    attacker
+}
+
+fn clone_with_submodules(machine: &Sandbox, git: &Path, from: &Sandbox) -> Cmd {
+    machine
+        .command(git)
+        .args(["clone", "--quiet", "--recurse-submodules"])
+        .arg(from.home())
+        .arg("work")
+}
+
+#[test]
+fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
+    for git in tools("git") {
+        let sentry = FakeSentry::start();
+        sentry.add_api_token(ATTACKER);
+        let server = GitServer::start(&sentry, Challenge::Basic);
+        let machine = with_session(&sentry, Age::FRESH).env("GIT_TERMINAL_PROMPT", "0");
+        let session = sentry.current_access();
+        configure(&machine, &server);
+        let repository = repository_with_submodule(&server);
+        let _cloned = clone_with_submodules(&machine, &git, &repository)
+            .run()
+            .success();
+        assert!(machine.home().join("work/pub/README").exists());
+        // git gave it to us to keep, and it is for whoever names its user.
+        assert_eq!(machine.stored_credentials(), 1);
+
+        let served = |machine: &Sandbox, token: &str| {
+            for extra in ["", "username=oauth2\n", "username=jane\n"] {
+                let got = get(machine, &server.host(), extra).success();
+                let _served = got.stdout_has(token).never_says(ATTACKER);
+            }
+        };
+        served(&machine, &session);
+        let named = get(&machine, &server.host(), "username=evil\n").success();
+        let _named = named.stdout_is(&format!("username=evil\npassword={ATTACKER}\n\n"));
+        let machine = machine.env("SENTRY_AUTH_TOKEN", "of-the-environment");
+        served(&machine, "of-the-environment");
+        let machine = machine.env("SENTRY_AUTH_TOKEN", "");
+        let fetch = machine
+            .command(&git)
+            .args(["ls-remote", &server.url()])
+            .run()
+            .success();
+        let _fetched = fetch.stdout_has(&server.head());
+
+        // An end is an end.
+        let out = machine.sentry(&["auth", "logout", "--all"]).run().success();
+        let _told = out.stderr_has(&format!(
+            "removed the password that git had stored for http://{}",
+            server.host()
+        ));
+        assert_eq!(machine.stored_credentials(), 0);
+        let _nothing = get(&machine, &server.host(), "")
+            .fails(1)
+            .stdout_is("")
+            .stderr_has("not logged in to");
+        let _cloned = machine.command("rm").args(["-r", "work"]).run().success();
+        let _cloned = clone_with_submodules(&machine, &git, &repository)
+            .run()
+            .success();
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        served(&machine, &sentry.current_access());
+
+        let undo = machine.sentry(&["auth", "setup-git", "--undo"]).run();
+        let _told = undo.success().stderr_has(&format!(
+            "removed the password that git had stored for http://{}",
+            server.host()
+        ));
+        let _nothing = get(&machine, &server.host(), "").success().stdout_is("");
+        configure(&machine, &server);
+        served(&machine, &sentry.current_access());
+    }
+}
+
+#[test]
+fn a_request_does_not_choose_the_account_at_a_bound_host() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    sentry.set_user(User {
+        id: "43".to_owned(),
+        name: "Me".to_owned(),
+        username: "me".to_owned(),
+        email: "me@private.example".to_owned(),
+    });
+    let private = sentry.issue().access;
+    machine.seed_session(&sentry, &sentry.current(), Age::FRESH);
+    sentry.set_user(User::default());
+    let work = sentry.issue().access;
+    machine.seed_session(&sentry, &sentry.current(), Age::FRESH);
+    machine.bind("git https://code.example", &sentry.url(), None);
+    machine.bind("docker r.example", &sentry.url(), None);
+    for name in ["me@private.example", "me", "ME@private.example", "somebody"] {
+        let request = format!("protocol=https\nhost=code.example\nusername={name}\n");
+        let got = machine.git_credential("get").stdin(request).run().success();
+        let _served = got
+            .stdout_has(&format!("username={name}\npassword={work}\n"))
+            .never_says(&private);
+        let url = format!(
+            "url=https://{}@code.example/x.git\n",
+            name.replace('@', "%40")
+        );
+        let got = machine.git_credential("get").stdin(url).run().success();
+        let _served = got.stdout_has(&work).never_says(&private);
+    }
+    let got = machine.docker_credential("get").stdin("r.example").run();
+    let _served = got.success().stdout_has(&work).never_says(&private);
+    // At the instance itself there is no third party.
+    let request = format!("{}username=me@private.example\n", described(&sentry.url()));
+    let got = machine.git_credential("get").stdin(request).run().success();
+    let _served = got.stdout_has(&private);
+}
+
+#[test]
+fn a_dead_session_is_not_replaced_by_another_account() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    let joe = sentry.issue();
+    machine.seed_session(&sentry, &joe, Age::FRESH);
+    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+    machine.bind("git https://code.example", &sentry.url(), None);
+    let store = machine.database().unwrap();
+    let ended = "UPDATE accounts SET token = NULL, refresh_token = NULL WHERE is_active = 1";
+    assert_eq!(store.execute(ended, []), Ok(1));
+    for host in ["https://code.example", &sentry.url()] {
+        let get = machine.git_credential("get").stdin(described(host));
+        let _told = get
+            .run()
+            .fails(1)
+            .stdout_is("")
+            .never_says(&joe.access)
+            .stderr_has(&format!("the session at {} has ended", sentry.url()));
+        // At a terminal too: what the other account has is no answer to the question.
+        let get = machine.git_credential("get");
+        let mut person = Person::start_piped(get, described(host));
+        person.expect("[Y/n]").type_line("n");
+        assert_eq!(person.wait(), 0);
+        assert_eq!(person.stdout(), "quit=1\n\n");
+    }
+}
+
+// docker.
+
+fn listed(machine: &Sandbox) -> Value {
+    let listed = machine.docker_credential("list").run().success();
+    serde_json::from_str(&listed.stdout).expect("JSON")
+}
+
+#[test]
+fn list_leaves_out_what_get_refuses() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::EXPIRED);
+    machine.bind("docker r.example", &sentry.url(), None);
+    // Nothing is known against it yet.
+    assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
+    sentry.fault_always(
+        Endpoint::Refresh,
+        Answer::new(500, "text/html", "<h1>no</h1>"),
+    );
+    let get = || machine.docker_credential("get").stdin("r.example").run();
+    let _refused = get().fails(1).stderr_is("");
+    assert_eq!(listed(&machine), json!({}));
+    let _refused = get().fails(1).stderr_is("");
+
+    sentry.mend();
+    let _refreshed = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .success();
+    assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
+    let _served = get().success().stdout_has(&sentry.current_access());
+
+    // An API token that has expired is refreshed by nobody.
+    alter(&machine, "refresh_token", &None::<String>);
+    alter(&machine, "expires_at", &1000);
+    let _refused = get().fails(1);
+    assert_eq!(listed(&machine), json!({}));
+    let machine = machine.env("SENTRY_AUTH_TOKEN", "of-the-environment");
+    assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
+    let _served = get_of(&machine, "r.example")
+        .success()
+        .stdout_has("of-the-environment");
+    let machine = machine.env("SENTRY_AUTH_TOKEN", "two words");
+    assert_eq!(listed(&machine), json!({}));
+    let _refused = get_of(&machine, "r.example").fails(1);
+}
+
+fn get_of(machine: &Sandbox, server: &str) -> Output {
+    machine.docker_credential("get").stdin(server).run()
+}
+
+/// docker-py builds an image: it asks for every registry that is set up, and sends all that it gets.
+fn build_with_docker_py(machine: &Sandbox, engine: &Engine) -> Output {
+    let script = "import docker, io, os\n\
+                  client = docker.APIClient(base_url=os.environ['DOCKER_HOST'], version='1.41')\n\
+                  print(''.join(client.build(fileobj=io.BytesIO(b'FROM scratch\\n'))))\n";
+    let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
+    let peers = above
+        .map(|dir| dir.join("tmp/peers/python"))
+        .find(|dir| dir.exists())
+        .expect("run tests/run");
+    machine
+        .command("python3")
+        .args(["-c", script])
+        .env("PYTHONPATH", peers)
+        .env("DOCKER_HOST", engine.docker_host())
+        .run()
+}
+
+#[test]
+fn a_build_goes_on_when_nobody_is_logged_in() {
+    let sentry = FakeSentry::start();
+    let engine = Engine::start();
+    for arguments in [&["--registry", "r.example"][..], &["--default"]] {
+        let machine = with_session(&sentry, Age::FRESH);
+        let setup = machine.sentry(&["auth", "setup-docker"]).args(arguments);
+        let _done = setup.run().success();
+        machine.bind("docker r.example", &sentry.url(), None);
+        let built = build_with_docker_py(&machine, &engine).success();
+        let _built = built.stdout_has("Successfully built");
+
+        let _out = machine.sentry(&["auth", "logout"]).run().success();
+        let _nothing = get_of(&machine, "r.example")
+            .fails(1)
+            .stdout_is("credentials not found in native keychain\n")
+            .stderr_is("");
+        let built = build_with_docker_py(&machine, &engine).success();
+        let _built = built.stdout_has("Successfully built");
+    }
+}
+
+#[test]
+fn a_build_is_told_that_a_session_has_ended() {
+    let sentry = FakeSentry::start();
+    let engine = Engine::start();
+    let machine = with_session(&sentry, Age::EXPIRED);
+    machine.bind("docker r.example", &sentry.url(), None);
+    sentry.revoke_family(&sentry.current_access());
+    let told = build_with_docker_py(&machine, &engine).fails(1);
+    let _told = told.stderr_has(&format!("the session at {} has ended", sentry.url()));
+}
+
+#[test]
+fn docker_login_says_what_it_does_not_keep() {
+    let sentry = FakeSentry::start();
+    let (bound, unbound) = (Registry::start(&sentry), Registry::start(&sentry));
+    let engine = Engine::start();
+    let machine = with_session(&sentry, Age::FRESH).env("DOCKER_HOST", engine.docker_host());
+    let token = sentry.current_access();
+    let set_up = |host: &str| machine.bind(&format!("docker {host}"), &sentry.url(), None);
+    let default = machine.sentry(&["auth", "setup-docker", "--default"]);
+    let _done = default.run().success();
+    set_up(&bound.host());
+    let login = |user: &str, secret: &str, host: &str| {
+        let args = ["login", "--username", user, "--password-stdin", host];
+        docker(&machine, &args).stdin(secret).run()
+    };
+
+    // Another user name is kept.
+    let _in = login("robot", &token, &bound.host())
+        .success()
+        .stdout_has("Login Succeeded");
+    let got = get_of(&machine, &bound.host()).success();
+    let _served = got.stdout_has("\"Username\":\"robot\"").stdout_has(&token);
+    assert_eq!(listed(&machine), json!({ bound.host(): "robot" }));
+    let _in = login("oauth2", &token, &bound.host()).success();
+    assert_eq!(listed(&machine), json!({ bound.host(): "oauth2" }));
+
+    // A registry that is not bound does not get the token.
+    let told = login("robot", &token, &unbound.host()).fails(1);
+    let host = unbound.host();
+    let _told = told
+        .stderr_has(&format!(
+            "this is the token of jane at {}; `sentry auth setup-docker --registry {host}` lets {host} use it",
+            sentry.url()
+        ))
+        .never_says(&token);
+    let _nothing = get_of(&machine, &host).fails(1);
+    set_up(&host);
+    let _in = login("robot", &token, &host).success();
+    let _served = get_of(&machine, &host).success().stdout_has("robot");
+
+    // Nor does a bound one get another.
+    sentry.add_api_token("sntryu_of_somebody_else");
+    let told = login("robot", "sntryu_of_somebody_else", &bound.host()).fails(1);
+    let _told = told
+        .stderr_has("this is a Sentry token of no login here")
+        .stderr_has("`sentry auth login --url ")
+        .never_says("sntryu_of_somebody_else");
+    assert_eq!(machine.stored_credentials(), 0);
+    let _served = get_of(&machine, &bound.host()).success().stdout_has(&token);
+}
+
+#[test]
+fn the_last_docker_login_is_the_one_in_force() {
+    let sentry = FakeSentry::start();
+    let registry = Registry::start_with_password("joe", "p4ss");
+    let engine = Engine::start();
+    let machine = with_session(&sentry, Age::FRESH).env("DOCKER_HOST", engine.docker_host());
+    let host = registry.host();
+    let set_up = || {
+        let setup = ["auth", "setup-docker", "--registry", &host];
+        machine.sentry(&setup).run().success()
+    };
+    let _done = set_up();
+    let args = ["login", "--username", "joe", "--password-stdin", &host];
+    let login = docker(&machine, &args).stdin("p4ss");
+    let _in = login.run().success().stdout_has("Login Succeeded");
+    let got = get_of(&machine, &host).success();
+    let _stored = got.stdout_has("\"Username\":\"joe\",\"Secret\":\"p4ss\"");
+    assert_eq!(listed(&machine), json!({ &host: "joe" }));
+
+    let _told = set_up().stderr_has(&format!(
+        "removed the login that docker had stored for {host}"
+    ));
+    let got = get_of(&machine, &host).success();
+    let _served = got.stdout_has(&sentry.current_access()).never_says("p4ss");
+    assert_eq!(machine.stored_credentials(), 0);
+    assert_eq!(listed(&machine), json!({ &host: "oauth2" }));
+}
+
+// Without a home.
+
+/// A program of ours without HOME, for a user without an entry in the password database: as in many containers.
+fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> Output {
+    set_mode(machine.root(), 0o755);
+    // Where that user can start it.
+    let copy = machine.root().join(Path::new(program).file_name().unwrap());
+    if !copy.exists() {
+        machine.copy(program, &copy);
+    }
+    let somebody: &[&str] = match rustix::process::geteuid().is_root() {
+        true => &[
+            "setpriv",
+            "--reuid=54321",
+            "--regid=54321",
+            "--clear-groups",
+        ],
+        false => &["unshare", "--user", "--map-user=54321"],
+    };
+    machine
+        .command(tool(somebody[0]))
+        .args(&somebody[1..])
+        .arg(copy)
+        .arg(operation)
+        .env_remove("HOME")
+        .current_dir("/")
+        .stdin(input)
+        .run()
+}
+
+#[test]
+fn without_a_home_there_is_still_the_environment() {
+    let git = |machine: &Sandbox, operation: &str, input: &str| {
+        homeless(
+            machine,
+            env!("CARGO_BIN_EXE_git-credential-sentry"),
+            operation,
+            input,
+        )
+    };
+    let docker = |machine: &Sandbox, action: &str, input: &str| {
+        homeless(
+            machine,
+            env!("CARGO_BIN_EXE_docker-credential-sentry"),
+            action,
+            input,
+        )
+    };
+    let (sentry, other) = (
+        "protocol=https\nhost=sentry.io\n",
+        "protocol=https\nhost=code.example\n",
+    );
+    let with_token = Sandbox::new().env("SENTRY_AUTH_TOKEN", "of-the-environment");
+    let _served = git(&with_token, "get", sentry)
+        .success()
+        .stderr_is("")
+        .stdout_is("username=oauth2\npassword=of-the-environment\n\n");
+    let served = docker(&with_token, "get", "sentry.io").success();
+    let _served = served.stdout_has("of-the-environment");
+    for operation in ["store", "erase"] {
+        let input = format!("{sentry}username=oauth2\npassword=of-the-environment\n");
+        let _quiet = git(&with_token, operation, &input).success().stderr_is("");
+    }
+    let login =
+        json!({ "ServerURL": "sentry.io", "Username": "oauth2", "Secret": "of-the-environment" });
+    let store = docker(&with_token, "store", &login.to_string());
+    let _quiet = store.success().stdout_is("");
+
+    let bare = Sandbox::new();
+    for machine in [&with_token, &bare] {
+        let _nothing = git(machine, "get", other)
+            .success()
+            .stdout_is("")
+            .stderr_is("");
+        let _nothing = docker(machine, "get", "r.example")
+            .fails(1)
+            .stdout_is("credentials not found in native keychain\n");
+        let _nothing = docker(machine, "list", "").success().stdout_is("{}\n");
+        let _nothing = docker(machine, "erase", "r.example")
+            .success()
+            .stdout_is("");
+        let _nothing = git(machine, "erase", other).success().stderr_is("");
+        // What is to be written needs a place.
+        let input = format!("{other}username=ann\npassword=secret\n");
+        let _told = git(machine, "store", &input)
+            .fails(1)
+            .stderr_is("git-credential-sentry: there is no home directory: set HOME\n");
+    }
+    let _told = git(&bare, "get", sentry)
+        .fails(1)
+        .stdout_is("")
+        .stderr_is("git-credential-sentry: there is no home directory: set HOME\n");
+}
