@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::environment::described;
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, User};
 use crate::git_server::{Challenge, GitServer};
-use crate::helpers::{alter, with_session};
+use crate::helpers::{alter, with_login, with_session};
 use crate::real_docker::docker;
 use crate::real_git::configure;
 use crate::registry::Registry;
@@ -283,7 +283,7 @@ fn a_build_goes_on_when_nobody_is_logged_in() {
 fn a_build_is_told_that_a_session_has_ended() {
     let sentry = FakeSentry::start();
     let engine = Engine::start();
-    let machine = with_session(&sentry, Age::EXPIRED);
+    let machine = with_login(&sentry, Age::EXPIRED);
     machine.bind("docker r.example", &sentry.url(), None);
     sentry.revoke_family(&sentry.current_access());
     let told = build_with_docker_py(&machine, &engine).fails(1);
