@@ -71,9 +71,9 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// Whose `tokens` are, if `user` is what the server said of them.
-    pub fn of(user: &User, tokens: Option<&Tokens>) -> Option<Identity> {
-        let claims = tokens.and_then(|tokens| tokens.access.claims());
+    /// Whose an access token is, if `user` is what the server said of it.
+    pub fn of(user: &User, access: Option<&Secret>) -> Option<Identity> {
+        let claims = access.and_then(Secret::claims);
         match (claims.and_then(|claims| claims.org), &user.id) {
             (Some(slug), _) => Some(Identity::Organization(slug)),
             (_, Some(id)) => Some(Identity::User(id.clone())),
@@ -82,6 +82,18 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// What to call them: the user, else the organization.
+    pub fn label(user: &User, access: Option<&Secret>) -> Option<String> {
+        match (user.label(), Identity::of(user, access)) {
+            (Some(label), _) => Some(label.to_owned()),
+            (None, Some(Identity::Organization(slug))) => Some(printable(&slug)),
+            (None, _) => None,
+        }
+    }
+}
+
+/// As it stands in a binding.
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -158,10 +170,61 @@ pub enum StaleReason {
     Interrupted,
 }
 
+/// The accounts that somebody who types `name` means: by e-mail address, user name, name, or organization; if there is
+/// none, by the first characters of the id.
+pub fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session> {
+    let named: Vec<_> = sessions
+        .iter()
+        .filter(|session| session.is_called(name))
+        .collect();
+    match named.is_empty() && !name.is_empty() {
+        true => sessions
+            .iter()
+            .filter(|session| session.account.starts_with(name))
+            .collect(),
+        false => named,
+    }
+}
+
+/// As much of an account's id as tells it from all others.
+pub fn short_id<'a>(session: &'a Session, sessions: &[Session]) -> &'a str {
+    let id = session.account.as_str();
+    let others = || {
+        sessions
+            .iter()
+            .filter(|other| other.account != session.account)
+    };
+    let is_enough = |end: &usize| {
+        let start = id.get(..*end);
+        start.is_some_and(|start| !others().any(|other| other.account.starts_with(start)))
+    };
+    let end = (SHORT..id.len()).find(is_enough).unwrap_or(id.len());
+    &id[..end]
+}
+
 impl Session {
+    /// Whether somebody who types `name` means this account.
+    fn is_called(&self, name: &str) -> bool {
+        let User {
+            email,
+            username,
+            name: full_name,
+            ..
+        } = &self.user;
+        let organization = match self.identity() {
+            Some(Identity::Organization(slug)) => Some(slug),
+            _ => None,
+        };
+        [email, username, full_name, &organization]
+            .into_iter()
+            .flatten()
+            .any(|known| known.to_lowercase() == name.to_lowercase())
+    }
+
     /// Whose it is, if that is known.
     pub fn identity(&self) -> Option<Identity> {
-        Identity::of(&self.user, self.tokens.as_ref())
+        let tokens = self.tokens.as_ref();
+        Identity::of(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
     /// Whether a login to `origin` as `identity` is a login to this account again.
@@ -189,11 +252,16 @@ impl Session {
 
     /// What to call it: its user, else its organization, else the first characters of its id.
     pub fn label(&self) -> String {
-        match (self.user.label(), self.identity()) {
-            (Some(label), _) => label.to_owned(),
-            (None, Some(Identity::Organization(slug))) => printable(&slug),
-            (None, _) => self.account.chars().take(SHORT).collect(),
-        }
+        self.name().unwrap_or_else(|| {
+            let start: String = self.account.chars().take(SHORT).collect();
+            printable(&start)
+        })
+    }
+
+    /// The same, if it has a name.
+    pub fn name(&self) -> Option<String> {
+        let tokens = self.tokens.as_ref();
+        Identity::label(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
     /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
@@ -343,6 +411,53 @@ mod tests {
         let unknown = account(None, "access", "https://sentry.io");
         assert!(unknown.has_key(&unknown.account));
         assert!(!user.has_key(&unknown.account));
+    }
+
+    fn with_id(session: Session, id: &str) -> Session {
+        Session {
+            account: id.into(),
+            ..session
+        }
+    }
+
+    #[test]
+    fn an_account_is_called_by_its_names_and_else_by_the_beginning_of_its_id() {
+        let saas = "https://sentry.io";
+        let mut jane = with_id(account(Some("42"), "a", saas), "0192f0aa-1111");
+        jane.user = User {
+            id: Some("42".into()),
+            email: Some("jane@example.com".into()),
+            username: Some("jane".into()),
+            name: Some("Jane Doe".into()),
+        };
+        let elsewhere = Session {
+            account: "0192f0aa-2222".into(),
+            origin: Origin::parse("https://self.example").unwrap(),
+            ..jane.clone()
+        };
+        let acme = with_id(account(None, ACME, saas), "0192f0bb-3333");
+        // A name of one is the beginning of the id of another.
+        let mut odd = with_id(account(Some("7"), "b", saas), "0192f0cc-4444");
+        odd.user.username = Some("0192f0bb".into());
+        let sessions = [jane, elsewhere, acme, odd];
+        let ids = |name: &str| -> Vec<&str> {
+            let found = called(&sessions, name).into_iter();
+            found.map(|session| &session.account[9..]).collect()
+        };
+        assert_eq!(ids("jane"), ["1111", "2222"]);
+        assert_eq!(ids("JANE@example.COM"), ["1111", "2222"]);
+        assert_eq!(ids("jane doe"), ["1111", "2222"]);
+        assert_eq!(ids("acme"), ["3333"]);
+        assert_eq!(ids("0192f0aa"), ["1111", "2222"]);
+        assert_eq!(ids("0192f0aa-1"), ["1111"]);
+        assert_eq!(ids("0192f0bb"), ["4444"]);
+        assert_eq!(ids("42"), [""; 0]);
+        assert_eq!(ids(""), [""; 0]);
+        let short: Vec<&str> = sessions
+            .iter()
+            .map(|session| short_id(session, &sessions))
+            .collect();
+        assert_eq!(short, ["0192f0aa-1", "0192f0aa-2", "0192f0bb", "0192f0cc"]);
     }
 
     #[test]

@@ -53,12 +53,12 @@ pub enum Command {
     /// Renew the access token if it is due
     Refresh(RefreshArgs),
     /// Print the access token, renewed if necessary
-    Token(UrlArgs),
+    Token(SessionArgs),
     /// Print who is logged in
     Whoami(WhoamiArgs),
-    /// List the sessions that are stored
+    /// List the accounts that are logged in
     List(ListArgs),
-    /// Make a stored session the active one
+    /// Make another account the active one
     Switch(SwitchArgs),
     /// Let git use this login for a host
     SetupGit(SetupGitArgs),
@@ -82,9 +82,24 @@ pub struct UrlArgs {
     pub url: Option<Origin>,
 }
 
+/// `--url`, `--account`
+#[derive(Args, Clone, Default)]
+#[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
+pub struct SessionArgs {
+    /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
+    #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
+    pub url: Option<Origin>,
+    /// The account: its e-mail address, user name, name, organization, or the first characters of its id
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    pub account: Option<String>,
+}
+
 /// `login`
 #[derive(Args, Default)]
 pub struct LoginArgs {
+    /// Log in as this user only: an approval by somebody else is refused
+    #[arg(value_name = "EMAIL", value_parser = email)]
+    pub email: Option<String>,
     /// Which instance
     #[command(flatten)]
     pub instance: UrlArgs,
@@ -120,20 +135,20 @@ pub struct LoginArgs {
 /// `logout`
 #[derive(Args)]
 pub struct LogoutArgs {
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
-    /// Remove the sessions of all instances
-    #[arg(long, conflicts_with = "url")]
+    pub instance: SessionArgs,
+    /// Remove the sessions of all accounts
+    #[arg(long, conflicts_with_all = ["url", "account"])]
     pub all: bool,
 }
 
 /// `status`
 #[derive(Args, Default)]
 pub struct StatusArgs {
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub instance: SessionArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -148,9 +163,9 @@ pub struct StatusArgs {
 /// `refresh`
 #[derive(Args)]
 pub struct RefreshArgs {
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub instance: SessionArgs,
     /// Renew it even if it is not due
     #[arg(long)]
     pub force: bool,
@@ -162,9 +177,9 @@ pub struct RefreshArgs {
 /// `whoami`
 #[derive(Args)]
 pub struct WhoamiArgs {
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub instance: SessionArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -181,9 +196,9 @@ pub struct ListArgs {
 /// `switch`
 #[derive(Args)]
 pub struct SwitchArgs {
-    /// The instance whose session becomes the active one
-    #[arg(value_name = "URL", value_parser = Origin::from_setting)]
-    pub url: Origin,
+    /// The account that becomes the active one, or the instance if it has one account
+    #[arg(value_name = "NAME|URL", value_parser = name)]
+    pub account: String,
 }
 
 /// `setup-git`
@@ -192,9 +207,9 @@ pub struct SetupGitArgs {
     /// A host that serves git with this login; repeatable [default: the instance itself]
     #[arg(long, value_name = "HOST", value_parser = GitHost::from_setting)]
     pub host: Vec<GitHost>,
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub instance: SessionArgs,
     /// The user name that git shall send
     #[arg(long, value_name = "NAME", value_parser = username)]
     pub username: Option<String>,
@@ -249,9 +264,9 @@ pub struct SetupDockerArgs {
     /// Make this the helper for all registries (`credsStore`)
     #[arg(long)]
     pub default: bool,
-    /// Which instance
+    /// Which session
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub instance: SessionArgs,
     /// The user name that the registry shall see
     #[arg(long, value_name = "NAME", value_parser = username)]
     pub username: Option<String>,
@@ -302,6 +317,20 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("a number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    match !text.trim().is_empty() && !text.contains(|character: char| character.is_control()) {
+        true => Ok(text.trim().to_owned()),
+        false => Err("a name has a character, and no control characters".to_owned()),
+    }
+}
+
+fn email(text: &str) -> Result<String, String> {
+    match text.trim().split_once('@') {
+        Some((user, domain)) if !user.is_empty() && !domain.is_empty() => name(text),
+        _ => Err("an e-mail address looks like `jane@example.com`".to_owned()),
     }
 }
 

@@ -10,9 +10,9 @@ use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
-use crate::oauth::{Check, OAuth};
+use crate::oauth::{Check, Grant, OAuth};
 use crate::origin::Origin;
-use crate::policy::active_account;
+use crate::policy::{account_called, active_account};
 use crate::secret::Secret;
 use crate::session::{self, Login};
 use crate::store::Store;
@@ -53,6 +53,8 @@ pub struct DeviceLogin<'a> {
     pub timeout: Duration,
     /// Whether to open the browser.
     pub browser: Browser,
+    /// Who has to approve it, if not just anybody.
+    pub email: Option<&'a str>,
     /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
     /// sent. Where another process has got a session by then, nobody is asked.
     pub consent: Option<&'a dyn Fn() -> bool>,
@@ -110,7 +112,7 @@ impl DeviceLogin<'_> {
             Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
         };
         if let Some(consent) = self.consent {
-            if let Some(session) = fresh_session(world, &store, self.origin)? {
+            if let Some(session) = self.fresh_session(world, &store)? {
                 return Ok(LoggedIn::Elsewhere(session));
             }
             if !consent() {
@@ -131,6 +133,8 @@ impl DeviceLogin<'_> {
         });
         terminal.status("");
         let grant = grant.map_err(|ended| self.explain(ended))?;
+        self.refuse_others(&oauth, &grant)
+            .map_err(anyhow::Error::from)?;
         // From here on the token exists, and only we have it.
         let deferral = world.signals().defer().ok();
         let login = Login {
@@ -178,19 +182,55 @@ impl DeviceLogin<'_> {
             Err(LockError::Contended(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        let before = fresh_session(world, store, self.origin)?;
+        let before = self.fresh_session(world, store)?;
         terminal.say(&format!(
             "another login to {} is in progress; waiting for it",
             self.origin
         ));
         let held = lock.acquire(world.clock(), self.timeout);
         let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
-        match fresh_session(world, store, self.origin)? {
+        match self.fresh_session(world, store)? {
             Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
                 Ok(Turn::Elsewhere(Box::new(session)))
             }
             _ => Ok(Turn::Ours(held)),
         }
+    }
+
+    fn fresh_session(&self, world: &World, store: &Store) -> anyhow::Result<Option<Session>> {
+        let sessions = store.view()?.sessions()?;
+        // Another account's session is not what the login is for.
+        let session = match self.email {
+            Some(email) => account_called(&sessions, self.origin, email),
+            None => active_account(&sessions, self.origin),
+        };
+        let is_fresh = |session: &&Session| session.freshness(world.now()) == Freshness::Fresh;
+        Ok(session.filter(is_fresh).cloned())
+    }
+
+    /// Refuses an approval by somebody else: Sentry grants a login to whoever is signed in to the browser.
+    fn refuse_others(&self, oauth: &OAuth, grant: &Grant) -> Result<(), Failure> {
+        let Some(email) = self.email else {
+            return Ok(());
+        };
+        let user = match &grant.user.email {
+            Some(_) => grant.user.clone(),
+            None => match oauth.check(&grant.access) {
+                Check::Accepted(user) => user,
+                _ => User::default(),
+            },
+        };
+        if user.is_called(email) {
+            return Ok(());
+        }
+        let origin = self.origin;
+        let what = match user.email.as_deref().or(user.label()) {
+            Some(other) => format!("{other} approved the login, not {email}; nothing was stored"),
+            None => format!("{origin} does not say who approved the login; nothing was stored"),
+        };
+        Err(Failure::new(what).hint(format!(
+            "sign in to {origin} as {email} in the browser, then start again"
+        )))
     }
 
     fn show(&self, world: &World, terminal: &Terminal, prompt: &Prompt) {
@@ -251,13 +291,6 @@ impl DeviceLogin<'_> {
 enum Turn {
     Ours(LockGuard),
     Elsewhere(Box<Session>),
-}
-
-fn fresh_session(world: &World, store: &Store, origin: &Origin) -> anyhow::Result<Option<Session>> {
-    let sessions = store.view()?.sessions()?;
-    // Another account's session is not what the login is for.
-    let active = active_account(&sessions, origin).cloned();
-    Ok(active.filter(|session| session.freshness(world.now()) == Freshness::Fresh))
 }
 
 /// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process

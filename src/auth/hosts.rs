@@ -1,6 +1,7 @@
 //! What programs stored for hosts of ours: ends with the login and with the set-up.
 
-use super::{Place, say};
+use super::context::Place;
+use super::say;
 use crate::policy::Server;
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;

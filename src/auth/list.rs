@@ -1,12 +1,14 @@
-//! `sentry auth list`: the sessions that are stored.
+//! `sentry auth list`: the accounts that are stored.
 
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Place, print, print_json, say};
-use crate::account::Session;
+use super::context::Place;
+use super::{print, print_json, say};
+use crate::account::{Identity, Session, short_id};
 use crate::cli::Format;
+use crate::printable::printable;
 use crate::world::World;
 
 pub(super) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
@@ -22,7 +24,7 @@ pub(super) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
         Format::Text => {
             let lines: Vec<String> = sessions
                 .iter()
-                .map(|session| to_text(world, session))
+                .map(|session| to_text(world, session, &sessions))
                 .collect();
             print(&lines.join("\n"))?;
         }
@@ -45,21 +47,39 @@ fn state(world: &World, session: &Session) -> &'static str {
     }
 }
 
-fn to_text(world: &World, session: &Session) -> String {
+fn to_text(world: &World, session: &Session, sessions: &[Session]) -> String {
     let mark = if session.active { "*" } else { " " };
-    let user = session.user.label().unwrap_or("unknown");
+    let is_double = |other: &Session| {
+        other.account != session.account
+            && other.origin == session.origin
+            && other.label() == session.label()
+    };
+    let id = printable(short_id(session, sessions));
+    let who = match session.name() {
+        // Two lines that read the same could not be told apart.
+        Some(name) if sessions.iter().any(is_double) => format!("{name}  {id}"),
+        Some(name) => name,
+        None => id,
+    };
     format!(
-        "{mark} {}  {user}  ({})",
+        "{mark} {}  {who}  ({})",
         session.origin,
         state(world, session)
     )
 }
 
 fn to_json(world: &World, session: &Session) -> Value {
+    let organization = match session.identity() {
+        Some(Identity::Organization(slug)) => Some(slug),
+        _ => None,
+    };
     json!({
         "instance": session.origin.to_string(),
         "active": session.active,
-        "user": session.user.label(),
+        "account": session.account,
+        "user": session.name(),
+        "email": session.user.email,
+        "organization": organization,
         "state": state(world, session).to_lowercase().replace(' ', "_"),
         "expires_at": session.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.to_string()),
     })

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::{Place, say};
-use crate::account::{Session, Tokens};
+use super::context::{Place, described};
+use super::say;
+use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
@@ -15,6 +16,7 @@ use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
+use crate::policy::{account_called, active_account};
 use crate::secret::{MAX_TOKEN, Secret};
 use crate::session::{self, Demand, Login, Usable};
 use crate::store::Store;
@@ -34,11 +36,14 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
         Some(token) => instance_of(world, &place, args.instance.url.as_ref(), token)?,
         None => place.session(world, args.instance.url.as_ref())?.0,
     };
-    if let Some(found) = environment::token(world)? {
-        say(&format!(
+    match environment::token(world) {
+        Ok(None) => {}
+        Ok(Some(found)) => say(&format!(
             "warning: the token in {} is used before any session",
             found.variable
-        ));
+        )),
+        // It has to be mended, but not before this login.
+        Err(failure) => say(&format!("warning: {failure}")),
     }
     if !may_replace(world, &place, &instance)? {
         bail!("nothing was changed");
@@ -52,17 +57,15 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
         })?;
     }
     let session = match token {
-        Some(token) => with_token(world, &place, &instance, token)?,
+        Some(token) => with_token(world, &place, &instance, token, args)?,
         None => match with_device_flow(world, &place, &instance, args)? {
             Some(session) => session,
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    let label = session
-        .user
-        .label()
-        .map_or_else(String::new, |label| format!(" as {label}"));
-    say(&format!("logged in to {instance}{label}"));
+    let name = session.name();
+    let name = name.map_or_else(String::new, |name| format!(" as {name}"));
+    say(&format!("logged in to {instance}{name}"));
     say(&format!(
         "the token is stored in {} (readable by you only)",
         place.dir.join("cli.db").display()
@@ -87,9 +90,7 @@ fn with_device_flow(
     instance: &Origin,
     args: &LoginArgs,
 ) -> anyhow::Result<Option<Session>> {
-    if !args.force && is_working(world, place, instance)? {
-        say(&format!("already logged in to {instance}"));
-        say("hint: `sentry auth login --force` logs in again");
+    if !args.force && is_there(world, place, instance, args)? {
         return Ok(None);
     }
     let client_id = environment::client_id(world, instance).ok_or_else(|| {
@@ -107,6 +108,7 @@ fn with_device_flow(
         } else {
             Browser::Open
         },
+        email: args.email.as_deref(),
         consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {
@@ -134,21 +136,57 @@ fn scopes(args: &LoginArgs) -> String {
     kept.collect::<Vec<_>>().join(" ")
 }
 
-fn is_working(world: &World, place: &Place, instance: &Origin) -> anyhow::Result<bool> {
-    let (Some(store), (_, Some(session))) = (&place.store, place.session(world, Some(instance))?)
-    else {
+/// Whether there is nothing to do, which is said: the account has a working session, and is the active one now.
+fn is_there(
+    world: &World,
+    place: &Place,
+    instance: &Origin,
+    args: &LoginArgs,
+) -> anyhow::Result<bool> {
+    let sessions = place.sessions()?;
+    let session = match &args.email {
+        Some(email) => account_called(&sessions, instance, email),
+        None => active_account(&sessions, instance),
+    };
+    let (Some(store), Some(session)) = (&place.store, session) else {
         return Ok(false);
     };
-    Ok(
-        match session::usable(world, store, &session, Demand::Usable) {
-            Ok(Usable::Current(tokens)) => !matches!(
-                OAuth::new(world, &session.origin, "").check(&tokens.access),
-                Check::Rejected
-            ),
-            Ok(_) => true,
-            Err(_) => false,
-        },
-    )
+    if !is_working(world, store, session) {
+        return Ok(false);
+    }
+    let again = match &args.instance.url {
+        Some(url) => format!("sentry auth login --url {url}"),
+        None => "sentry auth login".to_owned(),
+    };
+    match &args.email {
+        Some(email) => {
+            say(&format!("already logged in to {instance} as {email}"));
+            say(&format!("hint: `{again} {email} --force` logs in again"));
+        }
+        None => {
+            say(&format!("already logged in to {instance}"));
+            say(&format!("hint: `{again} --force` logs in again"));
+        }
+    }
+    if args.email.is_some() && !session.active {
+        place.change(world, |change| change.activate(session, world.now()))?;
+        say(&format!(
+            "the session of {} is the active one now",
+            described(session, &sessions)
+        ));
+    }
+    Ok(true)
+}
+
+fn is_working(world: &World, store: &Store, session: &Session) -> bool {
+    match session::usable(world, store, session, Demand::Usable) {
+        Ok(Usable::Current(tokens)) => !matches!(
+            OAuth::new(world, &session.origin, "").check(&tokens.access),
+            Check::Rejected
+        ),
+        Ok(_) => true,
+        Err(_) => false,
+    }
 }
 
 /// The old layout has room for one session: replacing another instance's wants a yes.
@@ -224,6 +262,7 @@ fn with_token(
     place: &Place,
     instance: &Origin,
     token: Secret,
+    args: &LoginArgs,
 ) -> anyhow::Result<Session> {
     let user = match OAuth::new(world, instance, "").check(&token) {
         Check::Accepted(user) => user,
@@ -233,6 +272,15 @@ fn with_token(
             bail!("cannot check the token with {instance}: {why}; nothing was stored")
         }
     };
+    if let Some(email) = &args.email
+        && !user.is_called(email)
+    {
+        let whose = match Identity::label(&user, Some(&token)) {
+            Some(label) => format!("this token is one of {label}, not of {email}"),
+            None => format!("{instance} does not say whose token this is"),
+        };
+        bail!("{whose}; nothing was stored");
+    }
     let store = Store::open_or_create(world, &place.dir)?;
     let tokens = Tokens {
         access: token,

@@ -1,9 +1,13 @@
 //! `sentry auth logout`: here and in the keyring. Sentry has no revocation endpoint for public clients.
+//!
+//! What was stored for the hosts of the account goes too, so that nothing answers there. The hosts stay set up: a new
+//! login serves them again.
 
 use std::process::ExitCode;
 
+use super::context::{Place, described, only_one_at};
 use super::hosts::forget;
-use super::{Place, say};
+use super::say;
 use crate::account::Session;
 use crate::cli::LogoutArgs;
 use crate::environment;
@@ -11,6 +15,7 @@ use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::origin::Origin;
 use crate::session;
+use crate::store::{Binding, Client};
 use crate::world::World;
 
 pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
@@ -19,62 +24,30 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
         // A login that waits to be stored is one to end, too.
         session::import_waiting(world, store)?;
     }
+    let sessions = place.sessions()?;
     let doomed: Vec<Session> = match args.all {
-        true => place.sessions()?,
-        false => {
-            let (instance, session) = place.session(world, args.instance.url.as_ref())?;
-            match session {
-                Some(session) => vec![session],
-                None => {
-                    // What git stored since is no login, and would be answered like one.
-                    forget(world, &place, |server, bindings| {
-                        server.is_of(&instance, bindings)
-                    })?;
-                    return still_in_force(world, not_logged_in(&instance).to_string());
-                }
+        true => sessions.clone(),
+        false => match doomed(world, &place, args, &sessions)? {
+            (_, Some(session)) => vec![session],
+            (instance, None) => {
+                // What git stored since is no login, and would be answered like one.
+                forget(world, &place, |server, bindings| {
+                    server.is_of(&instance, bindings)
+                })?;
+                return still_in_force(world, not_logged_in(&instance).to_string());
             }
-        }
+        },
     };
     let mut complete = true;
     for session in &doomed {
-        // A refresh that is under way ends first, and its new pair goes too.
-        forget(world, &place, |server, bindings| {
-            server.ends_with(session, bindings)
-        })?;
-        let next = match &place.store {
-            Some(store) => session::log_out(world, store, session)?,
-            None => None,
-        };
-        if let Some(store) = &place.store {
-            complete &= Mirror::to_clear(world, store).remove(session);
-        }
-        say(&format!("logged out of {}", session.origin));
-        if let Some(next) = next.filter(|_| !args.all) {
-            say(&format!(
-                "the session of {} is the active one now",
-                next.origin
-            ));
-        }
-        // Sentry lists what a person approved apart from the tokens that they made.
-        let is_api_token = session
-            .tokens
-            .as_ref()
-            .is_some_and(|tokens| tokens.refresh.is_none());
-        let page = if is_api_token {
-            "api/auth-tokens"
-        } else {
-            "authorizations"
-        };
-        let settings = format!("{}/settings/account", session.origin);
-        say(&format!(
-            "hint: {settings}/{page}/ shows what Sentry still allows"
-        ));
+        complete &= log_out(world, &place, session, &sessions, args)?;
     }
     if args.all {
         forget(world, &place, |server, bindings| {
             server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
         })?;
     }
+    tell_of_hosts(&place, &doomed)?;
     if doomed.is_empty() {
         return still_in_force(world, "not logged in".to_owned());
     }
@@ -83,6 +56,107 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
         Ok(None) => Ok(ExitCode::FAILURE),
         _ => still_in_force(world, String::new()),
     }
+}
+
+/// The session that is meant. An instance alone means the only account there, or the active one.
+fn doomed(
+    world: &World,
+    place: &Place,
+    args: &LogoutArgs,
+    sessions: &[Session],
+) -> anyhow::Result<(Origin, Option<Session>)> {
+    let (instance, session) = place.chosen(world, &args.instance)?;
+    let is_certain =
+        args.instance.account.is_some() || session.as_ref().is_none_or(|session| session.active);
+    if is_certain {
+        return Ok((instance, session));
+    }
+    let only = only_one_at(&instance, sessions, "sentry auth logout --account ")?.cloned();
+    Ok((instance, only))
+}
+
+/// Tells whether nothing of it is left.
+fn log_out(
+    world: &World,
+    place: &Place,
+    session: &Session,
+    sessions: &[Session],
+    args: &LogoutArgs,
+) -> anyhow::Result<bool> {
+    let Some(store) = &place.store else {
+        return Ok(true);
+    };
+    forget(world, place, |server, bindings| {
+        server.ends_with(session, bindings)
+    })?;
+    // A refresh that is under way ends first, and its new pair goes too.
+    let next = session::log_out(world, store, session)?;
+    let complete = Mirror::to_clear(world, store).remove(session);
+    say(&format!("logged out of {}", described(session, sessions)));
+    if let Some(next) = next.filter(|_| !args.all) {
+        say(&format!(
+            "the session of {} is the active one now",
+            described(&next, sessions)
+        ));
+    }
+    // Sentry lists what a person approved apart from the tokens that they made.
+    let is_api_token = session
+        .tokens
+        .as_ref()
+        .is_some_and(|tokens| tokens.refresh.is_none());
+    let page = if is_api_token {
+        "api/auth-tokens"
+    } else {
+        "authorizations"
+    };
+    let settings = format!("{}/settings/account", session.origin);
+    say(&format!(
+        "hint: {settings}/{page}/ shows what Sentry still allows"
+    ));
+    Ok(complete)
+}
+
+/// Names the hosts that stay set up for what was logged out, and what ends that.
+fn tell_of_hosts(place: &Place, doomed: &[Session]) -> anyhow::Result<()> {
+    let Some(store) = &place.store else {
+        return Ok(());
+    };
+    let served = |binding: &Binding| {
+        doomed.iter().any(|session| {
+            let key = binding.account.as_deref();
+            binding.origin.may_receive(&session.origin)
+                && key.is_none_or(|key| session.has_key(key))
+        })
+    };
+    let view = store.view()?;
+    for (client, undo, option) in [
+        (Client::Git, "setup-git", "--host"),
+        (Client::Docker, "setup-docker", "--registry"),
+    ] {
+        let bindings = view.bindings(client)?;
+        let servers = bindings.iter().filter(|binding| served(binding));
+        let prefix = client.server("");
+        let mut hosts: Vec<&str> = servers
+            .filter_map(|binding| binding.server.strip_prefix(&prefix))
+            .collect();
+        hosts.sort_unstable();
+        if hosts.is_empty() {
+            continue;
+        }
+        say(&format!(
+            "{} stays set up for {}",
+            client.name(),
+            hosts.join(", ")
+        ));
+        let options: String = hosts
+            .iter()
+            .map(|host| format!(" {option} {host}"))
+            .collect();
+        say(&format!(
+            "hint: `sentry auth {undo} --undo{options}` ends that"
+        ));
+    }
+    Ok(())
 }
 
 /// A token in the environment goes on working whatever is removed here.

@@ -6,6 +6,7 @@
 //! Exit codes: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
 
 mod completions;
+mod context;
 mod docker_config;
 mod doctor;
 mod hosts;
@@ -21,19 +22,14 @@ mod token;
 mod undo;
 mod whoami;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::account::Session;
 use crate::cli::{Command, LoginArgs, StatusArgs};
 use crate::environment;
 use crate::failure::hint_of;
-use crate::lock::{Lock, LockGuard};
-use crate::origin::Origin;
-use crate::policy::active_account;
-use crate::session;
-use crate::store::{Store, WriteTransaction};
 use crate::world::{self, World};
+
+use context::Place;
 
 /// Runs a command and tells what went wrong.
 pub fn run(world: &World, command: Option<Command>) -> ExitCode {
@@ -64,7 +60,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Token(args)) => token::token(world, &args),
         Some(Command::Whoami(args)) => whoami::whoami(world, &args),
         Some(Command::List(args)) => list::list(world, args.json.into()),
-        Some(Command::Switch(args)) => switch::switch(world, &args.url),
+        Some(Command::Switch(args)) => switch::switch(world, &args.account),
         Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
         Some(Command::SetupDocker(args)) => setup_docker::setup_docker(world, &args),
         Some(Command::Doctor(args)) => doctor::doctor(world, &args),
@@ -81,71 +77,6 @@ fn is_logged_in(world: &World) -> anyhow::Result<bool> {
             .session(world, None)?
             .1
             .is_some_and(|session| session.tokens.is_some()))
-}
-
-/// Where the commands act: a directory, and the database in it if there is one.
-struct Place {
-    dir: PathBuf,
-    store: Option<Store>,
-}
-
-impl Place {
-    fn of(world: &World) -> anyhow::Result<Place> {
-        let dir = world.config_dir()?;
-        let store = Store::open(world, &dir)?;
-        if let Some(store) = &store
-            && let Err(error) = session::import_waiting(world, store)
-        {
-            world.trace(|| format!("not imported: {error:#}"));
-        }
-        Ok(Place { store, dir })
-    }
-
-    fn sessions(&self) -> anyhow::Result<Vec<Session>> {
-        self.store
-            .as_ref()
-            .map_or(Ok(Vec::new()), |store| store.view()?.sessions())
-    }
-
-    /// Which instance is meant, and its session: `--url`, else the environment, else the active session's, else
-    /// sentry.io.
-    fn session(
-        &self,
-        world: &World,
-        url: Option<&Origin>,
-    ) -> anyhow::Result<(Origin, Option<Session>)> {
-        let sessions = self.sessions()?;
-        let instance = match url.cloned().or(environment::instance(world)?) {
-            Some(instance) => instance,
-            None => sessions
-                .iter()
-                .find(|session| session.active)
-                .map_or_else(Origin::saas, |active| active.origin.clone()),
-        };
-        let session = active_account(&sessions, &instance).cloned();
-        Ok((instance, session))
-    }
-
-    /// Writes under the lock; makes the database if there is none.
-    fn change<T>(
-        &self,
-        world: &World,
-        write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(world, &self.dir)?;
-        let held = self.lock(world)?;
-        // A logout removes that pair too. One that cannot be imported now stays for later.
-        session::import(world, &store, &held).ok();
-        let change = store.change(&held, world.clock())?;
-        let done = write(&change)?;
-        change.commit()?;
-        Ok(done)
-    }
-
-    fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
-        Ok(Lock::credential(&self.dir)
-            .acquire(world.clock(), std::time::Duration::from_secs(20))?)
-    }
 }
 
 /// A message to the person.

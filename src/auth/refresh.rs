@@ -14,7 +14,7 @@ use crate::session::{self, Demand, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
-    if let Some(found) = environment::token(world)? {
+    if let Some(found) = environment::token(world)?.filter(|_| args.instance.account.is_none()) {
         let what = format!(
             "the token in {} is used as it is; only a stored session can be refreshed",
             found.variable
@@ -24,7 +24,7 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
             .into());
     }
     let place = Place::of(world)?;
-    let (instance, session) = place.session(world, args.instance.url.as_ref())?;
+    let (instance, session) = place.chosen(world, &args.instance)?;
     let (Some(store), Some(session)) = (&place.store, session) else {
         return Err(not_logged_in(&instance).into());
     };

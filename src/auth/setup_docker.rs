@@ -50,7 +50,9 @@ fn set_up(
 ) -> anyhow::Result<()> {
     let world = journal.world;
     check_path(world)?;
-    let (instance, _) = journal.place.session(world, args.instance.url.as_ref())?;
+    let (instance, session) = journal.place.chosen(world, &args.instance)?;
+    let account = args.instance.account.as_ref();
+    let account = account.and(session.map(|session| session.key()));
     let mut changes = Vec::new();
     for name in names(args) {
         let slot = Slot(name);
@@ -59,7 +61,7 @@ fn set_up(
             origin: instance.clone(),
             username: args.username.clone(),
             signed_out: false,
-            account: None,
+            account: account.clone(),
         });
         let found = file.value(slot);
         let ours = Value::from(OURS);

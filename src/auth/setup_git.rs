@@ -37,7 +37,9 @@ pub(super) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<Ex
     if args.undo {
         return undo(&git, &journal, &hosts);
     }
-    let (instance, _) = place.session(world, args.instance.url.as_ref())?;
+    let (instance, session) = place.chosen(world, &args.instance)?;
+    let account = args.instance.account.as_ref();
+    let account = account.and(session.map(|session| session.key()));
     let hosts = if hosts.is_empty() {
         vec![&instance]
     } else {
@@ -51,7 +53,7 @@ pub(super) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<Ex
             origin: instance.clone(),
             username: args.username.clone(),
             signed_out: false,
-            account: None,
+            account: account.clone(),
         };
         let wrote = json!(helpers);
         let bound = journal.record(&host.to_string(), json!(found), &wrote, Some(&binding))?;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{Place, print, print_json, say};
-use crate::account::{Session, User};
+use super::context::{Place, environment_token};
+use super::{print, print_json, say};
+use crate::account::{Identity, Session, User};
 use crate::cli::StatusArgs;
-use crate::environment::{self, EnvironmentToken};
+use crate::environment::EnvironmentToken;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::oauth::{Check, OAuth, Organizations};
@@ -54,13 +55,8 @@ enum Verified {
 
 pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
     let place = Place::of(world)?;
-    let (instance, session) = place.session(world, args.instance.url.as_ref())?;
-    let environment = environment::token(world)?.filter(|found| {
-        args.instance
-            .url
-            .as_ref()
-            .is_none_or(|url| url.may_receive(&found.origin))
-    });
+    let (instance, session) = place.chosen(world, &args.instance)?;
+    let environment = environment_token(world, &args.instance)?;
     let mut status = match (environment, session) {
         (Some(found), session) => of_environment(found, session.as_ref()),
         (None, Some(session)) => match of_session(world, &place, session)? {
@@ -225,6 +221,11 @@ impl Status {
         };
     }
 
+    /// The user, or the organization of an organization token.
+    fn label(&self) -> Option<String> {
+        Identity::label(&self.user, Some(&self.token))
+    }
+
     /// The first three lines are promised by the documentation of Sentry's CLI, to the letter.
     fn to_text(&self, show_token: bool) -> String {
         let organizations = self
@@ -234,7 +235,7 @@ impl Status {
         let mut lines = vec![
             format!(
                 "Authenticated as: {}",
-                self.user.label().unwrap_or("unknown")
+                self.label().as_deref().unwrap_or("unknown")
             ),
             format!("Organization: {organizations}"),
             format!(

@@ -1,25 +1,58 @@
-//! `sentry auth switch`: another session becomes the active one.
+//! `sentry auth switch`: another account becomes the active one.
 
 use std::process::ExitCode;
 
-use super::{Place, say};
+use super::context::{Place, ambiguous, described, only_one_at};
+use super::say;
+use crate::account::{self, Session};
+use crate::failure::Failure;
 use crate::login::not_logged_in;
 use crate::origin::Origin;
-use crate::policy::active_account;
 use crate::world::World;
 
-pub(super) fn switch(world: &World, instance: &Origin) -> anyhow::Result<ExitCode> {
+/// What is typed before an account's id.
+const COMMAND: &str = "sentry auth switch ";
+
+pub(super) fn switch(world: &World, name: &str) -> anyhow::Result<ExitCode> {
     let place = Place::of(world)?;
     let sessions = place.sessions()?;
-    // The exact instance before its siblings, whichever was active.
-    let exact = sessions.iter().find(|session| session.origin == *instance);
-    let Some(session) = exact.or_else(|| active_account(&sessions, instance)) else {
-        return Err(not_logged_in(instance).into());
-    };
+    let session = meant(&sessions, name)?;
     place.change(world, |change| change.activate(session, world.now()))?;
     say(&format!(
         "the session of {} is the active one now",
-        session.origin
+        described(session, &sessions)
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The account of this name, or the one at this instance. A bare host may also be a user's name: then it is that.
+fn meant<'a>(sessions: &'a [Session], name: &str) -> Result<&'a Session, Failure> {
+    let what = format!("`{name}`");
+    let is_url = name.contains("://");
+    let candidates = match is_url {
+        true => Vec::new(),
+        false => account::called(sessions, name),
+    };
+    match candidates[..] {
+        [session] => return Ok(session),
+        [] => {}
+        _ => {
+            return Err(ambiguous(&what, &candidates, sessions, COMMAND));
+        }
+    }
+    let instance = Origin::from_setting(name);
+    let unknown = || {
+        Failure::new(format!("no account is called {what}"))
+            .hint("`sentry auth list` shows the accounts")
+    };
+    let instance = match instance {
+        Ok(instance) => instance,
+        Err(error) if is_url => return Err(Failure::new(format!("{what}: {error}"))),
+        Err(_) => return Err(unknown()),
+    };
+    match only_one_at(&instance, sessions, COMMAND)? {
+        Some(session) => Ok(session),
+        None if is_url || name.contains(['.', ':']) => Err(not_logged_in(&instance)),
+        None => Err(unknown()),
+    }
 }

@@ -4,25 +4,19 @@ use std::process::ExitCode;
 
 use zeroize::Zeroizing;
 
-use super::Place;
-use crate::cli::UrlArgs;
-use crate::environment;
+use super::context::{Place, environment_token};
+use crate::cli::SessionArgs;
 use crate::login::not_logged_in;
 use crate::secret::Secret;
 use crate::session::{self, Demand};
 use crate::world::{self, World};
 
-pub(super) fn token(world: &World, args: &UrlArgs) -> anyhow::Result<ExitCode> {
-    let environment = environment::token(world)?;
-    if let Some(found) = environment.filter(|found| {
-        args.url
-            .as_ref()
-            .is_none_or(|url| url.may_receive(&found.origin))
-    }) {
+pub(super) fn token(world: &World, args: &SessionArgs) -> anyhow::Result<ExitCode> {
+    if let Some(found) = environment_token(world, args)? {
         return print(&found.token);
     }
     let place = Place::of(world)?;
-    let (instance, session) = place.session(world, args.url.as_ref())?;
+    let (instance, session) = place.chosen(world, args)?;
     let (Some(store), Some(session)) = (&place.store, session) else {
         return Err(not_logged_in(&instance).into());
     };

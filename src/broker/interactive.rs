@@ -97,6 +97,7 @@ impl Broker<'_> {
             scope: DEFAULT_SCOPES,
             timeout: LOGIN,
             browser: Browser::Open,
+            email: None,
             consent: Some(&consent),
         };
         match flow.run(self.world, self.dir()?, &terminal) {

@@ -12,6 +12,7 @@
 
 mod bindings;
 mod credentials;
+mod default_instance;
 mod error;
 mod file;
 mod filesystem;

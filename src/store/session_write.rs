@@ -100,7 +100,7 @@ impl WriteTransaction<'_> {
             "INSERT OR REPLACE INTO helper_session (account, origin, client_id) VALUES (?, ?, ?)",
             params![account, origin.to_string(), client_id],
         )?;
-        Ok(())
+        self.set_default_instance(origin)
     }
 
     /// The sessions that a login stands for: of the same account, or of the same token; in the old layout whoever is
@@ -111,7 +111,7 @@ impl WriteTransaction<'_> {
         user: &User,
         tokens: &Tokens,
     ) -> anyhow::Result<Vec<Session>> {
-        let identity = Identity::of(user, Some(tokens));
+        let identity = Identity::of(user, Some(&tokens.access));
         let is_double = |session: &Session| {
             session.account == ONLY
                 || (session.origin == *origin && session.has_token(&tokens.access))
@@ -369,6 +369,7 @@ impl WriteTransaction<'_> {
     /// # Errors
     /// SQLite's.
     pub fn activate(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
+        self.set_default_instance(&session.origin)?;
         if self.layout.sessions == Sessions::Accounts {
             self.execute("UPDATE accounts SET is_active = 0 WHERE is_active <> 0", [])?;
             self.execute(

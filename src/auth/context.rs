@@ -1,0 +1,208 @@
+//! What the commands have in common: the place where they act, and which session they mean.
+//!
+//! Separate from the commands so that `--url` and `--account` mean the same in each of them.
+
+use std::path::PathBuf;
+
+use crate::account::{self, Session};
+use crate::cli::SessionArgs;
+use crate::environment::{self, EnvironmentToken};
+use crate::failure::Failure;
+use crate::lock::{Lock, LockGuard};
+use crate::origin::Origin;
+use crate::policy::active_account;
+use crate::printable::printable;
+use crate::session;
+use crate::store::{Store, WriteTransaction};
+use crate::world::World;
+
+/// Where the commands act: a directory, and the database in it if there is one.
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
+    pub(super) store: Option<Store>,
+}
+
+impl Place {
+    pub(super) fn of(world: &World) -> anyhow::Result<Place> {
+        let dir = world.config_dir()?;
+        let store = Store::open(world, &dir)?;
+        // A grant that waits is a login, too.
+        if let Some(store) = &store
+            && let Err(error) = session::import_waiting(world, store)
+        {
+            world.trace(|| format!("not imported: {error:#}"));
+        }
+        Ok(Place { store, dir })
+    }
+
+    pub(super) fn sessions(&self) -> anyhow::Result<Vec<Session>> {
+        self.store
+            .as_ref()
+            .map_or(Ok(Vec::new()), |store| store.view()?.sessions())
+    }
+
+    /// Which instance is meant, and its session: `--url`, else the environment, else the active session's, else
+    /// sentry.io.
+    pub(super) fn session(
+        &self,
+        world: &World,
+        url: Option<&Origin>,
+    ) -> anyhow::Result<(Origin, Option<Session>)> {
+        let sessions = self.sessions()?;
+        let instance = match url.cloned().or(environment::instance(world)?) {
+            Some(instance) => instance,
+            None => sessions
+                .iter()
+                .find(|session| session.active)
+                .map_or_else(Origin::saas, |active| active.origin.clone()),
+        };
+        let session = active_account(&sessions, &instance).cloned();
+        Ok((instance, session))
+    }
+
+    /// The session that a command means: the account that `--account` names, else as [`Place::session`].
+    ///
+    /// # Errors
+    /// The store's; there is no such account, or it cannot be told which one is meant.
+    pub(super) fn chosen(
+        &self,
+        world: &World,
+        args: &SessionArgs,
+    ) -> anyhow::Result<(Origin, Option<Session>)> {
+        let Some(name) = &args.account else {
+            return self.session(world, args.url.as_ref());
+        };
+        let sessions = self.sessions()?;
+        let session = self.called(world, &sessions, name, args.url.as_ref())?;
+        Ok((session.origin.clone(), Some(session.clone())))
+    }
+
+    /// The account that somebody who types `name` means: of the instance that `--url` names, else rather of the one that
+    /// the environment names.
+    fn called<'a>(
+        &self,
+        world: &World,
+        sessions: &'a [Session],
+        name: &str,
+        url: Option<&Origin>,
+    ) -> anyhow::Result<&'a Session> {
+        let mut candidates = account::called(sessions, name);
+        if let Some(url) = url {
+            candidates.retain(|session| url.may_receive(&session.origin));
+        } else if let Some(named) = environment::instance(world)? {
+            let is_there = |session: &&Session| named.may_receive(&session.origin);
+            if candidates.iter().any(is_there) {
+                candidates.retain(is_there);
+            }
+        }
+        match candidates[..] {
+            [session] => Ok(session),
+            [] => Err(unknown(name, url).into()),
+            _ => Err(ambiguous(&format!("`{name}`"), &candidates, sessions, "--account ").into()),
+        }
+    }
+
+    /// Writes under the lock; makes the database if there is none.
+    pub(super) fn change<T>(
+        &self,
+        world: &World,
+        write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let store = Store::open_or_create(world, &self.dir)?;
+        let held = self.lock(world)?;
+        // A logout removes that pair too. One that cannot be imported now stays for later.
+        session::import(world, &store, &held).ok();
+        let change = store.change(&held, world.clock())?;
+        let done = write(&change)?;
+        change.commit()?;
+        Ok(done)
+    }
+
+    pub(super) fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
+        Ok(Lock::credential(&self.dir)
+            .acquire(world.clock(), std::time::Duration::from_secs(20))?)
+    }
+}
+
+/// A session in a sentence: its instance, and whose it is where that is not the only one there.
+pub(super) fn described(session: &Session, sessions: &[Session]) -> String {
+    let is_another = |other: &Session| {
+        other.account != session.account && other.origin.may_receive(&session.origin)
+    };
+    match sessions.iter().any(is_another) {
+        true => format!("{} at {}", session.label(), session.origin),
+        false => session.origin.to_string(),
+    }
+}
+
+/// The environment's token, where a command means it: it is no stored account, and belongs to one instance.
+///
+/// # Errors
+/// A variable holds something else.
+pub(super) fn environment_token(
+    world: &World,
+    args: &SessionArgs,
+) -> Result<Option<EnvironmentToken>, Failure> {
+    if args.account.is_some() {
+        return Ok(None);
+    }
+    let is_meant = |found: &EnvironmentToken| {
+        let url = args.url.as_ref();
+        url.is_none_or(|url| url.may_receive(&found.origin))
+    };
+    Ok(environment::token(world)?.filter(is_meant))
+}
+
+fn unknown(name: &str, url: Option<&Origin>) -> Failure {
+    let at = url.map_or_else(String::new, |url| format!(" at {url}"));
+    Failure::new(format!("no account{at} is called `{name}`"))
+        .hint("`sentry auth list` shows the accounts")
+}
+
+/// The only account at an instance, under exactly this name of it if there is one.
+///
+/// # Errors
+/// There are several: it lists them.
+pub(super) fn only_one_at<'a>(
+    instance: &Origin,
+    sessions: &'a [Session],
+    command: &str,
+) -> Result<Option<&'a Session>, Failure> {
+    let mut there: Vec<&Session> = sessions.iter().collect();
+    there.retain(|session| instance.may_receive(&session.origin));
+    if there.iter().any(|session| session.origin == *instance) {
+        there.retain(|session| session.origin == *instance);
+    }
+    match there[..] {
+        [] => Ok(None),
+        [session] => Ok(Some(session)),
+        _ => Err(ambiguous(
+            &format!("`{instance}`"),
+            &there,
+            sessions,
+            command,
+        )),
+    }
+}
+
+/// The error for what several accounts are called: which ones, and how to name one of them.
+pub(super) fn ambiguous(
+    what: &str,
+    candidates: &[&Session],
+    sessions: &[Session],
+    command: &str,
+) -> Failure {
+    let mut text = format!("{what} can be any of these accounts:");
+    for session in candidates {
+        let id = printable(account::short_id(session, sessions));
+        text.push_str(&format!(
+            "\n  {id}  {} at {}",
+            session.label(),
+            session.origin
+        ));
+    }
+    let first = candidates.first();
+    let id = first.map_or("", |session| account::short_id(session, sessions));
+    let id = printable(id);
+    Failure::new(text).hint(format!("name one by its id: `{command}{id}`"))
+}

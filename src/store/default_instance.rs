@@ -1,0 +1,26 @@
+//! `defaults.url`: the instance that the official CLI talks to, where it has one on record.
+//!
+//! Separate from the sessions because it is a row of another program's, the only one of its kind that we write: the
+//! official CLI prefers an account of that instance to the active one, so it has to follow the active one.
+
+use super::WriteTransaction;
+use crate::origin::Origin;
+
+impl WriteTransaction<'_> {
+    /// Lets the official CLI talk to the instance of the session that becomes the active one. Nothing is added where it
+    /// has no instance on record: it then takes the active session's.
+    pub(super) fn set_default_instance(&self, origin: &Origin) -> anyhow::Result<()> {
+        let has = |column| {
+            let transaction = &self.transaction;
+            transaction.column_exists(None, "metadata", column)
+        };
+        let explain = |error| self.explain(error);
+        if has("key").map_err(explain)? && has("value").map_err(explain)? {
+            self.execute(
+                "UPDATE metadata SET value = ?1 WHERE key = 'defaults.url' AND value IS NOT ?1",
+                [origin.to_string()],
+            )?;
+        }
+        Ok(())
+    }
+}
