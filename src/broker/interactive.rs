@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
 use crate::origin::Origin;
 use crate::policy::{Facts, Known, Login, Request, Verdict};
-use crate::store::Client;
+use crate::session;
+use crate::store::{Client, Store};
 use crate::terminal::{Browser, Terminal};
 use crate::world::Timestamp;
 
@@ -62,6 +63,10 @@ impl Broker<'_> {
             user,
         };
         let absent = || no_login(&why, User::Absent);
+        // A grant that waits to be stored is a login, too.
+        if self.imports_waiting() {
+            return self.credential_for(request);
+        }
         let client_id = match login.known {
             Known::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
             Known::Saas | Known::Before => client_id_of(facts, instance)
@@ -108,6 +113,14 @@ impl Broker<'_> {
             Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
         }
         self.after_login(request, instance)
+    }
+
+    fn imports_waiting(&self) -> bool {
+        let store = self.dir().and_then(|dir| Store::open(self.world, dir));
+        let Ok(Some(store)) = store else {
+            return false;
+        };
+        session::import_waiting(self.world, &store).unwrap_or(false)
     }
 
     /// The session may be another one than the host should get: that is decided as for any request.

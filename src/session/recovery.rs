@@ -156,16 +156,16 @@ pub fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result
     remove(&path)
 }
 
-/// Imports the file, if there is one, for a caller who has no session yet.
+/// Imports the file, if there is one, for a caller who has no session yet; tells whether there was one.
 ///
 /// # Errors
 /// As [`import`], and the lock's.
-pub fn import_waiting(world: &World, store: &Store) -> anyhow::Result<()> {
+pub fn import_waiting(world: &World, store: &Store) -> anyhow::Result<bool> {
     if path(store).symlink_metadata().is_err() {
-        return Ok(());
+        return Ok(false);
     }
     let guard = Lock::credential(store.directory()).acquire(world.clock(), PATIENCE)?;
-    import(world, store, &guard)
+    import(world, store, &guard).map(|()| true)
 }
 
 /// Removes the file if it has tokens of this session: they end with it.
