@@ -240,6 +240,11 @@ impl FakeSentry {
         self.wait_until(limit, |state| state.held > state.releases);
     }
 
+    /// Lets the answer go that is held for longest.
+    pub fn release_first(&self) {
+        self.server.change(|state| state.releases += 1);
+    }
+
     /// Lets every held answer go.
     pub fn release(&self) {
         self.server.change(|state| state.releases = state.held);

@@ -137,8 +137,16 @@ fn a_refresh_of_the_official_cli_is_not_lost_to_the_names_of_a_login() {
     until("their request is granted", SOON, || {
         asking.sentry.refreshes() == 1
     });
-    // Lets both answers go: the names and their new pair.
-    let (sentry, machine) = asking.ends();
+    let Asking {
+        sentry,
+        machine,
+        login,
+        ..
+    } = asking;
+    sentry.release_first();
+    let _logged_in = login.wait().success();
+    sentry.wait_for_held(SOON);
+    sentry.release();
     let _refreshed = theirs.wait().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }

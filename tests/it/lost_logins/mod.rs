@@ -77,7 +77,15 @@ impl Stopped {
     #[track_caller]
     fn stop(process: Pid) -> Stopped {
         kill_process(process, Signal::STOP).expect("a process of ours");
-        Stopped(process)
+        let stopped = Stopped(process);
+        // It may be woken for something else first.
+        let stat = format!("/proc/{}/stat", process.as_raw_pid());
+        until("it is stopped", SOON, || {
+            let stat = fs::read_to_string(&stat).expect("a process");
+            let state = stat.rsplit(") ").next().expect("fields");
+            state.starts_with('T')
+        });
+        stopped
     }
 }
 
