@@ -164,7 +164,7 @@ impl Scene {
     /// The same for the row that had this key.
     pub fn keep_aside_for(&self, account: &str, new: &Pair) -> PathBuf {
         let content = json!({
-            "account": account, "origin": self.sentry.url(),
+            "version": 1, "account": account, "origin": self.sentry.url(),
             "old_token": self.pair.access, "old_refresh_token": self.pair.refresh,
             "token": new.access, "refresh_token": new.refresh, "issued_at": null, "expires_at": null,
         });

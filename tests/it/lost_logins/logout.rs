@@ -1,5 +1,6 @@
 //! A logout leaves no token behind, or says that it did not log out.
 
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -73,6 +74,43 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
             }
             code => panic!("exit code {code}: {case}"),
         }
+    }
+}
+
+#[test]
+fn a_pair_that_waits_is_imported_by_whoever_comes_first() {
+    for index in 0..3 {
+        let scene = Scene::of_ours(Age::EXPIRED);
+        let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
+        let kept = scene.keep_aside(&new);
+        let reader = scene.readers()[index].clone();
+        let _served = reader.run().success().stdout_has(&new.access);
+        assert_eq!(scene.machine.stored_tokens(), Some(new));
+        assert!(!kept.exists());
+        assert_eq!(scene.sentry.requests().len(), 0);
+    }
+}
+
+#[test]
+fn a_pair_that_a_newer_version_has_left_is_not_thrown_away() {
+    let scene = Scene::of_ours(Age::EXPIRED);
+    let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
+    let kept = scene.keep_aside(&new);
+    let content = fs::read_to_string(&kept).expect("a file");
+    let newer = content.replace("\"version\":1", "\"version\":1000");
+    assert_ne!(newer, content);
+    fs::write(&kept, &newer).expect("a file");
+    for reader in scene.readers() {
+        let _told = reader.run().fails(1).never_says(&new.access);
+    }
+    assert_eq!(fs::read_to_string(&kept).expect("a file"), newer);
+    // The spent pair is posted by nobody: whoever reads the file has the living one.
+    assert_eq!(scene.sentry.requests().len(), 0);
+    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    // A logout leaves nothing, or is none.
+    match scene.machine.sentry(&["auth", "logout"]).run().code {
+        0 => assert!(!kept.exists()),
+        _ => assert_eq!(scene.machine.stored_tokens(), Some(scene.pair)),
     }
 }
 

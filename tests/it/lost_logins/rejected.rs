@@ -148,7 +148,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
     assert_eq!(theirs, Ok(1));
     // Expired as the one before it was, and refreshed as any other.
     let token = scene.token().run().success();
-    let _served = token.stdout_has(&scene.sentry.current_access());
+    let _new = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_ne!(scene.sentry.current(), other);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     assert_eq!(scene.sentry.refresh_attempts(), 2);
