@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{SOON, until};
+use super::{SOON, foreign_holder, until};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Running, Sandbox};
@@ -169,8 +169,15 @@ fn a_login_whose_names_the_database_does_not_take_is_a_login() {
     assert_eq!(machine.stored_tokens(), Some(pair));
 }
 
-/// A login that is granted while the database cannot be written.
-fn busy_login(signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
+/// Who has what a commit needs, for longer than it is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Busy {
+    Database,
+    Lock,
+}
+
+/// A login that is granted and cannot be stored for a minute.
+fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     let machine = Sandbox::new().for_sentry(&sentry);
@@ -179,9 +186,14 @@ fn busy_login(signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandb
     }
     let mut login = machine.sentry(&["auth", "login", "--force"]).spawn();
     let code = sentry.wait_for_code(SOON);
-    // For longer than a commit is tried.
     let writer = machine.database().unwrap();
-    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let holder = match busy {
+        Busy::Lock => Some(foreign_holder(&machine)),
+        Busy::Database => {
+            writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+            None
+        }
+    };
     sentry.fault(Endpoint::Poll, Fault::Held);
     sentry.approve(&code);
     sentry.wait_for_held(SOON);
@@ -192,24 +204,25 @@ fn busy_login(signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandb
         login.signal(signal);
     }
     let told = login.wait();
-    writer.execute_batch("ROLLBACK").unwrap();
+    drop((writer, holder));
     (sentry, machine, told)
 }
 
 #[test]
-fn a_login_that_the_database_does_not_take_for_a_minute_waits_beside_it_and_is_imported() {
+fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_imported() {
     let cases = [
-        (None, None),
-        (Some(Signal::INT), Some(Age::EXPIRED)),
-        (None, None),
+        (Busy::Database, None, None),
+        (Busy::Database, Some(Signal::INT), Some(Age::EXPIRED)),
+        (Busy::Lock, None, None),
+        (Busy::Database, None, None),
     ];
     // All at once: a minute is a minute.
-    let [first, second, third] = thread::scope(|threads| {
+    let [first, second, third, last] = thread::scope(|threads| {
         cases
-            .map(|(signal, before)| threads.spawn(move || busy_login(signal, before)))
+            .map(|(busy, signal, before)| threads.spawn(move || kept(busy, signal, before)))
             .map(|login| login.join().expect("a login"))
     });
-    for (code, (sentry, machine, told)) in [(1, first), (130, second)] {
+    for (code, (sentry, machine, told)) in [(1, first), (130, second), (1, third)] {
         let current = sentry.current();
         let _told = told
             .fails(code)
@@ -233,7 +246,7 @@ fn a_login_that_the_database_does_not_take_for_a_minute_waits_beside_it_and_is_i
         }
     }
     // A logout ends it like any other login.
-    let (sentry, machine, told) = third;
+    let (sentry, machine, told) = last;
     let _told = told.fails(1);
     let _out = machine.sentry(&["auth", "logout"]).run().success();
     let current = sentry.current();
