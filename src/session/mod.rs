@@ -22,6 +22,8 @@ mod swap;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::account::{Freshness, Session, Tokens, User};
 use crate::failure::Failure;
 use crate::oauth::{Check, OAuth};
@@ -40,8 +42,9 @@ pub use refresh_worker::work_if_asked;
 /// How long a caller waits for the exchange, its own or a worker's.
 const CALLER: Duration = Duration::from_secs(12);
 
-/// What a caller wants of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a caller wants of a session; part of the order to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Demand {
     /// A token that can be used, refreshed if it is stale.
     Usable,

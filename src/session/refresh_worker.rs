@@ -49,7 +49,7 @@ struct Order {
     version: u32,
     /// The digest that names the pair, in base64.
     pair: String,
-    demand: WireDemand,
+    demand: Demand,
     /// Since when the lock is held, in milliseconds of [`crate::world::Clock::uptime`].
     since: u64,
 }
@@ -64,14 +64,6 @@ struct Report {
     /// What to tell the user.
     what: Option<String>,
     hint: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum WireDemand {
-    Usable,
-    Replacement,
-    Refresh,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -145,7 +137,7 @@ fn start(performer: &Performer<'_>) -> Option<(Child, PipeReader)> {
     let order = Order {
         version: VERSION,
         pair: BASE64.encode(Pair::of(&tokens).digest().as_bytes()),
-        demand: performer.demand.into(),
+        demand: performer.demand,
         since: u64::try_from(world.clock().uptime().as_millis()).ok()?,
     };
     let (pipe, writer) = io::pipe().ok()?;
@@ -223,9 +215,9 @@ fn work(
         });
     };
     let demand = match order.demand {
-        WireDemand::Usable => FlowDemand::Usable,
-        WireDemand::Replacement => FlowDemand::Replacement(pair),
-        WireDemand::Refresh => FlowDemand::Refresh,
+        Demand::Usable => FlowDemand::Usable,
+        Demand::Replacement => FlowDemand::Replacement(pair),
+        Demand::Refresh => FlowDemand::Refresh,
     };
     let mut performer = Performer::new(world, &store, Subject::Session(session));
     performer.guard = Some(guard);
@@ -278,16 +270,6 @@ impl Report {
 fn pair_named(digest: &str) -> Option<Pair> {
     let digest = BASE64.decode(digest).ok()?;
     Digest::from_bytes(&digest).map(Pair::named)
-}
-
-impl From<Demand> for WireDemand {
-    fn from(demand: Demand) -> WireDemand {
-        match demand {
-            Demand::Usable => WireDemand::Usable,
-            Demand::Replacement => WireDemand::Replacement,
-            Demand::Refresh => WireDemand::Refresh,
-        }
-    }
 }
 
 impl From<WireOutcome> for Outcome {

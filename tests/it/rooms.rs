@@ -109,3 +109,42 @@ fn memory_and_what_runs_between_fork_and_exec_alone_is_unsafe() {
     let known = ["memory.rs", "store/memory.rs", "terminal/browser.rs"];
     assert_eq!(users, known.map(str::to_owned).into());
 }
+
+#[test]
+fn tokens_are_written_by_the_steps_of_a_flow_only() {
+    let writing = [
+        "change.log_in(",
+        "change.log_out(",
+        "change.replace_tokens(",
+        "change.mark_rejected(",
+        "change.intend(",
+        "change.withdraw_intent(",
+        "change.trust(",
+    ];
+    let users: BTreeSet<String> = files()
+        .filter(|(path, _)| !path.starts_with("store/"))
+        .filter(|(_, code)| writing.iter().any(|call| code.contains(call)))
+        .map(|(path, _)| path)
+        .collect();
+    // `log_in` and `replace_tokens` are what the recovery file is imported by, too.
+    let steps = [
+        "session/mod.rs",
+        "session/perform/write.rs",
+        "session/swap.rs",
+    ];
+    assert_eq!(users, steps.map(str::to_owned).into());
+}
+
+#[test]
+fn the_protocol_imports_nothing_but_itself() {
+    for (path, code) in files().filter(|(path, _)| path.starts_with("session/protocol/")) {
+        let foreign: Vec<&str> = code
+            .lines()
+            .filter(|line| line.contains("crate::") || line.contains("std::"))
+            .chain(code.lines().filter(|line| {
+                line.trim_start().starts_with("use ") && !line.contains("use super::")
+            }))
+            .collect();
+        assert_eq!(foreign, Vec::<&str>::new(), "{path}");
+    }
+}
