@@ -19,17 +19,24 @@
 //!
 //! # A refresh
 //!
-//! Sentry's refresh tokens are single-use, so a pair that is sent twice, or sent and not stored, is a lost login.
+//! Sentry's refresh tokens are single-use, so a pair that is sent twice, or sent and not stored, is a lost login. What to
+//! do next is decided by a pure flow (`session/protocol/`), which a model checker (`tests/model/`) runs through every
+//! interleaving, crash and lost answer of a small world; `session/perform/` does it. `docs/refresh-protocol.md` says what
+//! may be promised.
 //!
-//! 1. [`lock::Lock::credential`] is taken; whoever finds it taken hands out the old token if that is still good, and
-//!    waits otherwise.
-//! 2. The row is read again: another process may have been faster.
-//! 3. A child goes on with the lock, in a session of its own: whoever kills git or the helper now does not kill it.
-//! 4. The intent is committed. That proves that the disk takes a write before the refresh token is spent.
-//! 5. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on.
-//! 6. The new pair is committed if the row still has the old one, and only then judged. If the database refuses, it
-//!    goes to `credential.recovery`, which the next process imports.
-//! 7. The [`mirror`] gets its copy, if it is on; the lock is released. Only `invalid_grant` removes tokens.
+//! 1. [`lock::Lock::credential`] is taken. Whoever finds it contended looks at the row at each wake-up: for up to 5 s if
+//!    the old token still works, for up to 20 s if there is no other.
+//! 2. The recovery file is imported, and the row read again: another process may have been faster.
+//! 3. A worker goes on with the lock, in a session of its own: whoever kills git or the helper now does not kill it. Its
+//!    parent waits for 12 s, and then goes on without it; the worker listens for 60 s.
+//! 4. A token that is only suspect is asked about. Sentry accepts it: nothing is to be done.
+//! 5. The intent is committed. That proves that the disk takes a write before the refresh token is spent.
+//! 6. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on. An answer that was lost is
+//!    asked for once more at once: Sentry plans to repeat it for 30 s.
+//! 7. The new pair is committed if the row still has the old one, or none, and only then judged. If the database refuses
+//!    for a minute, it goes to `credential.recovery`, which the next process imports.
+//! 8. The [`mirror`] gets its copy, if it is on; the lock is released. `invalid_grant` marks the pair and removes
+//!    nothing: another program may be about to store what it was granted.
 //!
 //! # A login
 //!

@@ -50,3 +50,108 @@ pub(super) fn reject(
         Some(_) => Ok(Swap::Superseded),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::account::User;
+    use crate::lock::Lock;
+    use crate::origin::Origin;
+    use crate::secret::Secret;
+    use crate::store::Store;
+    use crate::world::{SystemClock, World};
+
+    /// What a row may have.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Found {
+        NoRow,
+        Nulls,
+        Old,
+        Other,
+    }
+
+    fn tokens(name: &str, refreshable: bool) -> Tokens {
+        Tokens {
+            access: Secret::new(format!("access-{name}")),
+            refresh: refreshable.then(|| Secret::new(format!("refresh-{name}"))),
+            issued_at: None,
+            expires_at: None,
+        }
+    }
+
+    /// A session with the old pair whose row another program then changes.
+    fn store(dir: &std::path::Path, world: &World, old: &Tokens, found: Found) -> (Store, Session) {
+        let store = Store::open_or_create(world, dir).unwrap();
+        let guard = Lock::credential(dir).try_acquire().unwrap();
+        let change = store.change(&guard, world.clock()).unwrap();
+        let user = User::default();
+        change
+            .log_in(&Origin::saas(), &user, old, Some("noted"), world.now())
+            .unwrap();
+        let session = change.sessions().unwrap().remove(0);
+        change.commit().unwrap();
+        let other = tokens("other", old.refresh.is_some());
+        let refresh = other.refresh.as_ref().map(Secret::expose);
+        let database = rusqlite::Connection::open(store.path()).unwrap();
+        match found {
+            Found::Old => {}
+            Found::NoRow => drop(database.execute("DELETE FROM accounts", []).unwrap()),
+            Found::Nulls => {
+                let sql = "UPDATE accounts SET token = NULL, refresh_token = NULL";
+                database.execute(sql, []).unwrap();
+            }
+            Found::Other => {
+                let sql = "UPDATE accounts SET token = ?, refresh_token = ?";
+                database
+                    .execute(sql, (other.access.expose(), refresh))
+                    .unwrap();
+            }
+        }
+        (store, session)
+    }
+
+    #[test]
+    fn the_database_follows_the_rule_for_every_row_and_pair() {
+        for refreshable in [true, false] {
+            for found in [Found::NoRow, Found::Nulls, Found::Old, Found::Other] {
+                for rejected in [false, true] {
+                    let case = format!("{found:?}, refreshable {refreshable}, rejected {rejected}");
+                    let dir = tempfile::tempdir().unwrap();
+                    let dir = dir.path();
+                    let world = World::of(&[], Rc::new(SystemClock));
+                    let (old, new) = (tokens("old", refreshable), tokens("new", refreshable));
+                    let (store, session) = store(dir, &world, &old, found);
+                    let guard = Lock::credential(dir).try_acquire().unwrap();
+                    let change = store.change(&guard, world.clock()).unwrap();
+                    let mark =
+                        rejected.then(|| reject(&change, &session, &old, world.now()).unwrap());
+                    let met = swap(&change, &session, &old, &new, None, world.now()).unwrap();
+                    let row = match found {
+                        Found::NoRow => None,
+                        Found::Nulls => Some(None),
+                        Found::Old => Some(Some("old")),
+                        Found::Other => Some(Some("other")),
+                    };
+                    assert_eq!(met, protocol::swap(row, &"old"), "{case}");
+                    // Only a pair that is there is marked.
+                    let marked = match found {
+                        Found::NoRow => Swap::Gone,
+                        Found::Old => Swap::Stored,
+                        Found::Nulls | Found::Other => Swap::Superseded,
+                    };
+                    assert!(mark.is_none_or(|mark| mark == marked), "{case}");
+                    let after = change.session(&session).unwrap();
+                    let access = after.and_then(|session| Some(session.tokens?.access));
+                    let expected = match met {
+                        Swap::Stored => Some(new.access.clone()),
+                        Swap::Gone => None,
+                        Swap::Superseded => Some(tokens("other", refreshable).access),
+                    };
+                    assert_eq!(access, expected, "{case}");
+                }
+            }
+        }
+    }
+}
