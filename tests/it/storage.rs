@@ -139,7 +139,13 @@ impl Scene {
         for reader in self.readers() {
             let Output { stdout, stderr, .. } = how(reader).run().fails(1);
             let said = stdout + &stderr;
-            assert!(said.contains(words), "{words}\n\nnot in\n\n{said}");
+            // docker's builds go on without a registry that has no login.
+            let is_absent = words.starts_with("not logged in")
+                && said == "credentials not found in native keychain\n";
+            assert!(
+                is_absent || said.contains(words),
+                "{words}\n\nnot in\n\n{said}"
+            );
         }
     }
 
