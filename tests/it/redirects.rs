@@ -130,31 +130,21 @@ fn a_redirected_check_hands_the_token_to_nobody() {
 #[test]
 fn a_suspect_token_whose_check_is_redirected_is_served_and_kept() {
     let scene = Scene::new();
-    let pair = scene.here.issue();
-    scene.machine.seed_session(&scene.here, &pair, Age::FRESH);
-    let credential = format!(
-        "protocol=http\nhost={}\nusername=oauth2\npassword={}\n",
-        scene.here.address(),
-        pair.access
-    );
-    let _suspect = scene
-        .machine
-        .git_credential("erase")
-        .stdin(credential)
-        .run()
-        .success();
     scene.nobody_is_followed(Endpoint::Api, "/api/0/", |scene| {
-        // Sentry is not asked again for a while.
-        let paused = "UPDATE helper_session SET retry_at = NULL";
-        let database = scene.machine.database().expect("a store");
-        assert_eq!(database.execute(paused, []), Ok(1));
-        let _served = scene
-            .machine
-            .sentry(&["auth", "token"])
-            .run()
-            .success()
-            .stdout_is(&format!("{}\n", pair.access));
+        // A machine for each: a check that failed is not repeated at once.
+        let machine = Sandbox::new().for_sentry(&scene.here);
+        let pair = scene.here.issue();
+        machine.seed_session(&scene.here, &pair, Age::FRESH);
+        let refused = format!(
+            "protocol=http\nhost={}\nusername=oauth2\npassword={}\n",
+            scene.here.address(),
+            pair.access
+        );
+        let erase = machine.git_credential("erase").stdin(refused);
+        let _suspect = erase.run().success();
+        let token = machine.sentry(&["auth", "token"]).run().success();
+        let _served = token.stdout_is(&format!("{}\n", pair.access));
+        assert_eq!(machine.stored_tokens(), Some(pair));
     });
-    assert_eq!(scene.machine.stored_tokens(), Some(pair));
     assert_eq!(scene.here.refresh_attempts(), 0);
 }

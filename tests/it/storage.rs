@@ -149,6 +149,23 @@ impl Scene {
         }
     }
 
+    /// Nobody is logged in: docker goes on without a credential, the others say so.
+    #[track_caller]
+    pub fn is_logged_out(&self) {
+        self.is_logged_out_to(|cmd| cmd);
+    }
+
+    /// The same, started in some other way.
+    #[track_caller]
+    pub fn is_logged_out_to(&self, how: impl Fn(Cmd) -> Cmd) {
+        for reader in [self.token(), self.git_get()] {
+            let told = how(reader).run().fails(1).stdout_is("");
+            let _told = told.stderr_has("not logged in to ");
+        }
+        let told = how(self.docker_get()).run().fails(1).stderr_is("");
+        let _told = told.stdout_is("credentials not found in native keychain\n");
+    }
+
     /// The session works, and what is stored is what the server knows.
     #[track_caller]
     pub fn is_alive(&self) {

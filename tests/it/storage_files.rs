@@ -340,7 +340,7 @@ fn an_empty_file_is_a_store_without_a_login() {
     for nothing in ["", "S"] {
         let scene = Scene::new(Age::FRESH);
         fs::write(scene.machine.db(), nothing).unwrap();
-        scene.fails_with("not logged in to ");
+        scene.is_logged_out();
         assert_eq!(fs::read_to_string(scene.machine.db()).unwrap(), nothing);
         scene.sentry.add_api_token("api-token");
         let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
@@ -608,7 +608,7 @@ fn no_former_secret_is_left_in_any_file() {
 fn where_home_is_nowhere_nothing_is_made_and_that_is_told() {
     let scene = Scene::new(Age::FRESH);
     let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");
-    scene.fails_to("not logged in to ", nowhere);
+    scene.is_logged_out_to(nowhere);
     let store = scene.machine.git_credential("store");
     let store = nowhere(store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"));
     let _told = store.run().fails(1).stdout_is("").stderr_is(

@@ -132,7 +132,7 @@ fn an_empty_table_beside_accounts_changes_nothing() {
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
     let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
-    scene.fails_with("not logged in to ");
+    scene.is_logged_out();
     assert_eq!(dump(&scene.database(), "auth"), before);
 }
 
@@ -179,7 +179,7 @@ fn of_several_accounts_of_a_host_the_active_one_counts_else_the_last_used() {
     let after = dump(&scene.database(), "accounts");
     assert_eq!(before.iter().filter(|row| after.contains(row)).count(), 2);
     scene.sql("DELETE FROM accounts");
-    scene.fails_with("not logged in to ");
+    scene.is_logged_out();
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_session_without_a_host_belongs_to_sentry_io_alone() {
             Layout::Auth => "auth",
         };
         scene.sql(&format!("UPDATE {table} SET host = NULL"));
-        scene.fails_with("not logged in to ");
+        scene.is_logged_out();
         let get = scene
             .machine
             .git_credential("get")
@@ -227,7 +227,7 @@ fn a_host_that_is_no_origin_belongs_to_nobody() {
             .database()
             .execute("UPDATE accounts SET host = ?", [host])
             .unwrap();
-        scene.fails_with("not logged in to ");
+        scene.is_logged_out();
         let get = scene
             .machine
             .git_credential("get")

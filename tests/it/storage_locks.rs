@@ -194,7 +194,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     }
     // Nothing comes back.
     fs::write(&kept, &content).unwrap();
-    scene.fails_with("not logged in to ");
+    scene.is_logged_out();
     let _other = scene
         .machine
         .git_credential("store")
