@@ -126,13 +126,18 @@ impl Place {
 
 /// A session in a sentence: its instance, and whose it is where that is not the only one there.
 pub(super) fn described(session: &Session, sessions: &[Session]) -> String {
-    let is_another = |other: &Session| {
-        other.account != session.account && other.origin.may_receive(&session.origin)
-    };
-    match sessions.iter().any(is_another) {
+    match is_one_of_several(session, sessions) {
         true => format!("{} at {}", session.label(), session.origin),
         false => session.origin.to_string(),
     }
+}
+
+/// Whether its instance does not tell it from another session.
+pub(super) fn is_one_of_several(session: &Session, sessions: &[Session]) -> bool {
+    let is_another = |other: &Session| {
+        other.account != session.account && other.origin.may_receive(&session.origin)
+    };
+    sessions.iter().any(is_another)
 }
 
 /// The environment's token, where a command means it: it is no stored account, and belongs to one instance.

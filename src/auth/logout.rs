@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use super::context::{Place, described, only_one_at};
+use super::context::{Place, described, is_one_of_several, only_one_at};
 use super::hosts::forget;
 use super::say;
 use crate::account::Session;
@@ -92,7 +92,11 @@ fn log_out(
     // A refresh that is under way ends first, and its new pair goes too.
     let next = session::log_out(world, store, session)?;
     let complete = Mirror::to_clear(world, store).remove(session);
-    say(&format!("logged out of {}", described(session, sessions)));
+    let who = match is_one_of_several(session, sessions) {
+        true => format!(" as {}", session.label()),
+        false => String::new(),
+    };
+    say(&format!("logged out of {}{who}", session.origin));
     if let Some(next) = next.filter(|_| !args.all) {
         say(&format!(
             "the session of {} is the active one now",

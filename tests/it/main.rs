@@ -13,6 +13,7 @@
     reason = "a crate of tests has no reader outside, and a failed unwrap is a failed test"
 )]
 
+mod accounts;
 mod at_rest;
 mod auth_errors;
 mod binding;
@@ -45,6 +46,7 @@ mod mirror;
 mod network;
 mod nginx;
 mod official;
+mod official_accounts;
 mod one_login;
 mod places;
 mod real_docker;

@@ -34,9 +34,12 @@ pub struct Official(Release, Node);
 /// What most people have.
 pub const CURRENT: Official = Official(Release::V049, Node::Native);
 
+/// Release 0.49.0, on either Node.
+pub const V049: [Official; 2] = [CURRENT, Official(Release::V049, Node::Wasm)];
+
 const ALL: [Official; 4] = [
-    CURRENT,
-    Official(Release::V049, Node::Wasm),
+    V049[0],
+    V049[1],
     Official(Release::V045, Node::Native),
     Official(Release::V045, Node::Wasm),
 ];
@@ -180,7 +183,7 @@ fn a_login_of_theirs_serves_our_three_programs_and_nothing_else_of_theirs_change
 
 #[test]
 fn a_login_of_ours_serves_the_official_cli() {
-    for official in [ALL[0], ALL[1]] {
+    for official in V049 {
         let sentry = FakeSentry::start();
         sentry.set_interval(Some(1));
         sentry.approve_next();
