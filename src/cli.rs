@@ -60,6 +60,8 @@ pub enum Command {
     List(ListArgs),
     /// Make another account the active one
     Switch(SwitchArgs),
+    /// Show which hosts get a token or a stored credential, and why
+    Hosts(HostsArgs),
     /// Let git use this login for a host
     SetupGit(SetupGitArgs),
     /// Let docker, podman and others use this login for a registry
@@ -199,6 +201,17 @@ pub struct SwitchArgs {
     /// The account that becomes the active one, or the instance if it has one account
     #[arg(value_name = "NAME|URL", value_parser = name)]
     pub account: String,
+}
+
+/// `hosts`
+#[derive(Args)]
+pub struct HostsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// End whatever lets this host get something: its binding, and what is stored for it
+    #[arg(long, value_name = "HOST", conflicts_with = "json")]
+    pub forget: Option<String>,
 }
 
 /// `setup-git`

@@ -1,59 +1,176 @@
-//! What programs stored for hosts of ours: ends with the login and with the set-up.
+//! `sentry auth hosts`: every host that would get a token or a stored credential, which one, and why.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
 
 use super::context::Place;
-use super::say;
-use crate::policy::Server;
-use crate::store::{Binding, Client, ReadTransaction};
+use super::forget::forget_host;
+use super::survey::{Stored, Survey};
+use super::{print, print_json, say};
+use crate::cli::HostsArgs;
+use crate::environment::Environment;
+use crate::origin::Origin;
+use crate::policy::{Decision, Server, Use, Verdict};
+use crate::printable::printable;
+use crate::store::Client;
 use crate::world::World;
 
-/// Removes what was stored for the servers that are meant, and says so.
-pub(super) fn forget(
-    world: &World,
-    place: &Place,
-    is_meant: impl Fn(&Server, &[Binding]) -> bool,
-) -> anyhow::Result<()> {
-    let Some(store) = &place.store else {
-        return Ok(());
-    };
-    // Most have nothing, and are not written.
-    if stored(&store.view()?, &is_meant)?.is_empty() {
-        return Ok(());
+pub(super) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode> {
+    let place = Place::of(world)?;
+    if let Some(host) = &args.forget {
+        return forget_host(world, &place, host);
     }
-    let forgotten = place.change(world, |change| {
-        let found = stored(change, is_meant)?;
-        for server in &found {
-            change.forget_credentials(&server.key)?;
+    let environment = Environment::of(world);
+    let survey = Survey::of(world, &place, &environment)?;
+    if args.json {
+        let entries = survey.servers().map(|server| to_json(&survey, &server));
+        print_json(&entries.collect())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lines = lines(&survey);
+    match lines.is_empty() {
+        true => {
+            say("no host gets anything\nhint: `sentry auth login`, then `sentry auth setup-git`")
         }
-        Ok(found)
-    })?;
-    for server in &forgotten {
-        let what = stored_by(server.client);
-        say(&format!("removed {what} for {}", server.name()));
+        false => print(&lines.join("\n"))?,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
-fn stored(
-    view: &ReadTransaction<'_>,
-    is_meant: impl Fn(&Server, &[Binding]) -> bool,
-) -> anyhow::Result<Vec<Server>> {
-    let mut found = Vec::new();
-    for client in [Client::Git, Client::Docker] {
-        let bindings = view.bindings(client)?;
-        let mut servers = view.credentials(client)?;
-        servers.dedup_by(|one, other| one.server == other.server);
-        let servers = servers
-            .iter()
-            .filter_map(|stored| Server::parse(&stored.server));
-        found.extend(servers.filter(|server| is_meant(server, &bindings)));
-    }
-    Ok(found)
+/// Hosts that get the same for the same reason.
+struct Line {
+    names: Vec<String>,
+    clients: Vec<&'static str>,
+    said: String,
 }
 
-/// What a program stores, in its own words.
-pub(super) fn stored_by(client: Client) -> &'static str {
-    match client {
-        Client::Git => "the password that git had stored",
-        Client::Docker => "the login that docker had stored",
+/// A line for each host, but one for all names of an instance that only the login makes known; then what is stored and
+/// not answered.
+fn lines(survey: &Survey<'_>) -> Vec<String> {
+    let mut lines: Vec<Line> = Vec::new();
+    for server in survey.servers() {
+        let is_bound = survey.binding(&server).is_some();
+        let is_plain = !is_bound && survey.stored(&server).next().is_none();
+        let name = match (is_plain, &server.origin) {
+            (true, Some(origin)) => origin.to_string(),
+            _ => server.name().to_owned(),
+        };
+        let client = server.client.name();
+        let mut said = survey.decide(&server, said);
+        if let Some(since) = survey.since(&server) {
+            said.push_str(&format!("; since {since}"));
+        }
+        match lines.iter_mut().find(|line| is_plain && line.said == said) {
+            Some(line) => {
+                if !line.names.contains(&name) {
+                    line.names.push(name);
+                }
+                if !line.clients.contains(&client) {
+                    line.clients.push(client);
+                }
+            }
+            None => lines.push(Line {
+                names: vec![name],
+                clients: vec![client],
+                said,
+            }),
+        }
     }
+    let lines = lines.into_iter().map(|line| {
+        let (names, clients) = (line.names.join(", "), line.clients.join(", "));
+        format!("{names} ({clients}): {}", line.said)
+    });
+    let mut lines: Vec<String> = lines.collect();
+    for server in survey.servers() {
+        let stored = survey.stored(&server);
+        lines.extend(stored.filter_map(|stored| unused(&server, stored)));
+    }
+    lines
+}
+
+fn unused(server: &Server, stored: Stored) -> Option<String> {
+    let when = match stored.used {
+        Use::Always => return None,
+        Use::WhenNamed => "is used only for requests that name the user",
+        Use::Never => "is never used",
+    };
+    let path = stored
+        .path
+        .map_or_else(String::new, |path| format!("/{path}"));
+    let what = match server.client {
+        Client::Git => "password",
+        Client::Docker => "login",
+    };
+    let of = stored
+        .username
+        .map_or_else(String::new, |name| format!(" of {name}"));
+    let (name, client) = (server.name(), server.client.name());
+    Some(format!(
+        "{name}{path} ({client}): a stored {what}{of} {when}"
+    ))
+}
+
+fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
+    let stored = survey.stored(server).map(|stored| {
+        json!({
+            "username": stored.username,
+            "path": stored.path,
+            "used": match stored.used {
+                Use::Always => "always",
+                Use::WhenNamed => "when_named",
+                Use::Never => "never",
+            },
+        })
+    });
+    let stored: Vec<Value> = stored.collect();
+    let binding = survey.binding(server);
+    survey.decide(server, |decision, is_answer| {
+        let (gets, instance, account) = match decision.verdict {
+            Verdict::Stored(_) => ("stored", None, None),
+            Verdict::Environment(found) => (found.variable, Some(&found.origin), None),
+            Verdict::Session(session) => ("session", Some(&session.origin), Some(session.label())),
+            Verdict::Login(login) => ("nothing", Some(login.instance), None),
+            Verdict::Broken(_) | Verdict::Nothing => ("nothing", None, None),
+        };
+        let instance = instance.or(binding.map(|binding| &binding.origin));
+        json!({
+            "client": server.client.name(),
+            "host": server.name(),
+            "bound": binding.is_some(),
+            "gets": if is_answer { gets } else { "nothing" },
+            "instance": instance.map(Origin::to_string),
+            "account": account,
+            "username": is_answer.then(|| printable(decision.answered_username())),
+            "why": decision.reason.to_string(),
+            "since": survey.since(server).map(|at| at.to_string()),
+            "stored": stored,
+        })
+    })
+}
+
+/// What a host gets, and why, in one sentence.
+fn said(decision: &Decision<'_>, is_answer: bool) -> String {
+    let what = match decision.verdict {
+        Verdict::Stored(stored) => {
+            let of = stored.username.as_deref().map(printable);
+            let of = of.map_or_else(String::new, |name| format!(" of {name}"));
+            format!("the stored credential{of}")
+        }
+        Verdict::Environment(found) => format!("the token in {}", found.variable),
+        Verdict::Session(session) if is_answer => format!("the token of {}", session.label()),
+        Verdict::Session(session) if session.tokens.is_none() => {
+            format!("nothing while the session of {} has ended", session.label())
+        }
+        Verdict::Session(session) => {
+            format!(
+                "nothing until the token of {} is refreshed",
+                session.label()
+            )
+        }
+        Verdict::Login(_) | Verdict::Broken(_) | Verdict::Nothing => "nothing".to_owned(),
+    };
+    let username = decision.username.map(printable);
+    let username = username.map_or_else(String::new, |name| format!(" as {name}"));
+    format!("{what}{username}, because {}", decision.reason)
 }

@@ -6,7 +6,7 @@
 use std::process::ExitCode;
 
 use super::context::{Place, described, is_one_of_several, only_one_at};
-use super::hosts::forget;
+use super::forget::forget;
 use super::say;
 use crate::account::Session;
 use crate::cli::LogoutArgs;

@@ -9,6 +9,7 @@ mod completions;
 mod context;
 mod docker_config;
 mod doctor;
+mod forget;
 mod hosts;
 mod list;
 mod login;
@@ -17,6 +18,7 @@ mod refresh;
 mod setup_docker;
 mod setup_git;
 mod status;
+mod survey;
 mod switch;
 mod token;
 mod undo;
@@ -61,6 +63,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Whoami(args)) => whoami::whoami(world, &args),
         Some(Command::List(args)) => list::list(world, args.json.into()),
         Some(Command::Switch(args)) => switch::switch(world, &args.account),
+        Some(Command::Hosts(args)) => hosts::hosts(world, &args),
         Some(Command::SetupGit(args)) => setup_git::setup_git(world, &args),
         Some(Command::SetupDocker(args)) => setup_docker::setup_docker(world, &args),
         Some(Command::Doctor(args)) => doctor::doctor(world, &args),

@@ -8,7 +8,7 @@
 
 use serde_json::{Value, json};
 
-use super::hosts::stored_by;
+use super::forget::stored_by;
 use super::{Place, say};
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;

@@ -8,6 +8,8 @@
 //!
 //! <https://github.com/docker/docker-credential-helpers>, "Development".
 
+#[cfg(test)]
+mod list_and_get;
 mod login;
 mod server_url;
 

@@ -1,10 +1,10 @@
 //! What must hold in every case of a small world: two instances, a host that may be bound, two accounts, what is stored,
-//! the environment, and what a request may name. About half a million cases, each decided by itself.
+//! the environment, and what a request may name. A quarter of a million decisions.
 //!
 //! The invariants are written without the code under test: by equality of names, not by [`Origin::may_receive`].
 
 use super::table::session;
-use super::{Choice, Decision, Facts, Reason, Request, USERNAME, Verdict, decide};
+use super::{Choice, Decision, Facts, Reason, Request, Server, USERNAME, Use, Verdict, decide};
 use crate::account::Session;
 use crate::environment::{Environment, EnvironmentToken};
 use crate::failure::Failure;
@@ -337,5 +337,97 @@ fn every_decision_has_a_reason_of_one_line() {
         let reason = case.decide(None, |decision| decision.reason.to_string());
         assert!(!reason.is_empty() && !reason.contains('\n'), "{case:?}");
         assert!(!reason.contains("of-the-environment") && !reason.contains("token-of-"));
+    });
+}
+
+/// What `logout` and `--undo` do with the facts.
+fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
+    let mut facts = Facts::without_store(case.facts.environment);
+    facts.bindings = case.facts.bindings.clone();
+    let server = Server::parse(&case.server()).unwrap();
+    let is_over = match sessions {
+        true => case
+            .facts
+            .sessions
+            .iter()
+            .any(|session| server.ends_with(session, &facts.bindings)),
+        false => true,
+    };
+    if !is_over {
+        facts.credentials = case.facts.credentials.clone();
+    }
+    if !sessions {
+        facts.sessions = case.facts.sessions.clone();
+    }
+    if binding {
+        facts.bindings.clear();
+    }
+    facts
+}
+
+#[test]
+fn after_a_logout_nothing_answers_where_a_login_did() {
+    each_case(|case| {
+        // Of those that the binding does not name, the session was not served.
+        if !case.has_login() {
+            return;
+        }
+        let after = Case {
+            facts: without(case, true, false),
+            ..*case
+        };
+        for name in NAMES {
+            after.decide(name, |decision| {
+                let is_over = match decision.verdict {
+                    Verdict::Environment(_) | Verdict::Broken(_) => case.has_variable(),
+                    Verdict::Login(_) | Verdict::Nothing => true,
+                    Verdict::Stored(_) | Verdict::Session(_) => false,
+                };
+                assert!(is_over, "{case:?} as {name:?}: {decision}");
+            });
+        }
+    });
+}
+
+#[test]
+fn after_an_undo_nothing_answers_at_a_host_that_is_no_instance() {
+    each_case(|case| {
+        if case.binding.is_none() || case.asked != HOST {
+            return;
+        }
+        let after = Case {
+            binding: None,
+            facts: without(case, false, true),
+            ..*case
+        };
+        for name in NAMES {
+            after.decide(name, |decision| {
+                let is_nothing = matches!(decision.verdict, Verdict::Nothing);
+                assert!(is_nothing, "{case:?} as {name:?}: {decision}");
+            });
+        }
+    });
+}
+
+#[test]
+fn what_is_stored_is_used_as_it_is_said_to_be() {
+    each_case(|case| {
+        let Some(stored) = case.facts.credentials.first() else {
+            return;
+        };
+        let server = Server::parse(&case.server()).unwrap();
+        let used = Use::of(&case.facts, &server, stored, Timestamp::from_millis(0));
+        let names: &[Option<&str>] = match case.client {
+            Client::Git => &NAMES,
+            Client::Docker => &[None],
+        };
+        let answers = |name: &Option<&str>| {
+            case.decide(*name, |decision| {
+                matches!(decision.verdict, Verdict::Stored(_))
+            })
+        };
+        let is_answered = names.iter().any(answers);
+        assert_eq!(used != Use::Never, is_answered, "{case:?}");
+        assert_eq!(used == Use::Always, answers(&None), "{case:?}");
     });
 }

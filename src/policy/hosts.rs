@@ -2,10 +2,11 @@
 //!
 //! Separate from the decision, which is asked about one host.
 
-use super::{Facts, Request};
+use super::{Facts, Request, Verdict, decide};
 use crate::account::Session;
 use crate::origin::Origin;
 use crate::store::{Binding, Client, Credential};
+use crate::world::Timestamp;
 
 /// A host as our tables know it, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub struct Server {
     /// `git <origin>` or `docker <host>[/<path>]`.
     pub key: String,
     /// What a binding is found by: the same without the path.
-    host: String,
+    pub host: String,
     /// Where a token could go.
     pub origin: Option<Origin>,
 }
@@ -95,6 +96,42 @@ impl Server {
         binding
             .or(self.origin.as_ref())
             .is_some_and(|origin| origin.may_receive(instance))
+    }
+}
+
+/// When a stored credential is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Whenever its host, and its path if it has one, is asked for.
+    Always,
+    /// When the request names its user.
+    WhenNamed,
+    /// Something comes before it, whatever the request says; or it has expired.
+    Never,
+}
+
+impl Use {
+    /// Of a credential that is stored for this server.
+    pub fn of(facts: &Facts<'_>, server: &Server, stored: &Credential, now: Timestamp) -> Use {
+        let is_answered = |username| {
+            // docker's is the server URL as it was given.
+            let path = stored.path.as_deref();
+            let request = Request {
+                path: path.filter(|_| server.client == Client::Git),
+                username,
+                ..server.request()
+            };
+            let decision = decide(facts, &request, now);
+            matches!(decision.verdict, Verdict::Stored(found) if std::ptr::eq(found, stored))
+        };
+        if is_answered(None) {
+            return Use::Always;
+        }
+        let named = stored.username.as_deref();
+        match server.client == Client::Git && named.is_some() && is_answered(named) {
+            true => Use::WhenNamed,
+            false => Use::Never,
+        }
     }
 }
 

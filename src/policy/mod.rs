@@ -30,7 +30,7 @@ use crate::store::{Binding, Client, Credential, Match};
 use crate::world::Timestamp;
 
 pub use facts::Facts;
-pub use hosts::{Server, servers};
+pub use hosts::{Server, Use, servers};
 pub use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
 pub use reason::Reason;
 

@@ -290,6 +290,7 @@ fn the_manual_names_the_fields_of_every_json_object() {
         );
     }
     assert_eq!(fields_of(&json(&["list"])[0]), fields_written("list"));
+    assert_eq!(fields_of(&json(&["hosts"])[0]), fields_written("hosts"));
     let doctor = json(&["doctor"]);
     assert_eq!(fields_of(&doctor), fields_written("doctor"));
     let check = ["hint", "message", "name", "state"].map(str::to_owned);

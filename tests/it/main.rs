@@ -35,6 +35,7 @@ mod helper_streams;
 mod helpers;
 mod hostile_text;
 mod hosts;
+mod hosts_command;
 mod instances;
 mod keyring;
 mod keyring_faults;

@@ -1,0 +1,142 @@
+//! The end of what lets a host get something: with the login, with the set-up, or for itself.
+//!
+//! Separate from those commands because git and docker store on their own, and what they stored must not outlive the
+//! user's wish. Files of other programs stay as they are.
+
+use std::process::ExitCode;
+
+use super::context::Place;
+use super::say;
+use super::survey::{Survey, is_called};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::policy::{Server, Verdict};
+use crate::printable::printable;
+use crate::store::{Binding, Client, ReadTransaction};
+use crate::world::World;
+
+/// Removes what was stored for the servers that are meant, and says so.
+pub(super) fn forget(
+    world: &World,
+    place: &Place,
+    is_meant: impl Fn(&Server, &[Binding]) -> bool,
+) -> anyhow::Result<()> {
+    let Some(store) = &place.store else {
+        return Ok(());
+    };
+    // Most have nothing, and are not written.
+    if stored(&store.view()?, &is_meant)?.is_empty() {
+        return Ok(());
+    }
+    let forgotten = place.change(world, |change| {
+        let found = stored(change, is_meant)?;
+        for server in &found {
+            change.forget_credentials(&server.key)?;
+        }
+        Ok(found)
+    })?;
+    for server in &forgotten {
+        let what = stored_by(server.client);
+        say(&format!("removed {what} for {}", server.name()));
+    }
+    Ok(())
+}
+
+fn stored(
+    view: &ReadTransaction<'_>,
+    is_meant: impl Fn(&Server, &[Binding]) -> bool,
+) -> anyhow::Result<Vec<Server>> {
+    let mut found = Vec::new();
+    for client in [Client::Git, Client::Docker] {
+        let bindings = view.bindings(client)?;
+        let mut servers = view.credentials(client)?;
+        servers.dedup_by(|one, other| one.server == other.server);
+        let servers = servers
+            .iter()
+            .filter_map(|stored| Server::parse(&stored.server));
+        found.extend(servers.filter(|server| is_meant(server, &bindings)));
+    }
+    Ok(found)
+}
+
+/// What a program stores, in its own words.
+pub(super) fn stored_by(client: Client) -> &'static str {
+    match client {
+        Client::Git => "the password that git had stored",
+        Client::Docker => "the login that docker had stored",
+    }
+}
+
+/// Ends what lets a host get something, by any client.
+pub(super) fn forget_host(world: &World, place: &Place, host: &str) -> anyhow::Result<ExitCode> {
+    let is_meant = |server: &Server| is_called(server, host);
+    let environment = Environment::of(world);
+    let meant: Vec<Server> = Survey::of(world, place, &environment)?
+        .servers()
+        .filter(is_meant)
+        .collect();
+    if meant.is_empty() {
+        let what = format!("nothing is known of {}", printable(host));
+        return Err(Failure::new(what).hint("`sentry auth hosts`").into());
+    }
+    forget(world, place, |server, _| is_meant(server))?;
+    let is_bound = |view: &ReadTransaction<'_>| -> anyhow::Result<Vec<Binding>> {
+        let mut bound = view.bindings(Client::Git)?;
+        bound.extend(view.bindings(Client::Docker)?);
+        bound.retain(|binding| {
+            Server::parse(&binding.server).is_some_and(|server| is_meant(&server))
+        });
+        Ok(bound)
+    };
+    let bound = match &place.store {
+        Some(store) => is_bound(&store.view()?)?,
+        None => Vec::new(),
+    };
+    if !bound.is_empty() {
+        place.change(world, |change| {
+            bound
+                .iter()
+                .try_for_each(|binding| change.unbind(&binding.server))
+        })?;
+    }
+    for binding in &bound {
+        let Some(server) = Server::parse(&binding.server) else {
+            continue;
+        };
+        say(&format!(
+            "unbound {} from {}",
+            server.name(),
+            binding.origin
+        ));
+        let (program, option) = match server.client {
+            Client::Git => ("git", "--host"),
+            Client::Docker => ("docker", "--registry"),
+        };
+        say(&format!(
+            "hint: {program} may still ask this program: `sentry auth setup-{program} --undo {option} {}`",
+            server.name()
+        ));
+    }
+    still_gets(world, place, &meant)
+}
+
+/// A login or a variable goes on whatever is forgotten.
+fn still_gets(world: &World, place: &Place, servers: &[Server]) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of(world);
+    let survey = Survey::of(world, place, &environment)?;
+    for server in servers {
+        let hint = survey.decide(server, |decision, _| match decision.verdict {
+            Verdict::Session(session) => {
+                Some(format!("`sentry auth logout --url {}`", session.origin))
+            }
+            Verdict::Environment(found) => Some(format!("`unset {}`", found.variable)),
+            _ => None,
+        });
+        if let Some(hint) = hint {
+            let reason = survey.decide(server, |decision, _| decision.reason.to_string());
+            let what = format!("{} still gets a token, because {reason}", server.name());
+            return Err(Failure::new(what).hint(hint).into());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,108 @@
+//! What is decided for every host that something is known of.
+//!
+//! Separate from the commands that show it, or end it.
+
+use std::collections::BTreeMap;
+
+use super::context::Place;
+use crate::docker::ServerUrl;
+use crate::environment::{self, Environment};
+use crate::origin::Origin;
+use crate::policy::{self, Decision, Facts, Server, Use};
+use crate::printable::printable;
+use crate::store::{Binding, Client};
+use crate::world::{Timestamp, World};
+
+/// What is known of all hosts at one moment.
+pub(super) struct Survey<'a> {
+    world: &'a World,
+    facts: Facts<'a>,
+    /// Since when a server is bound as it is.
+    since: BTreeMap<String, Timestamp>,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn of(
+        world: &'a World,
+        place: &Place,
+        environment: &'a Environment,
+    ) -> anyhow::Result<Survey<'a>> {
+        let Some(store) = &place.store else {
+            return Ok(Survey {
+                world,
+                facts: Facts::without_store(environment),
+                since: BTreeMap::new(),
+            });
+        };
+        let view = store.view()?;
+        let facts = Facts::for_all(environment, &view, &[Client::Git, Client::Docker])?;
+        let bound = view.bound()?.into_iter();
+        let since = bound.filter_map(|bound| Some((bound.binding.server, bound.since?)));
+        Ok(Survey {
+            world,
+            facts,
+            since: since.collect(),
+        })
+    }
+
+    pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
+        policy::servers(&self.facts).into_iter()
+    }
+
+    /// The decision for a request that names neither a user nor a path, and whether it is an answer with nobody at the
+    /// terminal.
+    pub(super) fn decide<T>(
+        &self,
+        server: &Server,
+        look: impl FnOnce(&Decision<'_>, bool) -> T,
+    ) -> T {
+        let (request, now) = (server.request(), self.world.now());
+        let decision = policy::decide(&self.facts, &request, now);
+        let can_refresh = |origin: &Origin| environment::client_id(self.world, origin).is_some();
+        let is_answer = decision.is_answer(now, can_refresh);
+        look(&decision, is_answer)
+    }
+
+    pub(super) fn binding(&self, server: &Server) -> Option<&Binding> {
+        server.binding(&self.facts.bindings)
+    }
+
+    pub(super) fn since(&self, server: &Server) -> Option<Timestamp> {
+        self.since.get(&self.binding(server)?.server).copied()
+    }
+
+    /// What is stored for a server, the newest first.
+    pub(super) fn stored(&self, server: &Server) -> impl Iterator<Item = Stored> {
+        let stored = self.facts.credentials.iter();
+        let stored = stored.filter(|stored| stored.server == server.key);
+        stored.map(|stored| {
+            // docker's is the server URL as it was given.
+            let path = stored.path.as_deref();
+            Stored {
+                username: stored.username.as_deref().map(printable),
+                path: path.filter(|_| server.client == Client::Git).map(printable),
+                used: Use::of(&self.facts, server, stored, self.world.now()),
+            }
+        })
+    }
+}
+
+/// A stored credential, fit to be shown.
+pub(super) struct Stored {
+    pub(super) username: Option<String>,
+    pub(super) path: Option<String>,
+    pub(super) used: Use,
+}
+
+/// Whether a user who types this means the server: by its name, or as git and docker call the host.
+pub(super) fn is_called(server: &Server, host: &str) -> bool {
+    let is_origin = || match (Origin::from_setting(host), &server.origin) {
+        (Ok(named), Some(origin)) => named == *origin,
+        _ => false,
+    };
+    let is_registry = || {
+        let named = ServerUrl::parse(host).ok().and_then(|url| url.place);
+        named.is_some_and(|named| named.host == server.host)
+    };
+    server.name() == host || is_origin() || (server.client == Client::Docker && is_registry())
+}
