@@ -16,7 +16,7 @@ use crate::login::not_logged_in;
 use crate::policy::{self, Decision, Facts, Known, Login, Request, Verdict};
 use crate::secret::Secret;
 use crate::session::{self, Demand, TokenError, Usable};
-use crate::store::{self, ReadTransaction, Store};
+use crate::store::{self, Binding, ReadTransaction, Store};
 use crate::world::{self, Timestamp, World};
 
 /// Serves the helpers from one directory.
@@ -178,7 +178,10 @@ impl<'a> Broker<'a> {
         request: &Request<'_>,
         store: Option<Store>,
     ) -> Result<Credential, NoCredential> {
-        let done = self.perform(decision, facts, request, store);
+        let mut done = self.perform(decision, facts, request, store);
+        if facts.signing_in && matches!(done, Ok(Credential::Token { .. })) {
+            done = done.and_then(|token| self.sign_in(facts).map(|()| token).map_err(Into::into));
+        }
         self.world.trace(|| {
             let what = match &done {
                 Ok(_) | Err(NoCredential::NotOurs) => decision.to_string(),
@@ -191,6 +194,22 @@ impl<'a> Broker<'a> {
             format!("{}: {what}", request.server)
         });
         done
+    }
+
+    /// Ends what a logout from a registry began. podman, skopeo and buildah show the registry what they get when they log
+    /// in, and do not `store` it.
+    fn sign_in(&self, facts: &Facts<'_>) -> anyhow::Result<()> {
+        self.change(|change| {
+            for binding in &facts.bindings {
+                if let Some(binding) = change.binding(&binding.server)? {
+                    change.bind(&Binding {
+                        signed_out: false,
+                        ..binding
+                    })?;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn perform(

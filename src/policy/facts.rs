@@ -61,7 +61,7 @@ impl<'a> Facts<'a> {
             environment,
             sessions: view.sessions()?,
             credentials: Vec::from_iter(credential),
-            signing_in: signed_out && world.parent_was_told("login"),
+            signing_in: signed_out && world.parent_logs_in(),
             bindings: Vec::from_iter(binding),
         })
     }

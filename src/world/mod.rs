@@ -3,6 +3,7 @@
 //! Apart from everything else so that the rest is a function of values: this is the only place that touches `std::env`,
 //! the standard streams and the system clocks. A test makes a [`World`] of its own.
 
+mod clients;
 mod clock;
 mod paths;
 mod process;
@@ -14,9 +15,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+pub use clients::writes_configuration;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use paths::NoHome;
-pub use process::{arguments, begin_session, harden, keep_descriptors};
+pub use process::{Process, arguments, begin_session, harden, keep_descriptors};
 pub use signals::{Deferral, Signals};
 pub use streams::{
     CHUNK, Stdin, inherited_stdin, print, print_error, read_lines, terminal_on_stderr,

@@ -1,10 +1,13 @@
-//! This process as others see it: its arguments, and what they can read of its memory.
+//! This process and others: its arguments, theirs, and what they can read of its memory.
 
 use std::ffi::OsString;
+use std::path::Path;
+use std::rc::Rc;
 #[cfg(unix)]
 use std::sync::Arc;
 
-use super::World;
+use super::clients::is_login;
+use super::{Signals, Variables, World};
 
 /// The words behind the program's name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
@@ -12,14 +15,76 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 impl World {
-    /// Whether the program that started us was called with this word: `docker login …`. Never known outside Linux.
-    pub fn parent_was_told(&self, word: &str) -> bool {
+    /// Whether the program that started us logs in to a registry: `docker login …`. Never known outside Linux.
+    pub fn parent_logs_in(&self) -> bool {
         let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
-        let arguments = std::fs::read(format!("/proc/{parent}/cmdline")).unwrap_or_default();
-        arguments
-            .split(|byte| *byte == 0)
-            .any(|argument| argument == word.as_bytes())
+        is_login(&arguments_of(Path::new(&format!("/proc/{parent}"))))
     }
+
+    /// The processes of this user. None outside Linux.
+    pub fn running(&self) -> Vec<Process> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| {
+                let pid = entry.file_name().to_str()?.parse().ok()?;
+                is_ours(&entry.metadata().ok()?).then(|| Process {
+                    pid,
+                    arguments: arguments_of(&entry.path()),
+                })
+            })
+            .collect()
+    }
+
+    /// The world as another process began with it; `None` when it has ended, or keeps that to itself.
+    pub fn of_process(&self, process: &Process) -> Option<World> {
+        let lines = std::fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
+        let variable = |line: &[u8]| {
+            let at = line.iter().position(|byte| *byte == b'=')?;
+            Some((os_string(&line[..at]), os_string(&line[at + 1..])))
+        };
+        let variables = lines.split(|byte| *byte == 0).filter_map(variable);
+        Some(World {
+            variables: Variables::These(variables.collect()),
+            clock: Rc::clone(&self.clock),
+            signals: Signals::default(),
+            trace: None,
+            quiet: true,
+        })
+    }
+}
+
+/// A process that is running.
+pub struct Process {
+    /// Its number.
+    pub pid: u32,
+    /// Its command line, the program's name first.
+    pub arguments: Vec<OsString>,
+}
+
+fn arguments_of(process: &Path) -> Vec<OsString> {
+    let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    let mut arguments: Vec<OsString> = line.split(|byte| *byte == 0).map(os_string).collect();
+    // Each one ends with a zero byte.
+    arguments.pop();
+    arguments
+}
+
+fn os_string(bytes: &[u8]) -> OsString {
+    #[cfg(unix)]
+    return std::os::unix::ffi::OsStringExt::from_vec(bytes.to_owned());
+    #[cfg(not(unix))]
+    return String::from_utf8_lossy(bytes).into_owned().into();
+}
+
+#[cfg(unix)]
+fn is_ours(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_ours(_metadata: &std::fs::Metadata) -> bool {
+    false
 }
 
 /// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file

@@ -7,6 +7,7 @@ mod logins;
 mod requests;
 mod servers;
 mod sessions;
+mod signing_in;
 
 use crate::sandbox::{Output, Sandbox};
 use serde_json::{Value, json};

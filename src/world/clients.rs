@@ -1,0 +1,392 @@
+//! Clients of registries: what one was told to do, from its command line.
+//!
+//! Separate from [`crate::docker`], whose protocol does not say why a client asks: podman, skopeo and buildah ask with the
+//! same `get` for a `login` as for a `pull`, and do not `store` afterwards.
+//!
+//! Rules: the word counts only as the client's subcommand, the first argument that is neither an option nor an option's
+//! value. An unknown client, and an unknown option before the subcommand, mean that nothing is known.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+/// A client, and how to find the subcommand on its command line.
+struct Client {
+    names: &'static [&'static str],
+    /// The words of a login: `helm registry login`.
+    login: &'static [&'static str],
+    /// The words of a logout.
+    logout: &'static [&'static str],
+    /// Long options before the subcommand that take the next argument as their value.
+    values: &'static [&'static str],
+    /// Short options that do.
+    letters: &'static str,
+    /// Long options that take none.
+    switches: &'static [&'static str],
+    /// Short options that take none.
+    switch_letters: &'static str,
+}
+
+const LOGIN: &[&str] = &["login"];
+const LOGOUT: &[&str] = &["logout"];
+
+/// From each client's own `--help`, hidden options included.
+const CLIENTS: [Client; 9] = [
+    Client {
+        names: &["docker"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[
+            "config",
+            "context",
+            "host",
+            "log-level",
+            "tlscacert",
+            "tlscert",
+            "tlskey",
+        ],
+        letters: "cHl",
+        switches: &["debug", "tls", "tlsverify"],
+        switch_letters: "D",
+    },
+    Client {
+        names: &["podman", "podman-remote"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[
+            "cdi-spec-dir",
+            "cgroup-manager",
+            "config",
+            "conmon",
+            "connection",
+            "cpu-profile",
+            "db-backend",
+            "default-mounts-file",
+            "events-backend",
+            "hooks-dir",
+            "host",
+            "identity",
+            "imagestore",
+            "log-level",
+            "memory-profile",
+            "module",
+            "namespace",
+            "network-cmd-path",
+            "network-config-dir",
+            "network-plugin",
+            "out",
+            "pull-option",
+            "registries-conf",
+            "root",
+            "runroot",
+            "runtime",
+            "runtime-flag",
+            "ssh",
+            "storage-driver",
+            "storage-opt",
+            "tls-ca",
+            "tls-cert",
+            "tls-key",
+            "tmpdir",
+            "url",
+            "volumepath",
+        ],
+        letters: "cH",
+        switches: &["noout", "remote", "syslog", "trace", "transient-store"],
+        switch_letters: "r",
+    },
+    Client {
+        names: &["skopeo"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[
+            "command-timeout",
+            "override-arch",
+            "override-os",
+            "override-variant",
+            "policy",
+            "registries-conf",
+            "registries.d",
+            "tmpdir",
+            "user-agent-prefix",
+        ],
+        letters: "",
+        switches: &["debug", "insecure-policy", "require-signed", "tls-verify"],
+        switch_letters: "",
+    },
+    Client {
+        names: &["buildah"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[
+            "cgroup-manager",
+            "cpu-profile",
+            "default-mounts-file",
+            "log-level",
+            "memory-profile",
+            "registries-conf",
+            "registries-conf-dir",
+            "root",
+            "runroot",
+            "short-name-alias-conf",
+            "storage-driver",
+            "storage-opt",
+            "userns-gid-map",
+            "userns-uid-map",
+        ],
+        letters: "",
+        switches: &["debug"],
+        switch_letters: "",
+    },
+    Client {
+        names: &["nerdctl", "finch"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[
+            "address",
+            "bridge-ip",
+            "cdi-spec-dirs",
+            "cgroup-manager",
+            "cni-netconfpath",
+            "cni-path",
+            "data-root",
+            "global-dns",
+            "global-dns-opts",
+            "global-dns-search",
+            "host",
+            "host-gateway-ip",
+            "hosts-dir",
+            "namespace",
+            "snapshotter",
+            "storage-driver",
+            "userns-remap",
+        ],
+        letters: "Han",
+        switches: &[
+            "debug",
+            "debug-full",
+            "experimental",
+            "insecure-registry",
+            "kube-hide-dupe",
+        ],
+        switch_letters: "",
+    },
+    Client {
+        names: &["crane"],
+        login: &["auth", "login"],
+        logout: &["auth", "logout"],
+        values: &["platform"],
+        letters: "",
+        switches: &["allow-nondistributable-artifacts", "insecure", "verbose"],
+        switch_letters: "v",
+    },
+    Client {
+        names: &["oras"],
+        login: LOGIN,
+        logout: LOGOUT,
+        values: &[],
+        letters: "",
+        switches: &["debug", "no-tty"],
+        switch_letters: "d",
+    },
+    Client {
+        names: &["helm"],
+        login: &["registry", "login"],
+        logout: &["registry", "logout"],
+        values: &[
+            "burst-limit",
+            "color",
+            "colour",
+            "content-cache",
+            "kube-apiserver",
+            "kube-as-group",
+            "kube-as-user",
+            "kube-ca-file",
+            "kube-context",
+            "kube-tls-server-name",
+            "kube-token",
+            "kubeconfig",
+            "namespace",
+            "qps",
+            "registry-config",
+            "repository-cache",
+            "repository-config",
+        ],
+        letters: "n",
+        switches: &["debug", "kube-insecure-skip-tls-verify"],
+        switch_letters: "",
+    },
+    Client {
+        names: &["regctl"],
+        login: &["registry", "login"],
+        logout: &["registry", "logout"],
+        values: &["host", "logopt", "user-agent", "verbosity"],
+        letters: "v",
+        switches: &[],
+        switch_letters: "",
+    },
+];
+
+/// Whether this command line, the program's name first, is a login at a registry.
+pub(super) fn is_login(arguments: &[OsString]) -> bool {
+    told(arguments).is_some_and(|(client, rest)| client.begins(client.login, rest))
+}
+
+/// Names it where it writes the client's configuration in the end, from what it read in the beginning: `docker login`.
+pub fn writes_configuration(arguments: &[OsString]) -> Option<String> {
+    let (client, rest) = told(arguments)?;
+    let words = [client.login, client.logout];
+    let words = words.into_iter().find(|words| client.begins(words, rest))?;
+    Some(format!("{} {}", client.names[0], words.join(" ")))
+}
+
+fn told(arguments: &[OsString]) -> Option<(&'static Client, &[OsString])> {
+    let (program, rest) = arguments.split_first()?;
+    let name = Path::new(program).file_name().and_then(OsStr::to_str)?;
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let client = CLIENTS.iter().find(|client| client.names.contains(&name))?;
+    Some((client, rest))
+}
+
+impl Client {
+    /// Whether the words come first, with options before each.
+    fn begins(&self, words: &[&str], arguments: &[OsString]) -> bool {
+        let mut rest = arguments.iter();
+        words
+            .iter()
+            .all(|word| self.next_word(&mut rest) == Some(*word))
+    }
+
+    /// The next argument that is neither an option nor an option's value.
+    fn next_word<'a>(&self, rest: &mut impl Iterator<Item = &'a OsString>) -> Option<&'a str> {
+        loop {
+            let argument = rest.next()?.to_str()?;
+            let takes_next = if let Some(option) = argument.strip_prefix("--") {
+                match option.split_once('=') {
+                    Some(_) => false,
+                    None if self.values.contains(&option) => true,
+                    None if self.switches.contains(&option) => false,
+                    None => return None,
+                }
+            } else if let Some(letters) = argument.strip_prefix('-').filter(|rest| !rest.is_empty())
+            {
+                self.value_follows(letters)?
+            } else {
+                return Some(argument);
+            };
+            if takes_next {
+                rest.next()?;
+            }
+        }
+    }
+
+    /// `-D`, `-Hunix://…`, `-DH unix://…`: whether the value is the next argument. `None`: not known.
+    fn value_follows(&self, letters: &str) -> Option<bool> {
+        for (at, letter) in letters.char_indices() {
+            if self.letters.contains(letter) {
+                return Some(at + letter.len_utf8() == letters.len());
+            }
+            if !self.switch_letters.contains(letter) {
+                return None;
+            }
+        }
+        Some(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn a_login_is_told_by_the_subcommand() {
+        for line in [
+            "docker login r.example",
+            "/usr/bin/docker --config /x login",
+            "docker --config=/x -D login -u joe r.example",
+            "docker -H unix:///x -lerror login",
+            "docker -DHunix:///x login",
+            "docker -Dc other login",
+            "podman login r.example",
+            "podman --root /x --storage-driver vfs --events-backend none --remote login r.example",
+            "podman-remote -c machine login r.example",
+            "skopeo --insecure-policy login r.example",
+            "buildah --storage-opt a=b login r.example",
+            "nerdctl -n k8s.io --insecure-registry login r.example",
+            "crane auth login r.example",
+            "crane -v auth --insecure login r.example",
+            "oras login r.example",
+            "helm --debug registry -n x login r.example",
+            "regctl registry login r.example",
+            "C:/docker.exe login r.example",
+        ] {
+            assert!(is_login(&words(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_word_elsewhere_means_nothing() {
+        for line in [
+            "docker",
+            "docker --config login pull x",
+            "docker -c login pull x",
+            "docker -Dc login pull x",
+            "docker -H login pull x",
+            "docker build login",
+            "docker run --rm x login",
+            "docker pull login",
+            "docker compose pull login",
+            "docker --unknown login",
+            "docker -x login",
+            "docker -- login",
+            "docker-compose pull login",
+            "docker-compose login",
+            "docker logout login",
+            "podman --log-level login pull x",
+            "podman build -t login .",
+            "podman run x podman login",
+            "skopeo --tmpdir login inspect docker://r.example/x",
+            "skopeo copy docker://login dir:login",
+            "buildah --root login pull x",
+            "crane login r.example",
+            "crane --platform auth login x",
+            "helm pull login",
+            "helm registry logout login",
+            "python3 login",
+            "sh -c login",
+            "login",
+            "login login",
+        ] {
+            assert!(!is_login(&words(line)), "{line}");
+        }
+        assert!(!is_login(&[]));
+        assert!(!is_login(&[OsString::new(), OsString::from("login")]));
+    }
+
+    #[test]
+    fn a_login_and_a_logout_write_the_configuration() {
+        for (line, command) in [
+            ("docker login r.example", Some("docker login")),
+            ("/bin/docker -D logout r.example", Some("docker logout")),
+            ("docker pull logout", None),
+            ("podman-remote logout --all", Some("podman logout")),
+            ("helm registry login r.example", Some("helm registry login")),
+        ] {
+            let found = writes_configuration(&words(line));
+            assert_eq!(found.as_deref(), command, "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_arguments_make_a_panic(words in proptest::collection::vec("\\PC{0,12}", 0..6)) {
+            let mut words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+            words.insert(0, "docker".into());
+            is_login(&words);
+        }
+    }
+}
