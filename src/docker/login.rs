@@ -46,10 +46,7 @@ impl Login {
         if username.is_empty() {
             anyhow::bail!(NO_USERNAME);
         }
-        if [username, secret]
-            .iter()
-            .any(|text| text.contains(|character: char| character.is_control()))
-        {
+        if username.contains(char::is_control) || !is_secret(secret) {
             anyhow::bail!("the user name or the secret has a control character");
         }
         Ok(Login {
@@ -58,6 +55,11 @@ impl Login {
             secret: Secret::new(secret),
         })
     }
+}
+
+/// Any text: the key files of Google's `_json_key` have several lines. A zero byte would end it for a client in C.
+fn is_secret(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 #[cfg(test)]
@@ -98,10 +100,19 @@ mod tests {
         ] {
             assert!(error(text).contains("not a JSON object"), "{text:.40}");
         }
-        assert!(
-            error(r#"{"ServerURL":"r","Username":"u","Secret":"a\nb"}"#)
-                .contains("control character")
-        );
+        for (username, secret) in [("a\\nb", "s"), ("u", "a\\u0000b")] {
+            let text =
+                format!(r#"{{"ServerURL":"r","Username":"{username}","Secret":"{secret}"}}"#);
+            assert!(error(&text).contains("control character"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_have_several_lines() {
+        let key = "{\n\t\"type\": \"service_account\"\r\n}\u{1b}\n";
+        let text = serde_json::json!({"ServerURL": "r", "Username": "_json_key", "Secret": key});
+        let login = Login::parse(&text.to_string()).unwrap();
+        assert_eq!(login.secret.expose(), key);
     }
 
     proptest! {

@@ -40,7 +40,15 @@ fn keys_are_read_as_go_reads_them() {
 #[test]
 fn a_secret_may_be_long_and_strange() {
     let machine = Sandbox::new();
-    for secret in ["  $(id) `id` %n \\ \"' ", "ü🔑", &"x".repeat(900_000), ""] {
+    // Google's `_json_key` is a whole file.
+    let key_file = "{\r\n\t\"private_key\": \"-----BEGIN\\nMIIE\"\n}\n\u{1b}\u{85}";
+    for secret in [
+        "  $(id) `id` %n \\ \"' ",
+        "ü🔑",
+        key_file,
+        &"x".repeat(900_000),
+        "",
+    ] {
         store(&machine, "r.example", "ann", secret);
         gets(&machine, "r.example", "ann", secret);
     }
@@ -77,8 +85,8 @@ fn what_is_not_a_login_is_not_stored() {
     }
     for (username, secret) in [
         ("u\n", "s"),
-        ("u", "s\nx"),
         ("u", "s\0"),
+        ("u", "s\nx\0"),
         ("\u{1b}[31m", "s"),
     ] {
         let login = json!({ "ServerURL": "r.example", "Username": username, "Secret": secret });
