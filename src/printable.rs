@@ -1,4 +1,4 @@
-//! Text from outside, made fit to be shown.
+//! Text from outside, made fit to be shown, and to be typed.
 
 /// Most characters that are shown of anything a server says.
 const LONGEST: usize = 200;
@@ -10,6 +10,15 @@ pub fn printable(text: &str) -> String {
         .filter(|character| !is_hidden(*character))
         .take(LONGEST)
         .collect()
+}
+
+/// A word as a shell takes it.
+pub fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    match !word.is_empty() && word.bytes().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
 }
 
 fn is_hidden(character: char) -> bool {
@@ -41,6 +50,19 @@ mod tests {
             "a]52;c;aGk=bc31md"
         );
         assert_eq!(printable(&"x".repeat(10_000)).len(), 200);
+    }
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+        for (word, quoted_word) in [
+            ("https://r.example:5000", "https://r.example:5000"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(quoted(word), quoted_word);
+        }
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use rusqlite::OpenFlags;
 
 use super::filesystem::is_shared;
 use crate::failure::Failure;
+use crate::printable::quoted;
 use crate::world::{Timestamp, World};
 
 const NAME: &str = "cli.db";
@@ -28,7 +29,11 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+        Err(error) => {
+            // Nobody else's directory has a file of ours.
+            check_directory(dir)?;
+            return Err(error).with_context(|| format!("cannot open {}", path.display()));
+        }
     };
     check_directory(dir)?;
     check_plain(&path, &metadata)?;
@@ -104,10 +109,15 @@ fn check_directory(dir: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot open {}", dir.display()))?;
     let shown = dir.join(NAME);
     if metadata.uid() != us() {
-        bail!(
+        return Err(Failure::new(format!(
             "refusing to use {}: its directory belongs to another user",
             shown.display()
-        );
+        ))
+        .hint(format!(
+            "`sudo chown -R \"$(id -un)\" {}`, if it should be yours",
+            quoted(&dir.display().to_string())
+        ))
+        .into());
     }
     if metadata.mode() & 0o022 != 0 {
         return Err(Failure::new(format!(
@@ -161,6 +171,7 @@ fn close_to_others(world: &World, open: &[PathBuf]) {
 
 /// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
 pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
+    world.check_may_create(dir)?;
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     let mut options = OpenOptions::new();

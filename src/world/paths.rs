@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 
 use super::World;
+use crate::failure::Failure;
 
 /// Name of the database that is shared with Sentry's official CLI.
 const DATABASE: &str = "cli.db";
@@ -108,7 +109,10 @@ impl World {
         Ok(dir.join("config.json"))
     }
 
-    /// The file that podman, skopeo and buildah log in and out through: containers-auth.json(5).
+    /// The file that podman, skopeo and buildah log in and out through.
+    ///
+    /// Not quite containers-auth.json(5): where `DOCKER_CONFIG` is set they take docker's file, as tried with podman 4.3
+    /// and skopeo 1.9.
     ///
     /// # Errors
     /// There is no home directory.
@@ -116,13 +120,73 @@ impl World {
         if let Some(file) = self.variable_path("REGISTRY_AUTH_FILE") {
             return Ok(std::path::absolute(file)?);
         }
-        let dir = |name| self.variable_path(name);
-        let around = match dir("XDG_RUNTIME_DIR").or(dir("XDG_CONFIG_HOME")) {
+        if self.variable_path("DOCKER_CONFIG").is_some() {
+            return self.docker_config();
+        }
+        if !cfg!(target_os = "linux") {
+            return self.podman_fallback();
+        }
+        let dir = match self.variable_path("XDG_RUNTIME_DIR") {
+            Some(dir) => std::path::absolute(dir)?.join("containers"),
+            None => runtime_dir_of_user(),
+        };
+        Ok(dir.join("auth.json"))
+    }
+
+    /// The file that they also read, when [`World::podman_auth`] has nothing about a registry.
+    ///
+    /// # Errors
+    /// There is no home directory.
+    pub fn podman_fallback(&self) -> anyhow::Result<PathBuf> {
+        let around = match self.variable_path("XDG_CONFIG_HOME") {
             Some(dir) => std::path::absolute(dir)?,
             None => self.home()?.join(".config"),
         };
         Ok(around.join("containers/auth.json"))
     }
+
+    /// Refuses to make a file or directory in a home directory that belongs to somebody else: after `sudo -E` its owner
+    /// could not use it.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn check_may_create(&self, path: &Path) -> Result<(), Failure> {
+        let Ok(home) = self.home() else {
+            return Ok(());
+        };
+        match path.starts_with(&home) && belongs_to_another(&home) {
+            true => Err(Failure::new(format!(
+                "nothing is created in {}: it is the home directory of another user",
+                home.display()
+            ))
+            .hint("run it without sudo")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Where there is no `XDG_RUNTIME_DIR`. By the real user id, as in containers/image.
+#[cfg(unix)]
+fn runtime_dir_of_user() -> PathBuf {
+    format!("/run/containers/{}", rustix::process::getuid().as_raw()).into()
+}
+
+#[cfg(not(unix))]
+fn runtime_dir_of_user() -> PathBuf {
+    PathBuf::new()
+}
+
+/// One that is not there belongs to nobody.
+#[cfg(unix)]
+fn belongs_to_another(dir: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let us = rustix::process::geteuid().as_raw();
+    dir.metadata().is_ok_and(|dir| dir.uid() != us)
+}
+
+#[cfg(not(unix))]
+fn belongs_to_another(_dir: &Path) -> bool {
+    false
 }
 
 fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
