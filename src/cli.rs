@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::origin::{NotAnOrigin, Origin};
+use crate::printable::printable;
 use crate::secret::Secret;
 
 /// `sentry`
@@ -220,6 +221,9 @@ pub struct SetupGitArgs {
     /// A host that serves git with this login; repeatable [default: the instance itself]
     #[arg(long, value_name = "HOST", value_parser = GitHost::from_setting)]
     pub host: Vec<GitHost>,
+    /// The same as `--host`
+    #[arg(value_name = "HOST", value_parser = GitHost::from_setting)]
+    pub hosts: Vec<GitHost>,
     /// Which session
     #[command(flatten)]
     pub instance: SessionArgs,
@@ -229,6 +233,9 @@ pub struct SetupGitArgs {
     /// Which of git's configuration files
     #[command(flatten)]
     pub scope: GitScope,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Take back what this command did
     #[arg(long)]
     pub undo: bool,
@@ -272,8 +279,11 @@ pub struct GitScope {
 #[derive(Args)]
 pub struct SetupDockerArgs {
     /// A registry that takes this login; repeatable
-    #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "undo"], value_parser = registry)]
+    #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "registries", "undo"], value_parser = registry)]
     pub registry: Vec<String>,
+    /// The same as `--registry`
+    #[arg(value_name = "REGISTRY", value_parser = registry)]
+    pub registries: Vec<String>,
     /// Make this the helper for all registries (`credsStore`)
     #[arg(long)]
     pub default: bool,
@@ -286,6 +296,9 @@ pub struct SetupDockerArgs {
     /// Write podman's auth.json instead of docker's config.json
     #[arg(long, conflicts_with = "default")]
     pub podman: bool,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// Take back what this command did
     #[arg(long)]
     pub undo: bool,
@@ -354,13 +367,26 @@ fn username(text: &str) -> Result<String, String> {
     }
 }
 
+/// The key as clients look it up: the host as it is typed in the name of an image.
 fn registry(text: &str) -> Result<String, String> {
-    // The key as docker looks it up: a bare host.
-    let host = text.trim_end_matches('/');
-    let host = host.split_once("://").map_or(host, |(_, host)| host);
-    Origin::from_parts("https", host)
-        .map(|_| host.to_ascii_lowercase())
-        .map_err(|error| error.to_string())
+    let host = match text.split_once("://") {
+        Some((scheme, host)) if scheme.eq_ignore_ascii_case("https") => host,
+        Some(_) => {
+            return Err("a registry is named by its host, such as `r.example:5000`".to_owned());
+        }
+        None => text,
+    };
+    let host = host.strip_suffix('/').unwrap_or(host);
+    if let Some((host, _)) = host.split_once('/') {
+        return Err(format!(
+            "docker and podman look a helper up by the host of a registry, without a path: use `{}`",
+            printable(host)
+        ));
+    }
+    match Origin::from_parts("https", host) {
+        Ok(_) => Ok(host.to_owned()),
+        Err(_) => Err("a registry is named by its host, such as `r.example:5000`".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -55,6 +55,7 @@
 //! - [`auth`]: `sentry auth`, one file per command
 //! - [`terminal`]: `/dev/tty`, the browser, the QR code
 //! - [`login`]: one device login with a person at a terminal
+//! - `setup`: files of other programs: git's configuration, docker's `config.json`, podman's `auth.json`
 //! - [`failure`]: errors that come with something to type
 //! - [`printable`]: text from a server, made fit for a terminal
 //!
@@ -109,6 +110,7 @@ pub mod policy;
 pub mod printable;
 pub mod secret;
 pub mod session;
+mod setup;
 pub mod store;
 pub mod terminal;
 pub mod world;

@@ -77,6 +77,30 @@ impl Place {
         Ok((session.origin.clone(), Some(session.clone())))
     }
 
+    /// What a host is to be bound to: the instance that [`Place::chosen`] has, but never one that nobody named; and the
+    /// account, if one was named.
+    ///
+    /// # Errors
+    /// As there; nothing names an instance.
+    pub(super) fn to_bind(
+        &self,
+        world: &World,
+        args: &SessionArgs,
+    ) -> anyhow::Result<(Origin, Option<String>)> {
+        let is_named = args.url.is_some() || environment::instance(world)?.is_some();
+        if !is_named && args.account.is_none() && self.sessions()?.is_empty() {
+            let token = environment::token(world)?.ok_or_else(|| {
+                Failure::new("no login yet; log in first, or name the instance with `--url`")
+                    .hint("`sentry auth login`")
+            })?;
+            // Where nothing else names one, an organization token does so itself.
+            return Ok((token.origin, None));
+        }
+        let (instance, session) = self.chosen(world, args)?;
+        let session = session.filter(|_| args.account.is_some());
+        Ok((instance, session.map(|session| session.key())))
+    }
+
     /// The account that somebody who types `name` means: of the instance that `--url` names, else rather of the one that
     /// the environment names.
     fn called<'a>(

@@ -7,7 +7,6 @@
 
 mod completions;
 mod context;
-mod docker_config;
 mod doctor;
 mod forget;
 mod hosts;
@@ -15,13 +14,13 @@ mod list;
 mod login;
 mod logout;
 mod refresh;
+mod report;
 mod setup_docker;
 mod setup_git;
 mod status;
 mod survey;
 mod switch;
 mod token;
-mod undo;
 mod whoami;
 
 use std::process::ExitCode;

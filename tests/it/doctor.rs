@@ -576,10 +576,11 @@ fn git_that_asks_others_or_nobody_is_told() {
     );
     let _report = report.never_says("hunter2");
     let machine = machine.env("PATH", "/usr/local/bin:/usr/bin:/bin");
-    machine.complains(
+    machine.complains(&format!(
         "problem  git: git is told to ask `sentry`, and `git-credential-sentry` is not on PATH\n         \
-         hint: `sentry auth setup-git`\n",
-    );
+         hint: `export PATH={}:\"$PATH\"`\n",
+        programs().display()
+    ));
 }
 
 #[test]
@@ -602,16 +603,26 @@ fn a_host_of_one_repository_is_not_missed_elsewhere() {
 fn paths_that_are_dead_are_told() {
     let machine = Machine::new();
     machine.git_config("credential.helper", "/opt/old/git-credential-sentry");
-    machine.complains(
+    let file = |machine: &Machine| {
+        let file = machine.sandbox.home().join(".gitconfig");
+        file.display().to_string()
+    };
+    machine.complains(&format!(
         "problem  git: git is told to run /opt/old/git-credential-sentry, which is not there\n         \
-         hint: `sentry auth setup-git`\n",
-    );
+         hint: `git config --file {} --unset-all credential.helper /opt/old/git-credential-sentry`\n",
+        file(&machine)
+    ));
     let machine = Machine::new();
-    machine.git_config("credential.helper", "!'/opt/old/gh' auth git-credential");
-    machine.warns(
-        "warning  git: git is told to run /opt/old/gh, which is not there\n         \
-         hint: `git config --show-origin --get-regexp '^credential\\..*helper'`\n",
+    machine.git_config(
+        "credential.helper",
+        "!'/opt/old/gh' auth --password hunter2",
     );
+    machine.warns(&format!(
+        "warning  git: git is told to run /opt/old/gh, which is not there\n         \
+         hint: `git config --file {} --unset-all credential.helper /opt/old/gh`\n",
+        file(&machine)
+    ));
+    let _report = machine.doctor().never_says("hunter2");
 }
 
 #[test]
@@ -628,22 +639,34 @@ fn docker_that_asks_others_or_nobody_is_told() {
     machine.docker_config(&json!({"credsStore": "sentry"}));
     machine.warns("ok       docker: docker asks this program for registry.example\n");
     machine.docker_config(
-        &json!({"credsStore": "sentry", "credHelpers": {"https://registry.example/": "pass"}}),
+        &json!({"credsStore": "sentry", "credHelpers": {"registry.example": "pass"}}),
     );
     machine.complains(&unasked);
+    // By the client's rule: a registry is looked up by the host as it is typed.
+    machine.docker_config(
+        &json!({"credsStore": "sentry", "credHelpers": {"https://registry.example/": "pass"}}),
+    );
+    machine.warns("ok       docker: docker asks this program for registry.example\n");
+    machine.docker_config(&json!({"credHelpers": {"https://registry.example": "sentry"}}));
+    let config = machine.sandbox.home().join(".docker/config.json");
+    machine.complains(&format!(
+        "{unasked}warning  docker: docker never looks for `credHelpers.https://registry.example` in {}: a registry is \
+         looked up by its host\n{mend}",
+        config.display()
+    ));
     machine.docker_config(
         &json!({"credHelpers": {"REGISTRY.example": "sentry", "new.example": "sentry"}}),
     );
     machine.warns(
         "warning  docker: docker asks this program for new.example, which is bound to no instance\n         \
          hint: `sentry auth setup-docker --registry new.example`\n\
-         ok       docker: docker asks this program for registry.example\n",
+         ok       docker: docker asks this program for REGISTRY.example\n",
     );
     machine.sql("UPDATE helper_binding SET signed_out = 1");
-    machine.warns(
+    machine.warns(&format!(
         "warning  docker: registry.example was signed out: docker gets no token for it\n         \
-         hint: `docker login registry.example`\n",
-    );
+         hint: `sentry auth setup-docker --registry REGISTRY.example --url {url}`\n",
+    ));
     let path = machine.sandbox.home().join(".docker/config.json");
     fs::write(&path, "{\"credHelpers\": hunter2}").unwrap();
     let report = machine.doctor().fails(1).stdout_has(&format!(

@@ -6,9 +6,13 @@
 use crate::engine::Engine;
 use crate::fake_sentry::FakeSentry;
 use crate::registry::Registry;
-use crate::sandbox::{Cmd, Sandbox};
+use crate::sandbox::{Cmd, Running, Sandbox};
 use crate::service::tool;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 /// Makes the user's docker, podman and skopeo ask us about the registry.
 #[track_caller]
@@ -102,4 +106,188 @@ fn the_engine_takes_a_password_of_another_registry() {
     };
     let _wrong = login("wrong").fails(1);
     let _right = login("p4ss").success().stdout_has("Login Succeeded");
+}
+
+/// How often a race is run: `SENTRY_TEST_ROUNDS`, else once.
+fn rounds() -> usize {
+    let rounds = std::env::var("SENTRY_TEST_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().expect("a number"))
+}
+
+/// docker's file as it is now.
+fn config(machine: &Sandbox) -> Value {
+    let text = fs::read_to_string(machine.home().join(".docker/config.json")).expect("a file");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A machine with an engine, on which docker keeps passwords in its own file.
+fn plain_machine(engine: &Engine) -> Sandbox {
+    let machine = Sandbox::new()
+        .env("DOCKER_HOST", engine.docker_host())
+        .env("SENTRY_URL", "https://sentry.io");
+    // With nothing in it, the client would look for a helper of this machine's.
+    let text = json!({"auths": {"unused.example": {"auth": "dTpw"}}}).to_string();
+    fs::create_dir(machine.home().join(".docker")).unwrap();
+    fs::write(machine.home().join(".docker/config.json"), text).unwrap();
+    machine
+}
+
+fn set_ups(machine: &Sandbox) -> Vec<Running> {
+    let hosts = (0..8).map(|number| format!("r{number}.example"));
+    let set_up = |host: String| machine.sentry(&["auth", "setup-docker", &host]).spawn();
+    hosts.map(set_up).collect()
+}
+
+#[track_caller]
+fn all_nine_are_there(machine: &Sandbox, host: &str) {
+    let config = config(machine);
+    let helpers = config["credHelpers"].as_object().expect("helpers");
+    assert_eq!(helpers.len(), 8, "{config}");
+    assert!(helpers.values().all(|helper| helper == "sentry"));
+    assert!(config["auths"][host]["auth"].is_string(), "{config}");
+    assert!(
+        config["auths"]["unused.example"]["auth"].is_string(),
+        "{config}"
+    );
+    assert_eq!(machine.bindings().len(), 8);
+}
+
+#[test]
+fn eight_set_ups_and_a_login_at_once_lose_nothing() {
+    let (registry, engine) = (
+        Registry::start_with_password("joe", "p4ss"),
+        Engine::start(),
+    );
+    let host = registry.host();
+    for _ in 0..rounds() {
+        let machine = plain_machine(&engine);
+        let login = ["login", "-u", "joe", "--password-stdin", &host];
+        let login = docker(&machine, &login).stdin("p4ss").spawn();
+        let set_ups = set_ups(&machine);
+        let _in = login.wait().success();
+        for set_up in set_ups {
+            let _done = set_up.wait().success();
+        }
+        all_nine_are_there(&machine, &host);
+    }
+}
+
+#[test]
+fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
+    let (registry, engine) = (
+        Registry::start_with_password("joe", "p4ss"),
+        Engine::start(),
+    );
+    let host = registry.host();
+    let machine = plain_machine(&engine);
+    let fifo = machine.root().join("password");
+    let _made = machine.command("mkfifo").arg(&fifo).run().success();
+    let script = format!(
+        "exec '{}' login -u joe --password-stdin {host} < '{}'",
+        tool("docker").display(),
+        fifo.display()
+    );
+    let login = machine.command("sh").args(["-c", &script]).spawn();
+    // Until it has the password, docker goes on with the file as it was when it started.
+    let mut password = fs::File::options().write(true).open(&fifo).unwrap();
+    let set_ups = set_ups(&machine);
+    let are_there = || {
+        let helpers = config(&machine)["credHelpers"].as_object().map(Map::len);
+        helpers == Some(8)
+    };
+    while !are_there() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    password.write_all(b"p4ss").unwrap();
+    drop(password);
+    let _in = login.wait().success();
+    for set_up in set_ups {
+        let _done = set_up.wait().success();
+    }
+    all_nine_are_there(&machine, &host);
+}
+
+#[test]
+fn a_login_that_takes_its_time_is_named() {
+    let engine = Engine::start();
+    let machine = plain_machine(&engine);
+    let fifo = machine.root().join("password");
+    let _made = machine.command("mkfifo").arg(&fifo).run().success();
+    let script = format!(
+        "exec '{}' login -u joe --password-stdin r.example < '{}'",
+        tool("docker").display(),
+        fifo.display()
+    );
+    let login = machine.command("sh").args(["-c", &script]).spawn();
+    let _password = fs::File::options().write(true).open(&fifo).unwrap();
+    let pid = login.pid().as_raw_pid();
+    // The shell becomes docker as soon as the other end is open.
+    let is_docker = || {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        line.windows(6).any(|part| part == b"login\0")
+    };
+    while !is_docker() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let set_up = machine.sentry(&["auth", "setup-docker", "r.example"]);
+    let _told = set_up.run().success().stderr_has(&format!(
+        "warning: `docker login` (process {pid}) is running and may write {}/.docker/config.json as it was before\n\
+         hint: `sentry auth doctor` when it has ended\n",
+        machine.home().display()
+    ));
+}
+
+/// A registry that lets everybody in.
+struct OpenRegistry {
+    address: SocketAddr,
+}
+
+impl OpenRegistry {
+    fn start() -> OpenRegistry {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let mut request = [0; 4096];
+                let _read = connection.read(&mut request);
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+                let _gone = connection.write_all(answer);
+            }
+        });
+        OpenRegistry { address }
+    }
+}
+
+#[test]
+fn docker_keeps_a_secret_of_several_lines_with_us() {
+    let engine = Engine::start();
+    let host = OpenRegistry::start().address.to_string();
+    let machine = plain_machine(&engine);
+    let _default = machine
+        .sentry(&["auth", "setup-docker", "--default"])
+        .run()
+        .success();
+    // Google's way: the whole key file.
+    let key = "{\n  \"type\": \"service_account\",\n  \"private_key\": \"-----BEGIN PRIVATE KEY-----\\nMIIE\\n\"\n}";
+    let login = docker(
+        &machine,
+        &["login", "-u", "_json_key", "--password-stdin", &host],
+    );
+    let _in = login
+        .stdin(key)
+        .run()
+        .success()
+        .stdout_has("Login Succeeded");
+    let get = machine
+        .docker_credential("get")
+        .stdin(&host)
+        .run()
+        .success();
+    let found: Value = serde_json::from_str(&get.stdout).expect("JSON");
+    assert_eq!(
+        (&found["Username"], &found["Secret"]),
+        (&json!("_json_key"), &json!(key))
+    );
+    assert_eq!(engine.logins()[0]["password"], key);
 }

@@ -1,14 +1,15 @@
-//! skopeo and podman against a registry that asks Sentry who may come in.
+//! skopeo, podman and buildah against a registry that asks Sentry who may come in.
 //!
-//! Both read `credHelpers` from the docker client's configuration when no file of their own names
+//! All read `credHelpers` from the docker client's configuration when no file of their own names
 //! the registry, which is what `real_docker::configure` relies on. Their `login` and `logout` use a
 //! helper only if it stands in their own `auth.json`.
 
 use crate::fake_sentry::FakeSentry;
 use crate::real_docker::{configure, machine};
 use crate::registry::Registry;
-use crate::sandbox::{Cmd, Sandbox};
+use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::service::tool;
+use std::fs;
 
 #[track_caller]
 pub fn skopeo(machine: &Sandbox, args: &[&str]) -> Cmd {
@@ -89,4 +90,103 @@ fn podman_pulls_an_image() {
     let _there = podman(&machine, &["image", "exists", &image])
         .run()
         .success();
+}
+
+/// buildah with all that it keeps below the machine's root.
+#[track_caller]
+pub fn buildah(machine: &Sandbox, args: &[&str]) -> Cmd {
+    let mut cmd = machine
+        .command(tool("buildah"))
+        .env("XDG_RUNTIME_DIR", machine.root());
+    for (option, directory) in [("--root", "images"), ("--runroot", "run")] {
+        cmd = cmd
+            .arg(option)
+            .arg(machine.root().join("buildah").join(directory));
+    }
+    cmd.args(["--storage-driver", "vfs"]).args(args)
+}
+
+/// A machine with a session, whose podman, skopeo and buildah log in and out through us.
+fn logged_in(sentry: &FakeSentry, registry: &Registry) -> Sandbox {
+    let machine = Sandbox::new();
+    machine.seed_session(sentry, &sentry.issue(), Age::FRESH);
+    let set_up = ["auth", "setup-docker", "--podman", &registry.host()];
+    let set_up = machine
+        .sentry(&set_up)
+        .env("XDG_RUNTIME_DIR", machine.root());
+    let _done = set_up.run().success();
+    machine
+}
+
+#[test]
+fn whoever_logs_out_can_log_in_again() {
+    let sentry = FakeSentry::start();
+    let registry = Registry::start(&sentry);
+    let (host, image) = (registry.host(), registry.push_image("feas/hello:1"));
+    let from = format!("docker://{image}");
+    type Client = fn(&Sandbox, &[&str]) -> Cmd;
+    let pull = ["pull", "--quiet", "--tls-verify=false", &image];
+    let again = [
+        "pull",
+        "--quiet",
+        "--policy=always",
+        "--tls-verify=false",
+        &image,
+    ];
+    let inspect = ["inspect", "--tls-verify=false", &from];
+    let clients: [(Client, &[&str], i32); 3] = [
+        (podman, &pull, 125),
+        (skopeo, &inspect, 1),
+        (buildah, &again, 125),
+    ];
+    for (client, pull, refused) in clients {
+        let machine = logged_in(&sentry, &registry);
+        let _served = client(&machine, pull).run().success();
+        let _out = client(&machine, &["logout", &host]).run().success();
+        let _refused = client(&machine, pull).run().fails(refused);
+        // Whoever only says the word is not logged in.
+        let _word = client(&machine, &["logout", "login"]).run();
+        let _refused = client(&machine, pull).run().fails(refused);
+        let login = client(&machine, &["login", "--tls-verify=false", &host]);
+        let _in = login.run().success();
+        let _served = client(&machine, pull).run().success();
+        let _for_all = skopeo(&machine, &inspect).run().success();
+        assert_eq!(machine.stored_credentials(), 0);
+    }
+}
+
+#[test]
+fn podman_without_a_runtime_directory_logs_in_through_us() {
+    let sentry = FakeSentry::start();
+    let registry = Registry::start(&sentry);
+    let host = registry.host();
+    for (variable, value) in [
+        ("TERM", "dumb"),
+        ("DOCKER_CONFIG", "docker"),
+        ("REGISTRY_AUTH_FILE", "auth.json"),
+    ] {
+        let machine = Sandbox::new();
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        // podman wants that file to be there.
+        fs::write(machine.home().join("auth.json"), "{}").unwrap();
+        let podman = podman(&machine, &["\"$@\""]).env_remove("XDG_RUNTIME_DIR");
+        let line = podman.to_string();
+        let line = line.trim_matches('`').replace("\"$@\"", "");
+        let script = format!(
+            "set -e; mount -t tmpfs tmpfs /run; sentry auth setup-docker --podman {host}; \
+             podman() {{ {line} \"$@\"; }}; \
+             podman login --tls-verify=false {host}; podman logout {host}; \
+             ! skopeo inspect --tls-verify=false docker://{host}/feas/none:1; \
+             podman login --tls-verify=false {host}; podman login --get-login {host}"
+        );
+        let _through_us = machine
+            .command(tool("unshare"))
+            .args(["-Urm", "bash", "-c", &script])
+            .env(variable, value)
+            .current_dir(machine.home())
+            .run()
+            .success()
+            .stdout_has("\noauth2\n")
+            .stderr_has("unauthorized");
+    }
 }

@@ -11,6 +11,11 @@ fn setup_docker(machine: &Sandbox, args: &[&str]) -> Cmd {
     machine.sentry(&["auth", "setup-docker"]).args(args)
 }
 
+/// A machine whose user means sentry.io.
+fn machine() -> Sandbox {
+    Sandbox::new().env("SENTRY_URL", "https://sentry.io")
+}
+
 fn file(machine: &Sandbox) -> PathBuf {
     machine.home().join(".docker/config.json")
 }
@@ -33,23 +38,20 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn setup_docker_makes_a_private_file_where_there_is_none() {
-    let machine = Sandbox::new();
+    let machine = machine();
     let path = file(&machine);
-    let _done = setup_docker(
-        &machine,
-        &["--registry", "https://Registry.example.com:443/"],
-    )
-    .run()
-    .success()
-    .stdout_is("")
-    .stderr_is(&format!(
-        "bound registry.example.com:443 to https://sentry.io\n\
-             set `credHelpers.registry.example.com:443` to `sentry` in {}\n",
-        path.display()
-    ));
+    let _done = setup_docker(&machine, &REGISTRY)
+        .run()
+        .success()
+        .stdout_is("")
+        .stderr_is(&format!(
+            "bound registry.example.com to https://sentry.io\n\
+             set `credHelpers.registry.example.com` to `sentry` in {}\n",
+            path.display()
+        ));
     assert_eq!(
         read(&path),
-        "{\n\t\"credHelpers\": {\n\t\t\"registry.example.com:443\": \"sentry\"\n\t}\n}"
+        "{\n\t\"credHelpers\": {\n\t\t\"registry.example.com\": \"sentry\"\n\t}\n}"
     );
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
@@ -60,8 +62,82 @@ fn setup_docker_makes_a_private_file_where_there_is_none() {
 }
 
 #[test]
+fn a_key_is_written_as_it_was_typed() {
+    for (typed, key) in [
+        ("Registry.example.com:443", "Registry.example.com:443"),
+        // As `docker login` takes them.
+        ("https://Registry.example.com/", "Registry.example.com"),
+        ("[::1]:5000", "[::1]:5000"),
+    ] {
+        let machine = machine();
+        let _done = setup_docker(&machine, &["--registry", typed])
+            .run()
+            .success();
+        assert_eq!(
+            read(&file(&machine)),
+            format!("{{\n\t\"credHelpers\": {{\n\t\t\"{key}\": \"sentry\"\n\t}}\n}}")
+        );
+    }
+    let machine = machine();
+    let _done = setup_docker(&machine, &["Registry.example.com:443"])
+        .run()
+        .success();
+    assert_eq!(
+        machine.bindings(),
+        ["docker registry.example.com -> https://sentry.io"]
+    );
+}
+
+#[test]
+fn registries_may_stand_alone() {
+    let machine = machine();
+    let _done = setup_docker(
+        &machine,
+        &["a.example", "b.example", "--registry", "a.example"],
+    )
+    .run()
+    .success();
+    assert_eq!(
+        machine.bindings(),
+        [
+            "docker a.example -> https://sentry.io",
+            "docker b.example -> https://sentry.io"
+        ]
+    );
+}
+
+#[test]
+fn what_names_no_registry_is_explained() {
+    let machine = machine();
+    for (typed, words) in [
+        (
+            "r.example/team",
+            "docker and podman look a helper up by the host of a registry, without a path: use `r.example`\n",
+        ),
+        (
+            "https://r.example/v2/",
+            "docker and podman look a helper up by the host of a registry, without a path: use `r.example`\n",
+        ),
+        (
+            "http://r.example",
+            "a registry is named by its host, such as `r.example:5000`\n",
+        ),
+        (
+            "a b",
+            "a registry is named by its host, such as `r.example:5000`\n",
+        ),
+    ] {
+        let _told = setup_docker(&machine, &["--registry", typed])
+            .run()
+            .fails(2)
+            .stderr_has(words);
+    }
+    assert!(!file(&machine).exists() && !machine.db().exists());
+}
+
+#[test]
 fn setup_docker_keeps_all_that_is_not_ours() {
-    let machine = Sandbox::new();
+    let machine = machine();
     let path = write(
         &machine,
         "{\"zeta\": [1, 2.50, null], \"auths\": {\"other\": {}}, \"credHelpers\": {\"z.example\": \"pass\", \
@@ -106,7 +182,7 @@ fn setup_docker_keeps_all_that_is_not_ours() {
 
 #[test]
 fn a_link_to_nothing_is_followed() {
-    let machine = Sandbox::new();
+    let machine = machine();
     fs::create_dir(machine.home().join(".docker")).unwrap();
     symlink("real.json", file(&machine)).unwrap();
     let _done = setup_docker(&machine, &["--default"]).run().success();
@@ -118,7 +194,7 @@ fn a_link_to_nothing_is_followed() {
 
 #[test]
 fn setup_docker_twice_changes_nothing() {
-    let machine = Sandbox::new();
+    let machine = machine();
     let both = ["--default", "--registry", "registry.example.com"];
     let _first = setup_docker(&machine, &both).run().success();
     let before = fs::metadata(file(&machine)).unwrap().modified().unwrap();
@@ -137,7 +213,7 @@ fn what_is_not_a_json_object_is_left_alone() {
         "null",
         "{\"credHelpers\": \"sentry\"}",
     ] {
-        let machine = Sandbox::new();
+        let machine = machine();
         let path = write(&machine, text);
         let _refused = setup_docker(&machine, &REGISTRY)
             .run()
@@ -153,7 +229,7 @@ fn what_is_not_a_json_object_is_left_alone() {
 
 #[test]
 fn a_helper_that_docker_would_not_find_is_not_set_up() {
-    let machine = Sandbox::new().env("PATH", "/usr/bin:/bin");
+    let machine = machine().env("PATH", "/usr/bin:/bin");
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
     let _refused = setup_docker(&machine, &REGISTRY)
         .run()
@@ -169,7 +245,7 @@ fn a_helper_that_docker_would_not_find_is_not_set_up() {
 
 #[test]
 fn undo_leaves_what_others_wrote_since() {
-    let machine = Sandbox::new();
+    let machine = machine();
     let both = ["--default", "--registry", "registry.example.com"];
     let _done = setup_docker(&machine, &both).run().success();
     let path = write(
@@ -193,15 +269,18 @@ fn undo_leaves_what_others_wrote_since() {
 
 #[test]
 fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
-    let machine = Sandbox::new();
-    let auth = machine.home().join(".config/containers/auth.json");
+    let machine = machine();
+    let auth = machine.home().join("run/containers/auth.json");
+    let run = machine.home().join("run");
+    let machine = machine.env("XDG_RUNTIME_DIR", run);
     let _docker = setup_docker(&machine, &REGISTRY).run().success();
     let _podman = setup_docker(&machine, &REGISTRY)
         .arg("--podman")
         .run()
         .success()
         .stderr_is(&format!(
-            "set `credHelpers.registry.example.com` to `sentry` in {}\n",
+            "set `credHelpers.registry.example.com` to `sentry` in {}\n\
+             hint: podman keeps this file until the next boot only; set REGISTRY_AUTH_FILE to have one that stays\n",
             auth.display()
         ));
     let _undone = setup_docker(&machine, &["--undo"]).run().success();
@@ -217,10 +296,10 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
 fn podmans_file_is_where_podman_looks() {
     for (variable, value, expected) in [
         ("REGISTRY_AUTH_FILE", "mine.json", "mine.json"),
-        ("XDG_CONFIG_HOME", "cfg", "cfg/containers/auth.json"),
+        ("DOCKER_CONFIG", "cfg", "cfg/config.json"),
         ("XDG_RUNTIME_DIR", "run", "run/containers/auth.json"),
     ] {
-        let machine = Sandbox::new();
+        let machine = machine();
         let value = machine.home().join(value);
         let machine = machine.env(variable, &value);
         let done = setup_docker(&machine, &["--podman"])
@@ -237,7 +316,7 @@ fn podmans_file_is_where_podman_looks() {
 
 #[test]
 fn a_password_that_stays_in_the_file_is_told() {
-    let machine = Sandbox::new();
+    let machine = machine();
     let path = write(
         &machine,
         "{\"auths\": {\"https://registry.example.com/v2/\": {\"auth\": \"am9lOnA0c3M=\"}, \
@@ -253,4 +332,276 @@ fn a_password_that_stays_in_the_file_is_told() {
              warning: {path} still holds a password for https://registry.example.com/v2/, which is not used any more\n\
              hint: remove it from `auths` there\n"
         ));
+}
+
+#[test]
+fn without_a_login_no_instance_is_guessed() {
+    let sandbox = Sandbox::new();
+    let refused = || {
+        setup_docker(&sandbox, &REGISTRY).run().fails(1).stderr_is(
+            "error: no login yet; log in first, or name the instance with `--url`\n\
+             hint: `sentry auth login`\n",
+        )
+    };
+    let _refused = refused();
+    assert!(!file(&sandbox).exists() && !sandbox.db().exists());
+    let by_url = ["--url", "https://sentry.example.com"];
+    let _done = setup_docker(&sandbox, &REGISTRY)
+        .args(by_url)
+        .run()
+        .success();
+    // A binding is no login.
+    let _refused = refused();
+    // {"url":"https://self.example"}
+    let token = "sntrys_eyJ1cmwiOiJodHRwczovL3NlbGYuZXhhbXBsZSJ9_x";
+    let _done = setup_docker(&sandbox, &["other.example"])
+        .env("SENTRY_AUTH_TOKEN", token)
+        .run()
+        .success();
+    assert_eq!(
+        sandbox.bindings(),
+        [
+            "docker other.example -> https://self.example",
+            "docker registry.example.com -> https://sentry.example.com"
+        ]
+    );
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let machine = machine();
+    let path = file(&machine);
+    let dry = |args: &[&str]| {
+        setup_docker(&machine, &["--dry-run"])
+            .args(args)
+            .run()
+            .success()
+    };
+    let both = [
+        "--default",
+        "--registry",
+        "registry.example.com",
+        "--username",
+        "jane",
+    ];
+    let would = format!(
+        "would bind registry.example.com to https://sentry.io as jane\n\
+         would set `credsStore` to `sentry` in {0}\n\
+         would set `credHelpers.registry.example.com` to `sentry` in {0}\n",
+        path.display()
+    );
+    let _told = dry(&both).stdout_is("").stderr_is(&would);
+    assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
+
+    let _done = setup_docker(&machine, &both).run().success();
+    let before = (read(&path), machine.bindings());
+    let _told = dry(&["--undo"]).stderr_is(&format!(
+        "would remove `credsStore` from {0}\n\
+         would remove `credHelpers.registry.example.com` from {0}\n\
+         would unbind registry.example.com from https://sentry.io\n",
+        path.display()
+    ));
+    let _told = dry(&both).stderr_is(
+        "nothing to change for credsStore\nnothing to change for registry.example.com\n",
+    );
+    assert_eq!((read(&path), machine.bindings()), before);
+}
+
+#[test]
+fn undo_needs_no_log() {
+    let machine = machine();
+    let path = file(&machine);
+    let both = ["--default", "--registry", "registry.example.com"];
+    let _done = setup_docker(&machine, &both).run().success();
+    fs::remove_dir_all(machine.config_dir()).unwrap();
+    let _undone = setup_docker(&machine, &["--undo"])
+        .run()
+        .success()
+        .stderr_is(&format!(
+            "removed `credsStore` from {0}\nremoved `credHelpers.registry.example.com` from {0}\n",
+            path.display()
+        ));
+    assert_eq!(read(&path), "{}");
+    assert!(!machine.config_dir().exists());
+}
+
+#[test]
+fn undo_never_brings_this_program_back() {
+    let machine = machine();
+    let _by_hand = write(
+        &machine,
+        "{\"credHelpers\": {\"registry.example.com\": \"sentry\"}}",
+    );
+    let _done = setup_docker(&machine, &REGISTRY).run().success();
+    let _undone = setup_docker(&machine, &["--undo"]).run().success();
+    assert_eq!(read(&file(&machine)), "{}");
+    let _nothing = setup_docker(&machine, &["--undo"])
+        .run()
+        .success()
+        .stderr_is("nothing to undo\n");
+}
+
+#[test]
+fn undo_of_a_registry_that_is_named_always_unbinds() {
+    let machine = machine();
+    let _done = setup_docker(&machine, &REGISTRY).run().success();
+    let path = file(&machine);
+    fs::remove_file(&path).unwrap();
+    let run = machine.home().join("run");
+    let machine = machine.env("XDG_RUNTIME_DIR", &run);
+    let podman = setup_docker(&machine, &REGISTRY).arg("--podman").run();
+    let _podman = podman.success();
+    let _undone = setup_docker(&machine, &["--undo", "registry.example.com"])
+        .run()
+        .success()
+        .stderr_is(&format!(
+            "unbound registry.example.com from https://sentry.io\n\
+             warning: {}/containers/auth.json still names this program for registry.example.com\n",
+            run.display()
+        ));
+    assert_eq!(machine.bindings(), [""; 0]);
+}
+
+#[test]
+fn undo_ends_a_binding_that_no_file_leads_to_any_more() {
+    let machine = machine();
+    let elsewhere = machine.home().join("elsewhere");
+    let setup = setup_docker(&machine, &REGISTRY).env("DOCKER_CONFIG", &elsewhere);
+    let _done = setup.run().success();
+    let undo = || setup_docker(&machine, &["--undo"]).run().success();
+    let _nothing = undo().stderr_is("nothing to undo\n");
+    assert_eq!(machine.bindings().len(), 1);
+    fs::remove_dir_all(elsewhere).unwrap();
+    let _undone = undo().stderr_is("unbound registry.example.com from https://sentry.io\n");
+    assert_eq!(machine.bindings(), [""; 0]);
+}
+
+#[test]
+fn undo_works_through_symlinks_of_the_directory_and_the_file() {
+    let machine = machine();
+    fs::create_dir(machine.home().join("real")).unwrap();
+    symlink("real", machine.home().join("link")).unwrap();
+    symlink("dotfile.json", machine.home().join("real/config.json")).unwrap();
+    let dotfile = machine.home().join("real/dotfile.json");
+    fs::write(
+        &dotfile,
+        "{\"credHelpers\": {\"registry.example.com\": \"ecr-login\"}}",
+    )
+    .unwrap();
+    let (link, real) = (machine.home().join("link"), machine.home().join("real"));
+    for (there, back) in [(&link, &link), (&link, &real), (&real, &link)] {
+        let done = setup_docker(&machine, &REGISTRY).env("DOCKER_CONFIG", there);
+        let _done = done.run().success();
+        let undone = setup_docker(&machine, &["--undo"]).env("DOCKER_CONFIG", back);
+        let _undone = undone.run().success();
+        assert!(read(&dotfile).contains("\"registry.example.com\": \"ecr-login\""));
+        assert_eq!(machine.bindings(), [""; 0]);
+    }
+    assert!(
+        link.join("config.json")
+            .symlink_metadata()
+            .unwrap()
+            .is_symlink()
+    );
+}
+
+#[test]
+fn podmans_former_file_is_undone_too() {
+    let machine = machine();
+    let former = machine.home().join(".config/containers/auth.json");
+    fs::create_dir_all(former.parent().unwrap()).unwrap();
+    fs::write(
+        &former,
+        "{\"credHelpers\": {\"registry.example.com\": \"sentry\"}}",
+    )
+    .unwrap();
+    let run = machine.home().join("run");
+    let undo = setup_docker(&machine, &["--podman", "--undo"]).env("XDG_RUNTIME_DIR", run);
+    let _undone = undo.run().success().stderr_is(&format!(
+        "removed `credHelpers.registry.example.com` from {}\n",
+        former.display()
+    ));
+    assert_eq!(read(&former), "{}");
+}
+
+#[test]
+fn a_key_that_no_client_looks_up_is_replaced_by_the_one_that_they_do() {
+    let machine = machine();
+    let path = write(
+        &machine,
+        "{\"credHelpers\": {\"https://registry.example.com\": \"sentry\", \"https://other.example\": \"pass\"}}",
+    );
+    let _done = setup_docker(&machine, &REGISTRY)
+        .run()
+        .success()
+        .stderr_is(&format!(
+            "bound registry.example.com to https://sentry.io\n\
+             removed `credHelpers.https://registry.example.com` from {path}, which no client looks up\n\
+             set `credHelpers.registry.example.com` to `sentry` in {path}\n"
+        ));
+    assert_eq!(
+        read(Path::new(&path)),
+        "{\n\t\"credHelpers\": {\n\t\t\"https://other.example\": \"pass\",\n\t\t\"registry.example.com\": \"sentry\"\n\t}\n}"
+    );
+}
+
+/// Stores a login for a registry, as `docker login -u` does.
+fn store(machine: &Sandbox, server: &str) {
+    let login = serde_json::json!({"ServerURL": server, "Username": "joe", "Secret": "p4ss"});
+    let store = machine.docker_credential("store").stdin(login.to_string());
+    let _stored = store.run().success();
+}
+
+#[test]
+fn a_login_that_was_stored_before_goes_with_the_set_up() {
+    let machine = machine();
+    let _default = setup_docker(&machine, &["--default"]).run().success();
+    store(&machine, "https://registry.example.com");
+    store(&machine, "other.example");
+    let _done = setup_docker(&machine, &REGISTRY)
+        .run()
+        .success()
+        .stderr_has("removed the login that docker had stored for registry.example.com\n");
+    assert_eq!(machine.stored_credentials(), 1);
+}
+
+#[test]
+fn undo_removes_what_was_stored_where_nobody_looks_any_more() {
+    let machine = machine();
+    let path = file(&machine).display().to_string();
+    let both = ["--default", "--registry", "registry.example.com"];
+    let _done = setup_docker(&machine, &both).run().success();
+    store(&machine, "https://other.example/v2/");
+    store(&machine, "third.example");
+    let undo = |args: &[&str]| {
+        setup_docker(&machine, &["--undo"])
+            .args(args)
+            .run()
+            .success()
+    };
+    let _one = undo(&["registry.example.com"]);
+    assert_eq!(machine.stored_credentials(), 2);
+    let _all = undo(&[]).stderr_is(&format!(
+        "removed `credsStore` from {path}\n\
+         removed the login that docker had stored for other.example\n\
+         removed the login that docker had stored for third.example\n"
+    ));
+    assert_eq!(machine.stored_credentials(), 0);
+}
+
+#[test]
+fn the_user_name_stays_until_another_is_given() {
+    let machine = machine();
+    let username = |name: &str| ["--username".to_owned(), name.to_owned()];
+    let set_up = || setup_docker(&machine, &REGISTRY);
+    let _jane = set_up().args(username("jane")).run().success();
+    let _same = set_up()
+        .run()
+        .success()
+        .stderr_is("nothing to change for registry.example.com\n");
+    let _bob = set_up()
+        .args(username("bob"))
+        .run()
+        .success()
+        .stderr_is("bound registry.example.com to https://sentry.io as bob\n");
 }

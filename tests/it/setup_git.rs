@@ -1,7 +1,9 @@
 //! `sentry auth setup-git`: what it writes to git's configuration, and what `--undo` leaves of it.
 
 use crate::fake_sentry::FakeSentry;
+use crate::git_server::{Challenge, GitServer};
 use crate::sandbox::{Age, Cmd, Sandbox};
+use crate::service::{tool, tools};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -226,7 +228,11 @@ fn git_sees_no_token_while_it_is_configured() {
     let machine = Sandbox::new();
     let (bin, seen) = (machine.root().join("bin"), machine.root().join("seen"));
     fs::create_dir(&bin).unwrap();
-    let script = format!("#!/bin/sh\nenv >> '{}'\n", seen.display());
+    let script = format!(
+        "#!/bin/sh\nenv >> '{}'\nexec '{}' \"$@\"\n",
+        seen.display(),
+        tool("git").display()
+    );
     fs::write(bin.join("git"), script).unwrap();
     fs::set_permissions(bin.join("git"), Permissions::from_mode(0o755)).unwrap();
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
@@ -238,23 +244,6 @@ fn git_sees_no_token_while_it_is_configured() {
     let _done = setup_git(&machine, &[]).run().success();
     let seen = fs::read_to_string(seen).unwrap();
     assert!(seen.contains("HOME=") && !seen.contains("hush"), "{seen}");
-}
-
-#[test]
-fn a_configuration_that_cannot_be_written_is_told_and_can_be_undone() {
-    let machine = Sandbox::new();
-    fs::write(machine.home().join(".gitconfig.lock"), "").unwrap();
-    let home = machine.home().display().to_string();
-    let _failed = set_up(&machine).run().fails(1).stderr_is(&format!(
-        "bound https://git.example.com to https://sentry.example.com\n\
-         error: cannot change git's global configuration: git says: error: could not lock config file \
-         {home}/.gitconfig: File exists\n\
-         hint: `sentry auth setup-git --undo` takes back what was done\n"
-    ));
-    let _undone = undo(&machine)
-        .run()
-        .success()
-        .stderr_is("unbound https://git.example.com from https://sentry.example.com\n");
 }
 
 #[test]
@@ -328,4 +317,356 @@ fn the_user_name_that_was_asked_for_is_the_one_that_git_sends() {
         .run()
         .success()
         .stdout_has("username=jane\n");
+}
+
+#[test]
+fn hosts_may_stand_alone() {
+    let machine = Sandbox::new();
+    let hosts = ["a.example", "--host", "b.example", "https://a.example/"];
+    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    assert_eq!(
+        machine.bindings(),
+        [
+            "git https://a.example -> https://sentry.example.com",
+            "git https://b.example -> https://sentry.example.com"
+        ]
+    );
+}
+
+#[test]
+fn without_a_login_no_instance_is_guessed() {
+    let machine = Sandbox::new();
+    for args in [&[][..], &["--host", "git.example.com"], &["--dry-run"]] {
+        let _refused = setup_git(&machine, args).run().fails(1).stderr_is(
+            "error: no login yet; log in first, or name the instance with `--url`\n\
+             hint: `sentry auth login`\n",
+        );
+    }
+    assert!(!machine.db().exists() && configuration(&machine).is_empty());
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let machine = Sandbox::new();
+    let dry = |args: &[&str]| {
+        let setup = setup_git(&machine, &["--dry-run", "--host", "git.example.com"]);
+        setup.args(args).run().success().stdout_is("")
+    };
+    let _told = dry(&INSTANCE).stderr_is(
+        "would bind https://git.example.com to https://sentry.example.com\n\
+         would add `credential.https://git.example.com.helper=` to git's global configuration\n\
+         would add `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
+    );
+    assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
+    let _done = set_up(&machine).run().success();
+    let before = (configuration(&machine), machine.bindings());
+    let _told = dry(&["--undo"]).stderr_is(
+        "would remove `credential.https://git.example.com.helper=` from git's global configuration\n\
+         would remove `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
+         would unbind https://git.example.com from https://sentry.example.com\n",
+    );
+    assert_eq!((configuration(&machine), machine.bindings()), before);
+}
+
+#[test]
+fn a_helper_that_came_later_is_overruled() {
+    let machine = Sandbox::new();
+    let url = "credential.https://git.example.com";
+    let set = |key: &str, value: &str| git(&machine, &["config", "--global", "--add", key, value]);
+    set("user.name", "Jane");
+    let _done = set_up(&machine).run().success();
+    set(&format!("{url}.username"), "jane");
+    set("credential.helper", "store");
+    set("credential.https://*.example.com/team.helper", "cache");
+    let _again = set_up(&machine).run().success().stderr_is(
+        "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
+    );
+    assert_eq!(
+        configuration(&machine),
+        "[user]\n\tname = Jane\n\
+         [credential \"https://git.example.com\"]\n\tusername = jane\n\
+         [credential]\n\thelper = store\n\
+         [credential \"https://*.example.com/team\"]\n\thelper = cache\n\
+         [credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
+    );
+    let _same = set_up(&machine)
+        .run()
+        .success()
+        .stderr_is("nothing to change for https://git.example.com\n");
+    let _undone = undo(&machine).run().success();
+    assert_eq!(
+        configuration(&machine),
+        "[user]\n\tname = Jane\n\
+         [credential \"https://git.example.com\"]\n\tusername = jane\n\
+         [credential]\n\thelper = store\n\
+         [credential \"https://*.example.com/team\"]\n\thelper = cache\n"
+    );
+}
+
+#[test]
+fn a_helper_of_a_file_that_is_included_is_overruled() {
+    let machine = Sandbox::new();
+    fs::write(
+        machine.home().join("more"),
+        "[credential]\n\thelper = store\n",
+    )
+    .unwrap();
+    let _done = set_up(&machine).run().success();
+    git(&machine, &["config", "--global", "include.path", "more"]);
+    let _again = set_up(&machine).run().success().stderr_is(
+        "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
+    );
+    assert!(configuration(&machine).ends_with(
+        "\tpath = more\n[credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
+    ));
+}
+
+/// git 2.39 hands what worked to all helpers of the chain.
+#[test]
+fn no_helper_that_came_later_gets_a_copy_of_the_token() {
+    for program in tools("git") {
+        let sentry = FakeSentry::start();
+        let server = GitServer::start(&sentry, Challenge::Basic);
+        let machine = Sandbox::new()
+            .for_sentry(&sentry)
+            .env("GIT_TERMINAL_PROMPT", "0");
+        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let url = format!("http://{}", server.host());
+        let setup = || setup_git(&machine, &["--host", &url]).run().success();
+        let _first = setup();
+        git(
+            &machine,
+            &["config", "--global", "credential.helper", "store"],
+        );
+        let doctor = || machine.sentry(&["auth", "doctor"]).run().success();
+        let _warned = doctor().stdout_has(&format!(
+            "warning  git: for {url} git asks `store` too, which may keep a copy of the token\n         \
+             hint: `sentry auth setup-git --host {url} --url {}`\n",
+            sentry.url()
+        ));
+        let _second = setup();
+        let _silent =
+            doctor().stdout_has(&format!("ok       git: git asks this program for {url}\n"));
+        let demo = format!("{url}/demo.git");
+        let clone = machine
+            .command(&program)
+            .args(["clone", "--quiet", &demo, "work"]);
+        let _cloned = clone.run().success();
+        assert!(
+            !machine.home().join(".git-credentials").exists(),
+            "{}",
+            program.display()
+        );
+    }
+}
+
+#[test]
+fn a_helper_of_a_later_file_is_named() {
+    let machine = Sandbox::new();
+    git(&machine, &["init", "--quiet", "work"]);
+    let work = machine.home().join("work");
+    let here = |args: &[&str]| {
+        let config = machine.command("git").args(args).current_dir(&work);
+        let _set = config.run().success();
+    };
+    here(&["config", "credential.helper", "store"]);
+    let _told = set_up(&machine)
+        .current_dir(&work)
+        .run()
+        .success()
+        .stderr_has(&format!(
+            "warning: for https://git.example.com git asks `store` too, which stands in {}/.git/config and may keep a \
+             copy of the token\n\
+             hint: `sentry auth setup-git --host https://git.example.com --url https://sentry.example.com --local`\n",
+            work.display()
+        ));
+    let local = set_up(&machine).arg("--local").current_dir(&work).run();
+    let local = local.success();
+    assert!(!local.stderr.contains("warning"), "{}", local.stderr);
+    here(&["config", "extensions.worktreeConfig", "true"]);
+    here(&[
+        "config",
+        "--worktree",
+        "credential.helper",
+        "cache --timeout=9",
+    ]);
+    let told = set_up(&machine).arg("--local").current_dir(&work).run();
+    let _told = told.success().stderr_has(&format!(
+        "hint: `git config --file {}/.git/config.worktree --unset-all credential.helper '^cache( |$)'`\n",
+        work.display()
+    ));
+}
+
+#[test]
+fn undo_needs_no_log() {
+    let machine = Sandbox::new();
+    git(&machine, &["config", "--global", "user.name", "Jane"]);
+    let before = configuration(&machine);
+    let hosts = ["--host", "a.example", "--host", "b.example"];
+    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    let part = "credential.https://*.example/team.helper";
+    git(
+        &machine,
+        &[
+            "config",
+            "--global",
+            part,
+            "!'/opt/x y/git-credential-sentry'",
+        ],
+    );
+    fs::remove_dir_all(machine.config_dir()).unwrap();
+    let _undone = undo(&machine).run().success();
+    assert_eq!(configuration(&machine), before);
+    assert!(!machine.config_dir().exists());
+}
+
+#[test]
+fn undo_never_brings_this_program_back() {
+    let machine = Sandbox::new();
+    let key = "credential.https://git.example.com.helper";
+    for value in ["", "sentry", "store"] {
+        git(&machine, &["config", "--global", "--add", key, value]);
+    }
+    let _done = set_up(&machine).run().success();
+    let _undone = undo(&machine).run().success();
+    let left = git(&machine, &["config", "--global", "--get-all", key]);
+    assert_eq!(left, "store\n");
+}
+
+#[test]
+fn undo_tells_what_is_not_its_own() {
+    let machine = Sandbox::new();
+    git(
+        &machine,
+        &["config", "--global", "credential.helper", "sentry"],
+    );
+    let _told = undo(&machine).run().success().stderr_is(&format!(
+        "nothing to undo\n\
+         by git's global configuration git still asks this program for all hosts\n\
+         hint: `git config --file {}/.gitconfig --unset-all credential.helper '^sentry( |$)'`\n",
+        machine.home().display()
+    ));
+}
+
+/// A binding ends whatever became of the file that it was made with.
+#[test]
+fn a_binding_does_not_outlive_its_repository() {
+    for host in [&[][..], &["--host", "git.example.com"]] {
+        let machine = Sandbox::new();
+        git(&machine, &["init", "--quiet", "work"]);
+        let work = machine.home().join("work");
+        let local = set_up(&machine).arg("--local").current_dir(&work);
+        let _local = local.run().success();
+        fs::remove_dir_all(&work).unwrap();
+        let _global = set_up(&machine).run().success();
+        let _undone = undo(&machine).args(host).run().success();
+        assert_eq!(machine.bindings(), [""; 0], "{host:?}");
+    }
+    // Even where no other file has it.
+    let machine = Sandbox::new();
+    git(&machine, &["init", "--quiet", "work"]);
+    let work = machine.home().join("work");
+    let local = set_up(&machine).arg("--local").current_dir(&work);
+    let _local = local.run().success();
+    let _nothing = undo(&machine)
+        .run()
+        .success()
+        .stderr_is("nothing to undo\n");
+    fs::remove_dir_all(&work).unwrap();
+    let _undone = undo(&machine)
+        .run()
+        .success()
+        .stderr_is("unbound https://git.example.com from https://sentry.example.com\n");
+}
+
+#[test]
+fn undo_of_a_host_that_is_named_always_unbinds() {
+    let machine = Sandbox::new();
+    git(&machine, &["init", "--quiet", "work"]);
+    let work = machine.home().join("work");
+    let local = set_up(&machine).arg("--local").current_dir(&work);
+    let _local = local.run().success();
+    let _undone = setup_git(&machine, &["--undo", "git.example.com"])
+        .run()
+        .success()
+        .stderr_is(
+            "unbound https://git.example.com from https://sentry.example.com\n\
+             warning: another of git's files still names this program for https://git.example.com\n",
+        );
+    assert_eq!(machine.bindings(), [""; 0]);
+}
+
+#[test]
+fn undo_removes_what_was_stored_for_the_host() {
+    let machine = Sandbox::new();
+    let store = |host: &str| {
+        let credential = format!("protocol=https\nhost={host}\nusername=ann\npassword=needle\n");
+        let _stored = machine
+            .git_credential("store")
+            .stdin(credential)
+            .run()
+            .success();
+    };
+    store("git.example.com");
+    store("other.example");
+    let _done = set_up(&machine).run().success();
+    let _undone = undo(&machine)
+        .run()
+        .success()
+        .stderr_has("removed the password that git had stored for https://git.example.com\n");
+    assert_eq!(machine.stored_credentials(), 1);
+}
+
+#[test]
+fn a_file_among_the_dotfiles_stays_one() {
+    let machine = Sandbox::new();
+    let dotfile = machine.home().join("dotfiles/gitconfig");
+    fs::create_dir(dotfile.parent().unwrap()).unwrap();
+    fs::write(&dotfile, "[user]\n\tname = Jane\n").unwrap();
+    fs::set_permissions(&dotfile, Permissions::from_mode(0o640)).unwrap();
+    symlink("dotfiles/gitconfig", machine.home().join(".gitconfig")).unwrap();
+    let _done = set_up(&machine).run().success();
+    assert!(machine.home().join(".gitconfig").is_symlink());
+    assert!(
+        fs::read_to_string(&dotfile)
+            .unwrap()
+            .contains("helper = sentry")
+    );
+    assert_eq!(
+        fs::metadata(&dotfile).unwrap().permissions().mode() & 0o777,
+        0o640
+    );
+    let _undone = undo(&machine).run().success();
+    assert_eq!(
+        fs::read_to_string(&dotfile).unwrap(),
+        "[user]\n\tname = Jane\n"
+    );
+}
+
+#[test]
+fn the_file_is_the_one_that_git_writes_to() {
+    for (variable, value, there, file) in [
+        ("XDG_CONFIG_HOME", "cfg", "cfg/git/config", "cfg/git/config"),
+        ("XDG_CONFIG_HOME", "cfg", "", ".gitconfig"),
+        ("TERM", "dumb", ".config/git/config", ".config/git/config"),
+        ("GIT_CONFIG_GLOBAL", "mine", ".gitconfig", "mine"),
+    ] {
+        let machine = Sandbox::new();
+        if !there.is_empty() {
+            let there = machine.home().join(there);
+            fs::create_dir_all(there.parent().unwrap()).unwrap();
+            fs::write(there, "[user]\n\tname = Jane\n").unwrap();
+        }
+        let value = match variable {
+            "TERM" => value.into(),
+            _ => machine.home().join(value),
+        };
+        let machine = machine.env(variable, value);
+        let _done = set_up(&machine).run().success();
+        let text = fs::read_to_string(machine.home().join(file)).unwrap();
+        assert!(
+            text.contains("helper = sentry"),
+            "{variable}, {there}: {text}"
+        );
+    }
 }

@@ -140,7 +140,10 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
         git,
         in_repositories: in_repositories
             .iter()
-            .filter_map(|(key, _)| Some(key.rsplit_once(' ')?.1.to_owned()))
+            .filter_map(|(key, _)| {
+                let (dir, host) = key.rsplit_once(' ')?;
+                Some((dir.to_owned(), host.to_owned()))
+            })
             .collect(),
         docker,
     };

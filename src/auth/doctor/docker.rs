@@ -1,63 +1,75 @@
 //! The configuration of docker and podman: whom they ask for the registries that are bound.
+//!
+//! By the clients' rule, which is not ours: they look a registry up by its host as it was typed.
 
-use super::{Check, Known};
-use crate::auth::docker_config::{ConfigFile, DEFAULT, Slot};
-use crate::auth::setup_docker::OURS;
+use super::{Check, Known, has_login, on_path};
 use crate::origin::Origin;
-use crate::printable::printable;
-use crate::store::Client;
+use crate::printable::{printable, quoted};
+use crate::setup::{ConfigFile, DEFAULT, Slot, looked_up, same_file};
+use crate::store::{Binding, Client};
 use crate::world::World;
 
 const NAME: &str = "docker";
 
 pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mut files = Vec::new();
-    // Without a home directory neither has a configuration.
-    for path in [world.docker_config(), world.podman_auth()]
-        .into_iter()
-        .flatten()
+    let mut files: Vec<ConfigFile> = Vec::new();
+    // Without a home directory none of them is there.
+    for path in [
+        world.docker_config(),
+        world.podman_auth(),
+        world.podman_fallback(),
+    ]
+    .into_iter()
+    .flatten()
     {
-        match ConfigFile::read(path) {
+        match ConfigFile::read(&path) {
+            Ok(_) if files.iter().any(|file| same_file(file.path(), &path)) => {}
             Ok(file) => files.push(file),
             Err(error) => checks.push(Check::failed(NAME, &error)),
         }
     }
-    let names_us = files
-        .iter()
-        .any(|file| asks_us_for_all(file) || ours(file).next().is_some());
-    if names_us && world.program("docker-credential-sentry").is_none() {
-        let what = "docker is told to ask `sentry`, and `docker-credential-sentry` is not on PATH";
-        let mend = "put the directory of `docker-credential-sentry` on PATH";
-        checks.push(Check::problem(NAME, what, mend));
+    let names_us = files.iter().any(|file| file.ours().next().is_some());
+    let program = "docker-credential-sentry";
+    if names_us && world.program(program).is_none() {
+        let what = format!("docker is told to ask `sentry`, and `{program}` is not on PATH");
+        checks.push(Check::problem(NAME, what, on_path(world, program)));
     }
     let prefix = Client::Docker.server("");
     let mut asked = Vec::new();
     for binding in &known.docker {
         let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
-        if !files.iter().any(|file| asks_us_for(file, &binding.server)) {
+        let key = files
+            .iter()
+            .find_map(|file| file.asks_us_for(&binding.server));
+        let Some(key) = key else {
             let what = format!("docker does not ask this program for {host}");
-            let mend = format!(
-                "`sentry auth setup-docker --registry {host} --url {}`",
-                binding.origin
-            );
-            checks.push(Check::problem(NAME, what, mend));
-        } else if binding.signed_out {
+            let remedy = format!("`{}`", set_up(host, binding));
+            checks.push(Check::problem(NAME, what, remedy));
+            continue;
+        };
+        let typed = if key == DEFAULT { host } else { key };
+        if binding.signed_out {
             let what = format!("{host} was signed out: docker gets no token for it");
-            checks.push(Check::warning(NAME, what, format!("`docker login {host}`")));
+            let remedy = format!("`{}`", set_up(typed, binding));
+            checks.push(Check::warning(NAME, what, remedy));
         } else {
-            asked.push(host);
+            asked.push(printable(typed));
         }
     }
-    checks.extend(files.iter().flat_map(|file| unbound(file, known)));
+    for file in &files {
+        checks.extend(dead(file, world, known));
+        checks.extend(unbound(file, world, known));
+    }
     if !asked.is_empty() {
         let what = format!("docker asks this program for {}", asked.join(", "));
         checks.push(Check::ok(NAME, what));
     }
     if checks.is_empty() {
+        let is_for_all = |file: &ConfigFile| file.ours().any(|name| name == DEFAULT);
         checks.push(Check::ok(
             NAME,
-            match files.iter().any(asks_us_for_all) {
+            match files.iter().any(is_for_all) {
                 true => "docker asks this program for all registries",
                 false => "no registry is set up",
             },
@@ -66,41 +78,59 @@ pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
     checks
 }
 
-fn asks_us_for_all(file: &ConfigFile) -> bool {
-    file.value(Slot(DEFAULT)) == OURS
-}
-
-/// Registries as they stand in the file.
-fn ours(file: &ConfigFile) -> impl Iterator<Item = &str> {
-    file.registries()
-        .filter(|name| file.value(Slot(name)) == OURS)
-}
-
-/// An entry of `credHelpers` counts before `credsStore`.
-fn asks_us_for(file: &ConfigFile, server: &str) -> bool {
-    let entry = file.registries().find(|name| is_named(name, server));
-    entry.map_or_else(
-        || asks_us_for_all(file),
-        |name| file.value(Slot(name)) == OURS,
+fn set_up(registry: &str, binding: &Binding) -> String {
+    let user = binding.username.as_deref();
+    let user = user.map_or_else(String::new, |name| format!(" --username {}", quoted(name)));
+    format!(
+        "sentry auth setup-docker --registry {} --url {}{user}",
+        quoted(registry),
+        binding.origin
     )
 }
 
-/// docker keeps whatever was typed.
-fn is_named(name: &str, server: &str) -> bool {
-    Slot(name)
-        .server()
-        .is_ok_and(|found| found.as_deref() == Some(server))
+/// Whether the database knows whose token a registry may have.
+fn binding_of<'a>(name: &str, known: &'a Known) -> Option<&'a Binding> {
+    let server = Slot(name).server()?;
+    known.docker.iter().find(|binding| binding.server == server)
+}
+
+fn option_of(file: &ConfigFile, world: &World) -> &'static str {
+    let is_docker_s = world
+        .docker_config()
+        .is_ok_and(|path| same_file(&path, file.path()));
+    if is_docker_s { "" } else { " --podman" }
+}
+
+/// Keys that no client looks up.
+fn dead(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
+    let dead = file
+        .ours()
+        .filter(|name| !looked_up(name) && Slot(name).server().is_some());
+    dead.map(|name| {
+        let what = format!(
+            "docker never looks for `{}` in {}: a registry is looked up by its host",
+            printable(&Slot(name).to_string()),
+            file.path().display()
+        );
+        let option = option_of(file, world);
+        let server = Slot(name).server().unwrap_or_default();
+        let host = server
+            .strip_prefix(&Client::Docker.server(""))
+            .unwrap_or_default();
+        let remedy = match binding_of(name, known) {
+            Some(binding) => format!("`{}{option}`", set_up(host, binding)),
+            None => format!("`sentry auth setup-docker --undo{option} --registry {host}`"),
+        };
+        Check::warning(NAME, what, remedy)
+    })
+    .collect()
 }
 
 /// Registries for which docker asks us, and we do not know whose token to give.
-fn unbound(file: &ConfigFile, known: &Known) -> Vec<Check> {
+fn unbound(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
     let is_known = |name: &str| {
-        let bound = known
-            .docker
-            .iter()
-            .any(|binding| is_named(name, &binding.server));
         let host = Origin::from_setting(name);
-        bound
+        binding_of(name, known).is_some()
             || host.is_ok_and(|host| {
                 known
                     .sessions
@@ -108,17 +138,21 @@ fn unbound(file: &ConfigFile, known: &Known) -> Vec<Check> {
                     .any(|session| host.may_receive(&session.origin))
             })
     };
-    ours(file)
-        .filter(|name| !is_known(name))
+    file.ours()
+        .filter(|name| *name != DEFAULT && looked_up(name) && !is_known(name))
         .map(|name| {
             let name = printable(name);
             let what =
                 format!("docker asks this program for {name}, which is bound to no instance");
-            Check::warning(
-                NAME,
-                what,
-                format!("`sentry auth setup-docker --registry {name}`"),
-            )
+            let registry = quoted(&name);
+            let remedy = match has_login(world, known) {
+                true => format!("`sentry auth setup-docker --registry {registry}`"),
+                false => {
+                    let option = option_of(file, world);
+                    format!("`sentry auth setup-docker --undo{option} --registry {registry}`")
+                }
+            };
+            Check::warning(NAME, what, remedy)
         })
         .collect()
 }

@@ -22,7 +22,9 @@ use serde_json::{Value, json};
 use super::{print, print_json};
 use crate::account::Session;
 use crate::cli::{DoctorArgs, Format};
+use crate::environment as variables;
 use crate::failure::hint_of;
+use crate::printable;
 use crate::store::{Binding, Store};
 use crate::world::World;
 
@@ -73,8 +75,8 @@ struct Known {
     store: Option<Store>,
     sessions: Vec<Session>,
     git: Vec<Binding>,
-    /// Hosts that were set up for one repository only.
-    in_repositories: Vec<String>,
+    /// Directories of repositories, and hosts that were set up for one of them only.
+    in_repositories: Vec<(String, String)>,
     docker: Vec<Binding>,
 }
 
@@ -151,12 +153,23 @@ impl State {
     }
 }
 
+/// Whether a set-up that names no instance knows one.
+fn has_login(world: &World, known: &Known) -> bool {
+    !known.sessions.is_empty()
+        || matches!(variables::token(world), Ok(Some(_)))
+        || matches!(variables::instance(world), Ok(Some(_)))
+}
+
+/// What makes a program be found that lies beside this one.
+fn on_path(world: &World, program: &str) -> String {
+    let sibling = world.sibling(program);
+    match sibling.as_deref().and_then(Path::parent) {
+        Some(dir) => format!("`export PATH={}:\"$PATH\"`", quoted(dir)),
+        None => format!("install `{program}` in a directory on PATH"),
+    }
+}
+
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,".contains(&byte);
-    match path.bytes().all(plain) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
+    printable::quoted(&path.display().to_string())
 }

@@ -1,0 +1,84 @@
+//! What a set-up did to a file and to the bindings, or with `--dry-run` would do, one line each.
+//!
+//! Separate from the commands, so that both say it in the same words.
+
+use super::forget::stored_by;
+use super::say;
+use crate::store::{Binding, Client};
+
+/// The lines, told once all of it is done.
+pub(super) struct Report {
+    dry_run: bool,
+    lines: Vec<String>,
+}
+
+/// What was done.
+#[derive(Clone, Copy)]
+pub(super) enum Verb {
+    Add,
+    Bind,
+    Move,
+    Remove,
+    Set,
+    Unbind,
+}
+
+impl Report {
+    pub(super) fn new(dry_run: bool) -> Report {
+        Report {
+            dry_run,
+            lines: Vec::new(),
+        }
+    }
+
+    pub(super) fn did(&mut self, verb: Verb, what: &str) {
+        let (done, would) = match verb {
+            Verb::Add => ("added", "add"),
+            Verb::Bind => ("bound", "bind"),
+            Verb::Move => ("moved", "move"),
+            Verb::Remove => ("removed", "remove"),
+            Verb::Set => ("set", "set"),
+            Verb::Unbind => ("unbound", "unbind"),
+        };
+        self.lines.push(match self.dry_run {
+            true => format!("would {would} {what}"),
+            false => format!("{done} {what}"),
+        });
+    }
+
+    /// That an instance's own host is bound to it goes without saying.
+    pub(super) fn bound(&mut self, name: &str, binding: &Binding) {
+        if name == binding.origin.to_string() && binding.username.is_none() {
+            return;
+        }
+        let user = binding.username.as_ref();
+        let user = user.map_or_else(String::new, |user| format!(" as {user}"));
+        self.did(Verb::Bind, &format!("{name} to {}{user}", binding.origin));
+    }
+
+    pub(super) fn unbound(&mut self, name: &str, binding: &Binding) {
+        if name != binding.origin.to_string() {
+            self.did(Verb::Unbind, &format!("{name} from {}", binding.origin));
+        }
+    }
+
+    pub(super) fn removed_stored(&mut self, client: Client, name: &str) {
+        self.did(Verb::Remove, &format!("{} for {name}", stored_by(client)));
+    }
+
+    pub(super) fn note(&mut self, line: impl Into<String>) {
+        self.lines.push(line.into());
+    }
+
+    pub(super) fn append(&mut self, other: &mut Report) {
+        self.lines.append(&mut other.lines);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    pub(super) fn tell(&self) {
+        self.lines.iter().for_each(|line| say(line));
+    }
+}

@@ -1,0 +1,44 @@
+//! `sentry auth setup-git`: lets git ask us about a host, and the host have this login.
+
+mod set_up;
+mod undo;
+mod values;
+
+use std::process::ExitCode;
+
+use super::context::Place;
+use crate::cli::{GitHost, GitScope, SetupGitArgs};
+use crate::origin::Origin;
+use crate::setup::{Git, Scope};
+use crate::world::World;
+
+use set_up::SetUp;
+use undo::Undo;
+
+pub(super) use values::set_up_command;
+
+pub(super) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<ExitCode> {
+    let git = Git::new(world)?;
+    let file = git.file(scope(&args.scope))?;
+    let place = Place::of(world)?;
+    let given = args.host.iter().chain(&args.hosts);
+    let mut hosts: Vec<Origin> = Vec::new();
+    for host in given.flat_map(|GitHost(origins)| origins) {
+        if !hosts.contains(host) {
+            hosts.push(host.clone());
+        }
+    }
+    match args.undo {
+        true => Undo::new(world, &git, file, hosts, args.dry_run).run(&place)?,
+        false => SetUp::new(world, args, &git, file, hosts, &place)?.run(&place)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn scope(scope: &GitScope) -> Scope {
+    match scope {
+        GitScope { local: true, .. } => Scope::Local,
+        GitScope { system: true, .. } => Scope::System,
+        _ => Scope::Global,
+    }
+}

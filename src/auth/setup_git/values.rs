@@ -1,0 +1,61 @@
+//! What set-up and undo share: the key of a host, its values, and what is told about them.
+
+use crate::auth::report::{Report, Verb};
+use crate::origin::Origin;
+use crate::printable::{printable, quoted};
+use crate::setup::{GitFile, Helper, Setting, UndoLog, same_file};
+use crate::store::Client;
+
+pub(super) fn key(host: &Origin) -> String {
+    format!("credential.{host}.helper")
+}
+
+pub(super) fn log_of(file: &GitFile) -> UndoLog {
+    UndoLog::of(Client::Git, file.log_name.clone())
+}
+
+pub(super) fn is_in(setting: &Setting, file: &GitFile) -> bool {
+    setting
+        .file()
+        .is_some_and(|found| same_file(found, &file.path))
+}
+
+/// What sets a host up.
+pub(in crate::auth) fn set_up_command(
+    host: &Origin,
+    instance: &Origin,
+    username: Option<&str>,
+) -> String {
+    let user = username.map_or_else(String::new, |name| format!(" --username {}", quoted(name)));
+    format!("sentry auth setup-git --host {host} --url {instance}{user}")
+}
+
+pub(super) fn tell_values(
+    report: &mut Report,
+    file: &GitFile,
+    key: &str,
+    found: &[String],
+    helpers: &[String],
+) {
+    let line = |helper: &String| printable(&format!("{key}={helper}"));
+    for helper in found.iter().filter(|helper| !helpers.contains(helper)) {
+        report.did(Verb::Remove, &format!("`{}` from {file}", line(helper)));
+    }
+    for helper in helpers.iter().filter(|helper| !found.contains(helper)) {
+        report.did(Verb::Add, &format!("`{}` to {file}", line(helper)));
+    }
+}
+
+pub(super) fn is_ours(value: &str) -> bool {
+    Helper::of(value).is_ours()
+}
+
+/// The values that are not ours, without the empty one that goes with ours.
+pub(super) fn others(values: &[String]) -> Vec<&String> {
+    let goes = |at: usize| {
+        let next = values.get(at + 1);
+        is_ours(&values[at]) || (values[at].is_empty() && next.is_some_and(|next| is_ours(next)))
+    };
+    let kept = (0..values.len()).filter(|at| !goes(*at));
+    kept.map(|at| &values[at]).collect()
+}

@@ -1,0 +1,284 @@
+//! docker's `config.json`, and podman's `auth.json`, which has the same keys.
+//!
+//! Separate from `setup_docker`, which knows what to write and why. All that is not ours stays in the file, in its order.
+//!
+//! A client looks a registry up by the host as it was typed, so a key is compared byte by byte; what our database calls
+//! the same registry may have other keys too.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::file::ForeignFile;
+use crate::docker::ServerUrl;
+use crate::failure::Failure;
+use crate::store::Client;
+
+/// The key whose value is the helper for all registries.
+pub(crate) const DEFAULT: &str = "credsStore";
+
+/// The key of the helpers by registry.
+const REGISTRIES: &str = "credHelpers";
+
+/// What docker puts behind `docker-credential-`.
+pub(crate) const OURS: &str = "sentry";
+
+/// Where docker looks Docker Hub up; the one key with a scheme and a path.
+const DOCKER_HUB: &str = "https://index.docker.io/v1/";
+
+/// Where the name of a helper stands: under `credHelpers` by registry, or in `credsStore`, which is no registry's name.
+#[derive(Clone, Copy)]
+pub(crate) struct Slot<'a>(pub(crate) &'a str);
+
+impl Slot<'_> {
+    /// The key of its binding; `None` for `credsStore`, and for what names no registry.
+    pub(crate) fn server(self) -> Option<String> {
+        match self.0 {
+            DEFAULT => None,
+            registry => Some(ServerUrl::parse(registry).ok()?.place?.host),
+        }
+    }
+}
+
+impl std::fmt::Display for Slot<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            DEFAULT => f.write_str(DEFAULT),
+            registry => write!(f, "{REGISTRIES}.{registry}"),
+        }
+    }
+}
+
+/// Whether clients ever look for this key of `credHelpers`: they do so by host alone.
+pub(crate) fn looked_up(registry: &str) -> bool {
+    registry == DOCKER_HUB || !registry.contains('/')
+}
+
+/// docker's `config.json`, or podman's `auth.json`.
+pub(crate) struct ConfigFile {
+    path: PathBuf,
+    config: Map<String, Value>,
+}
+
+impl ConfigFile {
+    /// Reads it; one that is not there is empty.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not as docker writes it.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigFile> {
+        ConfigFile::of(&ForeignFile::read(path)?)
+    }
+
+    /// From what was read.
+    ///
+    /// # Errors
+    /// It is not as docker writes it.
+    pub(crate) fn of(file: &ForeignFile) -> anyhow::Result<ConfigFile> {
+        let text = std::str::from_utf8(file.content().unwrap_or_default()).map(str::trim);
+        let config = match text {
+            Ok("") => Some(Map::new()),
+            Ok(text) => serde_json::from_str(text).ok(),
+            Err(_) => None,
+        };
+        let path = file.path().to_owned();
+        let found = config.map(|config| ConfigFile { path, config });
+        let found = found.filter(|found| {
+            let registries = found.field(REGISTRIES);
+            matches!(registries, None | Some(Value::Null | Value::Object(_)))
+        });
+        found.ok_or_else(|| {
+            let what = format!(
+                "{} is not a JSON object as docker writes it",
+                file.path().display()
+            );
+            let hint = "correct the file by hand; nothing was changed";
+            Failure::new(what).hint(hint).into()
+        })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The helper, or null.
+    pub(crate) fn value(&self, slot: Slot<'_>) -> Value {
+        let value = match slot.0 {
+            DEFAULT => self.field(DEFAULT),
+            registry => self
+                .field(REGISTRIES)
+                .and_then(|helpers| helpers.get(registry)),
+        };
+        value.cloned().unwrap_or_default()
+    }
+
+    /// The registries that have a helper of their own, as they stand there.
+    pub(crate) fn registries(&self) -> impl Iterator<Item = &str> {
+        let helpers = self.field(REGISTRIES).and_then(Value::as_object);
+        helpers.into_iter().flatten().map(|(key, _)| key.as_str())
+    }
+
+    /// The names under which this program stands there: `credsStore`, and registries.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = &str> {
+        let slots = std::iter::once(DEFAULT).chain(self.registries());
+        slots.filter(|name| self.value(Slot(name)) == OURS)
+    }
+
+    /// By which key a client asks this program for a registry, which is named as our database names it.
+    pub(crate) fn asks_us_for(&self, server: &str) -> Option<&str> {
+        let host = server.strip_prefix(&Client::Docker.server(""))?;
+        let spelled =
+            |name: &&str| looked_up(name) && Slot(name).server().as_deref() == Some(server);
+        let is_ours = |name: &&str| self.value(Slot(name)) == OURS;
+        match self.registries().find(|name| *name == host) {
+            Some(name) if is_ours(&name) => Some(name),
+            exact => self
+                .registries()
+                .filter(spelled)
+                .find(is_ours)
+                .or_else(|| Some(DEFAULT).filter(|name| exact.is_none() && is_ours(name))),
+        }
+    }
+
+    /// `Null` removes it.
+    pub(crate) fn set(&mut self, slot: Slot<'_>, value: Value) {
+        let put = |object: &mut Map<String, Value>, key: &str, value: Value| match value {
+            // Keeps the order of the others.
+            Value::Null => drop(object.shift_remove(key)),
+            value => drop(object.insert(key.to_owned(), value)),
+        };
+        let key = |config: &Map<String, Value>, name: &str| {
+            spelling(config, name).unwrap_or(name).to_owned()
+        };
+        if slot.0 == DEFAULT {
+            let key = key(&self.config, DEFAULT);
+            return put(&mut self.config, &key, value);
+        }
+        let key = key(&self.config, REGISTRIES);
+        let mut helpers = match self.config.get_mut(&key).map(Value::take) {
+            Some(Value::Object(helpers)) => helpers,
+            _ => Map::new(),
+        };
+        put(&mut helpers, slot.0, value);
+        let helpers = Some(helpers)
+            .filter(|helpers| !helpers.is_empty())
+            .map(Value::Object);
+        put(&mut self.config, &key, helpers.unwrap_or_default());
+    }
+
+    /// The keys of `auths` that have a secret in this file.
+    pub(crate) fn passwords(&self) -> impl Iterator<Item = &str> {
+        let auths = self.field("auths").and_then(Value::as_object);
+        let has_secret = |auth: &Value| {
+            let fields = ["auth", "password", "identitytoken", "registrytoken"];
+            fields.iter().any(|field| {
+                auth[field]
+                    .as_str()
+                    .is_some_and(|secret| !secret.is_empty())
+            })
+        };
+        auths
+            .into_iter()
+            .flatten()
+            .filter(move |(_, auth)| has_secret(auth))
+            .map(|(key, _)| key.as_str())
+    }
+
+    /// As docker writes it: indented by tabs, without a newline at the end.
+    pub(crate) fn text(&self) -> String {
+        let text = format!("{:#}", Value::Object(self.config.clone()));
+        let indented = |line: &str| {
+            let rest = line.trim_start_matches("  ");
+            "\t".repeat((line.len() - rest.len()) / 2) + rest
+        };
+        text.lines().map(indented).collect::<Vec<_>>().join("\n")
+    }
+
+    fn field(&self, name: &str) -> Option<&Value> {
+        self.config.get(spelling(&self.config, name)?)
+    }
+}
+
+/// How a key is spelled there: the clients, which are written in Go, do not mind its case.
+fn spelling<'a>(config: &'a Map<String, Value>, name: &'a str) -> Option<&'a str> {
+    if config.contains_key(name) {
+        return Some(name);
+    }
+    let mut keys = config.keys();
+    keys.find(|key| key.eq_ignore_ascii_case(name))
+        .map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn config(config: Value) -> ConfigFile {
+        let Value::Object(config) = config else {
+            panic!("not an object")
+        };
+        ConfigFile {
+            path: PathBuf::from("config.json"),
+            config,
+        }
+    }
+
+    #[test]
+    fn a_registry_is_looked_up_as_it_is_typed() {
+        let asks = |value: Value| {
+            let file = config(value);
+            file.asks_us_for("docker r.example").map(str::to_owned)
+        };
+        let helpers = |helpers: Value| asks(json!({"credHelpers": helpers}));
+        assert_eq!(
+            helpers(json!({"r.example": "sentry"})).as_deref(),
+            Some("r.example")
+        );
+        assert_eq!(
+            helpers(json!({"R.example:443": "sentry"})).as_deref(),
+            Some("R.example:443")
+        );
+        for never in [
+            "https://r.example",
+            "r.example/",
+            "r.example/team",
+            "r.example:80",
+            "x",
+        ] {
+            assert_eq!(helpers(json!({never: "sentry"})), None, "{never}");
+        }
+        assert_eq!(
+            asks(json!({"credsStore": "sentry"})).as_deref(),
+            Some("credsStore")
+        );
+        assert_eq!(
+            asks(json!({"CREDSSTORE": "sentry", "credhelpers": {"https://r.example": "pass"}}))
+                .as_deref(),
+            Some("credsStore")
+        );
+        assert_eq!(
+            asks(json!({"credsStore": "sentry", "credHelpers": {"r.example": "pass"}})),
+            None
+        );
+    }
+
+    #[test]
+    fn a_key_is_written_where_the_client_finds_it() {
+        let mut file = config(json!({"CredHelpers": {"a": "pass"}, "z": 1}));
+        file.set(Slot("R.example"), json!("sentry"));
+        file.set(Slot(DEFAULT), json!("sentry"));
+        let text = file.text();
+        assert!(
+            text.starts_with(
+                "{\n\t\"CredHelpers\": {\n\t\t\"a\": \"pass\",\n\t\t\"R.example\": \"sentry\"\n\t},"
+            ),
+            "{text}"
+        );
+        assert_eq!(file.ours().collect::<Vec<_>>(), ["credsStore", "R.example"]);
+        file.set(Slot("R.example"), Value::Null);
+        file.set(Slot("a"), Value::Null);
+        file.set(Slot(DEFAULT), Value::Null);
+        assert_eq!(file.text(), "{\n\t\"z\": 1\n}");
+    }
+}

@@ -1,0 +1,548 @@
+//! One file of another program: read, and replaced whole if it is still what was read.
+//!
+//! Separate from what stands in the files, because the rules are the same for all: symlinks stay; mode, owner, group and
+//! access list stay, or nothing is written; the new content is on disk before it has the name.
+//!
+//! docker and podman take no lock, so a comparison before a rename could be late by a moment. Old and new file are
+//! therefore exchanged, and what comes out is compared once more: where somebody was faster, theirs goes back. Where the
+//! file system cannot exchange two names, the comparison before the rename is all there is.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tempfile::TempPath;
+
+use crate::failure::Failure;
+use crate::world::World;
+
+/// How long another program may hold a lock file: git holds it for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Pause between two looks at a lock file.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How often a file is read again that others keep changing.
+pub(super) const ATTEMPTS: usize = 50;
+
+/// Longest chain of symlinks, as in Linux.
+const LINKS: usize = 40;
+
+/// A file as it was read.
+pub(crate) struct ForeignFile {
+    /// As it is named to the user.
+    path: PathBuf,
+    /// The same with all symlinks resolved.
+    target: PathBuf,
+    content: Option<Vec<u8>>,
+}
+
+/// Why a file was not replaced. It is then as it was.
+#[derive(Debug)]
+pub(crate) enum ReplaceError {
+    /// Somebody else changed it since it was read: read it again.
+    Changed,
+    /// It cannot be written, or its owner would lose it.
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for ReplaceError {
+    fn from(error: anyhow::Error) -> ReplaceError {
+        ReplaceError::Failed(error)
+    }
+}
+
+/// A new file beside the one that it is to replace; removed on drop.
+pub(crate) struct Beside {
+    file: File,
+    path: TempPath,
+}
+
+/// A file that was replaced. Dropping it lets go of the old one.
+#[must_use]
+pub(crate) struct Replaced {
+    target: PathBuf,
+    after: Vec<u8>,
+    before: Before,
+}
+
+enum Before {
+    /// There was none.
+    Absent,
+    /// It lies beside the new one.
+    Beside(TempPath),
+    /// It is gone.
+    Content(Vec<u8>),
+}
+
+impl ForeignFile {
+    /// Reads the file, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<ForeignFile> {
+        let target = without_symlinks(path);
+        let content =
+            content_of(&target).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(ForeignFile {
+            path: path.to_owned(),
+            target,
+            content,
+        })
+    }
+
+    /// As it is named to the user.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the file is, behind all symlinks.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// What was in it.
+    pub(crate) fn content(&self) -> Option<&[u8]> {
+        self.content.as_deref()
+    }
+
+    /// Replaces the file of a program that takes no lock. A new one is private.
+    ///
+    /// # Errors
+    /// [`ReplaceError`].
+    pub(crate) fn replace(&self, world: &World, content: &[u8]) -> Result<Replaced, ReplaceError> {
+        let beside = self.beside(world)?;
+        self.replace_by(beside, content)
+    }
+
+    /// A private file in the same directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn beside(&self, world: &World) -> anyhow::Result<Beside> {
+        let make = || -> anyhow::Result<Beside> {
+            let dir = self.dir(world)?;
+            let name = self.target.file_name().unwrap_or_default();
+            let prefix = format!(".{}-", name.to_string_lossy());
+            let (file, path) = tempfile::Builder::new()
+                .prefix(&prefix)
+                .tempfile_in(dir)?
+                .into_parts();
+            Ok(Beside { file, path })
+        };
+        make().map_err(|error| self.unwritable(error))
+    }
+
+    /// `<file>.lock`, git's own lock: who makes it may replace the file by it. A new file is readable as the umask
+    /// allows, as git makes it.
+    ///
+    /// # Errors
+    /// Another program keeps it for long, or it cannot be made.
+    pub(crate) fn git_lock(&self, world: &World) -> anyhow::Result<Beside> {
+        let dir = self.dir(world).map_err(|error| self.unwritable(error))?;
+        let mut name = self.target.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let path = dir.join(name);
+        let deadline = world.clock().uptime() + PATIENCE;
+        loop {
+            let made = OpenOptions::new().write(true).create_new(true).open(&path);
+            match made {
+                Ok(file) => {
+                    let path = TempPath::try_from_path(path)?;
+                    return Ok(Beside { file, path });
+                }
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(self.unwritable(error.into()));
+                }
+                Err(_) if world.clock().uptime() >= deadline => {
+                    let what = format!(
+                        "cannot write {}: another program holds {}",
+                        self.path.display(),
+                        path.display()
+                    );
+                    let hint = format!("where no git is running, `rm {}`", path.display());
+                    return Err(Failure::new(what).hint(hint).into());
+                }
+                Err(_) => world.clock().sleep(PAUSE),
+            }
+        }
+    }
+
+    /// Replaces the file by that one.
+    ///
+    /// # Errors
+    /// [`ReplaceError`].
+    pub(crate) fn replace_by(
+        &self,
+        mut beside: Beside,
+        content: &[u8],
+    ) -> Result<Replaced, ReplaceError> {
+        let mut fill = || -> anyhow::Result<()> {
+            if let Ok(before) = fs::metadata(&self.target) {
+                check_writable(&self.target, &before)?;
+                keep_attributes(&beside.file, &self.target, &before)?;
+            }
+            beside.file.write_all(content)?;
+            Ok(beside.file.sync_all()?)
+        };
+        fill().map_err(|error| self.unwritable(error))?;
+        let unwritable = |error: io::Error| self.unwritable(error.into());
+        if content_of(&self.target).map_err(unwritable)? != self.content {
+            return Err(ReplaceError::Changed);
+        }
+        let replaced = |before| Replaced {
+            target: self.target.clone(),
+            after: content.to_owned(),
+            before,
+        };
+        let Some(before) = &self.content else {
+            return match name_new(&beside.path, &self.target) {
+                Ok(()) => {
+                    forget(beside.path);
+                    Ok(replaced(Before::Absent))
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    Err(ReplaceError::Changed)
+                }
+                Err(error) => Err(unwritable(error).into()),
+            };
+        };
+        match exchange(&beside.path, &self.target) {
+            Ok(()) => {
+                let out = content_of(&beside.path).map_err(unwritable)?;
+                if out.as_ref() == Some(before) {
+                    return Ok(replaced(Before::Beside(beside.path)));
+                }
+                exchange(&beside.path, &self.target).map_err(unwritable)?;
+                Err(ReplaceError::Changed)
+            }
+            Err(error) if cannot_exchange(&error) => {
+                fs::rename(&beside.path, &self.target).map_err(unwritable)?;
+                forget(beside.path);
+                Ok(replaced(Before::Content(before.clone())))
+            }
+            Err(error) => Err(unwritable(error).into()),
+        }
+    }
+
+    fn dir(&self, world: &World) -> anyhow::Result<&Path> {
+        let dir = self.target.parent().context("it has no directory")?;
+        if self.content.is_none() {
+            world.check_may_create(&self.target)?;
+            make_dir(dir)?;
+        }
+        Ok(dir)
+    }
+
+    /// Names the file, and the cause once.
+    fn unwritable(&self, error: anyhow::Error) -> anyhow::Error {
+        if error.downcast_ref::<Failure>().is_some() {
+            return error;
+        }
+        let cause = match error.downcast_ref::<io::Error>() {
+            // `tempfile` puts its own path around the cause.
+            Some(error) => match error.get_ref().and_then(|inner| inner.source()) {
+                Some(cause) => cause.to_string(),
+                None => error.to_string(),
+            },
+            None => format!("{error:#}"),
+        };
+        let failure = Failure::new(format!("cannot write {}: {cause}", self.path.display()));
+        let is_mounted = error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
+        match is_mounted {
+            true => failure.hint(
+                "it is mounted by itself and cannot be replaced: mount its directory instead",
+            ),
+            false => failure,
+        }
+        .into()
+    }
+}
+
+impl Beside {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes to it without replacing anything yet.
+    ///
+    /// # Errors
+    /// Whatever the write met.
+    pub(crate) fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content)
+    }
+}
+
+impl Replaced {
+    /// Puts the old file back, unless somebody changed the new one meanwhile.
+    ///
+    /// # Errors
+    /// It cannot be put back.
+    pub(crate) fn revert(self) -> io::Result<()> {
+        if content_of(&self.target)?.as_ref() != Some(&self.after) {
+            return Ok(());
+        }
+        match self.before {
+            Before::Absent => fs::remove_file(&self.target),
+            Before::Beside(path) => exchange(&path, &self.target),
+            Before::Content(content) => fs::write(&self.target, content),
+        }
+    }
+}
+
+/// Whether two paths lead to one file.
+pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    one == other || canonical(one) == canonical(other)
+}
+
+fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The file that a path leads to, which need not be there: users keep such files among their dotfiles.
+fn without_symlinks(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&path) {
+            Ok(link) => path = path.parent().unwrap_or(Path::new("/")).join(link),
+            Err(_) => break,
+        }
+    }
+    let dir = path.parent().and_then(|dir| dir.canonicalize().ok());
+    match (dir, path.file_name()) {
+        (Some(dir), Some(name)) => dir.join(name),
+        _ => path,
+    }
+}
+
+fn make_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// A rename does not ask whether the file may be written; its owner may have meant that it may not.
+fn check_writable(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
+    if !metadata.is_file() {
+        anyhow::bail!("it is not a regular file");
+    }
+    #[cfg(unix)]
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)?;
+    #[cfg(not(unix))]
+    if metadata.permissions().readonly() {
+        anyhow::bail!("it is read-only");
+    }
+    Ok(())
+}
+
+/// Gives a new file the owner, the group, the access list and the mode of the old one.
+#[cfg(unix)]
+fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> anyhow::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    let owner = |metadata: &Metadata| (metadata.uid(), metadata.gid());
+    if owner(&file.metadata()?) != owner(before) {
+        fchown(file, Some(before.uid()), Some(before.gid())).map_err(|_| {
+            let what = format!(
+                "cannot write {}: it would not belong to user {} and group {} any more",
+                target.display(),
+                before.uid(),
+                before.gid()
+            );
+            Failure::new(what).hint("run it as the user that the file belongs to")
+        })?;
+    }
+    keep_access_list(file, target)?;
+    // The last one, because the others change it.
+    Ok(file.set_permissions(before.permissions())?)
+}
+
+#[cfg(not(unix))]
+fn keep_attributes(_file: &File, _target: &Path, _before: &Metadata) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Without the access list, the group would get what the mode then means for it: acl(5).
+#[cfg(target_os = "linux")]
+fn keep_access_list(file: &File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fsetxattr, getxattr};
+    use rustix::io::Errno;
+
+    const NAME: &str = "system.posix_acl_access";
+    // An entry is of 8 bytes.
+    let mut list = [0; 4096];
+    match getxattr(target, NAME, &mut list[..]) {
+        Ok(length) => Ok(fsetxattr(file, NAME, &list[..length], XattrFlags::empty())?),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn keep_access_list(_file: &File, _target: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Gives a file its name if nothing has it.
+fn name_new(path: &TempPath, target: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::RenameFlags;
+        match rename_with(path, target, RenameFlags::NOREPLACE) {
+            Err(error) if cannot_exchange(&error) => {}
+            ended => return ended,
+        }
+    }
+    match target.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(path, target),
+    }
+}
+
+/// For a name that is not there any more: whoever has it next is somebody else.
+fn forget(path: TempPath) {
+    drop(path.keep());
+}
+
+/// Exchanges two files.
+fn exchange(path: &Path, target: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    return rename_with(path, target, rustix::fs::RenameFlags::EXCHANGE);
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    return Err(io::ErrorKind::Unsupported.into());
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_with(path: &Path, target: &Path, flags: rustix::fs::RenameFlags) -> io::Result<()> {
+    use rustix::fs::{CWD, renameat_with};
+    Ok(renameat_with(CWD, path, CWD, target, flags)?)
+}
+
+/// renameat2(2): EINVAL where the file system does not know the flag, ENOSYS where the kernel does not.
+fn cannot_exchange(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    use crate::world::SystemClock;
+
+    fn world() -> World {
+        World::of(&[("HOME", "/nowhere")], Rc::new(SystemClock))
+    }
+
+    fn read(path: &Path) -> String {
+        fs::read_to_string(path).unwrap()
+    }
+
+    /// Names in a directory.
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_can_be_put_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        for before in [None, Some("old")] {
+            if let Some(before) = before {
+                fs::write(&path, before).unwrap();
+            }
+            let file = ForeignFile::read(&path).unwrap();
+            let replaced = file.replace(&world(), b"new").unwrap();
+            assert_eq!(read(&path), "new");
+            replaced.revert().unwrap();
+            assert_eq!(fs::read_to_string(&path).ok().as_deref(), before);
+            drop(ForeignFile::read(&path).unwrap().replace(&world(), b"new"));
+            assert_eq!(
+                (read(&path).as_str(), names(dir.path())),
+                ("new", vec!["config".to_owned()])
+            );
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_wrote_is_not_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let absent = ForeignFile::read(&path).unwrap();
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(
+            absent.replace(&world(), b"ours"),
+            Err(ReplaceError::Changed)
+        ));
+        let stale = ForeignFile::read(&path).unwrap();
+        fs::write(&path, "theirs, later").unwrap();
+        assert!(matches!(
+            stale.replace(&world(), b"ours"),
+            Err(ReplaceError::Changed)
+        ));
+        let replaced = ForeignFile::read(&path)
+            .unwrap()
+            .replace(&world(), b"ours")
+            .unwrap();
+        fs::write(&path, "theirs, last").unwrap();
+        replaced.revert().unwrap();
+        assert_eq!(read(&path), "theirs, last");
+        assert_eq!(names(dir.path()), ["config"]);
+    }
+
+    #[test]
+    fn a_lock_that_is_there_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config");
+        let file = ForeignFile::read(&path).unwrap();
+        let held = file.git_lock(&world()).unwrap();
+        assert_eq!(names(dir.path()), ["config.lock"]);
+        let error = file.git_lock(&world()).err().unwrap().to_string();
+        assert!(error.ends_with("config.lock"), "{error}");
+        drop(held);
+        let held = file.git_lock(&world()).unwrap();
+        drop(file.replace_by(held, b"new").unwrap());
+        assert_eq!(names(dir.path()), ["config"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn symlinks_are_followed_to_what_is_not_there() {
+        use std::os::unix::fs::symlink;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::create_dir(at("real")).unwrap();
+        symlink("real", at("dir")).unwrap();
+        symlink("other", at("real/config")).unwrap();
+        drop(
+            ForeignFile::read(&at("dir/config"))
+                .unwrap()
+                .replace(&world(), b"new")
+                .unwrap(),
+        );
+        assert_eq!(read(&at("real/other")), "new");
+        assert!(at("real/config").symlink_metadata().unwrap().is_symlink());
+        symlink("loop", at("loop")).unwrap();
+        assert!(ForeignFile::read(&at("loop")).is_err());
+    }
+}

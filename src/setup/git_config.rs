@@ -1,0 +1,375 @@
+//! git's configuration: what is in it, and how it is changed.
+//!
+//! Separate from the chain of helpers, which is a function of values: this starts `git`. All edits of a command are made
+//! on a copy, by `git config`; the copy then replaces the file under git's own lock. So there is no state in between, and
+//! a `git config` at the same time is neither harmed nor undone.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+
+use super::file::{ATTEMPTS, ForeignFile, ReplaceError, Replaced, same_file};
+use super::helper_chain::{Setting, escaped, removal};
+use crate::failure::Failure;
+use crate::printable::printable;
+use crate::world::World;
+
+/// The helpers that are configured, whatever they are for.
+const HELPERS: &str = r"^credential\.(.*\.)?helper$";
+
+/// A section that becomes another one: a new section is always the last of its file.
+const NEW_SECTION: &str = "sentry-setup.new";
+
+/// Which of git's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Of a repository, for all its work trees.
+    Local,
+    /// Of the user.
+    Global,
+    /// Of the machine.
+    System,
+}
+
+impl Scope {
+    fn name(self) -> &'static str {
+        match self {
+            Scope::Local => "local",
+            Scope::Global => "global",
+            Scope::System => "system",
+        }
+    }
+}
+
+/// One of git's configuration files.
+pub(crate) struct GitFile {
+    pub(crate) scope: Scope,
+    pub(crate) path: PathBuf,
+    /// What tells it from others in the undo log.
+    pub(crate) log_name: String,
+}
+
+impl std::fmt::Display for GitFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "git's {} configuration", self.scope.name())
+    }
+}
+
+/// What is to become of the values of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Edit {
+    /// These in place of all, at the end of the file.
+    Last { key: String, values: Vec<String> },
+    /// All but this one.
+    Without { key: String, value: String },
+}
+
+/// The `git` on PATH.
+pub(crate) struct Git<'a> {
+    world: &'a World,
+    program: PathBuf,
+}
+
+impl<'a> Git<'a> {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn new(world: &'a World) -> anyhow::Result<Git<'a>> {
+        let program = world.program("git").context("`git` is not on PATH")?;
+        Ok(Git { world, program })
+    }
+
+    /// The file of a scope, which need not be there.
+    ///
+    /// # Errors
+    /// There is none, as outside of a repository.
+    pub(crate) fn file(&self, scope: Scope) -> anyhow::Result<GitFile> {
+        let (path, log_name) = match scope {
+            Scope::Local => {
+                let dir = self.common_dir()?;
+                let log_name = format!("local {}", dir.display());
+                (dir.join("config"), log_name)
+            }
+            Scope::Global => (self.global()?, scope.name().to_owned()),
+            Scope::System => (self.system()?, scope.name().to_owned()),
+        };
+        Ok(GitFile {
+            scope,
+            path,
+            log_name,
+        })
+    }
+
+    /// The directory whose `config` all work trees of the repository share.
+    ///
+    /// # Errors
+    /// This is no repository.
+    pub(crate) fn common_dir(&self) -> anyhow::Result<PathBuf> {
+        let dir = self.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        Ok(PathBuf::from(
+            dir.unwrap_or_default().trim_end_matches('\n'),
+        ))
+    }
+
+    /// git-config(1), FILES: the second one only where the first one is not there.
+    fn global(&self) -> anyhow::Result<PathBuf> {
+        if let Some(file) = self.world.variable_path("GIT_CONFIG_GLOBAL") {
+            return Ok(std::path::absolute(file)?);
+        }
+        let home = self.world.home()?;
+        let usual = home.join(".gitconfig");
+        let around = match self.world.variable_path("XDG_CONFIG_HOME") {
+            Some(dir) => std::path::absolute(dir)?,
+            None => home.join(".config"),
+        };
+        let other = around.join("git/config");
+        Ok(match !usual.exists() && other.exists() {
+            true => other,
+            false => usual,
+        })
+    }
+
+    /// Where it is was decided when git was built. It hands it to an editor.
+    fn system(&self) -> anyhow::Result<PathBuf> {
+        if let Some(file) = self.world.variable_path("GIT_CONFIG_SYSTEM") {
+            return Ok(std::path::absolute(file)?);
+        }
+        let mut edit = self.command(&["config", "--system", "--edit"]);
+        edit.env("GIT_EDITOR", "echo");
+        let path = said(&mut edit)?.unwrap_or_default();
+        Ok(PathBuf::from(path.trim_end_matches('\n')))
+    }
+
+    /// All helpers, in git's order.
+    ///
+    /// # Errors
+    /// git cannot read its configuration.
+    pub(crate) fn settings(&self) -> anyhow::Result<Vec<Setting>> {
+        let mut settings = self.settings_by(&["config"])?;
+        // git tells the repository's files from where it went to.
+        let is_relative = |setting: &&mut Setting| setting.file().is_some_and(Path::is_relative);
+        let mut relative = settings.iter_mut().filter(is_relative).peekable();
+        if relative.peek().is_some() {
+            let here = self.work_dir()?;
+            for setting in relative {
+                let file = here.join(setting.file().unwrap_or(Path::new("")));
+                setting.origin = format!("file:{}", file.display());
+            }
+        }
+        Ok(settings)
+    }
+
+    fn work_dir(&self) -> anyhow::Result<PathBuf> {
+        let top = self.run(&["rev-parse", "--show-toplevel"]);
+        let dir = match top {
+            Ok(Some(top)) => top,
+            _ => self
+                .run(&["rev-parse", "--absolute-git-dir"])?
+                .unwrap_or_default(),
+        };
+        Ok(PathBuf::from(dir.trim_end_matches('\n')))
+    }
+
+    /// The helpers in one file, and in what it includes.
+    ///
+    /// # Errors
+    /// git cannot read it.
+    pub(crate) fn settings_of(&self, file: &Path) -> anyhow::Result<Vec<Setting>> {
+        if !file.exists() {
+            return Ok(Vec::new());
+        }
+        let file = file.to_str().context("a path is not UTF-8")?;
+        self.settings_by(&["config", "--file", file, "--includes"])
+    }
+
+    fn settings_by(&self, words: &[&str]) -> anyhow::Result<Vec<Setting>> {
+        let get = ["--null", "--show-origin", "--get-regexp", HELPERS];
+        let found = self.run(&[words, &get].concat())?.unwrap_or_default();
+        let mut fields = found.split_terminator('\0');
+        let mut settings = Vec::new();
+        while let (Some(origin), Some(line)) = (fields.next(), fields.next()) {
+            settings.extend(Setting::parse(origin, line));
+        }
+        Ok(settings)
+    }
+
+    /// What to type so that git asks this program for a host, and no other: `last` is what it has about the host in the
+    /// end. A later file cannot be overruled by an earlier one.
+    pub(crate) fn remedy(&self, last: Option<&Setting>, set_up: &str) -> String {
+        let Some(last) = last else {
+            return format!("`{set_up}`");
+        };
+        let Some(file) = last.file() else {
+            return "`unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS`".to_owned();
+        };
+        let has_it = |file: &Path| {
+            let found = self.settings_of(file).unwrap_or_default();
+            let same = |other: &Setting| (&other.key, &other.value) == (&last.key, &last.value);
+            found.iter().any(same)
+        };
+        let of_work_tree = self
+            .run(&[
+                "rev-parse",
+                "--path-format=absolute",
+                "--git-path",
+                "config.worktree",
+            ])
+            .ok()
+            .flatten()
+            .map(|path| PathBuf::from(path.trim_end_matches('\n')));
+        if of_work_tree.is_some_and(|path| same_file(&path, file)) {
+            return removal(last).map_or_else(String::new, |command| format!("`{command}`"));
+        }
+        let local = self.file(Scope::Local);
+        let is_user_s = [Scope::Global, Scope::System]
+            .into_iter()
+            .filter_map(|scope| self.file(scope).ok())
+            .any(|known| same_file(&known.path, file));
+        match local.is_ok_and(|local| !is_user_s && has_it(&local.path)) {
+            true => format!("`{set_up} --local`"),
+            false => format!("`{set_up}`"),
+        }
+    }
+
+    /// Changes a file as `plan` wants it, which is shown the helpers in it and in what it includes. `None`: as it is.
+    ///
+    /// # Errors
+    /// The file cannot be read or written; it is then as it was.
+    pub(crate) fn edit<T>(
+        &self,
+        file: &GitFile,
+        plan: impl Fn(&[Setting]) -> (Vec<Edit>, T),
+    ) -> anyhow::Result<(Option<Replaced>, T)> {
+        let (edits, done) = plan(&self.settings_of(&file.path)?);
+        if edits.is_empty() {
+            return Ok((None, done));
+        }
+        for _ in 0..ATTEMPTS {
+            let foreign = ForeignFile::read(&file.path)?;
+            let lock = foreign.git_lock(self.world)?;
+            // An editor knows no lock.
+            let foreign = ForeignFile::read(foreign.path())?;
+            let (edits, done) = plan(&self.settings_of(&file.path)?);
+            let content = self.edited(&foreign, &edits)?;
+            match foreign.replace_by(lock, &content) {
+                Ok(replaced) => {
+                    let replaced = self.checked(file, &edits, replaced)?;
+                    return Ok((Some(replaced), done));
+                }
+                Err(ReplaceError::Changed) => {}
+                Err(ReplaceError::Failed(error)) => return Err(error),
+            }
+        }
+        anyhow::bail!("others keep changing {file}")
+    }
+
+    /// What a copy of the file has after the edits.
+    fn edited(&self, file: &ForeignFile, edits: &[Edit]) -> anyhow::Result<Vec<u8>> {
+        let mut copy = file.beside(self.world)?;
+        copy.write(file.content().unwrap_or_default())
+            .with_context(|| format!("cannot write {}", file.path().display()))?;
+        let path = copy.path().to_str().context("a path is not UTF-8")?;
+        let config = |words: &[&str]| -> anyhow::Result<()> {
+            let done = self.run(&[&["config", "--file", path], words].concat());
+            let done = done.and_then(|done| done.context("git refuses"));
+            done.map(drop).map_err(|error| {
+                anyhow::anyhow!("cannot write {}: {error:#}", file.path().display())
+            })
+        };
+        for edit in edits {
+            match edit {
+                Edit::Without { key, value } => {
+                    config(&["--unset-all", key, &format!("^{}$", escaped(value))])?;
+                }
+                Edit::Last { key, values } => {
+                    if self.values(path, key)?.is_some() {
+                        config(&["--unset-all", key])?;
+                    }
+                    for value in values {
+                        config(&["--add", &format!("{NEW_SECTION}.helper"), value])?;
+                    }
+                    if let Some(section) = key.strip_suffix(".helper")
+                        && !values.is_empty()
+                    {
+                        config(&["--rename-section", NEW_SECTION, section])?;
+                    }
+                    if self.values(path, key)?.unwrap_or_default() != *values {
+                        anyhow::bail!("git did not write `{key}` as it was told");
+                    }
+                }
+            }
+        }
+        fs::read(copy.path()).with_context(|| format!("cannot read {}", copy.path().display()))
+    }
+
+    fn values(&self, file: &str, key: &str) -> anyhow::Result<Option<Vec<String>>> {
+        let found = self.run(&["config", "--file", file, "--null", "--get-all", key])?;
+        Ok(found.map(|found| found.split_terminator('\0').map(str::to_owned).collect()))
+    }
+
+    /// Reads back, by git's own idea of where its file is.
+    fn checked(
+        &self,
+        file: &GitFile,
+        edits: &[Edit],
+        replaced: Replaced,
+    ) -> anyhow::Result<Replaced> {
+        let scope = format!("--{}", file.scope.name());
+        let look = || -> anyhow::Result<bool> {
+            for edit in edits {
+                if let Edit::Last { key, values } = edit {
+                    let found = self.run(&["config", &scope, "--null", "--get-all", key])?;
+                    let found = found.unwrap_or_default();
+                    if !found.split_terminator('\0').eq(values) {
+                        return Ok(false);
+                    }
+                }
+            }
+            Ok(true)
+        };
+        let why = match look() {
+            Ok(true) => return Ok(replaced),
+            Ok(false) => anyhow::anyhow!("git does not read {} as {file}", file.path.display()),
+            Err(error) => error,
+        };
+        replaced
+            .revert()
+            .with_context(|| format!("cannot put {file} back"))?;
+        Err(why)
+    }
+
+    /// What git prints; `None` where it says by exit code 1 that there is nothing.
+    fn run(&self, words: &[&str]) -> anyhow::Result<Option<String>> {
+        said(&mut self.command(words))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).stdin(Stdio::null());
+        // Tokens are none of git's business here.
+        let ours: Vec<OsString> = self.world.variables_with_prefix("SENTRY_").collect();
+        for name in ours {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+fn said(command: &mut Command) -> anyhow::Result<Option<String>> {
+    let output = command.output().context("cannot start `git`")?;
+    match output.status.code() {
+        Some(0) => Ok(Some(
+            String::from_utf8(output.stdout).context("git's configuration is not UTF-8")?,
+        )),
+        Some(1) => Ok(None),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let what = format!("git says: {}", printable(said.lines().next().unwrap_or("")));
+            Err(Failure::new(what).into())
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! What `doctor` says to type about git and docker is typed, and `doctor` has nothing more to say about them.
+
+use crate::fake_sentry::FakeSentry;
+use crate::sandbox::{Age, Cmd, Sandbox};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A machine with a session, or without; commands run in a repository.
+struct Machine {
+    sentry: FakeSentry,
+    sandbox: Sandbox,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        let sentry = FakeSentry::start();
+        let sandbox = Sandbox::new();
+        let machine = Machine { sentry, sandbox };
+        machine.run("git init --quiet work");
+        machine
+    }
+
+    fn logged_in() -> Machine {
+        let machine = Machine::new();
+        let pair = machine.sentry.issue();
+        machine
+            .sandbox
+            .seed_session(&machine.sentry, &pair, Age::FRESH);
+        machine
+    }
+
+    fn work(&self) -> PathBuf {
+        let work = self.sandbox.home().join("work");
+        if work.exists() {
+            work
+        } else {
+            self.sandbox.home()
+        }
+    }
+
+    fn shell(&self, script: &str) -> Cmd {
+        let shell = self.sandbox.command("bash").args(["-euc", script]);
+        shell.current_dir(self.work()).env("URL", self.sentry.url())
+    }
+
+    #[track_caller]
+    fn run(&self, script: &str) {
+        let _done = self.shell(script).run().success();
+    }
+
+    fn docker(&self, config: &Value) {
+        let dir = self.sandbox.home().join(".docker");
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// What is wrong with git and docker: each message, and what to type.
+    #[track_caller]
+    fn troubles(&self, before: &str) -> Vec<(String, String)> {
+        let script = format!("{before}sentry auth doctor --json || :");
+        let report = self.shell(&script).run().success();
+        let report: Value = serde_json::from_str(&report.stdout).expect("JSON");
+        let checks = report["checks"].as_array().expect("an array").clone();
+        let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+        checks
+            .iter()
+            .filter(|check| ["git", "docker"].contains(&text(&check["name"]).as_str()))
+            .filter(|check| check["state"] != "ok")
+            .map(|check| (text(&check["message"]), text(&check["hint"])))
+            .collect()
+    }
+
+    /// Types what each trouble says, one after the other, until there is none.
+    #[track_caller]
+    fn closes(&self, expected: &str, before: &str) {
+        let troubles = self.troubles(before);
+        assert!(
+            troubles
+                .iter()
+                .any(|(message, _)| message.contains(expected)),
+            "{expected} is not among {troubles:?}"
+        );
+        for (message, hint) in &troubles {
+            let command = hint
+                .strip_prefix('`')
+                .and_then(|hint| hint.strip_suffix('`'));
+            let command = command.unwrap_or_else(|| panic!("{message}: cannot type {hint:?}"));
+            // One remedy may have ended two troubles, and an exported variable ends with its shell.
+            let alone = format!("{before}{command}\nsentry auth doctor --json || :");
+            let report = self.shell(&alone).run().success();
+            let report = report.stdout.replace("\\\"", "\"");
+            assert!(
+                !report.contains(message.as_str()),
+                "`{command}` leaves {message}"
+            );
+        }
+        if !troubles
+            .iter()
+            .any(|(_, hint)| hint.starts_with("`export "))
+        {
+            assert_eq!(self.troubles(before), []);
+        }
+    }
+}
+
+#[test]
+fn what_is_said_about_git_ends_the_trouble() {
+    for (trouble, arrange) in [
+        (
+            "git does not ask this program for https://g.example",
+            "sentry auth setup-git g.example --username \"it's me\"; rm ~/.gitconfig",
+        ),
+        (
+            "git does not ask this program for https://g.example",
+            "sentry auth setup-git g.example; git config credential.helper ''",
+        ),
+        (
+            "for https://g.example git asks `store` too",
+            "sentry auth setup-git g.example; git config --global credential.helper store",
+        ),
+        (
+            "for https://g.example git asks `store` too",
+            "sentry auth setup-git g.example; git config credential.helper store",
+        ),
+        (
+            "for https://g.example git asks `store` too",
+            "sentry auth setup-git g.example; printf '[credential]\\n\\thelper = store\\n' > .git/more; \
+             git config include.path more",
+        ),
+        (
+            "for https://g.example git asks `cache` too",
+            "sentry auth setup-git --local g.example; git config extensions.worktreeConfig true; \
+             git config --worktree credential.helper 'cache --timeout 9'",
+        ),
+        (
+            "for https://g.example git asks a shell command too",
+            "sentry auth setup-git g.example; git config extensions.worktreeConfig true; \
+             git config --worktree credential.helper '!f() { echo password=x; }; f'",
+        ),
+        (
+            "for https://g.example git asks `store` too",
+            "sentry auth setup-git g.example; git config --global credential.https://jane@g.example.helper store",
+        ),
+        (
+            "which is bound to no instance",
+            "git config --global credential.https://g.example.helper sentry",
+        ),
+        (
+            "which is not there",
+            "git config --global credential.helper '/opt/a b/git-credential-sentry'",
+        ),
+        (
+            "which is not there",
+            "git config --global credential.helper '/opt/a\\ b/git-credential-sentry'",
+        ),
+        (
+            "which is not there",
+            "git config credential.https://x.example.helper \"!'/opt/a.b/gh' auth\"",
+        ),
+        (
+            "which is not there",
+            "sentry auth setup-git g.example; \
+             git config --global --replace-all credential.https://g.example.helper /opt/git-credential-sentry",
+        ),
+    ] {
+        let machine = Machine::logged_in();
+        machine.run(arrange);
+        machine.closes(trouble, "");
+    }
+}
+
+#[test]
+fn what_is_said_about_git_without_a_login_ends_the_trouble() {
+    for arrange in [
+        "git config --global credential.https://g.example.helper sentry",
+        "git config credential.https://g.example.helper sentry",
+        "git config --global credential.https://g.example.helper \"!'/opt/a b/git-credential-sentry'\"",
+    ] {
+        let machine = Machine::new();
+        machine.run(arrange);
+        machine.closes("which is bound to no instance", "");
+    }
+    let machine = Machine::new();
+    machine.run("sentry auth setup-git g.example --url \"$URL\"; rm ~/.gitconfig");
+    machine.closes("git does not ask this program for https://g.example", "");
+}
+
+#[test]
+fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
+    let machine = Machine::logged_in();
+    machine.run("sentry auth setup-git g.example");
+    let before =
+        "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.helper GIT_CONFIG_VALUE_0=store\n";
+    let troubles = machine.troubles(before);
+    let [(message, hint)] = &troubles[..] else {
+        panic!("{troubles:?}")
+    };
+    assert!(message.contains("`store` too"));
+    let after = format!("{before}{}\n", hint.trim_matches('`'));
+    assert_eq!(machine.troubles(&after), []);
+}
+
+#[test]
+fn what_is_said_about_the_path_ends_the_trouble() {
+    let machine = Machine::logged_in();
+    machine.run("sentry auth setup-git g.example; sentry auth setup-docker r.example");
+    let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
+    let sentry = format!(
+        "PATH=/usr/local/bin:/usr/bin:/bin; sentry() {{ {}/sentry \"$@\"; }}\n",
+        programs.display()
+    );
+    let troubles = machine.troubles(&sentry);
+    assert_eq!(troubles.len(), 2, "{troubles:?}");
+    for (_, hint) in troubles {
+        let after = format!("{sentry}{}\n", hint.trim_matches('`'));
+        assert_eq!(machine.troubles(&after), []);
+    }
+}
+
+#[test]
+fn what_is_said_about_docker_ends_the_trouble() {
+    let arrange_by = |machine: &Machine, script: &str, config: Value| {
+        machine.run(script);
+        machine.docker(&config);
+    };
+    let set_up = "sentry auth setup-docker r.example --username 'jo e'";
+    let dead = json!({"credHelpers": {"https://r.example": "sentry"}});
+    let other = json!({"credHelpers": {"r.example": "pass", "R.example": "pass"}});
+    for (trouble, script, config) in [
+        (
+            "docker does not ask this program for r.example",
+            set_up,
+            json!({}),
+        ),
+        (
+            "docker does not ask this program for r.example",
+            set_up,
+            other,
+        ),
+        (
+            "docker never looks for `credHelpers.https://r.example`",
+            set_up,
+            dead.clone(),
+        ),
+        (
+            "docker never looks for `credHelpers.https://r.example`",
+            ":",
+            dead,
+        ),
+        (
+            "docker never looks for `credHelpers.r.example/team`",
+            ":",
+            json!({"credHelpers": {"r.example/team": "sentry"}}),
+        ),
+        (
+            "which is bound to no instance",
+            ":",
+            json!({"credHelpers": {"R.example:443": "sentry"}}),
+        ),
+        (
+            "r.example was signed out",
+            "sentry auth setup-docker r.example; echo r.example | docker-credential-sentry erase",
+            json!({"credHelpers": {"R.example": "sentry"}}),
+        ),
+    ] {
+        let machine = Machine::logged_in();
+        arrange_by(&machine, script, config.clone());
+        machine.closes(trouble, "");
+    }
+    for (trouble, config) in [
+        (
+            "which is bound to no instance",
+            json!({"credHelpers": {"r.example": "sentry"}}),
+        ),
+        (
+            "docker never looks for",
+            json!({"credHelpers": {"http://r.example": "sentry"}}),
+        ),
+    ] {
+        let machine = Machine::new();
+        arrange_by(&machine, ":", config);
+        machine.closes(trouble, "");
+    }
+}
+
+#[test]
+fn what_is_said_about_podmans_file_ends_the_trouble() {
+    for (trouble, logged_in, key) in [
+        ("docker never looks for", true, "https://r.example"),
+        ("docker never looks for", false, "https://r.example"),
+        ("which is bound to no instance", true, "r.example"),
+        ("which is bound to no instance", false, "r.example"),
+    ] {
+        let machine = match logged_in {
+            true => Machine::logged_in(),
+            false => Machine::new(),
+        };
+        let auth = machine.sandbox.root().join("auth.json");
+        fs::write(&auth, json!({"credHelpers": {key: "sentry"}}).to_string()).unwrap();
+        let before = format!("export REGISTRY_AUTH_FILE={}\n", auth.display());
+        machine.closes(trouble, &before);
+    }
+}
