@@ -7,14 +7,16 @@
 //! therefore exchanged, and what comes out is compared once more: where somebody was faster, theirs goes back. Where the
 //! file system cannot exchange two names, the comparison before the rename is all there is.
 
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tempfile::TempPath;
 
+use super::attributes::{check_writable, keep_attributes};
+use super::exchange::{cannot_exchange, exchange, name_new};
 use crate::failure::Failure;
 use crate::world::World;
 
@@ -302,8 +304,20 @@ pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(content) => Ok(Some(content)),
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // A FIFO in its place must not stop us.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
+    );
+    let mut content = Vec::new();
+    match options
+        .open(path)
+        .and_then(|mut file| file.read_to_end(&mut content))
+    {
+        Ok(_) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -333,109 +347,9 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// A rename does not ask whether the file may be written; its owner may have meant that it may not.
-fn check_writable(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
-    if !metadata.is_file() {
-        anyhow::bail!("it is not a regular file");
-    }
-    #[cfg(unix)]
-    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)?;
-    #[cfg(not(unix))]
-    if metadata.permissions().readonly() {
-        anyhow::bail!("it is read-only");
-    }
-    Ok(())
-}
-
-/// Gives a new file the owner, the group, the access list and the mode of the old one.
-#[cfg(unix)]
-fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> anyhow::Result<()> {
-    use std::os::unix::fs::{MetadataExt as _, fchown};
-
-    let owner = |metadata: &Metadata| (metadata.uid(), metadata.gid());
-    if owner(&file.metadata()?) != owner(before) {
-        fchown(file, Some(before.uid()), Some(before.gid())).map_err(|_| {
-            let what = format!(
-                "cannot write {}: it would not belong to user {} and group {} any more",
-                target.display(),
-                before.uid(),
-                before.gid()
-            );
-            Failure::new(what).hint("run it as the user that the file belongs to")
-        })?;
-    }
-    keep_access_list(file, target)?;
-    // The last one, because the others change it.
-    Ok(file.set_permissions(before.permissions())?)
-}
-
-#[cfg(not(unix))]
-fn keep_attributes(_file: &File, _target: &Path, _before: &Metadata) -> anyhow::Result<()> {
-    Ok(())
-}
-
-/// Without the access list, the group would get what the mode then means for it: acl(5).
-#[cfg(target_os = "linux")]
-fn keep_access_list(file: &File, target: &Path) -> io::Result<()> {
-    use rustix::fs::{XattrFlags, fsetxattr, getxattr};
-    use rustix::io::Errno;
-
-    const NAME: &str = "system.posix_acl_access";
-    // An entry is of 8 bytes.
-    let mut list = [0; 4096];
-    match getxattr(target, NAME, &mut list[..]) {
-        Ok(length) => Ok(fsetxattr(file, NAME, &list[..length], XattrFlags::empty())?),
-        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(all(unix, not(target_os = "linux")))]
-fn keep_access_list(_file: &File, _target: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Gives a file its name if nothing has it.
-fn name_new(path: &TempPath, target: &Path) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    {
-        use rustix::fs::RenameFlags;
-        match rename_with(path, target, RenameFlags::NOREPLACE) {
-            Err(error) if cannot_exchange(&error) => {}
-            ended => return ended,
-        }
-    }
-    match target.symlink_metadata() {
-        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
-        Err(_) => fs::rename(path, target),
-    }
-}
-
 /// For a name that is not there any more: whoever has it next is somebody else.
 fn forget(path: TempPath) {
     drop(path.keep());
-}
-
-/// Exchanges two files.
-fn exchange(path: &Path, target: &Path) -> io::Result<()> {
-    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
-    return rename_with(path, target, rustix::fs::RenameFlags::EXCHANGE);
-    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-    return Err(io::ErrorKind::Unsupported.into());
-}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn rename_with(path: &Path, target: &Path, flags: rustix::fs::RenameFlags) -> io::Result<()> {
-    use rustix::fs::{CWD, renameat_with};
-    Ok(renameat_with(CWD, path, CWD, target, flags)?)
-}
-
-/// renameat2(2): EINVAL where the file system does not know the flag, ENOSYS where the kernel does not.
-fn cannot_exchange(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    )
 }
 
 #[cfg(test)]
@@ -544,5 +458,16 @@ mod tests {
         assert!(at("real/config").symlink_metadata().unwrap().is_symlink());
         symlink("loop", at("loop")).unwrap();
         assert!(ForeignFile::read(&at("loop")).is_err());
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("fifo"),
+            rustix::fs::FileType::Fifo,
+            0o600.into(),
+            0,
+        )
+        .unwrap();
+        let fifo = ForeignFile::read(&at("fifo")).unwrap();
+        assert!(fifo.replace(&world(), b"new").is_err());
+        assert_eq!(names(dir.path()), ["dir", "fifo", "loop", "real"]);
     }
 }

@@ -4,59 +4,21 @@
 //! on a copy, by `git config`; the copy then replaces the file under git's own lock. So there is no state in between, and
 //! a `git config` at the same time is neither harmed nor undone.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 
 use super::file::{ATTEMPTS, ForeignFile, ReplaceError, Replaced, same_file};
+use super::git::Git;
+use super::git_files::{GitFile, Scope};
 use super::helper_chain::{Setting, escaped, removal};
-use crate::failure::Failure;
-use crate::printable::printable;
-use crate::world::World;
 
 /// The helpers that are configured, whatever they are for.
 const HELPERS: &str = r"^credential\.(.*\.)?helper$";
 
 /// A section that becomes another one: a new section is always the last of its file.
 const NEW_SECTION: &str = "sentry-setup.new";
-
-/// Which of git's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
-    /// Of a repository, for all its work trees.
-    Local,
-    /// Of the user.
-    Global,
-    /// Of the machine.
-    System,
-}
-
-impl Scope {
-    fn name(self) -> &'static str {
-        match self {
-            Scope::Local => "local",
-            Scope::Global => "global",
-            Scope::System => "system",
-        }
-    }
-}
-
-/// One of git's configuration files.
-pub(crate) struct GitFile {
-    pub(crate) scope: Scope,
-    pub(crate) path: PathBuf,
-    /// What tells it from others in the undo log.
-    pub(crate) log_name: String,
-}
-
-impl std::fmt::Display for GitFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "git's {} configuration", self.scope.name())
-    }
-}
 
 /// What is to become of the values of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,83 +29,7 @@ pub(crate) enum Edit {
     Without { key: String, value: String },
 }
 
-/// The `git` on PATH.
-pub(crate) struct Git<'a> {
-    world: &'a World,
-    program: PathBuf,
-}
-
-impl<'a> Git<'a> {
-    /// Finds it.
-    ///
-    /// # Errors
-    /// It is not there.
-    pub(crate) fn new(world: &'a World) -> anyhow::Result<Git<'a>> {
-        let program = world.program("git").context("`git` is not on PATH")?;
-        Ok(Git { world, program })
-    }
-
-    /// The file of a scope, which need not be there.
-    ///
-    /// # Errors
-    /// There is none, as outside of a repository.
-    pub(crate) fn file(&self, scope: Scope) -> anyhow::Result<GitFile> {
-        let (path, log_name) = match scope {
-            Scope::Local => {
-                let dir = self.common_dir()?;
-                let log_name = format!("local {}", dir.display());
-                (dir.join("config"), log_name)
-            }
-            Scope::Global => (self.global()?, scope.name().to_owned()),
-            Scope::System => (self.system()?, scope.name().to_owned()),
-        };
-        Ok(GitFile {
-            scope,
-            path,
-            log_name,
-        })
-    }
-
-    /// The directory whose `config` all work trees of the repository share.
-    ///
-    /// # Errors
-    /// This is no repository.
-    pub(crate) fn common_dir(&self) -> anyhow::Result<PathBuf> {
-        let dir = self.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
-        Ok(PathBuf::from(
-            dir.unwrap_or_default().trim_end_matches('\n'),
-        ))
-    }
-
-    /// git-config(1), FILES: the second one only where the first one is not there.
-    fn global(&self) -> anyhow::Result<PathBuf> {
-        if let Some(file) = self.world.variable_path("GIT_CONFIG_GLOBAL") {
-            return Ok(std::path::absolute(file)?);
-        }
-        let home = self.world.home()?;
-        let usual = home.join(".gitconfig");
-        let around = match self.world.variable_path("XDG_CONFIG_HOME") {
-            Some(dir) => std::path::absolute(dir)?,
-            None => home.join(".config"),
-        };
-        let other = around.join("git/config");
-        Ok(match !usual.exists() && other.exists() {
-            true => other,
-            false => usual,
-        })
-    }
-
-    /// Where it is was decided when git was built. It hands it to an editor.
-    fn system(&self) -> anyhow::Result<PathBuf> {
-        if let Some(file) = self.world.variable_path("GIT_CONFIG_SYSTEM") {
-            return Ok(std::path::absolute(file)?);
-        }
-        let mut edit = self.command(&["config", "--system", "--edit"]);
-        edit.env("GIT_EDITOR", "echo");
-        let path = said(&mut edit)?.unwrap_or_default();
-        Ok(PathBuf::from(path.trim_end_matches('\n')))
-    }
-
+impl Git<'_> {
     /// All helpers, in git's order.
     ///
     /// # Errors
@@ -340,36 +226,5 @@ impl<'a> Git<'a> {
             .revert()
             .with_context(|| format!("cannot put {file} back"))?;
         Err(why)
-    }
-
-    /// What git prints; `None` where it says by exit code 1 that there is nothing.
-    fn run(&self, words: &[&str]) -> anyhow::Result<Option<String>> {
-        said(&mut self.command(words))
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(words).stdin(Stdio::null());
-        // Tokens are none of git's business here.
-        let ours: Vec<OsString> = self.world.variables_with_prefix("SENTRY_").collect();
-        for name in ours {
-            command.env_remove(name);
-        }
-        command
-    }
-}
-
-fn said(command: &mut Command) -> anyhow::Result<Option<String>> {
-    let output = command.output().context("cannot start `git`")?;
-    match output.status.code() {
-        Some(0) => Ok(Some(
-            String::from_utf8(output.stdout).context("git's configuration is not UTF-8")?,
-        )),
-        Some(1) => Ok(None),
-        _ => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let what = format!("git says: {}", printable(said.lines().next().unwrap_or("")));
-            Err(Failure::new(what).into())
-        }
     }
 }

@@ -6,9 +6,13 @@
 //!
 //! Nothing here prints; what was done comes back as values.
 
+mod attributes;
 mod docker_config;
+mod exchange;
 mod file;
+mod git;
 mod git_config;
+mod git_files;
 mod helper_chain;
 mod undo;
 mod writers;
@@ -24,7 +28,9 @@ pub(crate) use docker_config::{ConfigFile, DEFAULT, OURS, Slot, looked_up};
 pub(crate) use file::{ForeignFile, same_file};
 
 use file::{ATTEMPTS, ReplaceError, Replaced};
-pub(crate) use git_config::{Edit, Git, GitFile, Scope};
+pub(crate) use git::Git;
+pub(crate) use git_config::Edit;
+pub(crate) use git_files::{GitFile, Scope};
 pub(crate) use helper_chain::{Helper, Reach, Setting, chain, removal};
 pub(crate) use undo::UndoLog;
 pub(crate) use writers::{Writer, settle};

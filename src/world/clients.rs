@@ -16,6 +16,8 @@ struct Client {
     login: &'static [&'static str],
     /// The words of a logout.
     logout: &'static [&'static str],
+    /// The words of other commands that write its configuration.
+    writes: &'static [&'static [&'static str]],
     /// Long options before the subcommand that take the next argument as their value.
     values: &'static [&'static str],
     /// Short options that do.
@@ -35,6 +37,7 @@ const CLIENTS: [Client; 9] = [
         names: &["docker"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[&["context", "use"]],
         values: &[
             "config",
             "context",
@@ -52,6 +55,7 @@ const CLIENTS: [Client; 9] = [
         names: &["podman", "podman-remote"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[],
         values: &[
             "cdi-spec-dir",
             "cgroup-manager",
@@ -98,6 +102,7 @@ const CLIENTS: [Client; 9] = [
         names: &["skopeo"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[],
         values: &[
             "command-timeout",
             "override-arch",
@@ -117,6 +122,7 @@ const CLIENTS: [Client; 9] = [
         names: &["buildah"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[],
         values: &[
             "cgroup-manager",
             "cpu-profile",
@@ -141,6 +147,7 @@ const CLIENTS: [Client; 9] = [
         names: &["nerdctl", "finch"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[],
         values: &[
             "address",
             "bridge-ip",
@@ -174,6 +181,7 @@ const CLIENTS: [Client; 9] = [
         names: &["crane"],
         login: &["auth", "login"],
         logout: &["auth", "logout"],
+        writes: &[],
         values: &["platform"],
         letters: "",
         switches: &["allow-nondistributable-artifacts", "insecure", "verbose"],
@@ -183,6 +191,7 @@ const CLIENTS: [Client; 9] = [
         names: &["oras"],
         login: LOGIN,
         logout: LOGOUT,
+        writes: &[],
         values: &[],
         letters: "",
         switches: &["debug", "no-tty"],
@@ -192,6 +201,7 @@ const CLIENTS: [Client; 9] = [
         names: &["helm"],
         login: &["registry", "login"],
         logout: &["registry", "logout"],
+        writes: &[],
         values: &[
             "burst-limit",
             "color",
@@ -219,6 +229,7 @@ const CLIENTS: [Client; 9] = [
         names: &["regctl"],
         login: &["registry", "login"],
         logout: &["registry", "logout"],
+        writes: &[],
         values: &["host", "logopt", "user-agent", "verbosity"],
         letters: "v",
         switches: &[],
@@ -234,8 +245,9 @@ pub(super) fn is_login(arguments: &[OsString]) -> bool {
 /// Names it where it writes the client's configuration in the end, from what it read in the beginning: `docker login`.
 pub fn writes_configuration(arguments: &[OsString]) -> Option<String> {
     let (client, rest) = told(arguments)?;
-    let words = [client.login, client.logout];
-    let words = words.into_iter().find(|words| client.begins(words, rest))?;
+    let commands = [client.login, client.logout];
+    let mut commands = commands.iter().chain(client.writes);
+    let words = commands.find(|words| client.begins(words, rest))?;
     Some(format!("{} {}", client.names[0], words.join(" ")))
 }
 
@@ -372,6 +384,10 @@ mod tests {
         for (line, command) in [
             ("docker login r.example", Some("docker login")),
             ("/bin/docker -D logout r.example", Some("docker logout")),
+            (
+                "docker -D context --debug use x",
+                Some("docker context use"),
+            ),
             ("docker pull logout", None),
             ("podman-remote logout --all", Some("podman logout")),
             ("helm registry login r.example", Some("helm registry login")),

@@ -108,9 +108,9 @@ fn the_engine_takes_a_password_of_another_registry() {
     let _right = login("p4ss").success().stdout_has("Login Succeeded");
 }
 
-/// How often a race is run: `SENTRY_TEST_ROUNDS`, else once.
+/// How often a race is run: `SETUP_ROUNDS`, else once.
 fn rounds() -> usize {
-    let rounds = std::env::var("SENTRY_TEST_ROUNDS").ok();
+    let rounds = std::env::var("SETUP_ROUNDS").ok();
     rounds.map_or(1, |rounds| rounds.parse().expect("a number"))
 }
 

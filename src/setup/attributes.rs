@@ -1,0 +1,75 @@
+//! Whose a file is and who may use it: kept by the file that replaces it.
+//!
+//! Separate from the replacing, which is the same on all systems.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+
+use crate::failure::Failure;
+
+/// A rename does not ask whether the file may be written; its owner may have meant that it may not.
+pub(super) fn check_writable(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
+    if !metadata.is_file() {
+        anyhow::bail!("it is not a regular file");
+    }
+    #[cfg(unix)]
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(io::Error::from)?;
+    #[cfg(not(unix))]
+    if metadata.permissions().readonly() {
+        anyhow::bail!("it is read-only");
+    }
+    Ok(())
+}
+
+/// Gives a new file the owner, the group, the access list and the mode of the old one.
+#[cfg(unix)]
+pub(super) fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> anyhow::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    let owner = |metadata: &Metadata| (metadata.uid(), metadata.gid());
+    if owner(&file.metadata()?) != owner(before) {
+        fchown(file, Some(before.uid()), Some(before.gid())).map_err(|_| {
+            let what = format!(
+                "cannot write {}: it would not belong to user {} and group {} any more",
+                target.display(),
+                before.uid(),
+                before.gid()
+            );
+            Failure::new(what).hint("run it as the user that the file belongs to")
+        })?;
+    }
+    keep_access_list(file, target)?;
+    // The last one, because the others change it.
+    Ok(file.set_permissions(before.permissions())?)
+}
+
+#[cfg(not(unix))]
+pub(super) fn keep_attributes(
+    _file: &File,
+    _target: &Path,
+    _before: &Metadata,
+) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Without the access list, the group would get what the mode then means for it: acl(5).
+#[cfg(target_os = "linux")]
+fn keep_access_list(file: &File, target: &Path) -> io::Result<()> {
+    use rustix::fs::{XattrFlags, fsetxattr, getxattr};
+    use rustix::io::Errno;
+
+    const NAME: &str = "system.posix_acl_access";
+    // An entry is of 8 bytes.
+    let mut list = [0; 4096];
+    match getxattr(target, NAME, &mut list[..]) {
+        Ok(length) => Ok(fsetxattr(file, NAME, &list[..length], XattrFlags::empty())?),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn keep_access_list(_file: &File, _target: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! Two names of files, changed in one step.
+//!
+//! Separate from the replacing, which is the same on all systems.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Gives a file its name if nothing has it.
+pub(super) fn name_new(path: &Path, target: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    {
+        use rustix::fs::RenameFlags;
+        match rename_with(path, target, RenameFlags::NOREPLACE) {
+            Err(error) if cannot_exchange(&error) => {}
+            ended => return ended,
+        }
+    }
+    match target.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(path, target),
+    }
+}
+
+/// Exchanges two files.
+pub(super) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+    return rename_with(path, target, rustix::fs::RenameFlags::EXCHANGE);
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    return Err(io::ErrorKind::Unsupported.into());
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_with(path: &Path, target: &Path, flags: rustix::fs::RenameFlags) -> io::Result<()> {
+    use rustix::fs::{CWD, renameat_with};
+    Ok(renameat_with(CWD, path, CWD, target, flags)?)
+}
+
+/// renameat2(2): EINVAL where the file system does not know the flag, ENOSYS where the kernel does not.
+pub(super) fn cannot_exchange(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
