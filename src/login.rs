@@ -279,7 +279,10 @@ impl DeviceLogin<'_> {
                     _ => failure,
                 }
             }
-            DeviceFlowError::Transport(lost) => Failure::new(format!("cannot log in to {origin}: {}", lost.why)),
+            DeviceFlowError::Transport(lost) => {
+                let what = format!("cannot log in to {origin}: {}", lost.why);
+                lost.why.with_text(what)
+            }
             DeviceFlowError::BadPrompt(what) => {
                 Failure::new(format!("{origin} answered with something that is not shown: {what}"))
             }

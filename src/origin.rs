@@ -130,6 +130,16 @@ impl Origin {
         self.scheme
     }
 
+    /// The host: a name, a dotted quad, or an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `host`, or `host:port` where the port is not the scheme's own.
     pub fn authority(&self) -> String {
         match self.port == self.scheme.default_port() {

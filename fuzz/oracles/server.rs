@@ -65,11 +65,15 @@ pub fn device(input: &[u8]) {
         let place = reference::origin(instance).expect("an instance");
         let begun = DeviceFlow::begin(&server, &SystemClock, &origin, "", Duration::from_secs(900));
         let expected = shown(input, &place);
-        assert_eq!(begun.is_ok(), expected.is_some(), "on {instance}");
+        // What no strict parser reads may hold a code still.
+        let is_strict = serde_json::from_slice::<Value>(input).is_ok();
+        if is_strict {
+            assert_eq!(begun.is_ok(), expected.is_some(), "on {instance}");
+        }
         match begun {
             Ok(flow) => {
                 let prompt = flow.prompt();
-                assert_eq!(Some(&prompt.user_code), expected.as_ref());
+                assert!(!is_strict || Some(&prompt.user_code) == expected.as_ref());
                 for url in [Some(&prompt.url), prompt.url_complete.as_ref()]
                     .into_iter()
                     .flatten()
@@ -128,7 +132,9 @@ pub fn token(input: &[u8]) {
     let status = STATUS[usize::from(*first) % STATUS.len()];
     let answer = Answer::with(status, body);
     let json = serde_json::from_slice(body).ok().filter(Value::is_object);
-    let json = json.unwrap_or_default();
+    let Some(json) = json else {
+        return badly_written(&answer);
+    };
     let error = match &json["error"] {
         Value::Null => "none",
         Value::String(code) => code,
@@ -176,7 +182,8 @@ pub fn token(input: &[u8]) {
             "refused"
         }
         RefreshAnswer::Transient(transient) => {
-            assert_eq!(printable::printable(&transient.why), transient.why);
+            let why = transient.why.to_string();
+            assert_eq!(printable::printable(&why), why);
             "transient"
         }
     };
@@ -184,6 +191,32 @@ pub fn token(input: &[u8]) {
     match refreshed {
         "kept" => assert!(["refused", "transient"].contains(&refresh), "HTTP {status}"),
         refreshed => assert_eq!(refresh, refreshed, "refreshing, HTTP {status}"),
+    }
+}
+
+/// What no strict parser reads may hold tokens still. Whatever is taken from it keeps to the rules.
+fn badly_written(answer: &Answer) {
+    let sound = |grant: Grant| {
+        let refresh = grant
+            .refresh
+            .as_ref()
+            .map_or("x", |refresh| refresh.expose());
+        assert!(reference::is_token(grant.access.expose()) && reference::is_token(refresh));
+        assert!((200..300).contains(&answer.status));
+    };
+    if let PollAnswer::Granted(grant) = PollAnswer::of(answer) {
+        sound(grant);
+    }
+    match RefreshAnswer::of(answer) {
+        RefreshAnswer::Granted(grant) => sound(grant),
+        RefreshAnswer::InvalidGrant(refusal)
+        | RefreshAnswer::InvalidClient(refusal)
+        | RefreshAnswer::Refused(refusal) => {
+            plain_code(refusal.code);
+            let description = refusal.description.unwrap_or_default();
+            assert_eq!(printable::printable(&description), description);
+        }
+        RefreshAnswer::Unusable | RefreshAnswer::Transient(_) => {}
     }
 }
 

@@ -217,7 +217,7 @@ impl Status {
             // Some API tokens may not ask who they are.
             Check::Forbidden => Verified::Yes,
             Check::Rejected => Verified::Rejected,
-            Check::Unknown(why) => Verified::No(why),
+            Check::Unknown(why) => Verified::No(why.to_string()),
         };
     }
 

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
-use super::http::{Answer, TransportError};
+use super::http::Answer;
+use super::transport_error::TransportError;
 use super::{OAuth, Refusal, refusal, user};
 use crate::account::User;
+use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::Secret;
@@ -23,7 +25,7 @@ pub enum Check {
     /// 403: it is one, but may not do this.
     Forbidden,
     /// Nothing that tells: a redirect, a failure, no answer.
-    Unknown(String),
+    Unknown(Failure),
 }
 
 /// Slugs of the organisations that a token can see.
@@ -106,16 +108,16 @@ fn judge(answer: Result<Answer, TransportError>) -> Check {
             Some(body) if body["auth"].is_object() => Check::Accepted(user(&body["user"])),
             // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
             Some(body) if body.get("auth").is_some_and(Value::is_null) => {
-                Check::Unknown("the server did not see the token".into())
+                Check::Unknown(Failure::new("the server did not see the token"))
             }
             // A network's login page answers 200 as well.
-            _ => Check::Unknown("the answer is not Sentry's".into()),
+            _ => Check::Unknown(Failure::new("the answer is not Sentry's")),
         },
         Ok(Answer { status: 401, .. }) => Check::Rejected,
         Ok(Answer { status: 403, .. }) => Check::Forbidden,
         Ok(answer) => {
             let Refusal { status, .. } = refusal(&answer);
-            Check::Unknown(format!("the server answered HTTP {status}"))
+            Check::Unknown(Failure::new(format!("the server answered HTTP {status}")))
         }
         Err(TransportError { why, .. }) => Check::Unknown(why),
     }

@@ -1,17 +1,22 @@
 //! One HTTP request: bounded in time and size, to one origin, never elsewhere.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::config::Config;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Error, Proxy, ProxyProtocol, Timeout};
+use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
-use super::{CONNECT, REQUEST};
+use super::connect::{self, Watch};
+use super::route::Route;
+use super::transport_error::TransportError;
+use super::{CONNECT, REQUEST, json};
+use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
-use crate::world::Timestamp;
-use crate::world::World;
+use crate::world::{Timestamp, World};
 
 /// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
 const MAX_BODY: u64 = 64 * 1024;
@@ -22,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// A client of one origin.
 pub(super) struct Http {
     origin: Origin,
-    proxy: Option<Proxy>,
+    route: Result<Arc<Route>, Failure>,
 }
 
 /// A complete answer.
@@ -34,6 +39,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// `Date`: the server's clock.
     pub(super) date: Option<Timestamp>,
+    /// Although nobody asked for that.
+    pub(super) is_compressed: bool,
     /// Up to 64 KiB; wiped on drop, for it can hold tokens.
     pub(super) body: Body,
 }
@@ -61,15 +68,14 @@ impl Answer {
             status,
             retry_after: None,
             date: None,
+            is_compressed: false,
             body: body.to_vec().into(),
         }
     }
 
     /// The body, if it is a JSON object.
     pub(super) fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.body.0)
-            .ok()
-            .filter(Value::is_object)
+        json::object(&self.body.0)
     }
 
     /// The body, if it is JSON.
@@ -78,22 +84,11 @@ impl Answer {
     }
 }
 
-/// No answer, or none that is complete.
-#[derive(Debug, Clone)]
-pub struct TransportError {
-    /// In a few words, for a person.
-    pub why: String,
-    /// Whether the server may have acted on the request.
-    pub sent: bool,
-    /// The server's certificate is not trusted.
-    pub untrusted: bool,
-}
-
 impl Http {
     pub(super) fn new(world: &World, origin: &Origin) -> Http {
         Http {
             origin: origin.clone(),
-            proxy: proxy(world, origin),
+            route: Route::of(world, origin).map(Arc::new),
         }
     }
 
@@ -101,7 +96,7 @@ impl Http {
     pub(super) fn sibling(&self, region: &Origin) -> Http {
         Http {
             origin: region.clone(),
-            proxy: self.proxy.clone(),
+            route: self.route.clone(),
         }
     }
 
@@ -142,100 +137,55 @@ impl Http {
         limit: Duration,
         send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
     ) -> Result<Answer, TransportError> {
-        // ureq looks names up in a thread, and panics where none can be had. The stack of this one serves it.
-        if let Err(why) = std::thread::Builder::new()
-            .spawn(|| ())
-            .map(|one| one.join())
-        {
-            return Err(TransportError {
-                why: format!("cannot ask {}: {why}", self.origin.authority()),
-                sent: false,
-                untrusted: false,
-            });
-        }
-        let mut response = match send(&self.agent(limit, RootCerts::PlatformVerifier)) {
+        let route = self
+            .route
+            .as_ref()
+            .map_err(|failure| TransportError::unusable(failure.clone()))?;
+        let watch = Arc::new(Watch::begin(limit));
+        let lost = |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
+        let attempt = |roots| send(&connect::agent(self.config(route, roots), &watch));
+        let mut response = match attempt(route.authorities.roots()) {
             // An image without certificates of its own: use the ones that are built in.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {
-                send(&self.agent(limit, RootCerts::WebPki))
+                attempt(RootCerts::WebPki)
             }
             other => other,
         }
-        .map_err(|error| self.lost(&error))?;
+        .map_err(&lost)?;
         let header = |name| response.headers().get(name)?.to_str().ok();
         let date = header("date").and_then(Timestamp::from_http_date);
         let retry_after = header("retry-after").and_then(|value| pause(value, date));
+        let is_compressed = header("content-encoding").is_some_and(|name| name != "identity");
         // A body that breaks off was sent after the server acted.
         let body = response
             .body_mut()
             .with_config()
             .limit(MAX_BODY)
-            .read_to_vec();
-        let body = body.map_err(|error| TransportError {
-            sent: true,
-            ..self.lost(&error)
-        })?;
+            .read_to_vec()
+            .map_err(&lost)?;
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after,
             date,
+            is_compressed,
             body: body.into(),
         })
     }
 
-    fn agent(&self, limit: Duration, roots: RootCerts) -> Agent {
-        let config = Agent::config_builder()
+    fn config(&self, route: &Route, roots: RootCerts) -> Config {
+        Agent::config_builder()
             .https_only(self.origin.scheme() == Scheme::Https)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_global(Some(limit))
+            .timeout_resolve(Some(CONNECT))
             .timeout_connect(Some(CONNECT))
             .max_idle_connections(0)
+            .accept_encoding("identity")
             .user_agent(concat!("sentry-credential/", env!("CARGO_PKG_VERSION")))
-            .tls_config(TlsConfig::builder().root_certs(roots).build());
-        config.proxy(self.proxy.clone()).build().new_agent()
-    }
-
-    fn lost(&self, error: &Error) -> TransportError {
-        let host = self.origin.authority();
-        let lost = |sent, why: String| TransportError {
-            why,
-            sent,
-            untrusted: false,
-        };
-        match error {
-            Error::HostNotFound => lost(false, format!("cannot find {host}")),
-            Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
-                lost(false, format!("{host} does not answer"))
-            }
-            Error::Timeout(_) => lost(true, format!("{host} did not answer in time")),
-            Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
-                lost(false, format!("cannot connect to {host}"))
-            }
-            // The handshake comes before the request.
-            Error::Rustls(_) | Error::Tls(_) | Error::Pem(_) => TransportError {
-                why: format!("cannot trust {host}: {error}"),
-                sent: false,
-                untrusted: true,
-            },
-            Error::Io(why) => {
-                use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-                let unsent = matches!(
-                    why.kind(),
-                    ConnectionRefused | HostUnreachable | NetworkUnreachable
-                );
-                match is_certificate(why) {
-                    true => TransportError {
-                        why: format!("cannot trust {host}: {why}"),
-                        sent: false,
-                        untrusted: true,
-                    },
-                    false => lost(!unsent, format!("the connection to {host} failed ({why})")),
-                }
-            }
-            Error::BodyExceedsLimit(_) => lost(true, format!("the answer of {host} is too long")),
-            _ => lost(true, format!("{host} did not answer in HTTP ({error})")),
-        }
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .proxy(route.via.as_ref().map(|via| via.proxy.clone()))
+            .build()
     }
 }
 
@@ -246,40 +196,6 @@ fn pause(value: &str, date: Option<Timestamp>) -> Option<Duration> {
         Err(_) => date?.until(Timestamp::from_http_date(value)?),
     };
     Some(pause.min(LONGEST_PAUSE))
-}
-
-/// The proxy on the way to an origin, chosen as curl(1) does: ureq by itself lets `ALL_PROXY` win over the specific one,
-/// and `HTTP_PROXY` speak for https.
-fn proxy(world: &World, origin: &Origin) -> Option<Proxy> {
-    // The machine itself is never behind one.
-    if origin.is_loopback() {
-        return None;
-    }
-    let either = |name: &str| {
-        world
-            .variable(&name.to_lowercase())
-            .or_else(|| world.variable(name))
-    };
-    let url = either("HTTPS_PROXY").or_else(|| either("ALL_PROXY"))?;
-    let mut exceptions = Proxy::builder(ProxyProtocol::Http);
-    for name in either("NO_PROXY").iter().flat_map(|names| names.split(',')) {
-        // To curl a name covers what is below it.
-        let name = name.trim().trim_start_matches('.');
-        exceptions = exceptions.no_proxy(name).no_proxy(&format!(".{name}"));
-    }
-    let target = origin.to_string().parse().ok()?;
-    match exceptions
-        .build()
-        .is_ok_and(|exceptions| exceptions.is_no_proxy(&target))
-    {
-        true => None,
-        false => Proxy::new(&url).ok(),
-    }
-}
-
-/// rustls reports a failed handshake through `io::Error`.
-fn is_certificate(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::InvalidData && error.to_string().contains("certificate")
 }
 
 #[cfg(test)]

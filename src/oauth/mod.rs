@@ -8,19 +8,31 @@
 //!
 //! RFC 8628 (device flow), RFC 6749 sections 5 and 6 (token answers, refresh).
 
+mod addresses;
 mod api;
+mod authorities;
+mod connect;
+mod git_http;
 mod http;
+mod json;
 mod parse;
+mod proxy;
+mod route;
+mod socket;
+mod transport_error;
+mod tunnel;
 
 use std::time::Duration;
 
 use crate::account::User;
+use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::World;
 
 pub use api::{Check, Organizations};
-pub use http::{Answer, TransportError};
+pub use http::Answer;
+pub use transport_error::TransportError;
 
 use http::Http;
 use parse::{device_code, grant, is_bearer, refusal, user};
@@ -121,11 +133,11 @@ pub enum RefreshAnswer {
 /// A failure that says nothing about the login.
 #[derive(Debug)]
 pub struct Transient {
-    /// In a few words, for a person.
-    pub why: String,
+    /// In a few words for the user, and what may help.
+    pub why: Failure,
     /// How long the server wants to be left alone.
     pub retry_after: Option<Duration>,
-    /// Whether the request left this machine; if not, it can be sent again at once.
+    /// Whether the request left this machine, or cannot; if neither, it can be sent again at once.
     pub sent: bool,
     /// Whether a whole answer came.
     pub answered: bool,
@@ -201,8 +213,9 @@ impl OAuth {
         match self.http.post("/oauth/token/", &form, limit) {
             Ok(answer) => RefreshAnswer::of(&answer),
             Err(lost) => RefreshAnswer::Transient(Transient {
-                sent: lost.sent,
-                answered: false,
+                sent: lost.sent || lost.lasting,
+                // Nor will one come: there is nothing to try again for.
+                answered: lost.lasting && !lost.sent,
                 acted: lost.sent,
                 why: lost.why,
                 retry_after: None,
@@ -253,7 +266,7 @@ impl RefreshAnswer {
         let refused = refusal(answer);
         let transient = |why: String| {
             RefreshAnswer::Transient(Transient {
-                why,
+                why: Failure::new(why),
                 retry_after: answer.retry_after,
                 sent: true,
                 answered: true,
@@ -266,6 +279,9 @@ impl RefreshAnswer {
             (200..=299, None) => match grant(answer) {
                 Some(Ok(grant)) => RefreshAnswer::Granted(grant),
                 Some(Err(_)) => RefreshAnswer::Unusable,
+                None if answer.is_compressed => transient(
+                    "the answer is not Sentry's: it is compressed, which nobody asked for".into(),
+                ),
                 None => transient(
                     "the answer is not Sentry's; is there a login page of the network in between?"
                         .into(),

@@ -20,6 +20,7 @@ mod layout;
 mod lock_dir;
 mod memory;
 mod migrations;
+mod official;
 mod row;
 mod session_read;
 mod session_write;

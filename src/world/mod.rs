@@ -88,6 +88,19 @@ impl World {
         }
     }
 
+    /// The same for a list of paths, as `PATH` is one; without empty ones.
+    pub fn variable_path_list(&self, name: &str) -> Vec<PathBuf> {
+        let list = self.variable_path(name).unwrap_or_default();
+        std::env::split_paths(&list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect()
+    }
+
+    /// A variable as it is, for one whose blank value means something else than none; an empty one is unset.
+    pub fn variable_os(&self, name: &str) -> Option<OsString> {
+        self.value(name).filter(|value| !value.is_empty())
+    }
+
     fn value(&self, name: &str) -> Option<OsString> {
         match &self.variables {
             Variables::Process => std::env::var_os(name),

@@ -14,7 +14,7 @@ const PAGES: [&str; 3] = [
     "man/docker-credential-sentry.1",
 ];
 
-const VARIABLES: [&str; 20] = [
+const VARIABLES: [&str; 21] = [
     "SENTRY_AUTH_TOKEN",
     "SENTRY_TOKEN",
     "SENTRY_URL",
@@ -33,6 +33,7 @@ const VARIABLES: [&str; 20] = [
     "NO_PROXY",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
     "NO_COLOR",
     "CLICOLOR_FORCE",
 ];

@@ -1,7 +1,7 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
 //! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
-//! `engine`, `keyring` and `tls` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests of
+//! `engine`, `keyring`, `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests of
 //! git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process; all other
 //! modules are the tests themselves.
 
@@ -16,9 +16,11 @@
 mod accounts;
 mod at_rest;
 mod auth_errors;
+mod authorities;
 mod binding;
 mod budget;
 mod concurrency;
+mod connections;
 mod decision;
 mod docker_protocol;
 mod doctor;
@@ -46,12 +48,15 @@ mod login;
 mod lost_logins;
 mod measure;
 mod mirror;
+mod names;
 mod network;
 mod nginx;
 mod official;
 mod official_accounts;
 mod one_login;
 mod places;
+mod proxies;
+mod proxy_server;
 mod real_docker;
 mod real_flows;
 mod real_git;

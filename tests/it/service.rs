@@ -62,6 +62,12 @@ impl Service {
         }
     }
 
+    /// What the server has written so far.
+    pub fn said(&self) -> String {
+        let running = self.running.as_ref().expect("taken on drop only");
+        running.stdout() + &running.stderr()
+    }
+
     /// Signals the server's process, not its workers.
     #[track_caller]
     pub fn signal(&mut self, signal: Signal) {

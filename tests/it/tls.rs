@@ -9,6 +9,9 @@ use crate::service::Service;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 
+/// A name that only [`crate::names`] can find.
+pub const NAME: &str = "sentry.test";
+
 /// A running server, and the directory of its authority.
 pub struct Tls {
     _service: Service,
@@ -71,6 +74,25 @@ impl Tls {
     /// `https://127.0.0.1:<port>`
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What the server shows.
+    pub fn certificate(&self) -> PathBuf {
+        self.room.root().join("server.pem")
+    }
+
+    /// The key of its certificate.
+    pub fn key(&self) -> PathBuf {
+        self.room.root().join("server.key")
+    }
+
+    /// `https://sentry.test:<port>`
+    pub fn url_by_name(&self) -> String {
+        format!("https://{NAME}:{}", self.address.port())
     }
 
     /// The certificate of the authority.

@@ -80,7 +80,7 @@ impl Performer<'_> {
                     (true, true, true) => Saw::Disturbed(Acted::Perhaps),
                     (true, true, false) => Saw::Disturbed(Acted::No),
                 };
-                (saw, Failure::new(what))
+                (saw, failed.why.with_text(what))
             }
         };
         self.trouble = Some(trouble);

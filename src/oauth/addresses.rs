@@ -1,0 +1,151 @@
+//! Names to addresses.
+//!
+//! Separate from [`super::connect`] because nothing here opens a socket. ureq's own resolver panics where no thread can be
+//! had, and asks a name server for `localhost`.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::mpsc;
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::NextTimeout;
+
+/// Most addresses of one name that are tried.
+const MOST: usize = 16;
+
+/// A name server did not help.
+#[derive(Debug)]
+pub(super) struct LookupError(std::io::Error);
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+/// `localhost` without a resolver, everything else by the system's, in a thread that may be given up.
+#[derive(Debug)]
+pub(super) struct Addresses;
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        _: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let host = uri.host().unwrap_or_default();
+        let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
+            Some("http") => 80,
+            _ => 443,
+        });
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = match bare.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            // RFC 6761 section 6.3: this machine, whatever a name server says.
+            Err(_) if bare.eq_ignore_ascii_case("localhost") => vec![
+                (Ipv4Addr::LOCALHOST, port).into(),
+                (Ipv6Addr::LOCALHOST, port).into(),
+            ],
+            Err(_) => looked_up(bare.to_owned(), port, timeout)?,
+        };
+        let mut addresses = self.empty();
+        for address in alternating(found).into_iter().take(MOST) {
+            addresses.push(address);
+        }
+        match addresses.is_empty() {
+            true => Err(Error::HostNotFound),
+            false => Ok(addresses),
+        }
+    }
+}
+
+fn looked_up(host: String, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
+    let (ours, theirs) = mpsc::sync_channel(1);
+    let lookup = move || {
+        let found = (host.as_str(), port).to_socket_addrs();
+        // Nobody waits any more after the time is over.
+        ours.send(found.map(Vec::from_iter)).ok();
+    };
+    std::thread::Builder::new().spawn(lookup)?;
+    match theirs.recv_timeout(*timeout.after) {
+        Ok(found) => found.map_err(|why| Error::Other(Box::new(LookupError(why)))),
+        Err(_) => Err(Error::Timeout(timeout.reason)),
+    }
+}
+
+/// RFC 8305 section 4: the two families in turn, so that one that leads nowhere does not use up the time of the other.
+fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (one, other): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| address.is_ipv6() == first_is_ipv6);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut turns = Vec::new();
+    loop {
+        let pair = [one.next(), other.next()];
+        if pair == [None, None] {
+            return turns;
+        }
+        turns.extend(pair.into_iter().flatten());
+    }
+}
+
+/// One address, whatever the name.
+#[derive(Debug)]
+pub(super) struct Fixed(pub(super) SocketAddr);
+
+impl Resolver for Fixed {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let mut one = self.empty();
+        one.push(self.0);
+        Ok(one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_families_take_turns() {
+        let addresses = |text: &[&str]| -> Vec<SocketAddr> {
+            text.iter().map(|one| one.parse().unwrap()).collect()
+        };
+        let turns = |text: &[&str]| alternating(addresses(text));
+        assert_eq!(
+            turns(&["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"]),
+            addresses(&["[::1]:1", "1.0.0.1:1", "[::2]:1", "1.0.0.2:1", "[::3]:1"])
+        );
+        assert_eq!(turns(&["1.0.0.1:1"]), addresses(&["1.0.0.1:1"]));
+        assert_eq!(turns(&[]), []);
+    }
+
+    #[test]
+    fn this_machine_and_addresses_need_no_name_server() {
+        let resolved = |uri: &str| {
+            let timeout = NextTimeout {
+                after: ureq::unversioned::transport::time::Duration::from_secs(0),
+                ..NextTimeout::default()
+            };
+            let uri = uri.parse().unwrap();
+            let found = Addresses.resolve(&uri, &Config::default(), timeout);
+            found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        for (uri, expected) in [
+            ("http://localhost:8", &["127.0.0.1:8", "[::1]:8"][..]),
+            ("https://LocalHost", &["127.0.0.1:443", "[::1]:443"]),
+            ("http://127.0.0.1", &["127.0.0.1:80"]),
+            ("https://[::1]:8443", &["[::1]:8443"]),
+        ] {
+            assert_eq!(resolved(uri).unwrap(), expected, "{uri}");
+        }
+        // Whoever is asked has no time to answer.
+        assert!(resolved("https://localhost.example").is_err());
+    }
+}

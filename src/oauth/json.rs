@@ -1,0 +1,232 @@
+//! The fields of a JSON object from a server that may have written some of them badly.
+//!
+//! Separate from [`super::parse`], which says what they mean. An answer to a refresh is all that is left of a login: a name
+//! with a lone surrogate, a number without measure or a byte that is no UTF-8 in a field that nobody needs must not take
+//! the tokens beside it along. The strict parser reads what is written well; what it refuses is taken apart here, field by
+//! field, and only the fields that cannot be read are missing.
+//!
+//! Rules: an object that does not end is none; of a name that stands twice the last counts, as with the strict parser.
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+/// The object that a body holds; `None` where it holds none.
+pub(super) fn object(body: &[u8]) -> Option<Value> {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) => Some(value).filter(Value::is_object),
+        Err(_) => fields(body).map(Value::Object),
+    }
+}
+
+fn fields(body: &[u8]) -> Option<Map<String, Value>> {
+    // What is no UTF-8 becomes U+FFFD, which no token has.
+    let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let mut rest = Scanner(&text);
+    let mut fields = Map::new();
+    rest.take('{')?;
+    if rest.take('}').is_none() {
+        loop {
+            let name = read(rest.value()?);
+            rest.take(':')?;
+            let value = read(rest.value()?);
+            if let Some(Value::String(name)) = name {
+                fields.insert(name, value.unwrap_or_default());
+            }
+            if rest.take(',').is_none() {
+                rest.take('}')?;
+                break;
+            }
+        }
+    }
+    rest.is_at_end().then_some(fields)
+}
+
+/// A value by itself: as it is, or, if it is a string with a lone surrogate or a control character in it, without those.
+fn read(text: &str) -> Option<Value> {
+    match serde_json::from_str(text) {
+        Ok(value) => Some(value),
+        Err(_) if text.starts_with('"') => {
+            let mended = Zeroizing::new(without_lone_surrogates(text));
+            serde_json::from_str(&mended).ok()
+        }
+        Err(_) => None,
+    }
+}
+
+fn without_lone_surrogates(text: &str) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|it: char| it == '\\' || it < ' ') {
+        let (plain, escape) = rest.split_at(at);
+        mended.push_str(plain);
+        let unit = |escape: &str| {
+            let digits = escape.strip_prefix("\\u")?.get(..4)?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        let second = || escape.get(6..).and_then(unit);
+        let length = match (unit(escape), second()) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                mended.push('\u{fffd}');
+                rest = &escape[6..];
+                continue;
+            }
+            (Some(_), _) => 6,
+            (None, _) if escape.starts_with('\\') => {
+                1 + escape[1..].chars().next().map_or(0, char::len_utf8)
+            }
+            (None, _) => {
+                rest = &escape[1..];
+                continue;
+            }
+        };
+        mended.push_str(&escape[..length]);
+        rest = &escape[length..];
+    }
+    mended + rest
+}
+
+/// Finds where a value ends, without looking into it: nothing here calls itself, however deep a value is.
+struct Scanner<'a>(&'a str);
+
+impl<'a> Scanner<'a> {
+    fn skip_space(&mut self) {
+        self.0 = self.0.trim_start_matches([' ', '\t', '\r', '\n']);
+    }
+
+    fn take(&mut self, character: char) -> Option<()> {
+        self.skip_space();
+        self.0 = self.0.strip_prefix(character)?;
+        Some(())
+    }
+
+    fn is_at_end(&mut self) -> bool {
+        self.skip_space();
+        self.0.is_empty()
+    }
+
+    fn value(&mut self) -> Option<&'a str> {
+        self.skip_space();
+        let mut depth = 0_usize;
+        let mut in_string = false;
+        let mut is_escaped = false;
+        let mut end = None;
+        for (at, byte) in self.0.bytes().enumerate() {
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' if in_string => is_escaped = true,
+                b'"' => {
+                    in_string = !in_string;
+                    if !in_string && depth == 0 {
+                        end = Some(at + 1);
+                        break;
+                    }
+                }
+                _ if in_string => {}
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' if depth > 0 => {
+                    depth -= 1;
+                    if depth == 0 {
+                        end = Some(at + 1);
+                        break;
+                    }
+                }
+                b']' | b'}' | b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => {
+                    end = Some(at);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let (value, rest) = self.0.split_at(end?);
+        self.0 = rest;
+        (!value.is_empty()).then_some(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn token(body: &[u8]) -> Option<Value> {
+        object(body)?.get("t").cloned()
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_read_leaves_the_others_alone() {
+        let deep = format!(r#"{{"t":"x","d":{}{}}}"#, "[".repeat(500), "]".repeat(500));
+        for body in [
+            &b"{\"t\":\"x\",\"expires_in\":1e400}"[..],
+            b"{\"expires_in\":-1E999,\"t\":\"x\"}",
+            b"{\"t\":\"x\",\"n\":NaN,\"m\":Infinity,\"o\":None}",
+            b"{\"t\":\"x\",\"n\":00012,\"m\":.5,\"h\":0x10}",
+            b"{\"t\":\"x\",\"user\":{\"name\":\"\xff\xfe\"}}",
+            b"{\"t\":\"x\",\"user\":{\"name\":\"\\ud83d\"}}",
+            b"{\"user\":{\"name\":\"\\udc00 \\\" } , {\",\"a\":[1,{\"b\":1e999}]},\"t\":\"x\"}",
+            b"{\"t\":\"x\",\"n\":\"a\nb\"}",
+            b"{\"t\":\"x\",\"n\":\"\\x\"}",
+            b"{\"t\":\"x\",\"\\ud800\":1}",
+            b"\xef\xbb\xbf{\"t\":\"x\"}",
+            b"\xef\xbb\xbf \r\n{\"t\":\"x\",\"e\":1e400} \n",
+            b"{ \"t\" : \"y\" , \"e\" : 1e400 , \"t\" : \"x\" }",
+            deep.as_bytes(),
+        ] {
+            let shown = body.escape_ascii();
+            assert_eq!(token(body), Some(json!("x")), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_string_keeps_what_can_be_read_of_it() {
+        let of = |text: &str| token(format!(r#"{{"t":{text},"e":1e400}}"#).as_bytes());
+        assert_eq!(
+            of(r#""a\ud83db\udc00c""#),
+            Some(json!("a\u{fffd}b\u{fffd}c"))
+        );
+        assert_eq!(of(r#""\ud83d\ude00\ud83d""#), Some(json!("😀\u{fffd}")));
+        assert_eq!(of(r#""a\\ud800""#), Some(json!(r"a\ud800")));
+        assert_eq!(of("\"a\u{1}b\""), Some(json!("ab")));
+        assert_eq!(of("1e400"), Some(Value::Null));
+    }
+
+    #[test]
+    fn what_is_no_object_or_does_not_end_is_none() {
+        for body in [
+            &b""[..],
+            b"{",
+            b"[]",
+            b"null",
+            b"<html>",
+            b"{\"t\":\"x\"",
+            b"{\"t\":\"x\",\"e\":1e400",
+            b"{\"t\":\"x\",\"e\":1e400}}",
+            b"{\"t\":\"x\",\"e\":1e400} x",
+            b"{\"t\":\"x\" \"e\":1e400}",
+            b"{\"t\":\"x\",\"e\":1e400,}",
+            b"{\"t\":\"x\",\"e\":[1e400}",
+            b"{\"t\":\"x\",\"e\":\"1e400}",
+            b"{\"t\":\"x\",\"e\":}",
+            b"{t:\"x\",\"e\":1e400",
+        ] {
+            assert_eq!(object(body), None, "{}", body.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_strict_parser_reads_is_read_in_the_same_way(body in r#"\{("[a-z\\u0-9]{0,8}":([0-9e.-]{1,6}|"[^"\\]{0,6}"|\[[0-9,]{0,4}\]|null),?){0,4}\}"#) {
+            if let Ok(value) = serde_json::from_str::<Value>(&body) {
+                prop_assert_eq!(fields(body.as_bytes()).map(Value::Object), Some(value));
+            }
+        }
+
+        #[test]
+        fn no_body_makes_a_panic(body in prop::collection::vec(any::<u8>(), 0..80), text in "\\PC{0,40}") {
+            drop((object(&body), object(text.as_bytes())));
+            drop(object(format!("{{\"a\":\"{text}\",\"b\":{text}}}").as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Connections: which addresses are tried, what every request asks for, and how long an answer is waited for.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use crate::environment::described;
+use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
+use crate::names::Names;
+use crate::sandbox::{Age, Cmd, Sandbox};
+use crate::storage::SOON;
+use crate::terminal::Person;
+use crate::tls::{Certificate, NAME, Tls};
+use rustix::process::Signal;
+
+/// Carries connections from a port of `::1` to the server, for as long as the test's process lives.
+fn on_ipv6(port: u16, server: SocketAddr) -> u16 {
+    let listener = TcpListener::bind(("::1", port)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.expect("the listener accepts");
+            let server = TcpStream::connect(server).expect("the server listens");
+            thread::spawn(move || {
+                thread::scope(|threads| {
+                    threads.spawn(|| {
+                        let _ended = io::copy(&mut &client, &mut &server);
+                        let _closed = server.shutdown(Shutdown::Write);
+                    });
+                    let _ended = io::copy(&mut &server, &mut &client);
+                    let _closed = client.shutdown(Shutdown::Both);
+                });
+            });
+        }
+    });
+    port
+}
+
+/// A `get` for an expired session of this instance.
+fn get(machine: &Sandbox, sentry: &FakeSentry, url: &str) -> Cmd {
+    if let Some(store) = machine.database() {
+        let gone = store.execute("DELETE FROM accounts", []);
+        assert!(gone.is_ok());
+    }
+    machine.seed_session(sentry, &sentry.issue(), Age::EXPIRED);
+    let store = machine.database().expect("a store");
+    let moved = store.execute("UPDATE accounts SET host = ?", [url]);
+    assert_eq!(moved, Ok(1));
+    let get = machine.git_credential("get").stdin(described(url));
+    get.env("SENTRY_CLIENT_ID", CLIENT_ID)
+}
+
+#[track_caller]
+fn is_served(cmd: Cmd, sentry: &FakeSentry) {
+    let before = sentry.refreshes();
+    let served = cmd.run().success().stderr_is("");
+    let _served = served.stdout_has(&sentry.current_access());
+    assert_eq!(sentry.refreshes(), before + 1);
+}
+
+#[test]
+fn localhost_is_this_machine_whatever_a_resolver_says() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new();
+    let url = format!("http://localhost:{}", sentry.address().port());
+    let elsewhere = Names::new(&machine, "192.0.2.1 localhost\n");
+    is_served(elsewhere.known_to(get(&machine, &sentry, &url)), &sentry);
+    // Nobody is even asked.
+    let calls = machine.root().join("calls");
+    let cmd = get(&machine, &sentry, &url).traced("openat,connect", &calls);
+    is_served(cmd, &sentry);
+    let calls = std::fs::read_to_string(calls).expect("a trace");
+    for asked in ["/etc/hosts", "/etc/resolv.conf", "nscd", "htons(53)"] {
+        assert!(!calls.contains(asked), "{calls}");
+    }
+}
+
+#[test]
+fn both_addresses_of_this_machine_are_tried() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new();
+    let port = on_ipv6(0, sentry.address());
+    let url = format!("http://localhost:{port}");
+    is_served(get(&machine, &sentry, &url), &sentry);
+}
+
+#[test]
+fn any_error_of_one_family_leads_to_the_other() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new();
+    // EACCES is firewalld's adm-prohibited.
+    let errors = [
+        "EACCES",
+        "EPERM",
+        "ENETUNREACH",
+        "EINVAL",
+        "ENETDOWN",
+        "ETIMEDOUT",
+    ];
+    let port = on_ipv6(0, sentry.address());
+    let url = format!("http://localhost:{port}");
+    let refused =
+        |cmd: Cmd, error: &str| cmd.with_injected(&format!("connect:error={error}:when=1"));
+    for error in errors {
+        is_served(refused(get(&machine, &sentry, &url), error), &sentry);
+    }
+    let tls = Tls::with(Certificate::Of(NAME), &sentry);
+    let names = Names::new(&machine, &format!("::1 {NAME}\n127.0.0.1 {NAME}\n"));
+    let url = tls.url_by_name();
+    for error in errors {
+        let get = get(&machine, &sentry, &url).env("SSL_CERT_FILE", tls.authority());
+        is_served(refused(names.known_to(get), error), &sentry);
+    }
+    // Where all fail, the last error is told.
+    let get = get(&machine, &sentry, &format!("http://localhost:{port}"));
+    let refused = get.with_injected("connect:error=EACCES:when=1+");
+    let _told = refused.run().fails(1).stderr_has("Permission denied");
+}
+
+#[test]
+fn every_request_asks_for_an_answer_as_it_is() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.approve_next();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    for command in ["login", "refresh --force", "status", "doctor"] {
+        let command = machine.sentry(&["auth"]).args(command.split(' '));
+        let _said = command.run();
+    }
+    let requests = sentry.requests();
+    let routes: std::collections::BTreeSet<&str> =
+        requests.iter().map(|request| request.route()).collect();
+    assert!(routes.len() >= 5, "{routes:?}");
+    for request in &requests {
+        let asked = request.header("accept-encoding");
+        assert_eq!(asked, Some("identity"), "{request:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_came_while_the_process_was_stopped_is_read() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.approve_next();
+    sentry.fault(Endpoint::DeviceCode, Fault::Held);
+    let machine = Sandbox::new().for_sentry(&sentry);
+    let login = machine.sentry(&["auth", "login", "--no-browser"]);
+    let mut person = Person::start(login);
+    sentry.wait_for_held(SOON);
+    person.running().signal(Signal::STOP);
+    sentry.release();
+    // Longer than a request may take.
+    thread::sleep(Duration::from_secs(13));
+    person.running().signal(Signal::CONT);
+    person.expect("check  that it shows the code ");
+    assert_eq!(person.wait(), 0, "{}", person.screen());
+    assert_eq!(sentry.device_codes(), 1);
+}
