@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use crate::oauth::{DeviceAnswer, Grant, OAuth, PollAnswer, Refusal, TransportError};
-use crate::origin::Origin;
+use crate::oauth::{DeviceAnswer, Disturbance, Grant, OAuth, PollAnswer, Refusal, TransportError};
+use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::Clock;
 
@@ -53,20 +53,26 @@ pub struct Prompt {
 /// Why there is no token.
 #[derive(Debug)]
 pub enum DeviceFlowError {
-    /// The instance knows no device flow.
-    NoDeviceFlow,
-    /// The person said no in the browser.
-    Denied,
-    /// The code's time is over.
+    /// What answered with this status does not speak OAuth.
+    NotOAuth(u16),
+    /// The user said no in the browser.
+    Denied(Refusal),
+    /// The server says that the code's time is over.
+    CodeExpired(Refusal),
+    /// The code's time is over by our clock.
     Expired,
     /// Our own time is over.
     TimedOut,
+    /// The time is over, and something stood in the way when it was.
+    Disturbed(String),
     /// The server refused.
     Refused(Refusal),
     /// The server cannot be reached, or not be trusted.
     Transport(TransportError),
     /// The server wants something shown or opened that it must not.
     BadPrompt(&'static str),
+    /// The address that the server wants opened is another instance's, which is this one.
+    Foreign(String),
 }
 
 /// A flow that waits for its person.
@@ -78,13 +84,15 @@ pub struct DeviceFlow<'a> {
     interval: Duration,
     deadline: Duration,
     code_dies_first: bool,
+    /// What was wrong with the last answer.
+    disturbed: Option<String>,
 }
 
 impl<'a> DeviceFlow<'a> {
     /// Asks for a code.
     ///
     /// # Errors
-    /// [`DeviceFlowError`]; `NoDeviceFlow`, `Refused`, `TransportError` or `BadPrompt`.
+    /// [`DeviceFlowError`]; none of those about time.
     pub fn begin(
         endpoint: &'a dyn Endpoint,
         clock: &'a dyn Clock,
@@ -94,7 +102,7 @@ impl<'a> DeviceFlow<'a> {
     ) -> Result<DeviceFlow<'a>, DeviceFlowError> {
         let code = match endpoint.device_code(scope) {
             DeviceAnswer::Code(code) => code,
-            DeviceAnswer::NoDeviceFlow => return Err(DeviceFlowError::NoDeviceFlow),
+            DeviceAnswer::NotOAuth(status) => return Err(DeviceFlowError::NotOAuth(status)),
             DeviceAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
             DeviceAnswer::Transport(lost) => return Err(DeviceFlowError::Transport(lost)),
         };
@@ -122,6 +130,7 @@ impl<'a> DeviceFlow<'a> {
             interval: code.interval,
             deadline: clock.uptime() + timeout.min(code.expires_in),
             code_dies_first: code.expires_in <= timeout,
+            disturbed: None,
         })
     }
 
@@ -138,7 +147,9 @@ impl<'a> DeviceFlow<'a> {
         let mut pause = self.interval;
         loop {
             self.sleep(pause, &mut tick)?;
-            match self.endpoint.poll(&self.device_code) {
+            let answer = self.endpoint.poll(&self.device_code);
+            self.disturbed = None;
+            match answer {
                 PollAnswer::Granted(grant) => return Ok(grant),
                 PollAnswer::Pending => pause = self.interval,
                 PollAnswer::SlowDown => {
@@ -146,12 +157,15 @@ impl<'a> DeviceFlow<'a> {
                     pause = self.interval;
                 }
                 // RFC 8628 section 3.5: a client that is disturbed polls less often, exponentially.
-                PollAnswer::Disturbed(asked) => {
+                PollAnswer::Disturbed(Disturbance { why, retry_after }) => {
                     let slower = (pause * 2).min(LONGEST_PAUSE);
-                    pause = slower.max(self.interval).max(asked.unwrap_or_default());
+                    pause = slower
+                        .max(self.interval)
+                        .max(retry_after.unwrap_or_default());
+                    self.disturbed = Some(why);
                 }
-                PollAnswer::Denied => return Err(DeviceFlowError::Denied),
-                PollAnswer::Expired => return Err(DeviceFlowError::Expired),
+                PollAnswer::Denied(refusal) => return Err(DeviceFlowError::Denied(refusal)),
+                PollAnswer::Expired(refusal) => return Err(DeviceFlowError::CodeExpired(refusal)),
                 PollAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
                 PollAnswer::Untrusted(lost) => return Err(DeviceFlowError::Transport(lost)),
             }
@@ -167,10 +181,10 @@ impl<'a> DeviceFlow<'a> {
         loop {
             let now = self.clock.uptime();
             if now >= self.deadline {
-                return Err(if self.code_dies_first {
-                    DeviceFlowError::Expired
-                } else {
-                    DeviceFlowError::TimedOut
+                return Err(match &self.disturbed {
+                    Some(why) => DeviceFlowError::Disturbed(why.clone()),
+                    None if self.code_dies_first => DeviceFlowError::Expired,
+                    None => DeviceFlowError::TimedOut,
                 });
             }
             tick(self.deadline - now);
@@ -188,28 +202,63 @@ impl<'a> DeviceFlow<'a> {
 
 /// Takes an address only on the instance itself, and writes it anew so that nothing in it means anything to a shell, a
 /// terminal or an opener.
+///
+/// Sentry builds it from its `system.url-prefix`, which is often left empty, or says `http` where a proxy adds TLS: what
+/// names the instance's own host, or none, is written on the instance's own origin.
 fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
-    const FOREIGN: DeviceFlowError =
-        DeviceFlowError::BadPrompt("the address that it wants opened is not on this instance");
-    let rest = url.find("://").map_or(0, |scheme| scheme + 3);
-    let end = url[rest..].find('/').map_or(url.len(), |path| rest + path);
-    let (place, path) = url.split_at(end);
-    let place = Origin::parse(place).map_err(|_| FOREIGN)?;
-    if url.len() > LONGEST_URL || !place.may_receive(origin) {
-        return Err(FOREIGN);
+    const NO_ADDRESS: DeviceFlowError =
+        DeviceFlowError::BadPrompt("the address that it wants opened is not one");
+    if url.is_empty() || url.len() > LONGEST_URL {
+        return Err(NO_ADDRESS);
     }
-    if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(DeviceFlowError::BadPrompt(
             "the address that it wants opened has characters that no address has",
         ));
     }
-    Ok(path.bytes().fold(place.to_string(), |mut url, byte| {
+    // RFC 3986 section 4.2: a reference with a scheme has it before anything else.
+    let first = url.find([':', '/', '?', '#']);
+    let (scheme, rest) = match first.map(|at| url.split_at(at)) {
+        Some((scheme, rest)) if rest.starts_with("://") => (scheme, &rest[3..]),
+        Some((_, rest)) if rest.starts_with(':') => return Err(NO_ADDRESS),
+        Some(("", rest)) if rest.starts_with("//") => (origin.scheme().as_str(), &rest[2..]),
+        _ => return Ok(written(origin, url)),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match Origin::from_parts(scheme, authority) {
+        Ok(place) if place.may_receive(origin) => return Ok(written(&place, path)),
+        _ => {}
+    }
+    let is_plain = scheme.eq_ignore_ascii_case(Scheme::Http.as_str());
+    let (true, Ok(place)) = (
+        is_plain || scheme.eq_ignore_ascii_case(Scheme::Https.as_str()),
+        Origin::from_parts(Scheme::Https.as_str(), authority),
+    ) else {
+        return Err(NO_ADDRESS);
+    };
+    let is_ours = is_plain && origin.scheme() == Scheme::Https && place.host() == origin.host();
+    match is_ours {
+        true => Ok(written(origin, path)),
+        false => Err(DeviceFlowError::Foreign(format!(
+            "{}://{}",
+            scheme.to_ascii_lowercase(),
+            place.authority()
+        ))),
+    }
+}
+
+fn written(place: &Origin, path: &str) -> String {
+    let mut url = place.to_string();
+    if !path.is_empty() && !path.starts_with('/') {
+        url.push('/');
+    }
+    path.bytes().fold(url, |mut url, byte| {
         match byte.is_ascii_alphanumeric() || b"-._~/?=&%+:,@".contains(&byte) {
             true => url.push(char::from(byte)),
             false => url.push_str(&format!("%{byte:02X}")),
         }
         url
-    }))
+    })
 }
 
 #[cfg(test)]
@@ -274,7 +323,23 @@ mod tests {
             refresh: None,
             expires_in: None,
             user: User::default(),
+            scope: None,
         })
+    }
+
+    fn disturbed(seconds: Option<u64>) -> PollAnswer {
+        PollAnswer::Disturbed(Disturbance {
+            why: "HTTP 502".into(),
+            retry_after: seconds.map(Duration::from_secs),
+        })
+    }
+
+    fn refusal(status: u16, code: &str) -> Refusal {
+        Refusal {
+            status,
+            code: Some(code.into()),
+            description: None,
+        }
     }
 
     fn run(answers: Vec<PollAnswer>, timeout: u64) -> (Result<Grant, DeviceFlowError>, Vec<u64>) {
@@ -316,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_disturbance_slows_polling_down_and_is_forgotten() {
-        let bad = || PollAnswer::Disturbed(None);
+        let bad = || disturbed(None);
         let (end, polled_at) = run(
             vec![
                 bad(),
@@ -335,13 +400,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_honoured() {
-        let (_, polled_at) = run(
-            vec![
-                PollAnswer::Disturbed(Some(Duration::from_secs(90))),
-                granted(),
-            ],
-            900,
-        );
+        let (_, polled_at) = run(vec![disturbed(Some(90)), granted()], 900);
         assert_eq!(polled_at, [5, 95]);
     }
 
@@ -357,22 +416,40 @@ mod tests {
     }
 
     #[test]
+    fn what_stood_in_the_way_at_last_is_told() {
+        let ended = |answers, timeout| match run(answers, timeout).0 {
+            Err(DeviceFlowError::Disturbed(why)) => why,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(
+            ended(vec![PollAnswer::Pending, disturbed(None)], 12),
+            "HTTP 502"
+        );
+        assert_eq!(ended(vec![disturbed(Some(3600))], 900), "HTTP 502");
+        let forgotten = ended(vec![disturbed(None), PollAnswer::Pending], 16);
+        assert_eq!(forgotten, "Err(TimedOut)");
+    }
+
+    #[test]
     fn definite_answers_stop() {
         assert!(matches!(
-            run(vec![PollAnswer::Denied], 900).0,
-            Err(DeviceFlowError::Denied)
+            run(vec![PollAnswer::Denied(refusal(400, "access_denied"))], 900).0,
+            Err(DeviceFlowError::Denied(_))
         ));
         assert!(matches!(
-            run(vec![PollAnswer::Expired], 900).0,
-            Err(DeviceFlowError::Expired)
+            run(
+                vec![PollAnswer::Expired(refusal(400, "expired_token"))],
+                900
+            )
+            .0,
+            Err(DeviceFlowError::CodeExpired(_))
         ));
-        let refusal = Refusal {
-            status: 401,
-            code: Some("invalid_client".into()),
-            description: None,
-        };
         assert!(matches!(
-            run(vec![PollAnswer::Refused(refusal)], 900).0,
+            run(
+                vec![PollAnswer::Refused(refusal(401, "invalid_client"))],
+                900
+            )
+            .0,
             Err(DeviceFlowError::Refused(_))
         ));
     }
@@ -380,29 +457,42 @@ mod tests {
     #[test]
     fn only_the_instance_itself_is_opened() {
         let url = |text: &str| checked_url(&Origin::saas(), text).ok();
-        assert_eq!(
-            url("https://sentry.io/oauth/device/?user_code=AB-CD").unwrap(),
-            "https://sentry.io/oauth/device/?user_code=AB-CD"
-        );
-        assert_eq!(
-            url("https://us.sentry.io/x|y$(id)`'\"\\#").unwrap(),
-            "https://us.sentry.io/x%7Cy%24%28id%29%60%27%22%5C%23"
-        );
+        for (text, expected) in [
+            (
+                "https://sentry.io/oauth/device/?user_code=AB-CD",
+                "https://sentry.io/oauth/device/?user_code=AB-CD",
+            ),
+            (
+                "https://us.sentry.io/x|y$(id)`'\"\\#",
+                "https://us.sentry.io/x%7Cy%24%28id%29%60%27%22%5C%23",
+            ),
+            ("//sentry.io/", "https://sentry.io/"),
+            ("-oProxyCommand=x", "https://sentry.io/-oProxyCommand=x"),
+        ] {
+            assert_eq!(url(text).as_deref(), Some(expected));
+        }
         for bad in [
             "https://evil.com/",
-            "http://sentry.io/",
+            "http://evil.com/",
+            "//evil.com/",
+            "https:evil.com",
+            "https:/evil.com",
+            "https:///evil.com",
             "file:///etc/passwd",
             "javascript:alert(1)",
-            "-oProxyCommand=x",
+            "javascript://sentry.io/%0aalert(1)",
+            "mailto:x@sentry.io",
             "",
             "https://sentry.io@evil.com/",
+            "//sentry.io@evil.com/",
             "https://sentry.io.evil.com/",
+            "https://sentry.io:8443/",
             "https://sentry.io/a b",
             "https://sentry.io/\u{1b}[31m",
             "https://sentry.io/\u{202e}",
-            "//sentry.io/",
             "https://sentry.io\\@evil.com/",
             "https://sentry.io?x",
+            "http://sentry.io.evil.com/",
         ] {
             assert_eq!(url(bad), None, "{bad:?}");
         }
@@ -410,5 +500,39 @@ mod tests {
             url(&format!("https://sentry.io/{}", "x".repeat(2048))),
             None
         );
+    }
+
+    #[test]
+    fn a_url_prefix_that_is_empty_or_behind_tls_is_the_instances_own() {
+        let instance = Origin::parse("https://s.example:8443").unwrap();
+        for (text, expected) in [
+            ("/oauth/device/?user_code=A", "/oauth/device/?user_code=A"),
+            ("oauth/device/", "/oauth/device/"),
+            ("?user_code=A:B", "/?user_code=A:B"),
+            ("/\\evil.com", "/%5Cevil.com"),
+            ("\\\\evil.com", "/%5C%5Cevil.com"),
+            ("http://s.example/oauth/device/", "/oauth/device/"),
+            ("http://s.example:9000/x", "/x"),
+            ("HTTP://S.EXAMPLE/x", "/x"),
+            ("http://s.example", ""),
+        ] {
+            let expected = format!("https://s.example:8443{expected}");
+            assert_eq!(checked_url(&instance, text).unwrap(), expected, "{text}");
+        }
+        for (text, named) in [
+            ("https://s.example/x", "https://s.example"),
+            ("https://Other.Example:443/x?y", "https://other.example"),
+            ("http://other.example/x", "http://other.example"),
+            ("//other.example/x", "https://other.example"),
+        ] {
+            match checked_url(&instance, text) {
+                Err(DeviceFlowError::Foreign(name)) => assert_eq!(name, named),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+        // Nobody adds TLS to what has none.
+        let plain = Origin::parse("http://127.0.0.1:9000").unwrap();
+        let other = checked_url(&plain, "http://127.0.0.1:9001/");
+        assert!(matches!(other, Err(DeviceFlowError::Foreign(_))));
     }
 }

@@ -10,7 +10,7 @@ use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
-use crate::oauth::{Check, Grant, OAuth};
+use crate::oauth::{Check, Grant, OAuth, Refusal};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
 use crate::secret::Secret;
@@ -158,6 +158,7 @@ impl DeviceLogin<'_> {
         });
         drop(deferral);
         let mut session = committed?;
+        self.tell_missing_scopes(terminal, &grant);
         // The token answer has no user name, by which git may ask for this session later.
         if let Check::Accepted(user) = oauth.check(&access)
             && (user.id == user_id || user_id.is_none())
@@ -258,23 +259,70 @@ impl DeviceLogin<'_> {
         }
     }
 
+    /// A server may grant less than was asked for (RFC 6749 section 3.3).
+    fn tell_missing_scopes(&self, terminal: &Terminal, grant: &Grant) {
+        let Some(granted) = &grant.scope else {
+            return;
+        };
+        let is_granted = |scope: &&str| granted.split_whitespace().any(|one| one == *scope);
+        let missing: Vec<String> = self
+            .scope
+            .split_whitespace()
+            .filter(|scope| !is_granted(scope))
+            .map(|scope| format!("`{scope}`"))
+            .collect();
+        if !missing.is_empty() {
+            terminal.say(&format!(
+                "{} granted fewer scopes than asked for, without {}",
+                self.origin,
+                missing.join(", ")
+            ));
+        }
+    }
+
     fn explain(&self, ended: DeviceFlowError) -> NotLoggedIn {
         let origin = self.origin;
+        let told = |refusal: Refusal| match refusal.description {
+            Some(description) => format!(" ({description})"),
+            None => String::new(),
+        };
         let failure = match ended {
-            DeviceFlowError::Denied => {
-                return NotLoggedIn::Denied(Failure::new("the login was denied in the browser; nothing was stored"));
+            DeviceFlowError::Denied(refusal) => {
+                return NotLoggedIn::Denied(Failure::new(format!(
+                    "the login was denied in the browser{}; nothing was stored",
+                    told(refusal)
+                )));
             }
-            DeviceFlowError::NoDeviceFlow => {
-                Failure::new(format!("{origin} has no device login: Sentry has it since version 26.1.0"))
-                    .hint(format!("create a token in its settings, then `sentry auth login --url {origin} --token TOKEN`"))
+            DeviceFlowError::NotOAuth(status) => Failure::new(format!(
+                "{origin} answered HTTP {status}: this is not the device endpoint of Sentry 26.1.0 or newer, \
+                 or something stands in between"
+            ))
+            .hint(format!(
+                "use an API token: `sentry auth login --url {origin} --with-token`"
+            )),
+            DeviceFlowError::CodeExpired(refusal) => Failure::new(format!(
+                "the code has expired before it was approved{}",
+                told(refusal)
+            ))
+            .hint("start again"),
+            DeviceFlowError::Expired => {
+                Failure::new("the code has expired before it was approved").hint("start again")
             }
-            DeviceFlowError::Expired => Failure::new("the code has expired before it was approved").hint("start again"),
-            DeviceFlowError::TimedOut => Failure::new("nobody approved the login in time").hint("start again"),
+            DeviceFlowError::TimedOut => {
+                Failure::new("nobody approved the login in time").hint("start again")
+            }
+            DeviceFlowError::Disturbed(why) => Failure::new(format!(
+                "{origin} said nothing about the login before the time was over: {why}"
+            ))
+            .hint("start again"),
             DeviceFlowError::Refused(refusal) => {
                 let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
                 match refusal.code.as_deref() {
-                    Some("invalid_client" | "unauthorized_client") => {
-                        failure.hint("set SENTRY_CLIENT_ID to a public OAuth application of this instance")
+                    Some("invalid_client" | "unauthorized_client") => failure.hint(
+                        "set SENTRY_CLIENT_ID to a public OAuth application of this instance",
+                    ),
+                    Some("invalid_scope") => {
+                        failure.hint("ask for others: `sentry auth login --scope SCOPE`")
                     }
                     _ => failure,
                 }
@@ -283,8 +331,21 @@ impl DeviceLogin<'_> {
                 let what = format!("cannot log in to {origin}: {}", lost.why);
                 lost.why.with_text(what)
             }
-            DeviceFlowError::BadPrompt(what) => {
-                Failure::new(format!("{origin} answered with something that is not shown: {what}"))
+            DeviceFlowError::BadPrompt(what) => Failure::new(format!(
+                "{origin} answered with something that is not shown: {what}"
+            )),
+            DeviceFlowError::Foreign(named) => {
+                let usable = match Origin::parse(&named) {
+                    Ok(_) => "that".to_owned(),
+                    Err(_) => named.replace("http://", "https://"),
+                };
+                Failure::new(format!(
+                    "{origin} wants {named} opened, which is not this instance"
+                ))
+                .hint(format!(
+                    "the instance calls itself {named}; use {usable} as SENTRY_URL, \
+                     or correct system.url-prefix"
+                ))
             }
         };
         NotLoggedIn::Failed(failure.into())

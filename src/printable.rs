@@ -21,12 +21,17 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// Controls; all of Unicode's `Default_Ignorable_Code_Point`, which is drawn as nothing; line ends and what annotates or
+/// joins text invisibly; and letters and signs that are drawn as blank space although they are none.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+                | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{16fe4}'
+                | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -63,6 +68,34 @@ mod tests {
         ] {
             assert_eq!(quoted(word), quoted_word);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_goes() {
+        for hidden in [
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{17b4}',
+            '\u{180b}',
+            '\u{180e}',
+            '\u{2028}',
+            '\u{2065}',
+            '\u{2800}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{1d159}',
+            '\u{1d173}',
+            '\u{e0001}',
+            '\u{e0100}',
+            '\u{e0fff}',
+        ] {
+            assert_eq!(printable(&format!("a{hidden}b")), "ab", "{hidden:?}");
+        }
+        let shown = "\u{a0}é e\u{301} \u{3000}한글 ﷽ 😀 \u{fffc}\u{fffd}";
+        assert_eq!(printable(shown), shown);
     }
 
     proptest! {

@@ -19,6 +19,18 @@ enum Host {
     V6([u16; 8]),
 }
 
+impl Place {
+    /// Whether it is reached by https.
+    pub(super) fn is_tls(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// Whether this is https on the host of another place, whose port may be one behind a proxy.
+    pub(super) fn is_secured(&self, other: &Place) -> bool {
+        self.is_tls() && self.host == other.host
+    }
+}
+
 /// `scheme://host[:port]`, with one `/` behind it or none.
 pub(super) fn origin(text: &str) -> Option<Place> {
     let text = text.strip_suffix('/').unwrap_or(text);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::INSTANCES;
 use super::reference::{self, Place};
 use crate::device::{DeviceFlow, DeviceFlowError, Endpoint};
-use crate::oauth::{Answer, DeviceAnswer, Grant, PollAnswer, RefreshAnswer};
+use crate::oauth::{Answer, DeviceAnswer, Grant, PollAnswer, RefreshAnswer, Refusal};
 use crate::origin::Origin;
 use crate::printable;
 use crate::secret::Secret;
@@ -86,8 +86,12 @@ pub fn device(input: &[u8]) {
                     );
                 }
             }
-            Err(DeviceFlowError::Refused(refusal)) => plain_code(refusal.code),
-            Err(DeviceFlowError::BadPrompt(_)) => {}
+            Err(DeviceFlowError::Refused(refusal)) => drop(fit(refusal, "")),
+            Err(DeviceFlowError::NotOAuth(200) | DeviceFlowError::BadPrompt(_)) => {}
+            Err(DeviceFlowError::Foreign(name)) => {
+                assert_eq!(printable::printable(&name), name);
+                assert_ne!(reference::origin(&name), Some(place.clone()));
+            }
             Err(other) => panic!("{other:?}"),
         }
     }
@@ -109,8 +113,38 @@ fn shown(body: &[u8], instance: &Place) -> Option<String> {
     let urls = urls
         .into_iter()
         .flatten()
-        .all(|url| may_open(url, instance, 2048));
+        .all(|url| leads_to(url, instance));
     (plain && urls && reference::is_token(text("device_code")?)).then(|| code.to_owned())
+}
+
+/// RFC 3986 section 4.2, as far as it names the instance or nothing; plain http may stand for its https.
+fn leads_to(url: &str, instance: &Place) -> bool {
+    let plain = |text: &str| text.chars().all(|it| it.is_ascii_graphic());
+    if url.is_empty() || url.len() > 2048 || !plain(url) {
+        return false;
+    }
+    let absolute = match url.strip_prefix("//") {
+        Some(rest) if instance.is_tls() => format!("https://{rest}"),
+        Some(rest) => format!("http://{rest}"),
+        None => url.to_owned(),
+    };
+    let scheme: String = absolute
+        .chars()
+        .take_while(|it| !":/?#".contains(*it))
+        .collect();
+    if !absolute[scheme.len()..].starts_with(':') {
+        return true;
+    }
+    let secured = match absolute.get(..5) {
+        Some(start) if start.eq_ignore_ascii_case("http:") => format!("https{}", &absolute[4..]),
+        _ => String::new(),
+    };
+    let same_host = || {
+        let authority = secured.strip_prefix("https://")?;
+        let authority = authority.split('/').next()?;
+        reference::parts("https", authority).filter(|named| instance.is_secured(named))
+    };
+    may_open(&absolute, instance, usize::MAX) || same_host().is_some()
 }
 
 fn may_open(url: &str, instance: &Place, longest: usize) -> bool {
@@ -135,63 +169,65 @@ pub fn token(input: &[u8]) {
     let Some(json) = json else {
         return badly_written(&answer);
     };
-    let error = match &json["error"] {
-        Value::Null => "none",
-        Value::String(code) => code,
-        _ => "unknown",
-    };
-    let (polled, refreshed) = match (status / 100, error) {
-        (2, "none") => match issued(&json) {
-            Some(true) if is_bearer(&json) => ("granted", "granted"),
-            Some(true) => ("refused", "granted"),
-            Some(false) => ("refused", "unusable"),
-            None => ("disturbed", "transient"),
+    let code = json["error"].as_str().filter(|code| is_plain(code));
+    let has_error = !json["error"].is_null();
+    let issued = issued(&json).filter(|_| status / 100 == 2);
+    let polled = match code {
+        Some("authorization_pending") => "pending",
+        Some("slow_down") => "slow down",
+        Some("access_denied") => "denied",
+        Some("expired_token") => "expired",
+        Some(_) if status != 429 && status < 500 => "refused",
+        _ => match issued {
+            Some(true) if is_bearer(&json) && !has_error => "granted",
+            Some(_) => "refused",
+            None => "disturbed",
         },
-        (_, "authorization_pending") => ("pending", "kept"),
-        (_, "slow_down") => ("slow down", "kept"),
-        (_, "access_denied") => ("denied", "kept"),
-        (_, "expired_token") => ("expired", "kept"),
-        _ if status == 429 || status >= 500 => ("disturbed", "transient"),
-        (4, "invalid_grant") if status <= 401 => ("refused", "invalid grant"),
-        (3, _) | (4, "none") => ("refused", "transient"),
-        _ => ("refused", "kept"),
+    };
+    let refreshed = match (status, code, issued) {
+        (400 | 401, Some("invalid_grant"), _) => "invalid grant",
+        (400 | 401, Some("invalid_client"), _) => "invalid client",
+        (_, None, Some(true)) if !has_error => "granted",
+        (_, None, Some(false)) if !has_error => "unusable",
+        (429, ..) => "transient",
+        (400..500, Some(_), _) => "refused",
+        _ => "transient",
     };
     let poll = match PollAnswer::of(&answer) {
         PollAnswer::Pending => "pending",
         PollAnswer::SlowDown => "slow down",
         PollAnswer::Granted(grant) => sound(&grant, &json, "granted"),
-        PollAnswer::Denied => "denied",
-        PollAnswer::Expired => "expired",
-        PollAnswer::Disturbed(_) => "disturbed",
-        PollAnswer::Refused(refusal) => {
-            plain_code(refusal.code);
-            "refused"
+        PollAnswer::Denied(refusal) => fit(refusal, "denied"),
+        PollAnswer::Expired(refusal) => fit(refusal, "expired"),
+        PollAnswer::Disturbed(disturbance) => {
+            assert_eq!(printable::printable(&disturbance.why), disturbance.why);
+            "disturbed"
         }
+        PollAnswer::Refused(refusal) => fit(refusal, "refused"),
         PollAnswer::Untrusted(_) => "untrusted",
     };
     assert_eq!(poll, polled, "polling, HTTP {status}");
     let refresh = match RefreshAnswer::of(&answer) {
         RefreshAnswer::Granted(grant) => sound(&grant, &json, "granted"),
         RefreshAnswer::Unusable => "unusable",
-        RefreshAnswer::InvalidGrant(refusal) => {
-            plain_code(refusal.code);
-            "invalid grant"
-        }
-        RefreshAnswer::InvalidClient(refusal) | RefreshAnswer::Refused(refusal) => {
-            plain_code(refusal.code);
-            "refused"
-        }
+        RefreshAnswer::InvalidGrant(refusal) => fit(refusal, "invalid grant"),
+        RefreshAnswer::InvalidClient(refusal) => fit(refusal, "invalid client"),
+        RefreshAnswer::Refused(refusal) => fit(refusal, "refused"),
         RefreshAnswer::Transient(transient) => {
             let why = transient.why.to_string();
             assert_eq!(printable::printable(&why), why);
             "transient"
         }
     };
-    // Both keep the tokens; which of them it is only changes the message.
-    match refreshed {
-        "kept" => assert!(["refused", "transient"].contains(&refresh), "HTTP {status}"),
-        refreshed => assert_eq!(refresh, refreshed, "refreshing, HTTP {status}"),
-    }
+    assert_eq!(refresh, refreshed, "refreshing, HTTP {status}");
+}
+
+/// The words of a server that are shown.
+fn fit(refusal: Refusal, kind: &'static str) -> &'static str {
+    assert!(refusal.code.is_none_or(|code| is_plain(&code)));
+    let description = refusal.description.unwrap_or_default();
+    assert_eq!(printable::printable(&description), description);
+    kind
 }
 
 /// What no strict parser reads may hold tokens still. Whatever is taken from it keeps to the rules.
@@ -211,11 +247,7 @@ fn badly_written(answer: &Answer) {
         RefreshAnswer::Granted(grant) => sound(grant),
         RefreshAnswer::InvalidGrant(refusal)
         | RefreshAnswer::InvalidClient(refusal)
-        | RefreshAnswer::Refused(refusal) => {
-            plain_code(refusal.code);
-            let description = refusal.description.unwrap_or_default();
-            assert_eq!(printable::printable(&description), description);
-        }
+        | RefreshAnswer::Refused(refusal) => drop(fit(refusal, "")),
         RefreshAnswer::Unusable | RefreshAnswer::Transient(_) => {}
     }
 }
@@ -253,7 +285,7 @@ fn sound(grant: &Grant, json: &Value, kind: &'static str) -> &'static str {
     kind
 }
 
-fn plain_code(code: Option<String>) {
+fn is_plain(code: &str) -> bool {
     let plain = |it: char| it.is_ascii_lowercase() || it == '_';
-    assert!(code.is_none_or(|code| code.chars().all(plain)));
+    !code.is_empty() && code.len() <= 64 && code.chars().all(plain)
 }

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::OAuth;
+use super::answers::Refusal;
 use super::http::Answer;
+use super::parse::{refusal, user};
 use super::transport_error::TransportError;
-use super::{OAuth, Refusal, refusal, user};
 use crate::account::User;
 use crate::failure::Failure;
 use crate::origin::Origin;

@@ -41,6 +41,8 @@ pub struct Answer {
     pub(super) date: Option<Timestamp>,
     /// Although nobody asked for that.
     pub(super) is_compressed: bool,
+    /// A page for people: of something in between, or of an instance that does not know the address.
+    pub(super) is_page: bool,
     /// Up to 64 KiB; wiped on drop, for it can hold tokens.
     pub(super) body: Body,
 }
@@ -69,6 +71,7 @@ impl Answer {
             retry_after: None,
             date: None,
             is_compressed: false,
+            is_page: is_page(body),
             body: body.to_vec().into(),
         }
     }
@@ -156,6 +159,7 @@ impl Http {
         let date = header("date").and_then(Timestamp::from_http_date);
         let retry_after = header("retry-after").and_then(|value| pause(value, date));
         let is_compressed = header("content-encoding").is_some_and(|name| name != "identity");
+        let is_html = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
         // A body that breaks off was sent after the server acted.
         let body = response
             .body_mut()
@@ -168,6 +172,7 @@ impl Http {
             retry_after,
             date,
             is_compressed,
+            is_page: is_html || is_page(&body),
             body: body.into(),
         })
     }
@@ -187,6 +192,10 @@ impl Http {
             .proxy(route.via.as_ref().map(|via| via.proxy.clone()))
             .build()
     }
+}
+
+fn is_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 /// `Retry-After` in seconds, or as a date by the server's own clock.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::answers::{DeviceCode, Grant, Refusal};
 use super::http::Answer;
-use super::{DeviceCode, Grant, Refusal};
 use crate::account::User;
 use crate::printable::printable;
 use crate::secret::{NotAToken, Secret};
@@ -52,6 +52,7 @@ pub(super) fn grant(answer: &Answer) -> Option<Result<Grant, NotAToken>> {
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.min(LONGEST_LIFETIME))),
             user: user(&body["user"]),
+            scope: body["scope"].as_str().map(str::to_owned),
         }
     }))
 }
@@ -114,15 +115,17 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
         .and_then(|body| body.get("error_description")?.as_str())
         .map(printable)
         .filter(|description| !description.trim().is_empty());
-    // An error that we cannot read is an error still, not a success.
-    let unreadable = body
-        .as_ref()
-        .is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()));
     Refusal {
         status: answer.status,
-        code: code.or_else(|| unreadable.then(|| "unreadable_error".to_owned())),
+        code,
         description,
     }
+}
+
+/// Whether an answer speaks of an error, in a form that we know or not: then it is no success.
+pub(super) fn has_error(answer: &Answer) -> bool {
+    let body = answer.json();
+    body.is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
 }
 
 #[cfg(test)]
@@ -229,15 +232,21 @@ mod tests {
                 .as_deref(),
             Some("invalid_grant")
         );
+        let body = r#"{"error":"invalid_scope","error_description":"\u001b[31mno `x`\n"}"#;
+        let refusal = refusal(&answer(400, body));
+        assert_eq!(
+            refusal.to_string(),
+            "HTTP 400, `invalid_scope` ([31mno `x`)"
+        );
         for body in [r#"{"error":123}"#, r#"{"error":"\u001b[31m"}"#] {
-            assert_eq!(
-                refusal(&answer(200, body)).code.as_deref(),
-                Some("unreadable_error"),
-                "{body}"
-            );
+            let answer = answer(200, body);
+            assert!(has_error(&answer), "{body}");
+            assert_eq!(super::refusal(&answer).code, None, "{body}");
         }
         for body in ["", "null", "[]", "<html>", r#"{"error":null}"#] {
-            assert_eq!(refusal(&answer(200, body)).code, None, "{body}");
+            let answer = answer(200, body);
+            assert!(!has_error(&answer), "{body}");
+            assert_eq!(super::refusal(&answer).code, None, "{body}");
         }
     }
 

@@ -1,10 +1,14 @@
-//! Opens the person's browser, without handing it anything but an address.
+//! Opens the user's browser, without handing it anything but an address.
 //!
-//! The address comes from a server, so the program is found by absolute path, gets it as one argument, and no shell sees
-//! it. The program outlives us: it must not keep git's pipes open, nor find our tokens in its environment.
+//! The address comes from a server, so a program is found by absolute path, gets it as one argument, and no shell sees it.
+//! The program outlives us: it must not keep git's pipes open, nor find our tokens in its environment.
+//!
+//! `BROWSER` is read as by xdg-open(1): programs separated by `:`, tried in turn, each with the address behind it or in
+//! place of `%s`.
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::world::World;
 
@@ -22,14 +26,68 @@ const OPENERS: &[&str] = &["open"];
 #[cfg(not(target_os = "macos"))]
 const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
 
-/// Opens an address that [`crate::device`] checked and wrote anew; tells whether a program was started.
+/// In Windows' Linux, xdg-open knows no browser of the Windows around it.
+const OPENERS_IN_WSL: &[&str] = &["wslview", "xdg-open"];
+
+/// How soon an opener that cannot open says so.
+const FAILS_WITHIN: Duration = Duration::from_secs(1);
+
+/// Opens an address that [`crate::device`] checked and wrote anew; tells whether a program was started and has not failed
+/// within a second.
 pub fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
-    let Some(opener) = opener(world, wish) else {
-        return false;
+    wish == Browser::Open
+        && openers(world, url)
+            .into_iter()
+            .any(|opener| opens(world, opener))
+}
+
+/// A program, and what it is told.
+type Opener = (PathBuf, Vec<String>);
+
+fn openers(world: &World, url: &str) -> Vec<Opener> {
+    if let Some(chosen) = world.variable("BROWSER") {
+        // What somebody has chosen counts over SSH, and without a display of our own, too.
+        return chosen
+            .split(':')
+            .filter_map(|entry| chosen_opener(world, entry, url))
+            .collect();
+    }
+    let is_set = |name: &str| world.variable(name).is_some();
+    let is_remote = is_set("SSH_CONNECTION") || is_set("SSH_TTY");
+    let is_wsl = is_set("WSL_DISTRO_NAME") || is_set("WSL_INTEROP");
+    let has_display = cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    if is_remote || !(has_display || is_wsl) {
+        return Vec::new();
+    }
+    let names = if is_wsl { OPENERS_IN_WSL } else { OPENERS };
+    let found = names.iter().filter_map(|name| world.program(name));
+    found
+        .map(|program| (program, vec![url.to_owned()]))
+        .collect()
+}
+
+/// One entry of `BROWSER`: words separated by spaces where `%s` stands in it, else a program.
+fn chosen_opener(world: &World, entry: &str, url: &str) -> Option<Opener> {
+    let mut words = match entry.contains("%s") {
+        true => entry.split_whitespace().collect(),
+        false => vec![entry.trim(), "%s"],
+    }
+    .into_iter();
+    let name = words.next()?;
+    let program = match Path::new(name).is_absolute() {
+        true => Some(PathBuf::from(name)).filter(|program| program.is_file()),
+        // Never below the directory that we happen to be in.
+        false if name.contains('/') => None,
+        false => world.program(name),
     };
-    let mut command = Command::new(opener);
+    let arguments = words.map(|word| word.replace("%s", url)).collect();
+    Some((program?, arguments))
+}
+
+fn opens(world: &World, (program, arguments): Opener) -> bool {
+    let mut command = Command::new(program);
     command
-        .arg(url)
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -37,27 +95,22 @@ pub fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
         command.env_remove(name);
     }
     detach(&mut command);
-    command.spawn().is_ok()
+    match command.spawn() {
+        Ok(child) => !fails_soon(world, child),
+        Err(_) => false,
+    }
 }
 
-fn opener(world: &World, wish: Browser) -> Option<PathBuf> {
-    let remote = world
-        .variable("SSH_CONNECTION")
-        .or(world.variable("SSH_TTY"))
-        .is_some();
-    let display = cfg!(target_os = "macos")
-        || world
-            .variable("DISPLAY")
-            .or(world.variable("WAYLAND_DISPLAY"))
-            .is_some();
-    if wish == Browser::Never || remote || !display {
-        return None;
-    }
-    match world.variable("BROWSER") {
-        Some(chosen) => {
-            Some(PathBuf::from(chosen)).filter(|program| program.is_absolute() && program.is_file())
+/// Whether a program ends at once and unsuccessfully. A browser that was not running before goes on.
+fn fails_soon(world: &World, mut child: Child) -> bool {
+    let clock = world.clock();
+    let deadline = clock.uptime() + FAILS_WITHIN;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return !status.success(),
+            Ok(None) if clock.uptime() < deadline => clock.sleep(Duration::from_millis(20)),
+            Ok(None) | Err(_) => return false,
         }
-        None => OPENERS.iter().find_map(|name| world.program(name)),
     }
 }
 
@@ -76,3 +129,56 @@ fn detach(command: &mut Command) {
 
 #[cfg(not(unix))]
 fn detach(_command: &mut Command) {}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::world::SystemClock;
+
+    const URL: &str = "https://sentry.io/x?y=z";
+
+    /// What would be tried, one a line.
+    fn tried(variables: &[(&str, &str)]) -> String {
+        let path = [("PATH", "/usr/bin:/bin")];
+        let world = World::of(&[&path, variables].concat(), Rc::new(SystemClock));
+        let lines = openers(&world, URL).into_iter().map(|(program, words)| {
+            let name = program.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(program.is_absolute(), "{program:?}");
+            [vec![name], words].concat().join(" ")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_chosen_browser_is_read_as_by_xdg_open() {
+        for (chosen, expected) in [
+            ("true", format!("true {URL}")),
+            ("/bin/true", format!("true {URL}")),
+            ("cat:/bin/true", format!("cat {URL}\ntrue {URL}")),
+            ("cat --new %s", format!("cat --new {URL}")),
+            ("cat --url=%s -x", format!("cat --url={URL} -x")),
+            (
+                "no-such-program:/no/such:./true:bin/true:: :true",
+                format!("true {URL}"),
+            ),
+            // Words only where there is a place for the address, as a name may have spaces.
+            ("cat --new", String::new()),
+            ("%s", String::new()),
+            ("no-such-program", String::new()),
+        ] {
+            assert_eq!(tried(&[("BROWSER", chosen)]), expected, "{chosen}");
+            let ssh = [("BROWSER", chosen), ("SSH_CONNECTION", "x")];
+            assert_eq!(tried(&ssh), expected, "{chosen}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_opened_where_nobody_would_see_it() {
+        assert_eq!(tried(&[]), "");
+        assert_eq!(tried(&[("DISPLAY", ":0"), ("SSH_TTY", "/dev/pts/1")]), "");
+        let wsl = ("WSL_DISTRO_NAME", "Debian");
+        assert_eq!(tried(&[wsl, ("SSH_CONNECTION", "x")]), "");
+    }
+}

@@ -14,7 +14,7 @@ const PAGES: [&str; 3] = [
     "man/docker-credential-sentry.1",
 ];
 
-const VARIABLES: [&str; 21] = [
+const VARIABLES: [&str; 22] = [
     "SENTRY_AUTH_TOKEN",
     "SENTRY_TOKEN",
     "SENTRY_URL",
@@ -34,6 +34,7 @@ const VARIABLES: [&str; 21] = [
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "NODE_EXTRA_CA_CERTS",
+    "BROWSER",
     "NO_COLOR",
     "CLICOLOR_FORCE",
 ];

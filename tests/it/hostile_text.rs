@@ -23,6 +23,10 @@ fn texts() -> Vec<String> {
         of('\u{2060}'..='\u{206f}'),
         "\u{ad}\u{61c}\u{180e}\u{feff}\u{fff9}\u{fffa}\u{fffb}".to_owned(),
         of('\u{e0000}'..='\u{e007f}'),
+        of('\u{fe00}'..='\u{fe0f}'),
+        of('\u{e0100}'..='\u{e01ef}'),
+        "a\u{34f}b\u{115f}c\u{1160}d\u{3164}e\u{2800}f\u{ffa0}g\u{17b4}h\u{180b}i\u{1d173}"
+            .to_owned(),
         "x\rjane\u{8}\u{8}joe\nerror: forged".to_owned(),
         "\u{1b}[2J\u{1b}[31mred\u{9b}1m".to_owned(),
         "\u{1b}]0;title\u{7}\u{1b}]52;c;aGk=\u{1b}\\\u{9d}52;c;aGk=\u{9c}".to_owned(),
@@ -44,7 +48,17 @@ fn is_harmless(what: &str, screen: &[u8]) {
         character.is_control()
             || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
             || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-            || matches!(character, '\u{e0000}'..='\u{e007f}')
+            || matches!(character, '\u{e0000}'..='\u{e0fff}' | '\u{fe00}'..='\u{fe0f}' | '\u{34f}' | '\u{2800}')
+            || matches!(
+                character,
+                '\u{115f}'
+                    | '\u{1160}'
+                    | '\u{3164}'
+                    | '\u{ffa0}'
+                    | '\u{17b4}'
+                    | '\u{180b}'
+                    | '\u{1d173}'
+            )
     };
     assert!(!rest.contains(bad), "{what}: {}", text.escape_debug());
     let longest = text.lines().map(str::len).max();

@@ -22,6 +22,7 @@ mod budget;
 mod concurrency;
 mod connections;
 mod decision;
+mod device_flow;
 mod docker_protocol;
 mod doctor;
 mod doctor_remedies;

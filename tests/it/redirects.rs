@@ -82,14 +82,14 @@ fn a_redirected_login_stores_nothing() {
             .sentry(&["auth", "login"])
             .run()
             .fails(1)
-            .stderr_has("refused the login: HTTP 30");
+            .stderr_has("this is not the device endpoint of Sentry 26.1.0 or newer, or something stands in between");
         assert_eq!(scene.here.polls(), 0);
     });
     assert_eq!(scene.machine.stored_tokens(), None);
 }
 
 #[test]
-fn a_redirected_poll_ends_the_login_and_stores_nothing() {
+fn a_redirected_poll_is_no_answer() {
     // One login for each: a poll comes a second after its code.
     let scenes: Vec<_> = STATUSES
         .into_iter()
@@ -98,13 +98,14 @@ fn a_redirected_poll_ends_the_login_and_stores_nothing() {
             scene.here.approve_next();
             let [target, ..] = scene.targets("/oauth/token/");
             scene.redirect(Endpoint::Poll, status, &target);
-            let login = scene.machine.sentry(&["auth", "login"]).spawn();
-            (scene, login)
+            let login = scene.machine.sentry(&["auth", "login", "--timeout", "3"]);
+            (scene, login.spawn())
         })
         .collect();
     for (scene, login) in scenes {
-        let _refused = login.wait().fails(1).stderr_has("HTTP 30");
-        assert_eq!(scene.here.polls(), 1);
+        let told = login.wait().fails(1).stderr_has("with a redirect (HTTP 30");
+        let _told = told.stderr_has("), which is not followed");
+        assert!(scene.here.polls() >= 1);
         assert!(scene.elsewhere.requests().is_empty());
         assert_eq!(scene.machine.stored_tokens(), None);
     }

@@ -82,6 +82,7 @@ fn each_of_these_is_used_in_one_room_only() {
     for (what, home) in [
         ("rusqlite::", "store"),
         ("ureq::", "oauth"),
+        ("rustls", "oauth"),
         ("keyring::v1", "mirror"),
         ("fs2::", "lock"),
         ("std::env", "world"),
