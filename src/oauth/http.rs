@@ -39,6 +39,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// `Date`: the server's clock.
     pub(super) date: Option<Timestamp>,
+    /// The secret that was posted: a server may throw it back.
+    pub(super) sent: Option<Secret>,
     /// Although nobody asked for that.
     pub(super) is_compressed: bool,
     /// A page for people: of something in between, or of an instance that does not know the address.
@@ -70,6 +72,7 @@ impl Answer {
             status,
             retry_after: None,
             date: None,
+            sent: None,
             is_compressed: false,
             is_page: is_page(body),
             body: body.to_vec().into(),
@@ -103,18 +106,23 @@ impl Http {
         }
     }
 
-    /// Sends a form, and listens for `limit`.
+    /// Sends a form, with one secret in it if any, and listens for `limit`.
     pub(super) fn post(
         &self,
         path: &str,
         form: &[(&str, &str)],
+        secret: Option<&Secret>,
         limit: Duration,
     ) -> Result<Answer, TransportError> {
-        self.request(limit, |agent| {
+        let answer = self.request(limit, |agent| {
             agent
                 .post(self.url(path))
                 .header("Accept", "application/json")
                 .send_form(form.iter().copied())
+        })?;
+        Ok(Answer {
+            sent: secret.cloned(),
+            ..answer
         })
     }
 
@@ -171,6 +179,7 @@ impl Http {
             status: response.status().as_u16(),
             retry_after,
             date,
+            sent: None,
             is_compressed,
             is_page: is_html || is_page(&body),
             body: body.into(),

@@ -64,7 +64,7 @@ impl OAuth {
     /// `POST /oauth/device/code/` (RFC 8628 section 3.1).
     pub fn device_code(&self, scope: &str) -> DeviceAnswer {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
-        match self.http.post("/oauth/device/code/", &form, REQUEST) {
+        match self.http.post("/oauth/device/code/", &form, None, REQUEST) {
             Ok(answer) => DeviceAnswer::of(&answer),
             Err(lost) => DeviceAnswer::Transport(lost),
         }
@@ -77,7 +77,8 @@ impl OAuth {
             ("device_code", device_code.expose()),
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
         ];
-        match self.http.post("/oauth/token/", &form, REQUEST) {
+        let secret = Some(device_code);
+        match self.http.post("/oauth/token/", &form, secret, REQUEST) {
             Ok(answer) => PollAnswer::of(&answer),
             Err(lost) if lost.untrusted => PollAnswer::Untrusted(lost),
             Err(lost) => PollAnswer::Disturbed(Disturbance {
@@ -96,7 +97,8 @@ impl OAuth {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose()),
         ];
-        match self.http.post("/oauth/token/", &form, limit) {
+        let secret = Some(refresh_token);
+        match self.http.post("/oauth/token/", &form, secret, limit) {
             Ok(answer) => RefreshAnswer::of(&answer),
             Err(lost) => RefreshAnswer::Transient(Transient {
                 sent: lost.sent || lost.lasting,

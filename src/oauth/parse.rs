@@ -113,6 +113,10 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
     let description = body
         .as_ref()
         .and_then(|body| body.get("error_description")?.as_str())
+        .filter(|description| {
+            let sent = answer.sent.as_ref().map(Secret::expose);
+            sent.is_none_or(|sent| !description.contains(sent))
+        })
         .map(printable)
         .filter(|description| !description.trim().is_empty());
     Refusal {
