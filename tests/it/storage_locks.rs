@@ -1,6 +1,7 @@
 //! Locks of other programs, SQLite's and the WASM driver's: before a request they stop it, after it they are outlasted.
 
 use crate::fake_sentry::{Endpoint, Fault, Replay};
+use crate::lost_logins::Stopped;
 use crate::sandbox::{Age, Cmd, Layout, Running};
 use crate::service::tool;
 use crate::storage::{SOON, Scene, files_with, mode};
@@ -417,13 +418,13 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
 fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
     let scene = Scene::new(Age::STALE);
     let refresh = held_refresh(&scene);
-    kill_process(refresh.exchange(), Signal::STOP).unwrap();
+    let stopped = Stopped::stop(refresh.exchange());
     // At once: each waits for a few seconds, and the one that started it for 12.
     for reader in scene.readers().map(Cmd::spawn) {
         let _old = reader.wait().success().stdout_has(&scene.pair.access);
     }
     scene.sentry.release();
-    kill_process(refresh.exchange(), Signal::CONT).unwrap();
+    drop(stopped);
     gets_the_new_token(&scene, refresh);
 }
 
@@ -432,8 +433,10 @@ fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
     let scene = Scene::new(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     let exchange = refresh.exchange();
-    kill_process(exchange, Signal::STOP).unwrap();
-    let told = scene.token().run().fails(1).stdout_is("");
+    let _stopped = Stopped::stop(exchange);
+    let told = scene.token().run();
+    kill_process(exchange, Signal::KILL).unwrap();
+    let told = told.fails(1).stdout_is("");
     let _told = told
         .stderr_has(&format!(
             "error: the token for {} has expired and cannot be refreshed now: ",
@@ -442,7 +445,6 @@ fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
         .stderr_has("a refresh that began at 20")
         .stderr_has("pid ");
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    kill_process(exchange, Signal::KILL).unwrap();
 }
 
 #[test]

@@ -71,11 +71,11 @@ fn waiting(machine: &Sandbox, cmd: Cmd) -> Running {
 }
 
 /// A stopped process; it goes on when this is dropped, so that no failed test leaves one behind.
-struct Stopped(Pid);
+pub struct Stopped(Pid);
 
 impl Stopped {
     #[track_caller]
-    fn stop(process: Pid) -> Stopped {
+    pub fn stop(process: Pid) -> Stopped {
         kill_process(process, Signal::STOP).expect("a process of ours");
         let stopped = Stopped(process);
         // It may be woken for something else first.
