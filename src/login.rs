@@ -10,10 +10,10 @@ use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
+use crate::mirror::Mirror;
 use crate::oauth::{Check, Grant, OAuth, Refusal};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
-use crate::secret::Secret;
 use crate::session::{self, Login};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
@@ -163,8 +163,7 @@ impl DeviceLogin<'_> {
         if let Check::Accepted(user) = oauth.check(&access)
             && (user.id == user_id || user_id.is_none())
         {
-            name_user(world, &store, dir, &access, &user);
-            session.user = user;
+            name_user(world, &store, dir, &mut session, user);
         }
         Ok(LoggedIn::Here(session))
     }
@@ -359,14 +358,26 @@ enum Turn {
 
 /// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process
 /// may have refreshed it, replaced it, or logged out.
-fn name_user(world: &World, store: &Store, dir: &Path, access: &Secret, user: &User) {
+fn name_user(world: &World, store: &Store, dir: &Path, session: &mut Session, user: User) {
+    let unnamed = session.clone();
+    session.user = user;
+    let Some(tokens) = &unnamed.tokens else {
+        return;
+    };
     let named = Lock::credential(dir)
         .acquire(world.clock(), NAMES)
         .map_err(anyhow::Error::from)
         .and_then(|held| {
             let change = store.change(&held, world.clock())?;
-            change.name_user(access, user)?;
-            change.commit()
+            let is_named = change.name_user(&tokens.access, &session.user)?;
+            change.commit()?;
+            let mirror = Mirror::of(world, store);
+            // A copy is found by the user's id, by a logout too.
+            if is_named && unnamed.user.id != session.user.id && mirror.is_on() {
+                mirror.remove(&unnamed);
+                mirror.put(session, tokens);
+            }
+            Ok(())
         });
     if let Err(error) = named {
         world.trace(|| format!("the user's names were not stored: {error:#}"));

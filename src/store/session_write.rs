@@ -126,14 +126,14 @@ impl WriteTransaction<'_> {
 
     /// Writes what the server calls the user of the session that has this access token, and who they are where that was
     /// not known. Tokens and `updated_at`, by which other programs see that a login changed, stay as they are; nothing
-    /// happens when the token is no longer there.
+    /// happens when the token is no longer there. Tells whether the names are stored.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<()> {
+    pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<bool> {
         let mut sessions = self.sessions()?.into_iter();
         let Some(named) = sessions.find(|session| session.has_token(access)) else {
-            return Ok(());
+            return Ok(false);
         };
         let names = named_params! {
             ":id": user.id, ":email": user.email, ":username": user.username, ":name": user.name,
@@ -151,18 +151,19 @@ impl WriteTransaction<'_> {
                  ON CONFLICT (id) DO UPDATE SET email = :email, username = :username, name = :name",
                 names,
             )?,
-            _ => return Ok(()),
-        };
-        let Some(tokens) = &named.tokens else {
-            return Ok(());
+            _ => return Ok(false),
         };
         // Until now it could not be told that the account was there already.
-        for double in self.doubles(&named.origin, user, tokens)? {
+        let doubles = match &named.tokens {
+            Some(tokens) => self.doubles(&named.origin, user, tokens)?,
+            None => Vec::new(),
+        };
+        for double in doubles {
             if double.account != named.account {
                 self.remove(&double)?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// A session as it is now, and the digest that names the pair in its row: of the refresh token, or of the access token

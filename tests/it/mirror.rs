@@ -1,6 +1,6 @@
 //! The keyring mirror, against a real gnome-keyring.
 
-use crate::fake_sentry::FakeSentry;
+use crate::fake_sentry::{Endpoint, FakeSentry};
 use crate::keyring::Keyring;
 use crate::sandbox::{Age, Sandbox};
 
@@ -47,6 +47,28 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
 
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
     assert!(!keyring.search_all().contains(&second.access));
+}
+
+#[test]
+fn a_user_whom_the_server_names_later_has_one_copy() {
+    let keyring = Keyring::start();
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.rewrite(Endpoint::Poll, |answer| {
+        answer.as_object_mut().unwrap().remove("user");
+    });
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
+        .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
+    sentry.approve_next();
+    let _login = machine.sentry(&["auth", "login"]).run().success();
+    let access = sentry.current_access();
+    let status = machine.sentry(&["auth", "status"]).run().success();
+    let _in_step = status.stdout_has("Keyring: mirror, in step\n");
+    assert_eq!(keyring.search_all().matches(&access).count(), 1);
+    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    assert!(!keyring.search_all().contains(&access));
 }
 
 #[test]

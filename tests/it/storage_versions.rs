@@ -29,6 +29,7 @@ const VERSION_3: &str = "
     CREATE TABLE helper_tomorrow (key PRIMARY KEY, value) WITHOUT ROWID;
     INSERT INTO helper_tomorrow VALUES ('k', 'v');
     ALTER TABLE helper_binding ADD COLUMN color DEFAULT 'blue';
+    ALTER TABLE helper_session ADD COLUMN mood;
     UPDATE helper_setting SET value = 3 WHERE key = 'schema';";
 
 /// What every version has in its tables, as far as it has them.
@@ -214,7 +215,10 @@ fn the_first_write_to_a_file_of_an_earlier_version_completes_it() {
 fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
     let file = &files()[2];
     let scene = scene(Layout::Accounts, Age::EXPIRED, file);
-    scene.sql("UPDATE helper_binding SET color = 'red'");
+    scene.sql(
+        "UPDATE helper_binding SET color = 'red'; \
+         INSERT INTO helper_session (account, mood) SELECT account_id, 'good' FROM accounts",
+    );
     let _refreshed = scene.token().run().success();
     serves(&scene, file, &scene.sentry.current_access());
     scene
@@ -244,6 +248,11 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
         )
         .unwrap();
     assert_eq!(colors, 2);
+    let mood: String = scene
+        .database()
+        .query_row("SELECT mood FROM helper_session", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mood, "good");
     assert!(git(&scene, "g.example").contains("username=robot\n"));
     // A table that the newer version gave up is not made again.
     scene.sql("DROP TABLE helper_former");
