@@ -32,18 +32,23 @@ pub const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 pub struct Environment {
     /// The token in force, or why the variable that should hold one cannot be used.
     pub token: Result<Option<EnvironmentToken>, Failure>,
-    /// The instance that `SENTRY_HOST` or `SENTRY_URL` names; `None` too where that is no origin.
-    pub instance: Option<Origin>,
+    /// The instance that `SENTRY_HOST` or `SENTRY_URL` names, or why the variable names none.
+    pub instance: Result<Option<Origin>, Failure>,
 }
 
 impl Environment {
     /// Reads the variables.
     pub fn of(world: &World) -> Environment {
-        let named = instance(world);
+        let instance = instance(world);
         Environment {
-            instance: named.as_ref().ok().cloned().flatten(),
-            token: token_beside(world, named),
+            token: token_beside(world, &instance),
+            instance,
         }
+    }
+
+    /// The instance that a variable names, if it can be used.
+    pub fn named(&self) -> Option<&Origin> {
+        self.instance.as_ref().ok()?.as_ref()
     }
 }
 
@@ -52,7 +57,7 @@ impl Environment {
 /// # Errors
 /// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
 pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
-    token_beside(world, instance(world))
+    token_beside(world, &instance(world))
 }
 
 /// Whether a variable holds this token, in force or not.
@@ -65,7 +70,7 @@ pub fn holds(world: &World, secret: &Secret) -> bool {
 
 fn token_beside(
     world: &World,
-    named: Result<Option<Origin>, Failure>,
+    named: &Result<Option<Origin>, Failure>,
 ) -> Result<Option<EnvironmentToken>, Failure> {
     let found = TOKENS
         .into_iter()
@@ -76,7 +81,7 @@ fn token_beside(
     let token = Secret::token(&text)
         .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     let claimed = origin_claimed_by(&token, variable)?;
-    let origin = match (claimed, named?) {
+    let origin = match (claimed, named.clone()?) {
         (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
             let what = format!(
                 "the token in {variable} belongs to {claimed}, but the environment names {named}"

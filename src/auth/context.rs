@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use crate::account::{self, Session};
 use crate::cli::SessionArgs;
-use crate::environment::{self, EnvironmentToken};
+use crate::environment::{self, Environment, EnvironmentToken};
 use crate::failure::Failure;
 use crate::lock::{Lock, LockGuard};
+use crate::login::not_logged_in;
 use crate::origin::Origin;
-use crate::policy::active_account;
+use crate::policy::{self, Wish};
 use crate::printable::printable;
 use crate::session;
 use crate::store::{Store, WriteTransaction};
@@ -41,23 +42,16 @@ impl Place {
             .map_or(Ok(Vec::new()), |store| store.view()?.sessions())
     }
 
-    /// Which instance is meant, and its session: `--url`, else the environment, else the active session's, else
-    /// sentry.io.
+    /// Which instance is meant, and its session: see [`policy::session_of`].
     pub(super) fn session(
         &self,
         world: &World,
         url: Option<&Origin>,
     ) -> anyhow::Result<(Origin, Option<Session>)> {
         let sessions = self.sessions()?;
-        let instance = match url.cloned().or(environment::instance(world)?) {
-            Some(instance) => instance,
-            None => sessions
-                .iter()
-                .find(|session| session.active)
-                .map_or_else(Origin::saas, |active| active.origin.clone()),
-        };
-        let session = active_account(&sessions, &instance).cloned();
-        Ok((instance, session))
+        let environment = Environment::of(world);
+        let (instance, session) = policy::session_of(&environment, &sessions, url)?;
+        Ok((instance, session.cloned()))
     }
 
     /// The session that a command means: the account that `--account` names, else as [`Place::session`].
@@ -164,7 +158,7 @@ pub(super) fn is_one_of_several(session: &Session, sessions: &[Session]) -> bool
     sessions.iter().any(is_another)
 }
 
-/// The environment's token, where a command means it: it is no stored account, and belongs to one instance.
+/// The environment's token, where a command means it: see [`policy::environment_token`].
 ///
 /// # Errors
 /// A variable holds something else.
@@ -172,14 +166,38 @@ pub(super) fn environment_token(
     world: &World,
     args: &SessionArgs,
 ) -> Result<Option<EnvironmentToken>, Failure> {
-    if args.account.is_some() {
-        return Ok(None);
-    }
-    let is_meant = |found: &EnvironmentToken| {
-        let url = args.url.as_ref();
-        url.is_none_or(|url| url.may_receive(&found.origin))
+    let environment = Environment::of(world);
+    let wish = Wish {
+        url: args.url.as_ref(),
+        account: args.account.as_deref(),
     };
-    Ok(environment::token(world)?.filter(is_meant))
+    let is_meant = policy::environment_token(&environment, wish)?.is_some();
+    Ok(environment.token?.filter(|_| is_meant))
+}
+
+/// Whose token a command means.
+pub(super) enum Source {
+    /// The environment's.
+    Environment(EnvironmentToken),
+    /// A session's, in its store.
+    Session(Store, Box<Session>),
+}
+
+impl Source {
+    /// Finds it. The environment's needs no directory.
+    ///
+    /// # Errors
+    /// Nobody is logged in, or the store cannot be read.
+    pub(super) fn of(world: &World, args: &SessionArgs) -> anyhow::Result<Source> {
+        if let Some(found) = environment_token(world, args)? {
+            return Ok(Source::Environment(found));
+        }
+        let place = Place::of(world)?;
+        match (place.chosen(world, args)?, place.store) {
+            ((_, Some(session)), Some(store)) => Ok(Source::Session(store, Box::new(session))),
+            ((instance, _), _) => Err(not_logged_in(&instance).into()),
+        }
+    }
 }
 
 fn unknown(name: &str, url: Option<&Origin>) -> Failure {

@@ -25,12 +25,11 @@ mod whoami;
 
 use std::process::ExitCode;
 
-use crate::cli::{Command, LoginArgs, StatusArgs};
-use crate::environment;
+use crate::cli::{Command, LoginArgs, SessionArgs, StatusArgs};
 use crate::failure::hint_of;
 use crate::world::{self, World};
 
-use context::Place;
+use context::{Place, environment_token};
 
 /// Runs a command and tells what went wrong.
 pub fn run(world: &World, command: Option<Command>) -> ExitCode {
@@ -73,12 +72,12 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
 }
 
 fn is_logged_in(world: &World) -> anyhow::Result<bool> {
-    let place = Place::of(world)?;
-    Ok(environment::token(world)?.is_some()
-        || place
-            .session(world, None)?
-            .1
-            .is_some_and(|session| session.tokens.is_some()))
+    let args = SessionArgs::default();
+    if environment_token(world, &args)?.is_some() {
+        return Ok(true);
+    }
+    let (_, session) = Place::of(world)?.chosen(world, &args)?;
+    Ok(session.is_some_and(|session| session.tokens.is_some()))
 }
 
 /// A message to the person.

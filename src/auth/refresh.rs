@@ -4,29 +4,25 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::{Place, print_json, say};
+use super::context::Source;
+use super::{print_json, say};
 use crate::account::Freshness;
 use crate::cli::RefreshArgs;
-use crate::environment;
 use crate::failure::Failure;
-use crate::login::not_logged_in;
 use crate::session::{self, Demand, Usable};
 use crate::world::{Timestamp, World};
 
 pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
-    if let Some(found) = environment::token(world)?.filter(|_| args.instance.account.is_none()) {
-        let what = format!(
-            "the token in {} is used as it is; only a stored session can be refreshed",
-            found.variable
-        );
-        return Err(Failure::new(what)
-            .hint(format!("`unset {}`", found.variable))
-            .into());
-    }
-    let place = Place::of(world)?;
-    let (instance, session) = place.chosen(world, &args.instance)?;
-    let (Some(store), Some(session)) = (&place.store, session) else {
-        return Err(not_logged_in(&instance).into());
+    let (store, session) = match Source::of(world, &args.instance)? {
+        Source::Session(store, session) => (store, *session),
+        Source::Environment(found) => {
+            let what = format!(
+                "the token in {} is used as it is; only a stored session can be refreshed",
+                found.variable
+            );
+            let hint = format!("`unset {}`", found.variable);
+            return Err(Failure::new(what).hint(hint).into());
+        }
     };
     if session
         .tokens
@@ -41,9 +37,9 @@ pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
     }
     let is_due = args.force || session.freshness(world.now()) != Freshness::Fresh;
     let usable = match is_due {
-        true => session::usable(world, store, &session, Demand::Refresh)?,
+        true => session::usable(world, &store, &session, Demand::Refresh)?,
         // Sentry may have shortened its life.
-        false => session::checked(world, store, &session)?.0,
+        false => session::checked(world, &store, &session)?.0,
     };
     let refreshed = match &usable {
         Usable::Postponed(_, failure) => return Err(failure.clone().into()),

@@ -4,28 +4,22 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::context::{Place, environment_token};
+use super::context::Source;
 use super::{print, print_json};
 use crate::account::{Identity, User};
 use crate::cli::{Format, WhoamiArgs};
-use crate::login::not_logged_in;
 use crate::oauth::{Check, OAuth};
 use crate::session;
 use crate::world::World;
 
 pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
-    let (origin, token, known, check) = match environment_token(world, &args.instance)? {
-        Some(found) => {
+    let (origin, token, known, check) = match Source::of(world, &args.instance)? {
+        Source::Environment(found) => {
             let check = OAuth::new(world, &found.origin, "").check(&found.token);
             (found.origin, found.token, User::default(), check)
         }
-        None => {
-            let place = Place::of(world)?;
-            let (instance, session) = place.chosen(world, &args.instance)?;
-            let (Some(store), Some(session)) = (&place.store, session) else {
-                return Err(not_logged_in(&instance).into());
-            };
-            let (usable, check) = session::checked(world, store, &session)?;
+        Source::Session(store, session) => {
+            let (usable, check) = session::checked(world, &store, &session)?;
             let token = usable.into_tokens().access;
             (session.origin, token, session.user, check)
         }

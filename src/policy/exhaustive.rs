@@ -106,10 +106,8 @@ impl Case {
             Variable::Of(instance) => instance == self.instance(),
             // It may have been meant for this instance, if it is one.
             Variable::Broken => {
-                let named = &self.facts.environment.instance;
-                let is_named = named
-                    .as_ref()
-                    .is_some_and(|named| named.to_string() == self.instance());
+                let named = self.facts.environment.named();
+                let is_named = named.is_some_and(|named| named.to_string() == self.instance());
                 self.binding.is_some() || self.has_login() || is_named
             }
         }
@@ -199,7 +197,7 @@ fn environment(variable: Variable, named: Option<&str>) -> Environment {
             })),
             Variable::Broken => Err(Failure::new("broken")),
         },
-        instance: named.map(|named| Origin::parse(named).unwrap()),
+        instance: Ok(named.map(|named| Origin::parse(named).unwrap())),
     }
 }
 

@@ -10,6 +10,7 @@
 //! 3. the account at a bound host never depends on the request;
 //! 4. each decision has a reason that can be printed.
 
+mod command;
 mod facts;
 mod hosts;
 mod keep;
@@ -29,6 +30,7 @@ use crate::origin::Origin;
 use crate::store::{Binding, Client, Credential, Match};
 use crate::world::Timestamp;
 
+pub use command::{Wish, environment_token, session_of};
 pub use facts::Facts;
 pub use hosts::{Server, Use, servers};
 pub use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
@@ -287,8 +289,7 @@ impl<'a> Host<'a> {
         } else if binding.is_some() || session.is_some() {
             Known::Before
         } else if environment
-            .instance
-            .as_ref()
+            .named()
             .is_some_and(|named| instance.may_receive(named))
             // Even where nothing else names the instance: an organization token does so itself.
             || matches!(&environment.token, Ok(Some(found)) if by_token(found))

@@ -222,7 +222,7 @@ fn verdict(decision: &Decision<'_>) -> String {
 fn environment(facts: &[Fact]) -> Environment {
     let mut environment = Environment {
         token: Ok(None),
-        instance: None,
+        instance: Ok(None),
     };
     for fact in facts {
         match fact {
@@ -234,7 +234,7 @@ fn environment(facts: &[Fact]) -> Environment {
                 }));
             }
             BrokenVariable => environment.token = Err(Failure::new("no token")),
-            Named(instance) => environment.instance = Origin::parse(instance).ok(),
+            Named(instance) => environment.instance = Ok(Origin::parse(instance).ok()),
             _ => {}
         }
     }

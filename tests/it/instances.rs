@@ -307,3 +307,20 @@ fn a_token_of_the_environment_never_goes_to_the_instance_of_a_session() {
         assert!(!said.contains("token-for-one"), "{said}");
     }
 }
+
+#[test]
+fn a_session_is_refreshed_although_the_environment_has_the_token_of_another_instance() {
+    let (one, other) = (FakeSentry::start(), FakeSentry::start());
+    let machine = Sandbox::new()
+        .for_sentry(&one)
+        .env("SENTRY_AUTH_TOKEN", "token-for-one");
+    machine.seed_session(&other, &other.issue(), Age::FRESH);
+    let refresh = ["auth", "refresh", "--force", "--url", &other.url()];
+    let _refreshed = machine.sentry(&refresh).run().success();
+    assert_eq!(other.refreshes(), 1);
+    let told = machine
+        .sentry(&["auth", "refresh", "--force"])
+        .run()
+        .fails(1);
+    let _told = told.stderr_has("the token in SENTRY_AUTH_TOKEN is used as it is");
+}

@@ -1,0 +1,157 @@
+//! Whose token a command of the user means: `--account`, `--url`, the environment, the active account.
+//!
+//! Separate from [`super::decide`], because a command names an instance or an account, and no host. The order is the same.
+
+use super::active_account;
+use crate::account::Session;
+use crate::environment::{Environment, EnvironmentToken};
+use crate::failure::Failure;
+use crate::origin::Origin;
+
+/// What the user typed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish<'a> {
+    /// `--url`.
+    pub url: Option<&'a Origin>,
+    /// `--account`.
+    pub account: Option<&'a str>,
+}
+
+/// The environment's token, if a command means it: it is no stored account, and of the instance that is named, if one
+/// is. Otherwise a session is meant.
+///
+/// # Errors
+/// A variable holds something else.
+pub fn environment_token<'a>(
+    environment: &'a Environment,
+    wish: Wish<'_>,
+) -> Result<Option<&'a EnvironmentToken>, Failure> {
+    if wish.account.is_some() {
+        return Ok(None);
+    }
+    let found = environment.token.as_ref().map_err(Failure::clone)?;
+    let is_meant =
+        |found: &&EnvironmentToken| wish.url.is_none_or(|url| url.may_receive(&found.origin));
+    Ok(found.as_ref().filter(is_meant))
+}
+
+/// Which instance is meant where no account is named: `--url`, else the environment's, else the active account's, else
+/// sentry.io; and its session.
+///
+/// # Errors
+/// The variable that names an instance names none.
+pub fn session_of<'a>(
+    environment: &Environment,
+    sessions: &'a [Session],
+    url: Option<&Origin>,
+) -> Result<(Origin, Option<&'a Session>), Failure> {
+    let named = environment.instance.as_ref().map_err(Failure::clone)?;
+    let active = || sessions.iter().find(|session| session.active);
+    let instance = match url.or(named.as_ref()) {
+        Some(instance) => instance.clone(),
+        None => active().map_or_else(Origin::saas, |active| active.origin.clone()),
+    };
+    let session = active_account(sessions, &instance);
+    Ok((instance, session))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::session;
+    use super::*;
+    use crate::secret::Secret;
+
+    const SAAS: &str = "https://sentry.io";
+    const SELF: &str = "https://self.example";
+
+    /// What is meant, with jane active at sentry.io and joe at an instance of his own.
+    fn meant(
+        token: Option<&str>,
+        named: Option<&str>,
+        url: Option<&str>,
+        account: Option<&str>,
+    ) -> String {
+        let origin = |text: &str| Origin::parse(text).unwrap();
+        let environment = Environment {
+            token: Ok(token.map(|instance| EnvironmentToken {
+                token: Secret::new("of-the-environment"),
+                origin: origin(instance),
+                variable: "SENTRY_TOKEN",
+            })),
+            instance: Ok(named.map(origin)),
+        };
+        let sessions = [session("jane", SAAS, true), session("joe", SELF, false)];
+        let url = url.map(origin);
+        let wish = Wish {
+            url: url.as_ref(),
+            account,
+        };
+        match environment_token(&environment, wish).unwrap() {
+            Some(found) => found.variable.to_owned(),
+            None => {
+                let (instance, session) = session_of(&environment, &sessions, wish.url).unwrap();
+                let whose = session.map_or("nobody", |session| &session.account);
+                format!("{whose} at {instance}")
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_means_what_is_typed_else_the_environment_else_the_active_account() {
+        let other = "https://other.example";
+        for (token, named, url, expected) in [
+            (None, None, None, "jane at https://sentry.io"),
+            (None, None, Some(SELF), "joe at https://self.example"),
+            (
+                None,
+                None,
+                Some("https://us.sentry.io"),
+                "jane at https://us.sentry.io",
+            ),
+            (None, Some(SELF), None, "joe at https://self.example"),
+            (None, Some(SELF), Some(SAAS), "jane at https://sentry.io"),
+            (None, Some(other), None, "nobody at https://other.example"),
+            (Some(SAAS), None, None, "SENTRY_TOKEN"),
+            (Some(SELF), None, None, "SENTRY_TOKEN"),
+            (
+                Some(SAAS),
+                None,
+                Some("https://de.sentry.io"),
+                "SENTRY_TOKEN",
+            ),
+            (Some(SAAS), None, Some(SELF), "joe at https://self.example"),
+            (
+                Some(SELF),
+                Some(SELF),
+                Some(SAAS),
+                "jane at https://sentry.io",
+            ),
+            (
+                Some(SELF),
+                Some(SELF),
+                Some(other),
+                "nobody at https://other.example",
+            ),
+        ] {
+            let case = format!("{token:?} {named:?} {url:?}");
+            assert_eq!(meant(token, named, url, None), expected, "{case}");
+        }
+        // Whoever names an account means it.
+        assert_eq!(
+            meant(Some(SAAS), None, None, Some("jane")),
+            "jane at https://sentry.io"
+        );
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_is_told() {
+        let broken = || Failure::new("broken");
+        let environment = Environment {
+            token: Err(broken()),
+            instance: Err(broken()),
+        };
+        let wish = Wish::default();
+        assert_eq!(environment_token(&environment, wish).unwrap_err(), broken());
+        assert_eq!(session_of(&environment, &[], None).unwrap_err(), broken());
+    }
+}
