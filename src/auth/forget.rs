@@ -11,7 +11,8 @@ use super::survey::{Survey, is_called};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::policy::{Server, Verdict};
-use crate::printable::printable;
+use crate::printable::{printable, quoted};
+use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, removal, same_file};
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
 
@@ -71,7 +72,7 @@ pub(super) fn stored_by(client: Client) -> &'static str {
 pub(super) fn forget_host(world: &World, place: &Place, host: &str) -> anyhow::Result<ExitCode> {
     let is_meant = |server: &Server| is_called(server, host);
     let environment = Environment::of(world);
-    let meant: Vec<Server> = Survey::of(world, place, &environment)?
+    let meant: Vec<Server> = Survey::of(world, place.store.as_ref(), &environment)?
         .servers()
         .filter(is_meant)
         .collect();
@@ -108,22 +109,73 @@ pub(super) fn forget_host(world: &World, place: &Place, host: &str) -> anyhow::R
             server.name(),
             binding.origin
         ));
-        let (program, option) = match server.client {
-            Client::Git => ("git", "--host"),
-            Client::Docker => ("docker", "--registry"),
-        };
-        say(&format!(
-            "hint: {program} may still ask this program: `sentry auth setup-{program} --undo {option} {}`",
-            server.name()
-        ));
+    }
+    for server in &meant {
+        match server.client {
+            Client::Git => git_still_asks(world, server),
+            Client::Docker => docker_still_asks(world, server),
+        }
     }
     still_gets(world, place, &meant)
+}
+
+/// Names where git's configuration has the host; where it cannot be read, `doctor` says why.
+fn git_still_asks(world: &World, server: &Server) {
+    let settings = Git::new(world).and_then(|git| git.settings());
+    let (Ok(settings), Some(host)) = (settings, &server.origin) else {
+        return;
+    };
+    // A helper for all hosts is not for this one.
+    let is_for_it = |setting: &&&Setting| setting.helper.is_ours() && setting.url().is_some();
+    let chain = chain(&settings, host);
+    for setting in chain.iter().filter(is_for_it) {
+        let (key, origin) = (printable(&setting.key), printable(&setting.origin));
+        say(&format!(
+            "git still asks this program for {host}: `{key}` in {origin}"
+        ));
+        if let Some(command) = removal(setting) {
+            say(&format!("hint: `{command}`"));
+        }
+    }
+}
+
+/// The same of docker's and podman's files.
+fn docker_still_asks(world: &World, server: &Server) {
+    let files = [
+        (world.docker_config(), ""),
+        (world.podman_auth(), " --podman"),
+        (world.podman_fallback(), " --podman"),
+    ];
+    let mut seen: Vec<ConfigFile> = Vec::new();
+    for (path, option) in files {
+        let Ok(Ok(file)) = path.map(|path| ConfigFile::read(&path)) else {
+            continue;
+        };
+        if seen
+            .iter()
+            .any(|other| same_file(other.path(), file.path()))
+        {
+            continue;
+        }
+        if let Some(key) = file.asks_us_for(&server.host).filter(|key| *key != DEFAULT) {
+            let key = printable(key);
+            let path = file.path().display();
+            say(&format!(
+                "docker still asks this program for {key}: `credHelpers` in {path}"
+            ));
+            say(&format!(
+                "hint: `sentry auth setup-docker --undo{option} --registry {}`",
+                quoted(&key)
+            ));
+        }
+        seen.push(file);
+    }
 }
 
 /// A login or a variable goes on whatever is forgotten.
 fn still_gets(world: &World, place: &Place, servers: &[Server]) -> anyhow::Result<ExitCode> {
     let environment = Environment::of(world);
-    let survey = Survey::of(world, place, &environment)?;
+    let survey = Survey::of(world, place.store.as_ref(), &environment)?;
     for server in servers {
         let hint = survey.decide(server, |decision, _| match decision.verdict {
             Verdict::Session(session) => {

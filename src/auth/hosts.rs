@@ -22,7 +22,7 @@ pub(super) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode>
         return forget_host(world, &place, host);
     }
     let environment = Environment::of(world);
-    let survey = Survey::of(world, &place, &environment)?;
+    let survey = Survey::of(world, place.store.as_ref(), &environment)?;
     if args.json {
         let entries = survey.servers().map(|server| to_json(&survey, &server));
         print_json(&entries.collect())?;
@@ -97,14 +97,14 @@ fn unused(server: &Server, stored: Stored) -> Option<String> {
     };
     let path = stored
         .path
-        .map_or_else(String::new, |path| format!("/{path}"));
+        .map_or_else(String::new, |path| format!("/{}", printable(&path)));
     let what = match server.client {
         Client::Git => "password",
         Client::Docker => "login",
     };
     let of = stored
         .username
-        .map_or_else(String::new, |name| format!(" of {name}"));
+        .map_or_else(String::new, |name| format!(" of {}", printable(&name)));
     let (name, client) = (server.name(), server.client.name());
     Some(format!(
         "{name}{path} ({client}): a stored {what}{of} {when}"
@@ -114,8 +114,8 @@ fn unused(server: &Server, stored: Stored) -> Option<String> {
 fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
     let stored = survey.stored(server).map(|stored| {
         json!({
-            "username": stored.username,
-            "path": stored.path,
+            "username": stored.username.as_deref().map(printable),
+            "path": stored.path.as_deref().map(printable),
             "used": match stored.used {
                 Use::Always => "always",
                 Use::WhenNamed => "when_named",

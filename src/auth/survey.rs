@@ -4,13 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::context::Place;
 use crate::docker::ServerUrl;
 use crate::environment::{self, Environment};
 use crate::origin::Origin;
 use crate::policy::{self, Decision, Facts, Server, Use};
-use crate::printable::printable;
-use crate::store::{Binding, Client};
+use crate::store::{Binding, Client, Store};
 use crate::world::{Timestamp, World};
 
 /// What is known of all hosts at one moment.
@@ -24,10 +22,10 @@ pub(super) struct Survey<'a> {
 impl<'a> Survey<'a> {
     pub(super) fn of(
         world: &'a World,
-        place: &Place,
+        store: Option<&Store>,
         environment: &'a Environment,
     ) -> anyhow::Result<Survey<'a>> {
-        let Some(store) = &place.store else {
+        let Some(store) = store else {
             return Ok(Survey {
                 world,
                 facts: Facts::without_store(environment),
@@ -79,15 +77,17 @@ impl<'a> Survey<'a> {
             // docker's is the server URL as it was given.
             let path = stored.path.as_deref();
             Stored {
-                username: stored.username.as_deref().map(printable),
-                path: path.filter(|_| server.client == Client::Git).map(printable),
+                username: stored.username.clone(),
+                path: path
+                    .filter(|_| server.client == Client::Git)
+                    .map(str::to_owned),
                 used: Use::of(&self.facts, server, stored, self.world.now()),
             }
         })
     }
 }
 
-/// A stored credential, fit to be shown.
+/// A stored credential without its secret.
 pub(super) struct Stored {
     pub(super) username: Option<String>,
     pub(super) path: Option<String>,

@@ -171,6 +171,47 @@ fn what_is_said_about_git_ends_the_trouble() {
 }
 
 #[test]
+fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
+    let store = |host: &str, more: &str| {
+        format!(
+            "sentry auth setup-git {host}; printf 'protocol=https\\nhost={host}\\n{more}' | \
+             git credential-sentry store"
+        )
+    };
+    for (trouble, more) in [
+        (
+            "the password of oauth2 that git stored for https://g.example is never used",
+            "username=oauth2\\npassword=p\\n",
+        ),
+        (
+            "the password of jane that git stored for https://g.example is never used",
+            "username=jane\\npath=a b\\npassword=p\\n",
+        ),
+        (
+            "the password of it's me that git stored for https://g.example is never used",
+            "username=it\\047s me\\npassword=p\\npassword_expiry_utc=1000\\n",
+        ),
+    ] {
+        let machine = Machine::logged_in();
+        machine.run(&store("g.example", more));
+        machine.closes(trouble, "");
+        assert_eq!(machine.sandbox.stored_credentials(), 0);
+    }
+    // An earlier version kept it beside the session.
+    let machine = Machine::logged_in();
+    machine.run("sentry auth setup-docker r.example --username robot");
+    let stored = "INSERT INTO helper_credential (server, seq, path, username, secret) \
+                  VALUES ('docker r.example', 1, 'r.example', 'ann', 'p')";
+    let database = machine.sandbox.database().unwrap();
+    assert_eq!(database.execute(stored, []), Ok(1));
+    machine.closes(
+        "the login of ann that docker stored for r.example is never used",
+        "",
+    );
+    assert_eq!(machine.sandbox.stored_credentials(), 0);
+}
+
+#[test]
 fn what_is_said_about_git_without_a_login_ends_the_trouble() {
     for arrange in [
         "git config --global credential.https://g.example.helper sentry",

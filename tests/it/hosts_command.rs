@@ -174,14 +174,23 @@ fn a_host_that_is_forgotten_gets_nothing() {
         machine.bind("docker code.example", "https://sentry.io", None);
         store(&machine, "code.example", "ann");
         let told = hosts(&machine, &["--forget", name]).success().stdout_is("");
-        let _told = told
+        let told = told
             .stderr_has("removed the password that git had stored for https://code.example\n")
             .stderr_has("unbound https://code.example from https://sentry.io\n")
+            .stderr_has("git still asks this program for https://code.example: `credential.https://code.example.helper` in file:")
+            .stderr_has("docker still asks this program for code.example: `credHelpers` in ")
+            .stderr_has("hint: `sentry auth setup-docker --undo --registry code.example`\n")
             .stderr_has("unbound code.example from https://sentry.io\n");
         assert_eq!(machine.bindings(), Vec::<String>::new());
         assert_eq!(machine.stored_credentials(), 0);
         assert_eq!(answered(&machine, "git", "https://code.example"), None);
         assert_eq!(answered(&machine, "docker", "code.example"), None);
+        let hint = told
+            .stderr
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: `git ")?.strip_suffix('`'));
+        let command = format!("git {}", hint.expect("a command"));
+        let _removed = machine.command("sh").args(["-c", &command]).run().success();
         let told = hosts(&machine, &["--forget", name]).fails(1);
         let _told = told.stderr_has("error: nothing is known of ");
     }

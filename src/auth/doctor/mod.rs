@@ -13,6 +13,7 @@ mod files;
 mod git;
 mod programs;
 mod sessions;
+mod stored;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -94,6 +95,7 @@ fn examine(world: &World) -> Vec<Check> {
     checks.extend(programs::programs(world));
     checks.extend(git::git(world, &known));
     checks.extend(docker::docker(world, &known));
+    checks.extend(stored::stored(world, &known));
     checks
 }
 
