@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::origin::{NotAnOrigin, Origin};
 use crate::printable::printable;
-use crate::secret::Secret;
+use crate::secret::{NotWritten, Secret};
 
 /// `sentry`
 #[derive(Parser)]
@@ -81,7 +81,7 @@ pub enum Command {
 #[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
 pub struct UrlArgs {
     /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
-    #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
+    #[arg(long, value_name = "URL", value_parser = Origin::instance_from_setting)]
     pub url: Option<Origin>,
 }
 
@@ -90,7 +90,7 @@ pub struct UrlArgs {
 #[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
 pub struct SessionArgs {
     /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
-    #[arg(long, value_name = "URL", value_parser = Origin::from_setting)]
+    #[arg(long, value_name = "URL", value_parser = Origin::instance_from_setting)]
     pub url: Option<Origin>,
     /// The account: its e-mail address, user name, name, organization, or the first characters of its id
     #[arg(long, value_name = "NAME", value_parser = name)]
@@ -107,7 +107,7 @@ pub struct LoginArgs {
     #[command(flatten)]
     pub instance: UrlArgs,
     /// Use an API token; other users can see it in the process list, so prefer `--with-token`
-    #[arg(long, value_name = "TOKEN", value_parser = Secret::token, conflicts_with = "with_token")]
+    #[arg(long, value_name = "TOKEN", value_parser = token, conflicts_with = "with_token")]
     pub token: Option<Secret>,
     /// Read an API token from standard input
     #[arg(long)]
@@ -329,6 +329,10 @@ impl From<bool> for Format {
     fn from(json: bool) -> Format {
         if json { Format::Json } else { Format::Text }
     }
+}
+
+fn token(text: &str) -> Result<Secret, NotWritten> {
+    Secret::written(text.as_bytes())
 }
 
 fn scope(text: &str) -> Result<String, String> {

@@ -4,7 +4,7 @@
 //! `auth` commands ask the same questions.
 
 use crate::failure::Failure;
-use crate::origin::Origin;
+use crate::origin::{NotAnInstance, Origin};
 use crate::secret::Secret;
 use crate::world::World;
 
@@ -72,13 +72,13 @@ fn token_beside(
     world: &World,
     named: &Result<Option<Origin>, Failure>,
 ) -> Result<Option<EnvironmentToken>, Failure> {
-    let found = TOKENS
-        .into_iter()
-        .find_map(|name| Some((name, world.variable_lossy(name)?)));
-    let Some((variable, text)) = found else {
+    // Blank ones are unset.
+    let is_set = |name: &&str| world.variable_lossy(name).is_some();
+    let Some(variable) = TOKENS.into_iter().find(is_set) else {
         return Ok(None);
     };
-    let token = Secret::token(&text)
+    let value = world.variable_os(variable).unwrap_or_default();
+    let token = Secret::written(value.as_encoded_bytes())
         .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     let claimed = origin_claimed_by(&token, variable)?;
     let origin = match (claimed, named.clone()?) {
@@ -127,23 +127,45 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
     let Some((variable, text)) = found else {
         return Ok(None);
     };
-    let origin = Origin::from_setting(&text)
-        .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
-    Ok(Some(origin))
+    let unusable = |error: NotAnInstance| {
+        let failure = Failure::new(format!("cannot use the value of {variable}: {error}"));
+        match error {
+            NotAnInstance::NotAnOrigin(_) => failure,
+            NotAnInstance::Organization => failure
+                .hint(format!("`export {variable}={}`", Origin::saas()))
+                .as_usage(),
+        }
+    };
+    Origin::instance_from_setting(&text)
+        .map(Some)
+        .map_err(unusable)
 }
 
-/// The OAuth client id to log in to an instance with.
+/// The OAuth client id for an instance.
+///
+/// `SENTRY_CLIENT_ID` belongs to the instance that is named beside it. Where none is, it belongs to a self-hosted one: at
+/// sentry.io the built-in id works, and no other is likely to.
 pub fn client_id(world: &World, origin: &Origin) -> Option<String> {
-    // An id that came with the name of another instance is not for this one.
-    let named_another = instance(world)
-        .ok()
-        .flatten()
-        .is_some_and(|named| !named.may_receive(origin));
-    match origin.is_saas() {
-        true if named_another => Some(BUILT_IN_CLIENT_ID.to_owned()),
-        saas => world
-            .variable("SENTRY_CLIENT_ID")
-            .or_else(|| saas.then(|| BUILT_IN_CLIENT_ID.to_owned())),
+    let named = instance(world).ok().flatten();
+    let is_named = named.is_some_and(|named| named.may_receive(origin));
+    client_id_if(world, origin, is_named)
+}
+
+/// The same for a command that may name the instance itself, by `--url`.
+pub fn client_id_by(world: &World, origin: &Origin, url: Option<&Origin>) -> Option<String> {
+    match url {
+        Some(url) => client_id_if(world, origin, url.may_receive(origin)),
+        None => client_id(world, origin),
+    }
+}
+
+fn client_id_if(world: &World, origin: &Origin, is_named: bool) -> Option<String> {
+    let variable = || world.variable("SENTRY_CLIENT_ID");
+    let built_in = || Some(BUILT_IN_CLIENT_ID.to_owned());
+    match (origin.is_saas(), is_named) {
+        (false, _) => variable(),
+        (true, true) => variable().or_else(built_in),
+        (true, false) => built_in(),
     }
 }
 
@@ -251,6 +273,31 @@ mod tests {
             client_id(&world(&[]), &Origin::parse("https://a.example").unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn a_client_id_belongs_to_the_instance_that_is_named_beside_it() {
+        let saas = Origin::saas();
+        let own = Origin::parse("https://a.example").unwrap();
+        let of = |url: Option<&str>, origin: &Origin| {
+            let id = [("SENTRY_CLIENT_ID", "mine")];
+            let url = url.map(|url| ("SENTRY_URL", url));
+            let world = world(&[&id[..], url.as_slice()].concat());
+            let found = client_id(&world, origin).unwrap();
+            let by = |url| client_id_by(&world, origin, url).unwrap();
+            assert_eq!(by(None), found);
+            assert_eq!(by(Some(origin)), "mine");
+            found
+        };
+        assert_eq!(of(None, &saas), BUILT_IN_CLIENT_ID);
+        assert_eq!(of(Some("https://a.example"), &saas), BUILT_IN_CLIENT_ID);
+        assert_eq!(
+            of(Some("https://acme.sentry.io"), &saas),
+            BUILT_IN_CLIENT_ID
+        );
+        assert_eq!(of(Some("https://us.sentry.io"), &saas), "mine");
+        assert_eq!(of(None, &own), "mine");
+        assert_eq!(of(Some("https://a.example"), &own), "mine");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::fmt;
 pub struct Failure {
     what: String,
     hint: Option<String>,
+    is_usage: bool,
 }
 
 impl Failure {
@@ -17,6 +18,7 @@ impl Failure {
         Failure {
             what: what.into(),
             hint: None,
+            is_usage: false,
         }
     }
 
@@ -25,6 +27,7 @@ impl Failure {
         Failure {
             what: format!("{error:#}"),
             hint: hint_of(error).map(str::to_owned),
+            is_usage: is_usage(error),
         }
     }
 
@@ -38,7 +41,15 @@ impl Failure {
     pub fn with_text(self, what: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
-            hint: self.hint,
+            ..self
+        }
+    }
+
+    /// The command was called wrongly, or with a setting that means something else.
+    pub fn as_usage(self) -> Failure {
+        Failure {
+            is_usage: true,
+            ..self
         }
     }
 
@@ -68,6 +79,19 @@ pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
             .chain()
             .find_map(|cause| cause.downcast_ref::<Failure>()?.hint.as_deref())
     })
+}
+
+/// Whether an error is one of usage, wherever that stands in the chain.
+pub fn is_usage(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain();
+    error
+        .downcast_ref::<Failure>()
+        .is_some_and(|failure| failure.is_usage)
+        || causes.any(|cause| {
+            cause
+                .downcast_ref::<Failure>()
+                .is_some_and(|failure| failure.is_usage)
+        })
 }
 
 /// One line for a stream that has room for one: `what (hint)`.

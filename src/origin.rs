@@ -115,6 +115,23 @@ impl Origin {
         self.scheme == Scheme::Https && self.port == 443 && SAAS.contains(&self.host.as_str())
     }
 
+    /// A name below `sentry.io` that is none of the service's own: an organization's.
+    pub fn is_organization_of_saas(&self) -> bool {
+        !self.is_saas() && self.host.ends_with(".sentry.io")
+    }
+
+    /// Reads what a user names as an instance: [`Origin::from_setting`], but an organization of Sentry's SaaS is none.
+    ///
+    /// # Errors
+    /// [`NotAnInstance`].
+    pub fn instance_from_setting(text: &str) -> Result<Origin, NotAnInstance> {
+        let origin = Origin::from_setting(text).map_err(NotAnInstance::NotAnOrigin)?;
+        match origin.is_organization_of_saas() {
+            true => Err(NotAnInstance::Organization),
+            false => Ok(origin),
+        }
+    }
+
     /// This machine itself, by a name that cannot mean another.
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"
@@ -176,6 +193,28 @@ impl fmt::Display for NotAnOrigin {
 }
 
 impl std::error::Error for NotAnOrigin {}
+
+/// Why a text names no instance of Sentry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAnInstance {
+    /// It is no origin.
+    NotAnOrigin(NotAnOrigin),
+    /// `acme.sentry.io`: the instance is `sentry.io`.
+    Organization,
+}
+
+impl fmt::Display for NotAnInstance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAnInstance::NotAnOrigin(why) => why.fmt(f),
+            NotAnInstance::Organization => {
+                f.write_str("that is an organization of https://sentry.io")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotAnInstance {}
 
 /// Splits at the port's colon; an IPv6 literal keeps its own.
 fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
@@ -361,6 +400,28 @@ mod tests {
             "https://sentry.io.evil.com",
         ] {
             assert!(!origin(stranger).may_receive(&saas) && !saas.may_receive(&origin(stranger)));
+        }
+    }
+
+    #[test]
+    fn an_organization_of_the_saas_is_no_instance() {
+        for text in [
+            "https://acme.sentry.io",
+            "acme.sentry.io/",
+            "https://a.us.sentry.io",
+            "www.sentry.io:8443",
+        ] {
+            let read = Origin::instance_from_setting(text);
+            assert_eq!(read, Err(NotAnInstance::Organization), "{text}");
+        }
+        for text in [
+            "https://us.sentry.io",
+            "de.sentry.io",
+            "sentry.io",
+            "xsentry.io",
+            "sentry.io.example",
+        ] {
+            assert!(Origin::instance_from_setting(text).is_ok(), "{text}");
         }
     }
 

@@ -52,6 +52,36 @@ impl Secret {
         }
     }
 
+    /// Reads a token that somebody wrote down: into a variable, a file, a command line. White space around it is not part
+    /// of it.
+    ///
+    /// # Errors
+    /// [`NotWritten`]; what usually goes wrong has a sentence of its own.
+    pub fn written(bytes: &[u8]) -> Result<Secret, NotWritten> {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
+            return Err(NotWritten::Utf16);
+        }
+        if bytes.starts_with("\u{feff}".as_bytes()) {
+            return Err(NotWritten::Marked);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| NotWritten::Grammar)?;
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(NotWritten::Empty);
+        }
+        if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
+            return Err(NotWritten::Quoted);
+        }
+        let is_header = |name: &str| {
+            let start = text.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name))
+        };
+        if is_header("Bearer ") || is_header("Authorization:") {
+            return Err(NotWritten::Header);
+        }
+        Secret::token(text).map_err(|NotAToken| NotWritten::Grammar)
+    }
+
     /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
@@ -137,6 +167,48 @@ impl fmt::Display for NotAToken {
 
 impl std::error::Error for NotAToken {}
 
+/// What people, editors and shells put around a text.
+const QUOTES: [char; 11] = [
+    '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{201a}',
+    '\u{ab}', '\u{bb}',
+];
+
+/// Why what somebody wrote down is no token. Does not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotWritten {
+    /// As `>` of PowerShell writes it.
+    Utf16,
+    /// U+FEFF in front.
+    Marked,
+    /// Nothing, or white space.
+    Empty,
+    /// In quotes, on one side at least.
+    Quoted,
+    /// `Bearer …`
+    Header,
+    /// As [`NotAToken`].
+    Grammar,
+}
+
+impl fmt::Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NotWritten::Utf16 => "it is written in UTF-16; a token is plain text",
+            NotWritten::Marked => {
+                "it begins with a byte order mark (BOM), which is no part of a token"
+            }
+            NotWritten::Empty => "it is empty",
+            NotWritten::Quoted => "it has quotes around it, which are no part of a token",
+            NotWritten::Header => {
+                "it begins with the name of a header, which is no part of a token"
+            }
+            NotWritten::Grammar => return NotAToken.fmt(f),
+        })
+    }
+}
+
+impl std::error::Error for NotWritten {}
+
 /// SHA-256 of a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
@@ -196,6 +268,40 @@ mod tests {
     fn memory_is_wiped_on_drop() {
         fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
         is_wiped(&Secret::new("hunter2").0);
+    }
+
+    #[test]
+    fn what_somebody_wrote_down_is_a_token_or_says_why_not() {
+        for (written, expected) in [
+            (&b"sntryu_x"[..], Ok("sntryu_x")),
+            (b" \tsntryu_x\r\n", Ok("sntryu_x")),
+            (b"bearer", Ok("bearer")),
+            (b"", Err(NotWritten::Empty)),
+            (b" \n", Err(NotWritten::Empty)),
+            (b"\"sntryu_x\"", Err(NotWritten::Quoted)),
+            (b"'sntryu_x'\n", Err(NotWritten::Quoted)),
+            (b"sntryu_x'", Err(NotWritten::Quoted)),
+            (
+                "\u{201c}sntryu_x\u{201d}".as_bytes(),
+                Err(NotWritten::Quoted),
+            ),
+            (b"\xef\xbb\xbfsntryu_x", Err(NotWritten::Marked)),
+            (b"\xff\xfes\0n\0", Err(NotWritten::Utf16)),
+            (b"\xfe\xff\0s\0n", Err(NotWritten::Utf16)),
+            (b"s\0n\0t\0", Err(NotWritten::Utf16)),
+            // As a shell hands it on, without its NULs.
+            (b"\xff\xfesntryu_x", Err(NotWritten::Utf16)),
+            (b"Bearer sntryu_x", Err(NotWritten::Header)),
+            (b"authorization: x", Err(NotWritten::Header)),
+            (b"two words", Err(NotWritten::Grammar)),
+            (b"a\nb", Err(NotWritten::Grammar)),
+            (b"tok\xff", Err(NotWritten::Grammar)),
+            ("tôk".as_bytes(), Err(NotWritten::Grammar)),
+        ] {
+            let found = Secret::written(written);
+            let found = found.as_ref().map(Secret::expose).map_err(|why| *why);
+            assert_eq!(found, expected, "{}", written.escape_ascii());
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
-use crate::secret::{MAX_TOKEN, Secret};
+use crate::secret::{MAX_TOKEN, NotWritten, Secret};
 use crate::session::{self, Demand, Login, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
@@ -93,7 +93,8 @@ fn with_device_flow(
     if !args.force && is_there(world, place, instance, args)? {
         return Ok(None);
     }
-    let client_id = environment::client_id(world, instance).ok_or_else(|| {
+    let url = args.instance.url.as_ref();
+    let client_id = environment::client_id_by(world, instance, url).ok_or_else(|| {
         Failure::new(format!("the OAuth client id for {instance} is not known")).hint(
             "set SENTRY_CLIENT_ID to a public OAuth application of this instance, or use `--token`",
         )
@@ -227,15 +228,31 @@ fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
         let typed = Terminal::of_person(world)
             .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
             .context("nobody typed a token")?;
-        return Ok(Secret::token(typed.trim())?);
+        return Secret::written(typed.as_bytes()).map_err(|why| unusable("what was typed", why));
     }
-    let mut text = zeroize::Zeroizing::new(String::new());
-    let limit = MAX_TOKEN as u64 + 16;
+    // UTF-16 takes twice the room.
+    let limit = 2 * MAX_TOKEN + 16;
+    // A vector that grows leaves copies behind.
+    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(limit + 64));
     Stdin::with_patience(PATIENCE)
-        .take(limit)
-        .read_to_string(&mut text)
+        .take(limit as u64)
+        .read_to_end(&mut bytes)
         .context("cannot read the token")?;
-    Ok(Secret::token(text.trim())?)
+    Secret::written(&bytes).map_err(|why| unusable("standard input", why))
+}
+
+fn unusable(what: &str, why: NotWritten) -> anyhow::Error {
+    let failure = match why {
+        NotWritten::Empty => Failure::new(format!("there is no token: {what} is empty")),
+        _ => Failure::new(format!("cannot use {what} as a token: {why}")),
+    };
+    match why {
+        NotWritten::Utf16 => {
+            failure.hint("`iconv -f UTF-16 -t UTF-8 <FILE | sentry auth login --with-token`")
+        }
+        _ => failure,
+    }
+    .into()
 }
 
 /// An organisation token says which instance it is for.
@@ -246,7 +263,10 @@ fn instance_of(
     token: &Secret,
 ) -> anyhow::Result<Origin> {
     let claimed = environment::origin_claimed_by(token, "this login")?;
-    let named = url.cloned().or(environment::instance(world)?);
+    let named = match url {
+        Some(url) => Some(url.clone()),
+        None => environment::instance(world)?,
+    };
     match (claimed, named) {
         (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
             let what = format!("this token belongs to {claimed}, not to {named}");

@@ -26,7 +26,7 @@ mod whoami;
 use std::process::ExitCode;
 
 use crate::cli::{Command, LoginArgs, SessionArgs, StatusArgs};
-use crate::failure::hint_of;
+use crate::failure::{hint_of, is_usage};
 use crate::world::{self, World};
 
 use context::{Place, environment_token};
@@ -46,7 +46,10 @@ pub fn run(world: &World, command: Option<Command>) -> ExitCode {
             if let Some(hint) = hint_of(&error) {
                 say(&format!("hint: {hint}"));
             }
-            ExitCode::FAILURE
+            match is_usage(&error) {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

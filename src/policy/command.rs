@@ -45,9 +45,17 @@ pub fn session_of<'a>(
     sessions: &'a [Session],
     url: Option<&Origin>,
 ) -> Result<(Origin, Option<&'a Session>), Failure> {
-    let named = environment.instance.as_ref().map_err(Failure::clone)?;
+    // A variable that cannot be used is no obstacle for a command that names the instance itself.
+    let named = match url {
+        Some(url) => Some(url),
+        None => environment
+            .instance
+            .as_ref()
+            .map_err(Failure::clone)?
+            .as_ref(),
+    };
     let active = || sessions.iter().find(|session| session.active);
-    let instance = match url.or(named.as_ref()) {
+    let instance = match named {
         Some(instance) => instance.clone(),
         None => active().map_or_else(Origin::saas, |active| active.origin.clone()),
     };

@@ -49,6 +49,7 @@ mod login;
 mod lost_logins;
 mod measure;
 mod mirror;
+mod misread;
 mod names;
 mod network;
 mod nginx;

@@ -117,6 +117,15 @@ pub struct Socks4 {
 
 impl Socks4 {
     pub fn start() -> Self {
+        Self::leading_to(None)
+    }
+
+    /// Whatever is asked for, it is this server.
+    pub fn to(server: SocketAddr) -> Self {
+        Self::leading_to(Some(server))
+    }
+
+    fn leading_to(server: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let log = Arc::new(Mutex::new(String::new()));
@@ -126,7 +135,7 @@ impl Socks4 {
             for client in listener.incoming() {
                 let client = client.expect("the listener accepts");
                 // A client that goes away early is its own affair.
-                let _gone = carry(&client, &noted);
+                let _gone = carry(&client, server, &noted);
             }
         });
         Self { address, log }
@@ -143,7 +152,7 @@ impl Socks4 {
 }
 
 /// <https://www.openssh.org/txt/socks4.protocol>, <https://www.openssh.org/txt/socks4a.protocol>.
-fn carry(client: &TcpStream, log: &Mutex<String>) -> io::Result<()> {
+fn carry(client: &TcpStream, server: Option<SocketAddr>, log: &Mutex<String>) -> io::Result<()> {
     let mut client = client;
     let mut head = [0; 8];
     client.read_exact(&mut head)?;
@@ -168,7 +177,8 @@ fn carry(client: &TcpStream, log: &Mutex<String>) -> io::Result<()> {
         address => Ipv4Addr::from(address).to_string(),
     };
     writeln!(log.lock().expect("no thread panics"), "{asked}:{port}").expect("a string");
-    let target = TcpStream::connect(("127.0.0.1", port))?;
+    let server = server.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, port).into());
+    let target = TcpStream::connect(server)?;
     client.write_all(&[0, 90, 0, 0, 0, 0, 0, 0])?;
     thread::scope(|threads| {
         threads.spawn(|| {
