@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
-use crate::failure::Failure;
+use crate::failure::{Failure, hint_of};
 use crate::lock::{Lock, LockError, LockGuard};
 use crate::mirror::Mirror;
 use crate::oauth::{Check, Grant, OAuth, Refusal};
@@ -154,7 +154,10 @@ impl DeviceLogin<'_> {
         // A signal that waited takes effect now, and must not hide what has happened.
         last_words(match &committed {
             Ok(_) => "interrupted; the login itself is stored".to_owned(),
-            Err(error) => format!("error: {error:#}"),
+            Err(error) => match hint_of(error) {
+                Some(hint) => format!("error: {error:#}\nhint: {hint}"),
+                None => format!("error: {error:#}"),
+            },
         });
         drop(deferral);
         let mut session = committed?;
