@@ -6,14 +6,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::account::{Freshness, Session, User};
+use crate::account::{Freshness, Identity, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::{Failure, hint_of};
 use crate::lock::{Lock, LockError, LockGuard};
 use crate::mirror::Mirror;
 use crate::oauth::{Check, Grant, OAuth, Refusal};
 use crate::origin::Origin;
-use crate::policy::{account_called, active_account};
+use crate::policy::{account_called, account_of, active_account};
 use crate::session::{self, Login};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
@@ -53,11 +53,22 @@ pub struct DeviceLogin<'a> {
     pub timeout: Duration,
     /// Whether to open the browser.
     pub browser: Browser,
-    /// Who has to approve it, if not just anybody.
-    pub email: Option<&'a str>,
+    /// Who has to approve it.
+    pub whose: Whose<'a>,
     /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
     /// sent. Where another process has got a session by then, nobody is asked.
     pub consent: Option<&'a dyn Fn() -> bool>,
+}
+
+/// Whose login is wanted: another's is no answer, and is not stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// Of whoever approves it.
+    Anybody,
+    /// Of the user that somebody who types this means.
+    Called(&'a str),
+    /// Of the account with this [key](Session::key).
+    Account(&'a str),
 }
 
 /// How a login ended well.
@@ -203,9 +214,10 @@ impl DeviceLogin<'_> {
     fn fresh_session(&self, world: &World, store: &Store) -> anyhow::Result<Option<Session>> {
         let sessions = store.view()?.sessions()?;
         // Another account's session is not what the login is for.
-        let session = match self.email {
-            Some(email) => account_called(&sessions, self.origin, email),
-            None => active_account(&sessions, self.origin),
+        let session = match self.whose {
+            Whose::Anybody => active_account(&sessions, self.origin),
+            Whose::Called(email) => account_called(&sessions, self.origin, email),
+            Whose::Account(key) => account_of(&sessions, self.origin, key),
         };
         let is_fresh = |session: &&Session| session.freshness(world.now()) == Freshness::Fresh;
         Ok(session.filter(is_fresh).cloned())
@@ -213,26 +225,35 @@ impl DeviceLogin<'_> {
 
     /// Refuses an approval by somebody else: Sentry grants a login to whoever is signed in to the browser.
     fn refuse_others(&self, oauth: &OAuth, grant: &Grant) -> Result<(), Failure> {
-        let Some(email) = self.email else {
+        if let Whose::Anybody = self.whose {
             return Ok(());
-        };
+        }
         let user = match &grant.user.email {
             Some(_) => grant.user.clone(),
             None => match oauth.check(&grant.access) {
                 Check::Accepted(user) => user,
-                _ => User::default(),
+                _ => grant.user.clone(),
             },
         };
-        if user.is_called(email) {
+        let (is_wanted, wanted) = match self.whose {
+            Whose::Anybody => (true, String::new()),
+            Whose::Called(email) => (user.is_called(email), email.to_owned()),
+            Whose::Account(key) => {
+                let identity = Identity::of(&user, Some(&grant.access));
+                let is_it = identity.is_some_and(|identity| identity.to_string() == key);
+                (is_it, "the account that the host is bound to".to_owned())
+            }
+        };
+        if is_wanted {
             return Ok(());
         }
         let origin = self.origin;
         let what = match user.email.as_deref().or(user.label()) {
-            Some(other) => format!("{other} approved the login, not {email}; nothing was stored"),
+            Some(other) => format!("{other} approved the login, not {wanted}; nothing was stored"),
             None => format!("{origin} does not say who approved the login; nothing was stored"),
         };
         Err(Failure::new(what).hint(format!(
-            "sign in to {origin} as {email} in the browser, then start again"
+            "sign in to {origin} as {wanted} in the browser, then start again"
         )))
     }
 

@@ -12,7 +12,7 @@ use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT, Whose};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
@@ -109,7 +109,7 @@ fn with_device_flow(
         } else {
             Browser::Open
         },
-        email: args.email.as_deref(),
+        whose: args.email.as_deref().map_or(Whose::Anybody, Whose::Called),
         consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Broker, Credential, Former, NoCredential, User};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
+use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, Whose};
 use crate::origin::Origin;
 use crate::policy::{Facts, Known, Login, Request, Verdict};
 use crate::session;
@@ -102,7 +102,7 @@ impl Broker<'_> {
             scope: DEFAULT_SCOPES,
             timeout: LOGIN,
             browser: Browser::Open,
-            email: None,
+            whose: login.account.map_or(Whose::Anybody, Whose::Account),
             consent: Some(&consent),
         };
         match flow.run(self.world, self.dir()?, &terminal) {

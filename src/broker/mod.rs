@@ -9,7 +9,7 @@ mod storage;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use crate::account::{Freshness, Session, Tokens};
+use crate::account::{Freshness, Tokens};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
@@ -249,25 +249,32 @@ impl<'a> Broker<'a> {
                     Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),
                     Err(TokenError::LoginRequired(why)) => {
                         drop(store);
-                        self.log_in(request, &login_again(session), facts, Former::Ended, why)
+                        let login = Login {
+                            instance: &session.origin,
+                            known: Known::Before,
+                            account: decision.account,
+                        };
+                        self.log_in(request, &login, facts, Former::Ended, why)
                     }
                 }
             }
             Verdict::Login(login) => {
-                let why = not_logged_in(login.instance);
+                let why = match login.account {
+                    None => not_logged_in(login.instance),
+                    Some(_) => Failure::new(format!(
+                        "the account at {} that this host is bound to is not logged in",
+                        login.instance
+                    ))
+                    .hint(format!(
+                        "as that account, `sentry auth login --url {} --force`",
+                        login.instance
+                    )),
+                };
                 self.log_in(request, &login, facts, Former::None, why)
             }
             Verdict::Broken(failure) => Err(NoCredential::Unavailable(failure.clone().into())),
             Verdict::Nothing => Err(NoCredential::NotOurs),
         }
-    }
-}
-
-/// The login that replaces a session which has ended.
-fn login_again(session: &Session) -> Login<'_> {
-    Login {
-        instance: &session.origin,
-        known: Known::Before,
     }
 }
 

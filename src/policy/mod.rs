@@ -67,6 +67,8 @@ pub struct Decision<'a> {
     pub reason: Reason<'a>,
     /// The user name that goes beside a token, where the binding wants one.
     pub username: Option<&'a str>,
+    /// The key of the account that the host is bound to.
+    pub account: Option<&'a str>,
 }
 
 /// What is to be done.
@@ -94,6 +96,8 @@ pub struct Login<'a> {
     pub instance: &'a Origin,
     /// Why it may be logged in to.
     pub known: Known,
+    /// The key of the account that the host is bound to; `None`: any account serves it.
+    pub account: Option<&'a str>,
 }
 
 /// Why an instance may be logged in to without a command that names it.
@@ -117,6 +121,7 @@ pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp
         verdict,
         reason,
         username: None,
+        account: None,
     };
     let Some(host) = Host::of(facts, request) else {
         let reason = match (request.origin, stored) {
@@ -138,6 +143,7 @@ pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp
         verdict,
         reason,
         username: host.binding.and_then(|binding| binding.username.as_deref()),
+        account: host.account(),
     };
     if let (Some(stored), Some(name)) = (stored, request.username)
         && !host.answers_to(name)
@@ -162,6 +168,7 @@ pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp
             Verdict::Login(Login {
                 instance: host.instance,
                 known: host.known,
+                account: host.account(),
             }),
             reason,
         ),
@@ -361,8 +368,8 @@ pub fn account_called<'a>(
     accounts_at(sessions, instance).find(|session| session.user.is_called(name))
 }
 
-/// The account of an instance that a binding names.
-fn account_of<'a>(
+/// The account of an instance that a binding names, by its key.
+pub fn account_of<'a>(
     sessions: &'a [Session],
     instance: &Origin,
     account: &str,

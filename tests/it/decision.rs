@@ -3,6 +3,7 @@
 //! Separate from the protocols' own tests, which have single requests. The order of precedence itself stands case by
 //! case in `src/policy/table.rs`.
 
+use crate::accounts::{BOB, JANE, Scene, user};
 use crate::engine::Engine;
 use crate::environment::described;
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, User};
@@ -187,6 +188,62 @@ fn a_dead_session_is_not_replaced_by_another_account() {
         assert_eq!(person.wait(), 0);
         assert_eq!(person.stdout(), "quit=1\n\n");
     }
+}
+
+#[test]
+fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
+    let scene = Scene::new();
+    let _bob = scene.login_of(BOB, &[]).success();
+    let host = "https://code.example";
+    let bind = ["setup-git", "--host", host, "--account", "bob"];
+    let _bound = scene.auth(&bind).run().success();
+    let registry = [
+        "setup-docker",
+        "--registry",
+        "r.example",
+        "--account",
+        "bob",
+    ];
+    let _bound = scene.auth(&registry).run().success();
+    let bob = scene.sentry.current_access();
+    let _jane = scene.login_of(JANE, &[]).success();
+    let jane = scene.sentry.current_access();
+    let git = || scene.machine.git_credential("get").stdin(described(host));
+    let _served = git().run().success().stdout_has(&bob).never_says(&jane);
+    let got = get_of(&scene.machine, "r.example").success();
+    let _served = got.stdout_has(&bob);
+
+    let _out = scene.auth(&["logout", "--account", "bob"]).run().success();
+    let told = git().run().fails(1).stdout_is("").never_says(&jane);
+    let _told = told.stderr_has(&format!(
+        "the account at {} that this host is bound to is not logged in",
+        scene.sentry.url()
+    ));
+    let _nothing = get_of(&scene.machine, "r.example")
+        .fails(1)
+        .never_says(&jane);
+    assert_eq!(listed(&scene.machine), json!({}));
+    // jane approves, because she is signed in to the browser.
+    scene.sentry.set_user(user(JANE));
+    scene.sentry.approve_next();
+    let mut person = Person::start_piped(git(), described(host));
+    person.expect("[Y/n]").type_line("y");
+    assert_eq!(person.wait(), 1, "{}", person.screen());
+    assert_eq!(person.stdout(), "");
+    let told = "jane@example.com approved the login, not the account that the host is bound to";
+    assert!(person.screen().contains(told), "{}", person.screen());
+    assert_eq!(scene.machine.stored_row().unwrap().token, Some(jane));
+    // bob does.
+    scene.sentry.set_user(user(BOB));
+    scene.sentry.approve_next();
+    let mut person = Person::start_piped(git(), described(host));
+    person.expect("[Y/n]").type_line("y");
+    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let bob = scene.sentry.current_access();
+    assert!(person.stdout().contains(&bob), "{}", person.stdout());
+    let _served = get_of(&scene.machine, "r.example")
+        .success()
+        .stdout_has(&bob);
 }
 
 // docker.
