@@ -246,96 +246,95 @@ fn credential(server: &str, username: &str) -> Credential {
 }
 
 #[test]
-fn a_token_goes_to_its_instance_and_to_hosts_that_are_bound_to_it() {
+fn the_invariants_hold_in_every_case() {
     each_case(|case| {
-        for name in NAMES {
-            case.decide(name, |decision| {
-                let origin = match decision.verdict {
-                    Verdict::Session(session) => &session.origin,
-                    Verdict::Environment(found) => &found.origin,
-                    Verdict::Login(login) => login.instance,
-                    _ => return,
-                };
-                assert_eq!(origin.to_string(), case.instance(), "{case:?} as {name:?}");
-                assert!(!case.is_signed_out(), "{case:?} as {name:?}");
-            });
-        }
+        a_token_goes_to_its_instance_and_to_hosts_that_are_bound_to_it(case);
+        nothing_stored_outranks_environment_or_login_unless_the_request_names_its_user(case);
+        the_account_at_a_bound_host_never_depends_on_the_request(case);
+        where_somebody_is_logged_in_nobody_is_asked_to_log_in(case);
+        every_decision_has_a_reason_of_one_line(case);
+        after_a_logout_nothing_answers_where_a_login_did(case);
+        after_an_undo_nothing_answers_at_a_host_that_is_no_instance(case);
+        what_is_stored_is_used_as_it_is_said_to_be(case);
     });
 }
 
-#[test]
-fn nothing_stored_outranks_environment_or_login_unless_the_request_names_its_user() {
-    each_case(|case| {
-        for name in NAMES {
-            case.decide(name, |decision| {
-                let is_outranked = case.has_variable() || case.has_login();
-                let Verdict::Stored(stored) = decision.verdict else {
-                    return;
-                };
-                assert_eq!(stored.username.as_deref(), case.stored);
-                if is_outranked && !case.is_signed_out() {
-                    let is_named = name == case.stored && name != Some(USERNAME);
-                    assert!(is_named, "{case:?} as {name:?}");
-                    assert!(matches!(decision.reason, Reason::Named(_)), "{case:?}");
-                }
-            });
-        }
-    });
+fn a_token_goes_to_its_instance_and_to_hosts_that_are_bound_to_it(case: &Case) {
+    for name in NAMES {
+        case.decide(name, |decision| {
+            let origin = match decision.verdict {
+                Verdict::Session(session) => &session.origin,
+                Verdict::Environment(found) => &found.origin,
+                Verdict::Login(login) => login.instance,
+                _ => return,
+            };
+            assert_eq!(origin.to_string(), case.instance(), "{case:?} as {name:?}");
+            assert!(!case.is_signed_out(), "{case:?} as {name:?}");
+        });
+    }
 }
 
-#[test]
-fn the_account_at_a_bound_host_never_depends_on_the_request() {
-    each_case(|case| {
-        let is_itself = case.instance() == case.asked;
-        let account = case.binding.and_then(|bound| bound.1);
-        let mut served = None;
-        for name in NAMES {
-            case.decide(name, |decision| {
-                let Verdict::Session(session) = decision.verdict else {
-                    return;
-                };
-                let first = served.get_or_insert_with(|| session.account.clone());
-                if account.is_some() || !is_itself {
-                    assert_eq!(*first, session.account, "{case:?} as {name:?}");
-                    assert!(
-                        account.is_none_or(|account| account == session.account),
-                        "{case:?}"
-                    );
-                }
-                // Where it does depend, it is the account that was named.
-                if let Reason::Session(_, Choice::Request) = decision.reason {
-                    assert!(
-                        is_itself && name == Some(&*session.account),
-                        "{case:?} as {name:?}"
-                    );
-                }
-            });
-        }
-    });
+fn nothing_stored_outranks_environment_or_login_unless_the_request_names_its_user(case: &Case) {
+    for name in NAMES {
+        case.decide(name, |decision| {
+            let is_outranked = case.has_variable() || case.has_login();
+            let Verdict::Stored(stored) = decision.verdict else {
+                return;
+            };
+            assert_eq!(stored.username.as_deref(), case.stored);
+            if is_outranked && !case.is_signed_out() {
+                let is_named = name == case.stored && name != Some(USERNAME);
+                assert!(is_named, "{case:?} as {name:?}");
+                assert!(matches!(decision.reason, Reason::Named(_)), "{case:?}");
+            }
+        });
+    }
 }
 
-#[test]
-fn where_somebody_is_logged_in_nobody_is_asked_to_log_in() {
-    each_case(|case| {
-        for name in NAMES {
-            case.decide(name, |decision| {
-                if let Verdict::Login(_) = decision.verdict {
-                    let is_there = case.has_login() || case.has_variable() || case.is_signed_out();
-                    assert!(!is_there, "{case:?} as {name:?}");
-                    assert_eq!(case.stored.filter(|_| name.is_none()), None, "{case:?}");
-                }
-            });
-        }
-    });
+fn the_account_at_a_bound_host_never_depends_on_the_request(case: &Case) {
+    let is_itself = case.instance() == case.asked;
+    let account = case.binding.and_then(|bound| bound.1);
+    let mut served = None;
+    for name in NAMES {
+        case.decide(name, |decision| {
+            let Verdict::Session(session) = decision.verdict else {
+                return;
+            };
+            let first = served.get_or_insert_with(|| session.account.clone());
+            if account.is_some() || !is_itself {
+                assert_eq!(*first, session.account, "{case:?} as {name:?}");
+                assert!(
+                    account.is_none_or(|account| account == session.account),
+                    "{case:?}"
+                );
+            }
+            // Where it does depend, it is the account that was named.
+            if let Reason::Session(_, Choice::Request) = decision.reason {
+                assert!(
+                    is_itself && name == Some(&*session.account),
+                    "{case:?} as {name:?}"
+                );
+            }
+        });
+    }
 }
 
-#[test]
-fn every_decision_has_a_reason_of_one_line() {
-    each_case(|case| {
-        let reason = case.decide(None, |decision| decision.reason.to_string());
-        assert!(!reason.is_empty() && !reason.contains('\n'), "{case:?}");
-        assert!(!reason.contains("of-the-environment") && !reason.contains("token-of-"));
-    });
+fn where_somebody_is_logged_in_nobody_is_asked_to_log_in(case: &Case) {
+    for name in NAMES {
+        case.decide(name, |decision| {
+            if let Verdict::Login(_) = decision.verdict {
+                let is_there = case.has_login() || case.has_variable() || case.is_signed_out();
+                assert!(!is_there, "{case:?} as {name:?}");
+                assert_eq!(case.stored.filter(|_| name.is_none()), None, "{case:?}");
+            }
+        });
+    }
+}
+
+fn every_decision_has_a_reason_of_one_line(case: &Case) {
+    let reason = case.decide(None, |decision| decision.reason.to_string());
+    assert!(!reason.is_empty() && !reason.contains('\n'), "{case:?}");
+    assert!(!reason.contains("of-the-environment") && !reason.contains("token-of-"));
 }
 
 /// What `logout` and `--undo` do with the facts.
@@ -363,69 +362,60 @@ fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
     facts
 }
 
-#[test]
-fn after_a_logout_nothing_answers_where_a_login_did() {
-    each_case(|case| {
-        // Of those that the binding does not name, the session was not served.
-        if !case.has_login() {
-            return;
-        }
-        let after = Case {
-            facts: without(case, true, false),
-            ..*case
-        };
-        for name in NAMES {
-            after.decide(name, |decision| {
-                let is_over = match decision.verdict {
-                    Verdict::Environment(_) | Verdict::Broken(_) => case.has_variable(),
-                    Verdict::Login(_) | Verdict::Nothing => true,
-                    Verdict::Stored(_) | Verdict::Session(_) => false,
-                };
-                assert!(is_over, "{case:?} as {name:?}: {decision}");
-            });
-        }
-    });
+fn after_a_logout_nothing_answers_where_a_login_did(case: &Case) {
+    // Of those that the binding does not name, the session was not served.
+    if !case.has_login() {
+        return;
+    }
+    let after = Case {
+        facts: without(case, true, false),
+        ..*case
+    };
+    for name in NAMES {
+        after.decide(name, |decision| {
+            let is_over = match decision.verdict {
+                Verdict::Environment(_) | Verdict::Broken(_) => case.has_variable(),
+                Verdict::Login(_) | Verdict::Nothing => true,
+                Verdict::Stored(_) | Verdict::Session(_) => false,
+            };
+            assert!(is_over, "{case:?} as {name:?}: {decision}");
+        });
+    }
 }
 
-#[test]
-fn after_an_undo_nothing_answers_at_a_host_that_is_no_instance() {
-    each_case(|case| {
-        if case.binding.is_none() || case.asked != HOST {
-            return;
-        }
-        let after = Case {
-            binding: None,
-            facts: without(case, false, true),
-            ..*case
-        };
-        for name in NAMES {
-            after.decide(name, |decision| {
-                let is_nothing = matches!(decision.verdict, Verdict::Nothing);
-                assert!(is_nothing, "{case:?} as {name:?}: {decision}");
-            });
-        }
-    });
+fn after_an_undo_nothing_answers_at_a_host_that_is_no_instance(case: &Case) {
+    if case.binding.is_none() || case.asked != HOST {
+        return;
+    }
+    let after = Case {
+        binding: None,
+        facts: without(case, false, true),
+        ..*case
+    };
+    for name in NAMES {
+        after.decide(name, |decision| {
+            let is_nothing = matches!(decision.verdict, Verdict::Nothing);
+            assert!(is_nothing, "{case:?} as {name:?}: {decision}");
+        });
+    }
 }
 
-#[test]
-fn what_is_stored_is_used_as_it_is_said_to_be() {
-    each_case(|case| {
-        let Some(stored) = case.facts.credentials.first() else {
-            return;
-        };
-        let server = Server::parse(&case.server()).unwrap();
-        let used = Use::of(&case.facts, &server, stored, Timestamp::from_millis(0));
-        let names: &[Option<&str>] = match case.client {
-            Client::Git => &NAMES,
-            Client::Docker => &[None],
-        };
-        let answers = |name: &Option<&str>| {
-            case.decide(*name, |decision| {
-                matches!(decision.verdict, Verdict::Stored(_))
-            })
-        };
-        let is_answered = names.iter().any(answers);
-        assert_eq!(used != Use::Never, is_answered, "{case:?}");
-        assert_eq!(used == Use::Always, answers(&None), "{case:?}");
-    });
+fn what_is_stored_is_used_as_it_is_said_to_be(case: &Case) {
+    let Some(stored) = case.facts.credentials.first() else {
+        return;
+    };
+    let server = Server::parse(&case.server()).unwrap();
+    let used = Use::of(&case.facts, &server, stored, Timestamp::from_millis(0));
+    let names: &[Option<&str>] = match case.client {
+        Client::Git => &NAMES,
+        Client::Docker => &[None],
+    };
+    let answers = |name: &Option<&str>| {
+        case.decide(*name, |decision| {
+            matches!(decision.verdict, Verdict::Stored(_))
+        })
+    };
+    let is_answered = names.iter().any(answers);
+    assert_eq!(used != Use::Never, is_answered, "{case:?}");
+    assert_eq!(used == Use::Always, answers(&None), "{case:?}");
 }
