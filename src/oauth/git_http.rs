@@ -13,7 +13,9 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::proxy::Via;
 use crate::origin::Origin;
+use crate::printable::printable;
 use crate::world::World;
 
 /// Longest time that git may take to read its configuration.
@@ -21,6 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Most bytes that are read of it.
 const MOST: u64 = 1 << 20;
+
+/// What is shown of them, by the names of git-config(1). Headers, cookies and the like are secrets.
+const SHOWN: [&str; 7] = [
+    "http.proxy",
+    "http.sslCAInfo",
+    "http.sslCAPath",
+    "http.sslVerify",
+    "http.version",
+    "http.postBuffer",
+    "http.proxySSLCAInfo",
+];
 
 /// The settings of the section `http` that are in force for an instance, by their names in lower case.
 #[derive(Debug, Default)]
@@ -41,6 +54,21 @@ impl GitHttp {
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rfind(|(known, _)| known == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// Those that may be shown.
+    pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
+        let known = SHOWN.into_iter().filter_map(|name| {
+            let value = self.setting(&name["http.".len()..].to_ascii_lowercase())?;
+            let value = match name {
+                // There may be a password in it.
+                "http.proxy" => Via::parse("", value)
+                    .map_or_else(|_| "(cannot be used)".to_owned(), |via| via.shown()),
+                _ => printable(value),
+            };
+            Some((name, value))
+        });
+        known.collect()
     }
 
     /// The same as a path.

@@ -27,7 +27,8 @@ mod tunnel;
 
 use std::time::Duration;
 
-use crate::origin::Origin;
+use crate::failure::Failure;
+use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::World;
 
@@ -38,13 +39,32 @@ pub use api::{Check, Organizations};
 pub use http::Answer;
 pub use transport_error::TransportError;
 
+use git_http::GitHttp;
 use http::Http;
+use route::Route;
 
 /// Longest a request to open a connection may take.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
 /// Longest a whole request may take, connection included, unless its caller says otherwise.
 pub const REQUEST: Duration = Duration::from_secs(12);
+
+/// The way to an instance in a few words: through which proxy, and whose certificates count there.
+///
+/// # Errors
+/// A setting cannot be used; every request fails with that sentence.
+pub fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
+    let route = Route::of(world, origin)?;
+    Ok(match origin.scheme() {
+        Scheme::Http => "this machine itself".to_owned(),
+        Scheme::Https => format!("{}; {}", route.proxy(), route.trusted()),
+    })
+}
+
+/// What git has in force for the way to a place, as far as that is no secret.
+pub fn git_settings(world: &World, origin: &Origin) -> Vec<(&'static str, String)> {
+    GitHttp::of(world, origin).shown()
+}
 
 /// One instance, seen as one OAuth client.
 pub struct OAuth {

@@ -9,6 +9,7 @@ use super::git_http::GitHttp;
 use super::proxy::{self, Choice, Via};
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
+use crate::printable::printable;
 use crate::store::Store;
 use crate::world::World;
 
@@ -72,11 +73,9 @@ impl Route {
 
     /// The authorities in a few words.
     pub(super) fn trusted(&self) -> String {
-        let named = self
-            .authorities
-            .sources()
-            .iter()
-            .map(|(named_by, path)| format!("{}, by {named_by}", path.display()));
+        let named = self.authorities.sources().iter().map(|(named_by, path)| {
+            format!("{}, by {named_by}", printable(&path.display().to_string()))
+        });
         let systems = self.authorities.has_systems();
         let systems = systems.then(|| "the system's authorities".to_owned());
         systems

@@ -155,6 +155,7 @@ ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
 ok       programs: `docker-credential-sentry` is {programs}/docker-credential-sentry
 ok       git: git asks this program for https://git.example
 ok       docker: docker asks this program for registry.example
+ok       network: to {url}: this machine itself
 "
     );
     let _report = machine.doctor().success().stdout_is(&report).stderr_is("");
@@ -183,6 +184,7 @@ ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
 ok       programs: `docker-credential-sentry` is {programs}/docker-credential-sentry
 ok       git: no host is set up
 ok       docker: no registry is set up
+ok       network: to https://sentry.io: no proxy; the system's authorities
 "
     );
     let doctor = sandbox.sentry(&["auth", "doctor"]).run();

@@ -25,6 +25,7 @@ mod decision;
 mod device_flow;
 mod docker_protocol;
 mod doctor;
+mod doctor_network;
 mod doctor_remedies;
 mod documents;
 mod engine;

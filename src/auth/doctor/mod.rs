@@ -11,6 +11,7 @@ mod docker;
 mod environment;
 mod files;
 mod git;
+mod network;
 mod programs;
 mod sessions;
 mod stored;
@@ -96,6 +97,7 @@ fn examine(world: &World) -> Vec<Check> {
     checks.extend(git::git(world, &known));
     checks.extend(docker::docker(world, &known));
     checks.extend(stored::stored(world, &known));
+    checks.extend(network::network(world, &known));
     checks
 }
 

@@ -155,15 +155,10 @@ fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
             None => Check::ok(NAME, format!("{origin} answers")),
         },
         Verdict::Unknown(why) => {
-            let proxy = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-                .into_iter()
-                .find(|name| world.variable(name).is_some() && !origin.is_loopback());
-            let hint = match proxy {
-                Some(name) => {
-                    format!("is the proxy in {name} right? `curl -v {origin}/api/0/` shows more")
-                }
-                None => format!("`curl -v {origin}/api/0/` shows more"),
-            };
+            let hint = why.hint_text().map_or_else(
+                || format!("`curl -v {origin}/api/0/` shows more"),
+                str::to_owned,
+            );
             Check::problem(NAME, format!("cannot ask {origin}: {why}"), hint)
         }
     }
