@@ -63,6 +63,7 @@ mod proxy_server;
 mod real_docker;
 mod real_flows;
 mod real_git;
+mod real_oauth;
 mod real_podman_skopeo;
 mod redirects;
 mod refresh;
