@@ -109,38 +109,38 @@ fn what_is_said_about_git_ends_the_trouble() {
     for (trouble, arrange) in [
         (
             "git does not ask this program for https://g.example",
-            "sentry auth setup-git g.example --username \"it's me\"; rm ~/.gitconfig",
+            "sentry auth setup-git --host g.example --username \"it's me\"; rm ~/.gitconfig",
         ),
         (
             "git does not ask this program for https://g.example",
-            "sentry auth setup-git g.example; git config credential.helper ''",
+            "sentry auth setup-git --host g.example; git config credential.helper ''",
         ),
         (
             "for https://g.example git asks `store` too",
-            "sentry auth setup-git g.example; git config --global credential.helper store",
+            "sentry auth setup-git --host g.example; git config --global credential.helper store",
         ),
         (
             "for https://g.example git asks `store` too",
-            "sentry auth setup-git g.example; git config credential.helper store",
+            "sentry auth setup-git --host g.example; git config credential.helper store",
         ),
         (
             "for https://g.example git asks `store` too",
-            "sentry auth setup-git g.example; printf '[credential]\\n\\thelper = store\\n' > .git/more; \
+            "sentry auth setup-git --host g.example; printf '[credential]\\n\\thelper = store\\n' > .git/more; \
              git config include.path more",
         ),
         (
             "for https://g.example git asks `cache` too",
-            "sentry auth setup-git --local g.example; git config extensions.worktreeConfig true; \
+            "sentry auth setup-git --local --host g.example; git config extensions.worktreeConfig true; \
              git config --worktree credential.helper 'cache --timeout 9'",
         ),
         (
             "for https://g.example git asks a shell command too",
-            "sentry auth setup-git g.example; git config extensions.worktreeConfig true; \
+            "sentry auth setup-git --host g.example; git config extensions.worktreeConfig true; \
              git config --worktree credential.helper '!f() { echo password=x; }; f'",
         ),
         (
             "for https://g.example git asks `store` too",
-            "sentry auth setup-git g.example; git config --global credential.https://jane@g.example.helper store",
+            "sentry auth setup-git --host g.example; git config --global credential.https://jane@g.example.helper store",
         ),
         (
             "which is bound to no instance",
@@ -160,7 +160,7 @@ fn what_is_said_about_git_ends_the_trouble() {
         ),
         (
             "which is not there",
-            "sentry auth setup-git g.example; \
+            "sentry auth setup-git --host g.example; \
              git config --global --replace-all credential.https://g.example.helper /opt/git-credential-sentry",
         ),
     ] {
@@ -223,14 +223,14 @@ fn what_is_said_about_git_without_a_login_ends_the_trouble() {
         machine.closes("which is bound to no instance", "");
     }
     let machine = Machine::new();
-    machine.run("sentry auth setup-git g.example --url \"$URL\"; rm ~/.gitconfig");
+    machine.run("sentry auth setup-git --host g.example --url \"$URL\"; rm ~/.gitconfig");
     machine.closes("git does not ask this program for https://g.example", "");
 }
 
 #[test]
 fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
     let machine = Machine::logged_in();
-    machine.run("sentry auth setup-git g.example");
+    machine.run("sentry auth setup-git --host g.example");
     let before =
         "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.helper GIT_CONFIG_VALUE_0=store\n";
     let troubles = machine.troubles(before);
@@ -245,7 +245,9 @@ fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
 #[test]
 fn what_is_said_about_the_path_ends_the_trouble() {
     let machine = Machine::logged_in();
-    machine.run("sentry auth setup-git g.example; sentry auth setup-docker r.example");
+    machine.run(
+        "sentry auth setup-git --host g.example; sentry auth setup-docker --registry r.example",
+    );
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
     let sentry = format!(
         "PATH=/usr/local/bin:/usr/bin:/bin; sentry() {{ {}/sentry \"$@\"; }}\n",
@@ -265,7 +267,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
         machine.run(script);
         machine.docker(&config);
     };
-    let set_up = "sentry auth setup-docker r.example --username 'jo e'";
+    let set_up = "sentry auth setup-docker --registry r.example --username 'jo e'";
     let dead = json!({"credHelpers": {"https://r.example": "sentry"}});
     let other = json!({"credHelpers": {"r.example": "pass", "R.example": "pass"}});
     for (trouble, script, config) in [
@@ -301,7 +303,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
         ),
         (
             "r.example was signed out",
-            "sentry auth setup-docker r.example; echo r.example | docker-credential-sentry erase",
+            "sentry auth setup-docker --registry r.example; echo r.example | docker-credential-sentry erase",
             json!({"credHelpers": {"R.example": "sentry"}}),
         ),
     ] {

@@ -19,10 +19,10 @@ struct Machine {
 /// The two set-ups, the file that each writes, and what it is bound by.
 const SET_UPS: [(&[&str], &str); 2] = [
     (
-        &["auth", "setup-docker", "r.example"],
+        &["auth", "setup-docker", "--registry", "r.example"],
         ".docker/config.json",
     ),
-    (&["auth", "setup-git", "g.example"], ".gitconfig"),
+    (&["auth", "setup-git", "--host", "g.example"], ".gitconfig"),
 ];
 
 const BEFORE: [&str; 2] = ["{\n\t\"auths\": {}\n}", "[user]\n\tname = Jane\n"];
@@ -142,7 +142,13 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
 #[test]
 fn podman_without_a_place_to_log_in_is_told_what_to_set() {
     let machine = Machine::new();
-    let args = ["auth", "setup-docker", "--podman", "r.example"];
+    let args = [
+        "auth",
+        "setup-docker",
+        "--podman",
+        "--registry",
+        "r.example",
+    ];
     let (set_up, user) = match as_nobody(&machine, &args) {
         Some(set_up) => (set_up, NOBODY),
         None => (machine.set_up(&args), rustix::process::getuid().as_raw()),
@@ -334,7 +340,13 @@ fn nothing_is_created_in_the_home_of_another_user() {
             "https://127.0.0.1:9",
         ],
         &["auth", "login", "--token", "t0ken", "--keyring"],
-        &["auth", "setup-docker", "--podman", "r.example"],
+        &[
+            "auth",
+            "setup-docker",
+            "--podman",
+            "--registry",
+            "r.example",
+        ],
     ];
     for args in commands {
         let sandbox = Sandbox::new()
@@ -401,8 +413,9 @@ fn run_all(commands: Vec<Cmd>) {
 fn sixteen_set_ups_at_once_leave_sixteen_entries() {
     let machine = Machine::new();
     let hosts: Vec<String> = (0..16).map(|number| format!("r{number}.example")).collect();
-    for command in ["setup-docker", "setup-git"] {
-        let set_up = |host: &String| machine.sandbox.sentry(&["auth", command, host]);
+    let commands = [("setup-docker", "--registry"), ("setup-git", "--host")];
+    for (command, option) in commands {
+        let set_up = |host: &String| machine.sandbox.sentry(&["auth", command, option, host]);
         run_all(hosts.iter().map(set_up).collect());
     }
     assert_eq!(machine.sandbox.bindings().len(), 32);
@@ -415,8 +428,11 @@ fn sixteen_set_ups_at_once_leave_sixteen_entries() {
     );
     assert_eq!(git.matches("helper = sentry").count(), 16, "{git}");
     assert!(git.starts_with(BEFORE[1]) && docker.contains("\"auths\": {}"));
-    for command in ["setup-docker", "setup-git"] {
-        let undo = |host: &String| machine.sandbox.sentry(&["auth", command, "--undo", host]);
+    for (command, option) in commands {
+        let undo = |host: &String| {
+            let undo = ["auth", command, "--undo", option, host];
+            machine.sandbox.sentry(&undo)
+        };
         run_all(hosts.iter().map(undo).collect());
     }
     assert_eq!(machine.sandbox.bindings(), [""; 0]);
@@ -431,7 +447,11 @@ fn git_config_in_the_middle_loses_nothing() {
     let mut commands = Vec::new();
     for number in 0..8 {
         let host = format!("r{number}.example");
-        commands.push(machine.sandbox.sentry(&["auth", "setup-git", &host]));
+        commands.push(
+            machine
+                .sandbox
+                .sentry(&["auth", "setup-git", "--host", &host]),
+        );
         // git does not wait for its lock.
         let config = format!(
             "for try in $(seq 500); do git config --global sandbox.key{number} x 2>/dev/null && exit; sleep 0.01; done; exit 1"

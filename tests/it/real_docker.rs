@@ -134,7 +134,11 @@ fn plain_machine(engine: &Engine) -> Sandbox {
 
 fn set_ups(machine: &Sandbox) -> Vec<Running> {
     let hosts = (0..8).map(|number| format!("r{number}.example"));
-    let set_up = |host: String| machine.sentry(&["auth", "setup-docker", &host]).spawn();
+    let set_up = |host: String| {
+        machine
+            .sentry(&["auth", "setup-docker", "--registry", &host])
+            .spawn()
+    };
     hosts.map(set_up).collect()
 }
 
@@ -229,7 +233,7 @@ fn a_login_that_takes_its_time_is_named() {
     while !is_docker() {
         std::thread::sleep(Duration::from_millis(5));
     }
-    let set_up = machine.sentry(&["auth", "setup-docker", "r.example"]);
+    let set_up = machine.sentry(&["auth", "setup-docker", "--registry", "r.example"]);
     let _told = set_up.run().success().stderr_has(&format!(
         "warning: `docker login` (process {pid}) is running and may write {}/.docker/config.json as it was before\n\
          hint: `sentry auth doctor` when it has ended\n",
