@@ -1,5 +1,6 @@
 //! `sentry auth login`: by device flow, or with an API token.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -152,17 +153,21 @@ fn is_there(
     let (Some(store), Some(session)) = (&place.store, session) else {
         return Ok(false);
     };
-    if !is_working(world, store, session) {
+    let Some(tokens) = working(world, store, session) else {
         return Ok(false);
-    }
-    let again = match &args.instance.url {
-        Some(url) => format!("sentry auth login --url {url}"),
-        None => "sentry auth login".to_owned(),
     };
+    let again = command(args);
+    let wants_scopes = args.read_only || !args.scope.is_empty();
+    if wants_scopes && !has_scopes(world, &session.origin, &tokens, &scopes(args)) {
+        let what = format!(
+            "the session of {instance} has other scopes; a login with these needs `--force`"
+        );
+        return Err(Failure::new(what).hint(format!("`{again} --force`")).into());
+    }
     match &args.email {
         Some(email) => {
             say(&format!("already logged in to {instance} as {email}"));
-            say(&format!("hint: `{again} {email} --force` logs in again"));
+            say(&format!("hint: `{again} --force` logs in again"));
         }
         None => {
             say(&format!("already logged in to {instance}"));
@@ -179,15 +184,40 @@ fn is_there(
     Ok(true)
 }
 
-fn is_working(world: &World, store: &Store, session: &Session) -> bool {
+/// The tokens of a session that works.
+fn working(world: &World, store: &Store, session: &Session) -> Option<Tokens> {
     match session::usable(world, store, session, Demand::Usable) {
-        Ok(Usable::Current(tokens)) => !matches!(
-            OAuth::new(world, &session.origin, "").check(&tokens.access),
-            Check::Rejected
-        ),
-        Ok(_) => true,
-        Err(_) => false,
+        Ok(Usable::Current(tokens)) => {
+            let check = OAuth::new(world, &session.origin, "").check(&tokens.access);
+            (!matches!(check, Check::Rejected)).then_some(tokens)
+        }
+        Ok(usable) => Some(usable.into_tokens()),
+        Err(_) => None,
     }
+}
+
+fn has_scopes(world: &World, instance: &Origin, tokens: &Tokens, wanted: &str) -> bool {
+    let had = OAuth::new(world, instance, "").scopes(&tokens.access);
+    let wanted: BTreeSet<&str> = wanted.split_whitespace().collect();
+    had.is_some_and(|had| had.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted)
+}
+
+/// What was typed, as far as another login would need it.
+fn command(args: &LoginArgs) -> String {
+    let mut command = "sentry auth login".to_owned();
+    if let Some(url) = &args.instance.url {
+        command.push_str(&format!(" --url {url}"));
+    }
+    if let Some(email) = &args.email {
+        command.push_str(&format!(" {email}"));
+    }
+    if !args.scope.is_empty() {
+        command.push_str(&format!(" --scope {}", args.scope.join(",")));
+    }
+    if args.read_only {
+        command.push_str(" --read-only");
+    }
+    command
 }
 
 /// The old layout has room for one session: replacing another instance's wants a yes.

@@ -52,6 +52,15 @@ impl OAuth {
         (judge(answer), date)
     }
 
+    /// What a token may do; `None` where the instance does not say.
+    pub fn scopes(&self, token: &Secret) -> Option<Vec<String>> {
+        let answer = self.http.get("/api/0/", token).ok()?;
+        let body = answer.json()?;
+        let scopes = body["auth"]["scopes"].as_array()?;
+        let scopes = scopes.iter().filter_map(|scope| scope.as_str());
+        Some(scopes.take(MOST).map(printable).collect())
+    }
+
     /// The organisations in each region of the instance. A region's server gets the token only if it belongs to the
     /// instance.
     pub fn organizations(&self, instance: &Origin, token: &Secret) -> Organizations {

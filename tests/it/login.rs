@@ -391,6 +391,42 @@ fn the_second_login_waits_for_the_first_and_uses_it() {
 }
 
 #[test]
+fn other_scopes_than_those_of_a_working_session_need_force() {
+    let sentry = sentry();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let url = sentry.url();
+    for options in [
+        &["--read-only"][..],
+        &["--scope", "org:read,event:read"],
+        &[
+            "--url",
+            &url,
+            "--scope",
+            "org:read",
+            "--scope",
+            "org:write",
+            "--read-only",
+        ],
+    ] {
+        let login = || machine.sentry(&["auth", "login"]).args(options);
+        let told = login().run().fails(1).stdout_is("").stderr;
+        let what = format!(
+            "error: the session of {url} has other scopes; a login with these needs `--force`\nhint: `"
+        );
+        let hint = told
+            .strip_prefix(&what)
+            .and_then(|hint| hint.strip_suffix("`\n"));
+        let hint: Vec<&str> = hint.expect(&told).split(' ').skip(1).collect();
+        sentry.approve_next();
+        let _login = machine.sentry(&hint).run().success();
+        // Now it is a session of these scopes.
+        let _there = login().run().success().stderr_has("already logged in to ");
+    }
+    assert_eq!(sentry.device_codes(), 3);
+}
+
+#[test]
 fn logging_in_again_needs_force() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
