@@ -1,8 +1,8 @@
 //! Whose token a command of the user means: `--account`, `--url`, the environment, the active account.
 //!
-//! Separate from [`super::decide`], because a command names an instance or an account, and no host. The order is the same.
+//! Separate from [`super::decide()`], because a command names an instance or an account, and no host. The order is the same.
 
-use super::active_account;
+use super::accounts::active_account;
 use crate::account::Session;
 use crate::environment::{Environment, EnvironmentToken};
 use crate::failure::Failure;

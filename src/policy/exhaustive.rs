@@ -3,8 +3,10 @@
 //!
 //! The invariants are written without the code under test: by equality of names, not by [`Origin::may_receive`].
 
+use super::host::Choice;
+use super::reason::Reason;
 use super::table::session;
-use super::{Choice, Decision, Facts, Reason, Request, Server, USERNAME, Use, Verdict, decide};
+use super::{Decision, Facts, Request, Server, USERNAME, Use, Verdict, decide};
 use crate::account::Session;
 use crate::environment::{Environment, EnvironmentToken};
 use crate::failure::Failure;

@@ -2,7 +2,7 @@
 //!
 //! Separate from the decision, which reads nothing.
 
-use super::Request;
+use super::request::Request;
 use crate::account::Session;
 use crate::environment::Environment;
 use crate::store::{Binding, Client, Credential, ReadTransaction};

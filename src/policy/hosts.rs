@@ -2,7 +2,9 @@
 //!
 //! Separate from the decision, which is asked about one host.
 
-use super::{Facts, Request, Verdict, decide};
+use super::decide::{Verdict, decide};
+use super::facts::Facts;
+use super::request::Request;
 use crate::account::Session;
 use crate::origin::Origin;
 use crate::store::{Binding, Client, Credential};

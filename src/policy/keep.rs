@@ -1,8 +1,11 @@
 //! What becomes of a credential that a program `store`s, and of an erasure: which secrets are ours, and what is kept.
 //!
-//! Separate from [`super::decide`] because the question is another one; both look at the same facts.
+//! Separate from [`super::decide()`] because the question is another one; both look at the same facts.
 
-use super::{Facts, Host, Request, USERNAME, active_account};
+use super::accounts::active_account;
+use super::facts::Facts;
+use super::host::Host;
+use super::request::{Request, USERNAME};
 use crate::account::Session;
 use crate::failure::Failure;
 use crate::secret::Secret;

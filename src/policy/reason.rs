@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Choice;
+use super::host::Choice;
 use crate::account::Session;
 use crate::origin::Origin;
 

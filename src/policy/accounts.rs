@@ -1,0 +1,42 @@
+//! Which account of an instance is meant.
+
+use crate::account::Session;
+use crate::origin::Origin;
+
+fn accounts_at<'a>(
+    sessions: &'a [Session],
+    instance: &Origin,
+) -> impl Iterator<Item = &'a Session> + Clone {
+    sessions
+        .iter()
+        .filter(|session| instance.may_receive(&session.origin))
+}
+
+/// The account of an instance that somebody who types this name means.
+pub fn account_called<'a>(
+    sessions: &'a [Session],
+    instance: &Origin,
+    name: &str,
+) -> Option<&'a Session> {
+    accounts_at(sessions, instance).find(|session| session.user.is_called(name))
+}
+
+/// The account of an instance that a binding names, by its key.
+pub fn account_of<'a>(
+    sessions: &'a [Session],
+    instance: &Origin,
+    account: &str,
+) -> Option<&'a Session> {
+    accounts_at(sessions, instance).find(|session| session.has_key(account))
+}
+
+/// The account of an instance where none is named: the active one, else one of exactly this name of the instance, else
+/// the one that was used last.
+pub fn active_account<'a>(sessions: &'a [Session], instance: &Origin) -> Option<&'a Session> {
+    let mut candidates = accounts_at(sessions, instance);
+    let find =
+        |wanted: &dyn Fn(&Session) -> bool| candidates.clone().find(|session| wanted(session));
+    find(&|session| session.active)
+        .or_else(|| find(&|session| session.origin == *instance))
+        .or_else(|| candidates.next())
+}
