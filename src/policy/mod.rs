@@ -1,7 +1,7 @@
 //! The one decision: which credential for which host, and why.
 //!
 //! Separate from [`crate::broker`], which carries it out, so that everything that asks (both helpers, docker's `list`,
-//! the `auth` commands) gets the same answer. [`decide`] is a function of values: no clock, no disk, no network, and the
+//! the `auth` commands) gets the same answer. [`decide()`] is a function of values: no clock, no disk, no network, and the
 //! order of precedence stands in it and nowhere else. [`Facts`] are gathered in one read transaction.
 //!
 //! Rules:
