@@ -319,7 +319,8 @@ fn with_token(
         Check::Rejected => bail!("{instance} does not accept this token; nothing was stored"),
         Check::Forbidden => bail!("{instance} does not let this token in; nothing was stored"),
         Check::Unknown(why) => {
-            bail!("cannot check the token with {instance}: {why}; nothing was stored")
+            let what = format!("cannot check the token with {instance}: {why}; nothing was stored");
+            return Err(why.with_text(what).into());
         }
     };
     if let Some(email) = &args.email

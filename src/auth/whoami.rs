@@ -28,7 +28,10 @@ pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
         Check::Accepted(user) if user != User::default() => user,
         Check::Accepted(_) | Check::Forbidden => known,
         Check::Rejected => anyhow::bail!("{origin} does not accept the token"),
-        Check::Unknown(why) => anyhow::bail!("cannot ask {origin}: {why}"),
+        Check::Unknown(why) => {
+            let what = format!("cannot ask {origin}: {why}");
+            return Err(why.with_text(what).into());
+        }
     };
     let organization = match Identity::of(&user, Some(&token)) {
         Some(Identity::Organization(slug)) => Some(slug),

@@ -106,7 +106,12 @@ impl Broker<'_> {
             consent: Some(&consent),
         };
         match flow.run(self.world, self.dir()?, &terminal) {
-            Ok(LoggedIn::Here(_)) => terminal.say(&format!("logged in to {instance}")),
+            Ok(LoggedIn::Here(session)) => {
+                // Whoever has seen the code may have approved it in the user's place.
+                let name = session.name();
+                let name = name.map_or_else(String::new, |name| format!(" as {name}"));
+                terminal.say(&format!("logged in to {instance}{name}"));
+            }
             Ok(LoggedIn::Elsewhere(_)) => {}
             Err(NotLoggedIn::Declined) => return Err(no_login(&why, User::Declined)),
             Err(NotLoggedIn::Denied(denied)) => return Err(no_login(&denied, User::Declined)),

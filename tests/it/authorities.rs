@@ -269,6 +269,19 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
         let tries = calls.lines().filter(|line| line.contains(&port)).count();
         assert_eq!(tries, 1, "{calls}");
     }
+    // Every command says what to set.
+    let url = scene.tls.url();
+    let hint = "\nhint: `export SSL_CERT_FILE=FILE` with the certificate of that authority, ";
+    for command in [
+        "refresh",
+        "whoami",
+        "login --force",
+        "login --token sntryu_x",
+    ] {
+        let _expired = scene.get();
+        let cmd = scene.machine.sentry(&["auth"]).args(command.split(' '));
+        let _told = cmd.args(["--url", &url]).run().fails(1).stderr_has(hint);
+    }
     for certificate in [Certificate::Expired, Certificate::NotYetValid] {
         let scene = Scene::showing(certificate);
         let get = scene.get().env("SSL_CERT_FILE", scene.tls.authority());

@@ -140,20 +140,38 @@ fn every_request_asks_for_an_answer_as_it_is() {
 
 #[test]
 fn an_answer_that_came_while_the_process_was_stopped_is_read() {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    sentry.approve_next();
-    sentry.fault(Endpoint::DeviceCode, Fault::Held);
-    let machine = Sandbox::new().for_sentry(&sentry);
-    let login = machine.sentry(&["auth", "login", "--no-browser"]);
-    let mut person = Person::start(login);
-    sentry.wait_for_held(SOON);
-    person.running().signal(Signal::STOP);
-    sentry.release();
+    let scenes = [false, true].map(|has_tls| {
+        let sentry = FakeSentry::start();
+        sentry.set_interval(Some(1));
+        sentry.approve_next();
+        sentry.fault(Endpoint::DeviceCode, Fault::Held);
+        // An instance that does not know by which name it is reached.
+        sentry.rewrite(Endpoint::DeviceCode, |answer| {
+            answer["verification_uri"] = "/oauth/device/".into();
+            answer["verification_uri_complete"] = serde_json::Value::Null;
+        });
+        let tls = has_tls.then(|| Tls::start(&sentry));
+        let mut machine = Sandbox::new().for_sentry(&sentry);
+        if let Some(tls) = &tls {
+            machine = machine
+                .env("SENTRY_URL", tls.url())
+                .env("SSL_CERT_FILE", tls.authority());
+        }
+        let person = Person::start(machine.sentry(&["auth", "login", "--no-browser"]));
+        sentry.wait_for_held(SOON);
+        (sentry, tls, machine, person)
+    });
+    let mut scenes = scenes;
+    for (sentry, _, _, person) in &mut scenes {
+        person.running().signal(Signal::STOP);
+        sentry.release();
+    }
     // Longer than a request may take.
     thread::sleep(Duration::from_secs(13));
-    person.running().signal(Signal::CONT);
-    person.expect("check  that it shows the code ");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
-    assert_eq!(sentry.device_codes(), 1);
+    for (sentry, _tls, _machine, mut person) in scenes {
+        person.running().signal(Signal::CONT);
+        person.expect("check  that it shows the code ");
+        assert_eq!(person.wait(), 0, "{}", person.screen());
+        assert_eq!(sentry.device_codes(), 1);
+    }
 }

@@ -266,6 +266,7 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     sentry.approve_next();
     let mut person = get(&machine);
     person.expect("if you trust it:").type_line("yes");
+    person.expect(&format!("logged in to {} as jane\n", sentry.url()));
     assert_eq!(person.wait(), 0, "{}", person.screen());
     assert!(person.stdout().contains(&sentry.current_access()));
 }

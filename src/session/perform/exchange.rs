@@ -26,7 +26,7 @@ impl Performer<'_> {
             Check::Rejected => Saw::Unauthorized,
             Check::Unknown(why) => {
                 let what = format!("cannot ask {origin} about the token: {why}");
-                self.trouble = Some(Failure::new(what));
+                self.trouble = Some(why.with_text(what));
                 Saw::Refused
             }
         }
