@@ -113,6 +113,13 @@ impl<'a> DeviceFlow<'a> {
                 "the code that it wants shown is not one",
             ));
         }
+        let shown = [&code.verification_uri].into_iter();
+        let mut shown = shown.chain(&code.verification_uri_complete);
+        if shown.any(|url| url.contains(code.device_code.expose())) {
+            return Err(DeviceFlowError::BadPrompt(
+                "the address that it wants opened has a secret in it",
+            ));
+        }
         let url = checked_url(origin, &code.verification_uri)?;
         let url_complete = code
             .verification_uri_complete
@@ -222,7 +229,8 @@ fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
         Some((scheme, rest)) if rest.starts_with("://") => (scheme, &rest[3..]),
         Some((_, rest)) if rest.starts_with(':') => return Err(NO_ADDRESS),
         Some(("", rest)) if rest.starts_with("//") => (origin.scheme().as_str(), &rest[2..]),
-        _ => return Ok(written(origin, url)),
+        _ if url.starts_with('/') => return Ok(written(origin, url)),
+        _ => return Err(NO_ADDRESS),
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match Origin::from_parts(scheme, authority) {

@@ -110,7 +110,7 @@ fn the_token_endpoint_cannot_fill_the_memory() {
         end.is_told_in(&told, "the answer is not Sentry's", case);
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
         let told = login.wait().fails(1);
-        let _patient = told.stderr_has("nobody approved the login in time");
+        let _patient = told.stderr_has("said nothing about the login before the time was over");
         assert_eq!(other.stored_tokens(), None, "{case}");
     }
 }
@@ -149,7 +149,11 @@ fn the_device_endpoint_cannot_fill_the_memory() {
     });
     for (case, end, sentry, machine, login) in runs {
         let told = login.wait().fails(1).stdout_is("");
-        end.is_told_in(&told, "refused the login: HTTP 200", case);
+        end.is_told_in(
+            &told,
+            "answered HTTP 200: this is not the device endpoint",
+            case,
+        );
         assert_eq!((sentry.polls(), machine.stored_tokens()), (0, None));
     }
 }

@@ -175,6 +175,13 @@ impl Scene {
                 let told = words.iter().any(|words| said.stderr.contains(words));
                 told && [1, 2].contains(&said.code) && said.stdout.is_empty()
             }
+            // A name below sentry.io is explained as what it is.
+            _ if said.code == 2 => {
+                said.stdout.is_empty()
+                    && said
+                        .stderr
+                        .contains("that is an organization of https://sentry.io")
+            }
             _ => {
                 said.code == 1
                     && said.stdout.is_empty()
