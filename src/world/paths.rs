@@ -133,6 +133,15 @@ impl World {
         Ok(dir.join("auth.json"))
     }
 
+    /// Whether that is a directory of another user's, chosen by no variable: podman then has no file there.
+    pub fn podman_has_no_place(&self, path: &Path) -> bool {
+        let is_chosen = self.variable_path("REGISTRY_AUTH_FILE").is_some();
+        let found = path.symlink_metadata();
+        let is_denied =
+            found.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+        is_denied && !is_chosen && self.podman_auth().is_ok_and(|auth| auth == path)
+    }
+
     /// The file that they also read, when [`World::podman_auth`] has nothing about a registry.
     ///
     /// # Errors

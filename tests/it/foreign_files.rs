@@ -85,7 +85,7 @@ fn as_nobody(machine: &Machine, args: &[&str]) -> Option<Cmd> {
         chown(dir, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     let programs = machine.sandbox.root().join("bin");
-    fs::create_dir(&programs).unwrap();
+    fs::create_dir_all(&programs).unwrap();
     for program in [
         env!("CARGO_BIN_EXE_sentry"),
         env!("CARGO_BIN_EXE_git-credential-sentry"),
@@ -141,23 +141,32 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
 
 #[test]
 fn podman_without_a_place_to_log_in_is_told_what_to_set() {
-    let machine = Machine::new();
-    let args = [
-        "auth",
-        "setup-docker",
-        "--podman",
-        "--registry",
-        "r.example",
-    ];
-    let (set_up, user) = match as_nobody(&machine, &args) {
-        Some(set_up) => (set_up, NOBODY),
-        None => (machine.set_up(&args), rustix::process::getuid().as_raw()),
-    };
-    let failed = set_up.run().fails(1).stderr_is(&format!(
-        "error: cannot write /run/containers/{user}/auth.json: Permission denied (os error 13)\n\
-         hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n"
-    ));
-    machine.is_as_before(failed, "Permission denied");
+    // Root's podman keeps the directory to itself.
+    for made in [":", "mkdir -m 700 /run/containers"] {
+        let machine = Machine::new();
+        let run = |args: &[&str]| {
+            let as_nobody = as_nobody(&machine, args)?.env_remove("XDG_RUNTIME_DIR");
+            let script = format!("mount -t tmpfs -o mode=755 tmpfs /run; {made}; exec \"$@\"");
+            let apart = ["-m", "sh", "-euc", &script, "sh"];
+            Some(as_nobody.under(tool("unshare"), &apart).run())
+        };
+        let podman = ["auth", "setup-docker", "--podman"];
+        let set_up = [&podman[..], &["--registry", "r.example"]].concat();
+        let (Some(failed), Some(undone), Some(doctor)) = (
+            run(&set_up),
+            run(&[&podman[..], &["--undo"]].concat()),
+            run(&["auth", "doctor"]),
+        ) else {
+            return;
+        };
+        let failed = failed.fails(1).stderr_has(&format!(
+            "/run/containers/{NOBODY}/auth.json: Permission denied (os error 13)\n\
+             hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n"
+        ));
+        assert_eq!(failed.stderr.matches("Permission denied").count(), 1);
+        let _undone = undone.success().stderr_is("nothing to undo\n");
+        let _doctor = doctor.stdout_has("ok       docker: no registry is set up\n");
+    }
 }
 
 #[test]

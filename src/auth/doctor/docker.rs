@@ -24,6 +24,7 @@ pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
     .flatten()
     {
         match ConfigFile::read(&path) {
+            Err(_) if world.podman_has_no_place(&path) => {}
             Ok(_) if files.iter().any(|file| same_file(file.path(), &path)) => {}
             Ok(file) => files.push(file),
             Err(error) => checks.push(Check::failed(NAME, &error)),

@@ -52,7 +52,7 @@ impl<'a> SetUp<'a> {
     ) -> anyhow::Result<SetUp<'a>> {
         check_path(world)?;
         // What cannot be changed is refused before anything is made.
-        ConfigFile::read(&path)?;
+        ConfigFile::read(&path).map_err(|error| with_hint(world, args, error))?;
         let (instance, account) = place.to_bind(world, &args.instance)?;
         Ok(SetUp {
             world,
@@ -78,7 +78,7 @@ impl<'a> SetUp<'a> {
             Some(&store),
             || {
                 let done = update(self.world, &self.path, |file| self.edit(file));
-                done.map_err(|error| self.with_hint(error))
+                done.map_err(|error| with_hint(self.world, self.args, error))
             },
             |change, found| self.record(Some(&**change), found, Some(change), &mut report),
         )?;
@@ -199,18 +199,6 @@ impl<'a> SetUp<'a> {
         }
     }
 
-    /// Where podman would log in is no place that every user may write to.
-    fn with_hint(&self, error: anyhow::Error) -> anyhow::Error {
-        let names = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"];
-        let is_named = names.iter().any(|name| self.world.variable(name).is_some());
-        if !self.args.podman || is_named || hint_of(&error).is_some() {
-            return error;
-        }
-        Failure::new(format!("{error:#}"))
-            .hint("`export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too")
-            .into()
-    }
-
     /// containers-auth.json(5): both directories are emptied at boot.
     fn warn_of_boot(&self) {
         let lasts = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"]
@@ -234,6 +222,18 @@ impl<'a> SetUp<'a> {
         warn_of(&self.path, settle(self.world, &self.path, is_kept, again)?);
         Ok(())
     }
+}
+
+/// Where podman logs in when no variable says so is no place for every user.
+fn with_hint(world: &World, args: &SetupDockerArgs, error: anyhow::Error) -> anyhow::Error {
+    let names = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"];
+    let is_named = names.iter().any(|name| world.variable(name).is_some());
+    if !args.podman || is_named || hint_of(&error).is_some() {
+        return error;
+    }
+    Failure::new(format!("{error:#}"))
+        .hint("`export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too")
+        .into()
 }
 
 fn check_path(world: &World) -> Result<(), Failure> {

@@ -52,7 +52,9 @@ impl<'a> Undo<'a> {
             paths.push(world.podman_fallback()?);
         }
         paths.retain(|other| *other != path && other.exists());
-        paths.push(path);
+        if !world.podman_has_no_place(&path) {
+            paths.push(path);
+        }
         Ok(Undo { world, args, paths })
     }
 

@@ -36,6 +36,7 @@ impl Sandbox {
             .expect("a temporary directory");
         let home = root.path().join("home");
         fs::create_dir(&home).expect("a new directory");
+        let runtime = root.path().join("run");
         let programs = Path::new(env!("CARGO_BIN_EXE_sentry"))
             .parent()
             .expect("a program lies in a directory");
@@ -54,6 +55,8 @@ impl Sandbox {
             .env("TERM", "dumb")
             .env("LC_ALL", "C")
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            // Without it podman and its kin share a file in `/run` with the developer's.
+            .env("XDG_RUNTIME_DIR", runtime)
     }
 
     /// Sets `SENTRY_URL` and `SENTRY_CLIENT_ID` for all commands to come.
