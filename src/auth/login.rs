@@ -71,7 +71,21 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
         "the token is stored in {} (readable by you only)",
         place.dir.join("cli.db").display()
     ));
+    if !is_set_up(world, &place)? {
+        say(
+            "hint: `sentry auth setup-git --host HOST` lets git use this login, and \
+             `sentry auth setup-docker --registry REGISTRY` docker",
+        );
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the user knows already what comes after a login.
+fn is_set_up(world: &World, place: &Place) -> anyhow::Result<bool> {
+    // The login may have made the database.
+    let store = Store::open(world, &place.dir)?;
+    let bound = store.map_or(Ok(Vec::new()), |store| store.view()?.bound())?;
+    Ok(!bound.is_empty())
 }
 
 fn forget_keyring(world: &World, place: &Place) -> anyhow::Result<()> {
