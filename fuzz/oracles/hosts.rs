@@ -78,6 +78,10 @@ fn token_place(token: &str, instance: &str) -> Option<Option<Place>> {
     if token.is_empty() {
         return Some(None);
     }
+    // Quotes are what somebody put around a token.
+    if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
+        return None;
+    }
     let claims = reference::claims(token).unwrap_or_default();
     let claimed = match claims["url"].as_str().unwrap_or("") {
         "" => None,
@@ -85,7 +89,13 @@ fn token_place(token: &str, instance: &str) -> Option<Option<Place>> {
     };
     let named = match instance {
         "" => None,
-        instance => Some(reference::setting(instance)?),
+        instance => {
+            let named = reference::setting(instance)?;
+            if reference::is_organization(&named) {
+                return None;
+            }
+            Some(named)
+        }
     };
     let contradicts = |claimed: &Place| {
         let named = named.as_ref();

@@ -41,6 +41,17 @@ pub(super) fn origin(text: &str) -> Option<Place> {
     })
 }
 
+/// Whether a place is an organization of Sentry's SaaS, which is no instance: another name below `sentry.io`.
+pub(super) fn is_organization(place: &Place) -> bool {
+    let is_instance = [(443, "us.sentry.io"), (443, "de.sentry.io")]
+        .iter()
+        .any(|(port, name)| place.port == *port && place.host == Host::Name((*name).to_owned()));
+    match &place.host {
+        Host::Name(name) => name.ends_with(".sentry.io") && !is_instance,
+        _ => false,
+    }
+}
+
 /// What a person types: without a scheme it is https.
 pub(super) fn setting(text: &str) -> Option<Place> {
     match text.contains("://") {
