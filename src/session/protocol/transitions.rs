@@ -38,6 +38,10 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Collecting { refreshed: true }, Saw::Row(row)) if row.pair.is_some() => {
                 At::Ended(Verdict::Refreshed)
             }
+            // Cleared since, and perhaps while somebody else's worker waits for the next pair.
+            (At::Collecting { .. }, Saw::Row(row)) if row.pair.is_none() => {
+                At::Locking(Patience::Long)
+            }
             (At::Collecting { .. } | At::Adopting, saw) => adopted(saw),
 
             (At::Checking(_, pair), Saw::Accepted) => At::Trusting(pair),
@@ -122,10 +126,7 @@ impl<P: Copy + Eq> Flow<P> {
     /// What the row, read under the lock, asks for.
     fn judged(&mut self, row: Row<P>) -> At<P> {
         if row.pair.is_none() {
-            return ended(match row.rejected {
-                true => Ended::Rejected,
-                false => Ended::Cleared,
-            });
+            return absent(&row);
         }
         if !self.is_due(&row) {
             return At::Ended(Verdict::Current);
@@ -146,10 +147,18 @@ impl<P: Copy + Eq> Flow<P> {
 /// Another program's row counts, whatever it is.
 fn adopted<P: Copy>(saw: Saw<P>) -> At<P> {
     match saw {
-        Saw::Row(row) if row.pair.is_none() => ended(Ended::Cleared),
+        Saw::Row(row) if row.pair.is_none() => absent(&row),
         Saw::Row(row) if row.access == Access::Expired => stale(Reason::Changed),
         Saw::Row(_) => At::Ended(Verdict::Current),
         Saw::NoRow => ended(Ended::LoggedOut),
         _ => stale(Reason::Unreadable),
     }
+}
+
+/// Why a row has no pair.
+fn absent<P>(row: &Row<P>) -> At<P> {
+    ended(match row.rejected {
+        true => Ended::Rejected,
+        false => Ended::Cleared,
+    })
 }
