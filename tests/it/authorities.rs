@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::environment::git;
-use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::tls::{Certificate, Tls};
 use rusqlite::params;
@@ -290,30 +290,6 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
             "(hint: `date` shows whether the clock of this machine is right)\n",
         );
     }
-}
-
-#[test]
-fn a_name_in_a_certificate_cannot_steer_the_terminal() {
-    let scene = Scene::showing(Certificate::Of("\u{1b}[31mevil\u{7}.test"));
-    let get = scene.get().env("SSL_CERT_FILE", scene.tls.authority());
-    let told = get.run().fails(1).stdout_is("").stderr_has("cannot trust ");
-    assert!(told.stderr.contains("evil"), "{}", told.stderr);
-    let shown = told.stderr.trim_end_matches('\n');
-    assert!(
-        !shown.contains(char::is_control),
-        "{}",
-        shown.escape_debug()
-    );
-    let login = scene
-        .machine
-        .sentry(&["auth", "login", "--url", &scene.tls.url(), "--force"]);
-    let told = login
-        .env("SSL_CERT_FILE", scene.tls.authority())
-        .run()
-        .fails(1);
-    let said = told.stderr.replace('\n', "");
-    assert!(!said.contains(char::is_control), "{}", said.escape_debug());
-    assert_eq!(scene.sentry.requests_to(Endpoint::DeviceCode).len(), 0);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Text from a server that would steer a terminal, in every field that there is, seen on a real pseudo-terminal.
 
-use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, User};
+use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, User};
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::terminal::Person;
+use crate::tls::{Certificate, Tls};
 use serde_json::json;
 
 /// What a screen may show besides plain text: line ends, and the program's own emphasis and line that is replaced.
@@ -257,4 +258,27 @@ fn a_helper_that_is_refused_cannot_steer_the_terminal() {
         is_harmless("docker", docker.stdout().replace('\n', "\r\n").as_bytes());
         assert_eq!(docker.screen(), "");
     }
+}
+
+#[test]
+fn a_name_in_a_certificate_cannot_steer_the_terminal() {
+    let sentry = FakeSentry::start();
+    // OpenSSL's configuration takes no more than this; DER does.
+    let tls = Tls::with(
+        Certificate::Of("\u{1b}[31mevil\u{1b}]0;x\u{7}.test"),
+        &sentry,
+    );
+    let machine = Sandbox::new()
+        .env("SENTRY_URL", tls.url())
+        .env("SENTRY_CLIENT_ID", CLIENT_ID)
+        .env("SSL_CERT_FILE", tls.authority())
+        .env("TERM", "xterm");
+    for command in ["login", "login --token sntryu_x"] {
+        let mut person = Person::start(auth(&machine, command));
+        assert_eq!(person.wait(), 1);
+        is_harmless(command, &person.screen_bytes());
+        let is_told = person.screen().contains("31mevil]0;x.test");
+        assert!(is_told, "{}", person.screen());
+    }
+    assert_eq!(sentry.requests().len(), 0);
 }
