@@ -72,6 +72,21 @@ impl Broker<'_> {
         Ok(policy(&facts, Provenance::of(&facts, secret, former, held)))
     }
 
+    /// Notes whether a server takes a token as `Bearer` only, for whoever asks why a push fails. Writes only what is new,
+    /// and makes no database for it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
+        let known = self.read(|view| Ok(Some(view.takes_only_bearer(server)?)))?;
+        match known {
+            Some(known) if known != only => {
+                self.change(|change| change.note_only_bearer(server, only))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// RefreshState a session's access token as suspect after a server rejected it. Other secrets change nothing.
     ///
     /// # Errors

@@ -36,15 +36,14 @@ pub struct Description {
     pub(super) credential: Option<Secret>,
     pub(super) ephemeral: bool,
     pub(super) capabilities: Capabilities,
-    /// What the server asks for; the best of several.
-    pub(super) scheme: Option<Scheme>,
+    pub(super) offered: Offered,
 }
 
-/// An authentication scheme of HTTP, better ones last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Scheme {
-    Basic,
-    Bearer,
+/// The authentication schemes that the server names, as far as they matter.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offered {
+    pub(super) basic: bool,
+    pub(super) bearer: bool,
 }
 
 #[derive(Debug, Default)]
@@ -122,8 +121,8 @@ impl Description {
                     _ => {}
                 },
                 b"wwwauth[]" => match value {
-                    "" => description.scheme = None,
-                    challenge => description.scheme = description.scheme.max(scheme(challenge)),
+                    "" => description.offered = Offered::default(),
+                    challenges => description.offered.note(challenges),
                 },
                 _ => {}
             }
@@ -136,12 +135,32 @@ impl Description {
     }
 }
 
-/// RFC 9110 section 11.6.1: a challenge begins with its scheme, in any case.
-fn scheme(challenge: &str) -> Option<Scheme> {
-    let name = challenge.split([' ', ',']).next()?;
-    let is = |known: &str| name.eq_ignore_ascii_case(known);
-    let bearer = is("Bearer").then_some(Scheme::Bearer);
-    bearer.or(is("Basic").then_some(Scheme::Basic))
+impl Offered {
+    /// Reads a field value: one or several challenges, each of which begins with its scheme, in any case (RFC 9110
+    /// sections 11.3 and 11.6.1). A comma also separates the parameters of one challenge.
+    fn note(&mut self, challenges: &str) {
+        let (mut quoted, mut escaped) = (false, false);
+        let parts = challenges.split(|byte: char| {
+            let is_escaped = escaped;
+            escaped = quoted && !is_escaped && byte == '\\';
+            quoted ^= byte == '"' && !is_escaped;
+            byte == ',' && !quoted
+        });
+        for part in parts {
+            let part = part.trim_matches([' ', '\t']);
+            let (name, rest) = part.split_once([' ', '\t']).unwrap_or((part, ""));
+            let is = |known: &str| {
+                name.eq_ignore_ascii_case(known) && !rest.trim_start().starts_with('=')
+            };
+            self.basic |= is("Basic");
+            self.bearer |= is("Bearer");
+        }
+    }
+
+    /// Whether a token can only be shown as `Bearer`.
+    pub(super) fn is_only_bearer(self) -> bool {
+        self.bearer && !self.basic
+    }
 }
 
 /// A value that may be repeated, but not contradicted.
@@ -313,16 +332,34 @@ mod tests {
                 .capabilities
                 .authtype
         );
-        for (challenges, scheme) in [
+        for (challenges, basic, bearer) in [
             (
                 "wwwauth[]=bearer realm=\"y\"\nwwwauth[]=Basic realm=\"x\"\n",
-                Some(Scheme::Bearer),
+                true,
+                true,
             ),
-            ("wwwauth[]=Bearer\nwwwauth[]=\n", None),
-            ("wwwauth[]=BASIC realm=\"Bearer\"\n", Some(Scheme::Basic)),
-            ("wwwauth[]=Negotiate\n", None),
+            ("wwwauth[]=Bearer\nwwwauth[]=\n", false, false),
+            ("wwwauth[]=BASIC realm=\"Bearer\"\n", true, false),
+            ("wwwauth[]=Negotiate\n", false, false),
+            // Several in one line.
+            (
+                "wwwauth[]=Bearer realm=\"a, Basic \\\"b, Basic\", scope=\"s\"\n",
+                false,
+                true,
+            ),
+            (
+                "wwwauth[]=Bearer realm=\"a\",Basic realm=\"b\"\n",
+                true,
+                true,
+            ),
+            ("wwwauth[]=Negotiate, \tbasic\n", true, false),
+            ("wwwauth[]=Digest basic = x, bearer=y\n", false, false),
         ] {
-            assert_eq!(parse(challenges).scheme, scheme, "{challenges}");
+            assert_eq!(
+                parse(challenges).offered,
+                Offered { basic, bearer },
+                "{challenges}"
+            );
         }
     }
 

@@ -162,10 +162,10 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         } => (None, password),
         _ => return Ok(()),
     };
-    if description.ephemeral {
-        return Ok(());
-    }
     let server = Client::Git.server(&origin.to_string());
+    if description.ephemeral && !is_bearer(description) {
+        return broker.note_only_bearer(&server, false);
+    }
     let request = request(description, origin, &server);
     for secret in [Some(secret), in_basic(description).as_ref()]
         .into_iter()
@@ -175,8 +175,11 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
             kept_for_git(facts, &request, secret, from)
         })?;
         if matches!(keep, Keep::Nothing) {
-            return Ok(());
+            return broker.note_only_bearer(&server, is_bearer(description));
         }
+    }
+    if description.ephemeral {
+        return Ok(());
     }
     let credential = store::Credential {
         server: server.clone(),
@@ -217,6 +220,12 @@ fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         broker.change(|change| change.erase_credentials(&unwanted))?;
     }
     Ok(())
+}
+
+/// Whether it is a token as it is answered where a server offers `Bearer` alone.
+fn is_bearer(description: &Description) -> bool {
+    let authtype = description.authtype.as_deref();
+    authtype.is_some_and(|authtype| authtype.eq_ignore_ascii_case("Bearer"))
 }
 
 /// The password in a credential of the scheme `Basic` (RFC 7617): how we answer where git knows `authtype`.

@@ -1,10 +1,8 @@
 //! The answer: built whole, checked byte by byte.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use super::description::{Description, Scheme};
+use super::description::Description;
 use crate::broker::Credential;
 use crate::policy::USERNAME;
 use crate::world::Timestamp;
@@ -52,24 +50,14 @@ pub(super) fn render(
                 .as_deref()
                 .or(username.as_deref())
                 .unwrap_or(USERNAME);
-            match description.scheme.filter(|_| capabilities.authtype) {
-                Some(Scheme::Bearer) => {
-                    answer.line("authtype", "Bearer")?;
-                    answer.line("credential", token.expose())?;
-                }
-                // `git credential-store` writes down every password, an ephemeral one too, but no `credential`.
-                Some(Scheme::Basic) if !username.contains(':') => {
-                    let pair = Zeroizing::new(format!("{username}:{}", token.expose()));
-                    answer.line("authtype", "Basic")?;
-                    answer.line(
-                        "credential",
-                        &Zeroizing::new(BASE64.encode(pair.as_bytes())),
-                    )?;
-                }
-                _ => {
-                    answer.line("username", username)?;
-                    answer.line("password", token.expose())?;
-                }
+            // Where there is a choice it is not ours: git 2.46 to 2.53 sends an `authtype` neither with the probe before a
+            // push of over 1 MiB nor, in any version, for the objects of a repository over dumb HTTP.
+            if capabilities.authtype && description.offered.is_only_bearer() {
+                answer.line("authtype", "Bearer")?;
+                answer.line("credential", token.expose())?;
+            } else {
+                answer.line("username", username)?;
+                answer.line("password", token.expose())?;
             }
             answer.expiry(expires_at)?;
             if capabilities.authtype {

@@ -14,6 +14,7 @@ mod git;
 mod git_config;
 mod git_files;
 mod helper_chain;
+mod post_buffer;
 mod undo;
 mod writers;
 
@@ -32,6 +33,7 @@ pub(crate) use git::Git;
 pub(crate) use git_config::Edit;
 pub(crate) use git_files::{GitFile, Scope};
 pub(crate) use helper_chain::{Helper, Reach, Setting, chain, removal};
+pub(crate) use post_buffer::only_bearer;
 pub(crate) use undo::UndoLog;
 pub(crate) use writers::{Writer, settle};
 

@@ -16,6 +16,7 @@ mod default_instance;
 mod error;
 mod file;
 mod filesystem;
+mod host_notes;
 mod layout;
 mod lock_dir;
 mod memory;

@@ -42,6 +42,7 @@ impl GitServer {
         };
         server.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
         server.git(&["config", "http.receivepack", "true"]);
+        server.git(&["config", "uploadpack.allowFilter", "true"]);
         server.import("");
         server
     }

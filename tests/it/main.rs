@@ -36,6 +36,7 @@ mod foreign_files;
 mod git_protocol;
 mod git_server;
 mod git_store;
+mod git_transfers;
 mod hardening;
 mod helper_streams;
 mod helpers;

@@ -1,8 +1,8 @@
 //! Other helpers beside ours: what git hands on to them after a clone.
 //!
 //! git tells every helper of the chain to `store` what worked, and `store` writes it to `~/.git-credentials` in plain
-//! text. From git 2.46 on there is a form of answer that neither `store` nor `cache` takes; before, only a chain
-//! without siblings keeps the token from them, as `setup-git` makes it.
+//! text. From git 2.46 on `cache` passes over what is ephemeral, and both over what has an `authtype`; but no git uses an
+//! `authtype` everywhere. So only a chain without siblings keeps the token from `store`, as `setup-git` makes it.
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};
@@ -47,7 +47,7 @@ fn kept_after(script: &str, machine: &Sandbox, server: &GitServer, git: &Path) -
 }
 
 #[test]
-fn a_clone_leaves_nothing_with_a_sibling_in_any_order() {
+fn a_clone_leaves_nothing_with_a_sibling_that_heeds_what_git_says() {
     const CHAINS: [[&str; 2]; 4] = [
         ["store", "sentry"],
         ["sentry", "store"],
@@ -57,6 +57,9 @@ fn a_clone_leaves_nothing_with_a_sibling_in_any_order() {
     for git in tools("git") {
         for chain in CHAINS {
             for challenge in [Challenge::Basic, Challenge::Bearer, Challenge::Both] {
+                if chain.contains(&"store") && challenge != Challenge::Bearer {
+                    continue;
+                }
                 let sentry = FakeSentry::start();
                 let server = GitServer::start(&sentry, challenge);
                 let machine = machine(&sentry, &chain);
@@ -82,12 +85,14 @@ fn a_clone_leaves_nothing_with_a_sibling_in_any_order() {
 fn setup_git_leaves_no_sibling_in_the_chain() {
     for git in tools("git") {
         for sibling in ["store", "cache"] {
-            let sentry = FakeSentry::start();
-            let server = GitServer::start(&sentry, Challenge::Basic);
-            let machine = machine(&sentry, &[sibling]);
-            configure(&machine, &server);
-            let kept = kept_after(CLONE, &machine, &server, &git).run();
-            let _nothing = kept.success().stdout_is("");
+            for challenge in [Challenge::Basic, Challenge::Both] {
+                let sentry = FakeSentry::start();
+                let server = GitServer::start(&sentry, challenge);
+                let machine = machine(&sentry, &[sibling]);
+                configure(&machine, &server);
+                let kept = kept_after(CLONE, &machine, &server, &git).run();
+                let _nothing = kept.success().stdout_is("");
+            }
         }
     }
 }

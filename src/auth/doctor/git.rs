@@ -6,8 +6,8 @@ use super::{Check, Known, has_login, on_path};
 use crate::auth::setup_git::set_up_command;
 use crate::origin::Origin;
 use crate::printable::printable;
-use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, removal, same_file};
-use crate::store::{Binding, Client};
+use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, only_bearer, removal, same_file};
+use crate::store::{Binding, Client, Store};
 use crate::world::World;
 
 const NAME: &str = "git";
@@ -54,6 +54,7 @@ impl Look<'_> {
             }
         }
         checks.extend(self.unbound());
+        checks.extend(self.only_bearer());
         if !asked.is_empty() {
             checks.push(Check::ok(
                 NAME,
@@ -105,6 +106,22 @@ impl Look<'_> {
                 Asked::Otherwise(Check::warning(NAME, what, remedy(Some(other))))
             }
         }
+    }
+
+    /// Hosts to which git cannot push much with its own settings.
+    fn only_bearer(&self) -> Vec<Check> {
+        let view = self.known.store.as_ref().map(Store::view);
+        let Some(Ok(view)) = view else {
+            return Vec::new();
+        };
+        let is_noted = |server: &str| view.takes_only_bearer(server).unwrap_or(false);
+        self.hosts()
+            .filter(|(_, binding)| is_noted(&binding.server))
+            .filter_map(|(host, _)| {
+                let remedy = self.git.buffer_remedy(&host)?;
+                Some(Check::warning(NAME, only_bearer(&host), remedy))
+            })
+            .collect()
     }
 
     /// Whether it was set up for one repository only, which is still there and still says so.

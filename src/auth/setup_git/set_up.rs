@@ -14,7 +14,9 @@ use crate::auth::say;
 use crate::cli::SetupGitArgs;
 use crate::failure::Failure;
 use crate::origin::Origin;
-use crate::setup::{Edit, Git, GitFile, Helper, Reach, Scope, Setting, chain, together};
+use crate::setup::{
+    Edit, Git, GitFile, Helper, Reach, Scope, Setting, chain, only_bearer, together,
+};
 use crate::store::{Binding, Client, ReadTransaction, Store, WriteTransaction};
 use crate::world::World;
 
@@ -92,6 +94,7 @@ impl<'a> SetUp<'a> {
         )?;
         self.tell(&found, report);
         self.warn_of_others()?;
+        self.warn_of_pushes(&store)?;
         // Bindings are a user's own, in their database.
         let is_bound = |host: &Origin| !host.may_receive(&self.instance);
         if self.file.scope == Scope::System && self.hosts.iter().any(is_bound) {
@@ -186,6 +189,21 @@ impl<'a> SetUp<'a> {
             }
         }
         report.tell();
+    }
+
+    /// Hosts that were seen to take a token in a form that git does not use everywhere.
+    fn warn_of_pushes(&self, store: &Store) -> anyhow::Result<()> {
+        let view = store.view()?;
+        for host in &self.hosts {
+            if !view.takes_only_bearer(&Client::Git.server(&host.to_string()))? {
+                continue;
+            }
+            if let Some(remedy) = self.git.buffer_remedy(host) {
+                say(&format!("warning: {}", only_bearer(host)));
+                say(&format!("hint: {remedy}"));
+            }
+        }
+        Ok(())
     }
 
     /// A later file, which this one cannot overrule.

@@ -4,7 +4,6 @@ use super::{described, get, gets_nothing};
 use crate::fake_sentry::{Endpoint, FakeSentry, User};
 use crate::helpers::{STORED, alter, with_session, with_session_of};
 use crate::sandbox::{Age, Sandbox};
-use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 #[test]
 fn a_session_is_a_user_name_a_password_and_an_expiry() {
@@ -137,16 +136,11 @@ fn the_session_of_the_user_that_is_asked_for_is_served() {
 }
 
 #[test]
-fn a_challenge_gets_an_answer_of_its_scheme_where_the_caller_knows_schemes() {
+fn a_token_is_a_password_unless_bearer_is_all_that_is_offered() {
     let machine = with_session_of("https://sentry.io");
     alter(&machine, "expires_at", &4_000_000_000_000_i64);
     let bearer = format!(
         "capability[]=authtype\ncapability[]=state\nauthtype=Bearer\ncredential={STORED}\n\
-         password_expiry_utc=4000000000\nephemeral=1\nstate[]=sentry:session\n\n"
-    );
-    let encoded = BASE64_STANDARD.encode(format!("oauth2:{STORED}"));
-    let basic = format!(
-        "capability[]=authtype\ncapability[]=state\nauthtype=Basic\ncredential={encoded}\n\
          password_expiry_utc=4000000000\nephemeral=1\nstate[]=sentry:session\n\n"
     );
     let password = |username: &str| {
@@ -164,13 +158,33 @@ fn a_challenge_gets_an_answer_of_its_scheme_where_the_caller_knows_schemes() {
         ),
         (format!("{both}wwwauth[]=bearer\n"), &bearer),
         (
-            format!("{both}wwwauth[]=Basic realm=\"r\"\nwwwauth[]=Bearer realm=\"r\"\n"),
+            format!("{both}wwwauth[]=Negotiate\nwwwauth[]=Bearer\n"),
             &bearer,
         ),
-        (format!("{both}wwwauth[]=Basic realm=\"Bearer\"\n"), &basic),
+        (
+            format!("{both}wwwauth[]=Basic realm=\"r\"\nwwwauth[]=Bearer realm=\"r\"\n"),
+            &password("oauth2"),
+        ),
+        (
+            format!("{both}wwwauth[]=Bearer realm=\"r\"\nwwwauth[]=Basic realm=\"r\"\n"),
+            &password("oauth2"),
+        ),
+        // Several challenges in one line.
+        (
+            format!("{both}wwwauth[]=Bearer realm=\"r\", Basic realm=\"r\"\n"),
+            &password("oauth2"),
+        ),
+        (
+            format!("{both}wwwauth[]=Bearer realm=\"a, Basic b\"\n"),
+            &bearer,
+        ),
+        (
+            format!("{both}wwwauth[]=Basic realm=\"Bearer\"\n"),
+            &password("oauth2"),
+        ),
         (
             format!("{both}wwwauth[]=Bearer\nwwwauth[]=\nwwwauth[]=Basic\n"),
-            &basic,
+            &password("oauth2"),
         ),
         (format!("{both}wwwauth[]=BearerX\n"), &password("oauth2")),
         (both.to_owned(), &password("oauth2")),
