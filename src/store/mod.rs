@@ -19,6 +19,7 @@ mod filesystem;
 mod host_notes;
 mod layout;
 mod lock_dir;
+mod login_write;
 mod memory;
 mod migrations;
 mod official;

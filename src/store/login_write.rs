@@ -1,0 +1,167 @@
+//! Writing a login: which rows it takes the place of, and whose it is.
+//!
+//! Separate from [`super::session_write`], which changes rows that are there: here it is decided which logins are of one
+//! account.
+
+use rusqlite::{named_params, params};
+
+use super::WriteTransaction;
+use super::layout::Sessions;
+use crate::account::{Identity, Session, Tokens, User};
+use crate::origin::Origin;
+use crate::secret::Secret;
+use crate::world::Timestamp;
+
+/// The key in `helper_session` for the one row of `auth`.
+const ONLY: &str = "auth";
+
+impl WriteTransaction<'_> {
+    /// Stores a login and makes it the active one. The same account of the same instance is replaced, in the old layout
+    /// whoever was there.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn log_in(
+        &self,
+        origin: &Origin,
+        user: &User,
+        tokens: &Tokens,
+        client_id: Option<&str>,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let doubles = self.doubles(origin, user, tokens)?;
+        for former in doubles.iter().filter_map(|session| session.tokens.as_ref()) {
+            self.remember_former(&former.access, now)?;
+        }
+        let mut doubles = doubles.into_iter();
+        let replaced = doubles.next();
+        for session in doubles {
+            self.remove(&session)?;
+        }
+        // The server may not say again whose token it is.
+        let known = replaced
+            .as_ref()
+            .filter(|session| *user == User::default() && session.has_token(&tokens.access))
+            .map(|session| session.user.clone());
+        let user = known.as_ref().unwrap_or(user);
+        let account = match self.layout.sessions {
+            Sessions::Accounts => {
+                let account = replaced.map_or_else(
+                    || uuid::Uuid::now_v7().to_string(),
+                    |session| session.account,
+                );
+                self.execute("UPDATE accounts SET is_active = 0 WHERE is_active <> 0", [])?;
+                self.execute(
+                    "INSERT INTO accounts (account_id, host, user_id, email, username, name, token, refresh_token, \
+                     expires_at, issued_at, is_active, created_at, updated_at, last_used_at)
+                     VALUES (:account, :host, :id, :email, :username, :name, :token, :refresh, :expires, :issued, 1, \
+                     :now, :now, :now)
+                     ON CONFLICT (account_id) DO UPDATE SET host = :host, user_id = :id, email = :email, username = :username, \
+                     name = :name, token = :token, refresh_token = :refresh, expires_at = :expires, \
+                     issued_at = :issued, is_active = 1, updated_at = :now, last_used_at = :now",
+                    named_params! {
+                        ":account": account, ":host": origin.to_string(), ":id": user.id, ":email": user.email,
+                        ":username": user.username, ":name": user.name, ":token": tokens.access.expose(),
+                        ":refresh": tokens.refresh.as_ref().map(Secret::expose),
+                        ":expires": tokens.expires_at.map(Timestamp::millis),
+                        ":issued": tokens.issued_at.map(Timestamp::millis), ":now": now.millis(),
+                    },
+                )?;
+                account
+            }
+            _ => {
+                self.execute(
+                    "INSERT OR REPLACE INTO auth (id, token, refresh_token, expires_at, issued_at, updated_at, host)
+                     VALUES (1, ?, ?, ?, ?, ?, ?)",
+                    params![
+                        tokens.access.expose(),
+                        tokens.refresh.as_ref().map(Secret::expose),
+                        tokens.expires_at.map(Timestamp::millis),
+                        tokens.issued_at.map(Timestamp::millis),
+                        now.millis(),
+                        origin.to_string(),
+                    ],
+                )?;
+                if self.layout.user_info {
+                    self.execute("DELETE FROM user_info", [])?;
+                    if let Some(id) = &user.id {
+                        self.execute(
+                            "INSERT INTO user_info (id, user_id, email, username, name, updated_at)
+                             VALUES (1, ?, ?, ?, ?, ?)",
+                            params![id, user.email, user.username, user.name, now.millis()],
+                        )?;
+                    }
+                }
+                ONLY.to_owned()
+            }
+        };
+        self.execute(
+            "INSERT OR REPLACE INTO helper_session (account, origin, client_id) VALUES (?, ?, ?)",
+            params![account, origin.to_string(), client_id],
+        )?;
+        self.set_default_instance(origin)
+    }
+
+    /// The sessions that a login stands for: of the same account, or of the same token; in the old layout whoever is
+    /// there.
+    fn doubles(
+        &self,
+        origin: &Origin,
+        user: &User,
+        tokens: &Tokens,
+    ) -> anyhow::Result<Vec<Session>> {
+        let identity = Identity::of(user, Some(&tokens.access));
+        let is_double = |session: &Session| {
+            session.account == ONLY
+                || (session.origin == *origin && session.has_token(&tokens.access))
+                || identity
+                    .as_ref()
+                    .is_some_and(|identity| session.is_account_of(origin, identity))
+        };
+        let mut sessions = self.sessions()?;
+        sessions.retain(is_double);
+        Ok(sessions)
+    }
+
+    /// Writes what the server calls the user of the session that has this access token, and who they are where that was
+    /// not known. Tokens and `updated_at`, by which other programs see that a login changed, stay as they are; nothing
+    /// happens when the token is no longer there. Tells whether the names are stored.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<bool> {
+        let mut sessions = self.sessions()?.into_iter();
+        let Some(named) = sessions.find(|session| session.has_token(access)) else {
+            return Ok(false);
+        };
+        let names = named_params! {
+            ":id": user.id, ":email": user.email, ":username": user.username, ":name": user.name,
+            ":account": named.account,
+        };
+        match self.layout.sessions {
+            Sessions::Accounts => self.execute(
+                "UPDATE accounts SET user_id = coalesce(user_id, :id), email = :email, username = :username, \
+                 name = :name WHERE account_id = :account",
+                names,
+            )?,
+            _ if self.layout.user_info && user.id.is_some() => self.execute(
+                "INSERT INTO user_info (id, user_id, email, username, name) \
+                 SELECT 1, :id, :email, :username, :name WHERE :account = 'auth' \
+                 ON CONFLICT (id) DO UPDATE SET email = :email, username = :username, name = :name",
+                names,
+            )?,
+            _ => return Ok(false),
+        };
+        // Until now it could not be told that the account was there already.
+        let doubles = match &named.tokens {
+            Some(tokens) => self.doubles(&named.origin, user, tokens)?,
+            None => Vec::new(),
+        };
+        for double in doubles {
+            if double.account != named.account {
+                self.remove(&double)?;
+            }
+        }
+        Ok(true)
+    }
+}
