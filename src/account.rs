@@ -300,13 +300,20 @@ impl Session {
         intent.is_some() && refresh.map(Secret::digest) == intent
     }
 
+    /// Whether a host may have refused a token of it within the last minute.
+    pub fn is_doubted(&self, now: Timestamp) -> bool {
+        self.marks.suspect.is_some() || self.is_checked(now)
+    }
+
+    /// Whether Sentry accepted a suspect token a moment ago.
+    fn is_checked(&self, now: Timestamp) -> bool {
+        let at = self.marks.checked_at;
+        at.is_some_and(|at| at <= now && at.until(now) < CHECK_INTERVAL)
+    }
+
     /// Whether a host refused the token, and Sentry was not asked about it a moment ago.
     fn is_suspect(&self, access: &Secret, now: Timestamp) -> bool {
-        let is_checked = self
-            .marks
-            .checked_at
-            .is_some_and(|at| at <= now && at.until(now) < CHECK_INTERVAL);
-        !is_checked
+        !self.is_checked(now)
             && self
                 .marks
                 .suspect

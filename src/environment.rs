@@ -46,6 +46,11 @@ impl Environment {
         }
     }
 
+    /// Whether there is a token that can be used.
+    pub fn holds_a_token(&self) -> bool {
+        matches!(self.token, Ok(Some(_)))
+    }
+
     /// The instance that a variable names, if it can be used.
     pub fn named(&self) -> Option<&Origin> {
         self.instance.as_ref().ok()?.as_ref()

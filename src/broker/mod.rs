@@ -4,6 +4,7 @@
 //! the decision itself, which does nothing. Both helpers ask the one question [`Broker::credential_for`].
 
 mod interactive;
+mod refusal;
 mod storage;
 
 use std::cell::OnceCell;
@@ -55,6 +56,8 @@ pub enum NoCredential {
         /// Who was asked.
         user: User,
     },
+    /// The host is ours, and refused the token a moment ago: it gets none, and the user is told.
+    Refused(Failure),
     /// The host is ours, but there is no token now.
     Unavailable(anyhow::Error),
 }
@@ -189,6 +192,7 @@ impl<'a> Broker<'a> {
                     User::Absent => why.to_string(),
                     User::Declined => format!("declined: {why}"),
                 },
+                Err(NoCredential::Refused(why)) => why.to_string(),
                 Err(NoCredential::Unavailable(error)) => format!("{error:#}"),
             };
             format!("{}: {what}", request.server)
@@ -227,6 +231,7 @@ impl<'a> Broker<'a> {
             }
             Verdict::Environment(found) => {
                 leave(store);
+                self.check_environment(facts, request, found)?;
                 Ok(Credential::Token {
                     token: found.token.clone(),
                     expires_at: None,
@@ -244,6 +249,7 @@ impl<'a> Broker<'a> {
                 match usable {
                     Ok(usable) => {
                         leave(store);
+                        self.check_session(facts, request, &usable)?;
                         Ok(token_of(usable.into_tokens(), username()))
                     }
                     Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),

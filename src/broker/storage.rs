@@ -87,21 +87,37 @@ impl Broker<'_> {
         }
     }
 
-    /// RefreshState a session's access token as suspect after a server rejected it. Other secrets change nothing.
+    /// Notes that a server refused an access token of a session, which is suspect from then on, or the environment's token.
+    /// Other secrets change nothing.
     ///
     /// # Errors
-    /// The store's.
-    pub fn suspect(&self, secret: &Secret) -> anyhow::Result<()> {
-        if self
-            .read(|view| Ok(owner(view, secret)?.map(drop)))?
-            .is_none()
-        {
+    /// The store's; not about the environment's token, which works without a store.
+    pub fn refused(&self, server: &str, secret: &Secret) -> anyhow::Result<()> {
+        let is_of_environment = matches!(
+            environment::token(self.world),
+            Ok(Some(found)) if found.token == *secret
+        );
+        let note = || {
+            self.change(|change| {
+                if let Some(session) = owner(change, secret)? {
+                    change.suspect(&session, secret.digest())?;
+                } else if !is_of_environment {
+                    return Ok(());
+                }
+                change.note_refusal(server, secret, self.world.now())
+            })
+        };
+        if is_of_environment {
+            if let Err(error) = note() {
+                self.world
+                    .trace(|| format!("a refusal cannot be noted: {error:#}"));
+            }
             return Ok(());
         }
-        self.change(|change| match owner(change, secret)? {
-            Some(session) => change.suspect(&session, secret.digest()),
+        match self.read(|view| Ok(owner(view, secret)?.map(drop)))? {
+            Some(()) => note(),
             None => Ok(()),
-        })
+        }
     }
 }
 

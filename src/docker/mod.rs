@@ -120,6 +120,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         }) => anyhow::bail!(NOT_FOUND),
         Err(NoCredential::NoLogin { why, .. }) => return Err(why.into()),
         Err(NoCredential::Unavailable(error)) => return Err(error),
+        Err(NoCredential::Refused(why)) => return Err(why.into()),
     };
     let username = username.unwrap_or_else(|| USERNAME.to_owned());
     let answer = json!({"ServerURL": url.given, "Username": username, "Secret": secret.expose()});

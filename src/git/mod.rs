@@ -22,7 +22,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
 use crate::broker::{Broker, NoCredential, User};
-use crate::failure;
+use crate::failure::{self, Failure};
 use crate::origin::Origin;
 use crate::policy::{Keep, Request, kept_for_git};
 use crate::secret::{Secret, append};
@@ -120,19 +120,27 @@ fn get(
     match broker.credential_for(&request) {
         Ok(credential) => render(description, credential),
         Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
+        // git-lfs asks again after each refusal, for as long as it gets an answer.
+        Err(NoCredential::Refused(why)) => {
+            tell(why);
+            Ok(Zeroizing::default())
+        }
         Err(NoCredential::NoLogin { why, user, .. }) => match user {
             User::Absent => Err(why.into()),
             // The user said no: git must not go on and ask for a password.
             User::Declined => {
-                world::print_error(&format!(
-                    "git-credential-sentry: {}\n",
-                    failure::one_line(&why.into())
-                ));
+                tell(why);
                 Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
             }
         },
         Err(NoCredential::Unavailable(error)) => Err(error),
     }
+}
+
+/// Says something beside an answer.
+fn tell(failure: Failure) {
+    let line = failure::one_line(&failure.into());
+    world::print_error(&format!("git-credential-sentry: {line}\n"));
 }
 
 fn request<'a>(description: &'a Description, origin: &'a Origin, server: &'a str) -> Request<'a> {
@@ -209,7 +217,7 @@ fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         .into_iter()
         .flatten()
     {
-        broker.suspect(secret)?;
+        broker.refused(&server, secret)?;
     }
     // Most erasures meet nothing; those do not write.
     let long_ago = Timestamp::from_millis(i64::MIN);

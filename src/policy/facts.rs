@@ -5,7 +5,7 @@
 use super::request::Request;
 use crate::account::Session;
 use crate::environment::Environment;
-use crate::store::{Binding, Client, Credential, ReadTransaction};
+use crate::store::{Binding, Client, Credential, ReadTransaction, Refusal};
 use crate::world::World;
 
 /// What there is, as far as it matters.
@@ -21,6 +21,8 @@ pub struct Facts<'a> {
     pub credentials: Vec<Credential>,
     /// The program that asks was called to log in to a registry that is signed out.
     pub signing_in: bool,
+    /// The token that the host refused a moment ago.
+    pub refusal: Option<Refusal>,
 }
 
 impl<'a> Facts<'a> {
@@ -32,6 +34,7 @@ impl<'a> Facts<'a> {
             bindings: Vec::new(),
             credentials: Vec::new(),
             signing_in: false,
+            refusal: None,
         }
     }
 
@@ -57,9 +60,19 @@ impl<'a> Facts<'a> {
             false => None,
         };
         let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
+        let sessions = view.sessions()?;
+        // Only of a token that somebody complained about can there be a refusal.
+        let now = world.now();
+        let mut known = sessions.iter();
+        let refusal = match environment.holds_a_token() || known.any(|known| known.is_doubted(now))
+        {
+            true => view.refusal(request.server)?,
+            false => None,
+        };
         Ok(Facts {
             environment,
-            sessions: view.sessions()?,
+            sessions,
+            refusal,
             credentials: Vec::from_iter(credential),
             signing_in: signed_out && world.parent_logs_in(),
             bindings: Vec::from_iter(binding),

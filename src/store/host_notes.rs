@@ -2,7 +2,61 @@
 //!
 //! Separate from bindings, which a user made. Each note is a setting, so that no `get` has another table to parse.
 
+use std::time::Duration;
+
 use super::{ReadTransaction, WriteTransaction};
+use crate::secret::{Digest, Secret};
+use crate::world::Timestamp;
+
+const REFUSED: &str = "refused ";
+
+/// How long a host that refused a token does not get it again: programs ask as often as they are answered.
+const LASTS: Duration = Duration::from_secs(60);
+
+/// A server refused a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    token: Digest,
+    since: Timestamp,
+    /// How often since then.
+    times: u32,
+}
+
+impl Refusal {
+    /// Whether this token is not to be given to the server now.
+    pub fn is_of(&self, token: &Secret, now: Timestamp) -> bool {
+        self.is_live(now) && self.token == token.digest()
+    }
+
+    /// Whether it was given out again meanwhile, and refused again.
+    pub fn is_repeated(&self) -> bool {
+        self.times > 1
+    }
+
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.since <= now && self.since.until(now) < LASTS
+    }
+
+    fn parse(text: &str) -> Option<Refusal> {
+        let mut words = text.split(' ');
+        let digest = words.next()?;
+        let bytes: Option<Vec<u8>> = (0..digest.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok())
+            .collect();
+        Some(Refusal {
+            token: Digest::from_bytes(&bytes?)?,
+            since: Timestamp::from_millis(words.next()?.parse().ok()?),
+            times: words.next()?.parse().ok()?,
+        })
+    }
+
+    fn render(&self) -> String {
+        let bytes = self.token.as_bytes().iter();
+        let digest: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+        format!("{digest} {} {}", self.since.millis(), self.times)
+    }
+}
 
 /// The key for a server that takes a token as `Bearer` and not as `Basic`.
 fn bearer_key(server: &str) -> String {
@@ -17,6 +71,15 @@ impl ReadTransaction<'_> {
     pub fn takes_only_bearer(&self, server: &str) -> anyhow::Result<bool> {
         Ok(self.setting(&bearer_key(server))?.is_some())
     }
+
+    /// The token that a server refused last.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn refusal(&self, server: &str) -> anyhow::Result<Option<Refusal>> {
+        let noted = self.setting(&format!("{REFUSED}{server}"))?;
+        Ok(noted.as_deref().and_then(Refusal::parse))
+    }
 }
 
 impl WriteTransaction<'_> {
@@ -26,5 +89,53 @@ impl WriteTransaction<'_> {
     /// SQLite's.
     pub fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
         self.set(&bearer_key(server), only.then_some("1"))
+    }
+
+    /// Notes that a server refused a token, and forgets what is no longer of use about others.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn note_refusal(&self, server: &str, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
+        for (other, noted) in self.settings(REFUSED)? {
+            if !Refusal::parse(&noted).is_some_and(|refusal| refusal.is_live(now)) {
+                self.set(&format!("{REFUSED}{other}"), None)?;
+            }
+        }
+        let before = self.refusal(server)?;
+        let refusal = match before.filter(|before| before.is_of(token, now)) {
+            Some(before) => Refusal {
+                times: before.times.saturating_add(1),
+                ..before
+            },
+            None => Refusal {
+                token: token.digest(),
+                since: now,
+                times: 1,
+            },
+        };
+        self.set(&format!("{REFUSED}{server}"), Some(&refusal.render()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_back_and_lasts_a_minute() {
+        let at = Timestamp::from_millis;
+        let token = Secret::new("token");
+        let refusal = Refusal {
+            token: token.digest(),
+            since: at(1_000),
+            times: 2,
+        };
+        assert_eq!(Refusal::parse(&refusal.render()), Some(refusal));
+        assert!(refusal.is_of(&token, at(1_000)) && refusal.is_of(&token, at(60_999)));
+        assert!(!refusal.is_of(&token, at(61_000)) && !refusal.is_of(&token, at(999)));
+        assert!(!refusal.is_of(&Secret::new("another"), at(1_000)));
+        for odd in ["", "zz 1 1", "00 1 1", "\u{20ac}\u{20ac} 1 1"] {
+            assert_eq!(Refusal::parse(odd), None, "{odd}");
+        }
     }
 }

@@ -43,6 +43,7 @@ pub use bindings::{Binding, Bound, Client, Known};
 pub use credentials::{Credential, Match};
 pub use error::{is_damaged, may_pass};
 pub use file::Repair;
+pub use host_notes::Refusal;
 
 use error::{explain, is_link, is_unwritable};
 use file::{Access, OpenMode};

@@ -99,7 +99,7 @@ const LIFE: &[Step] = &[
     ("git erase of the token", 0, &[], |life| {
         life.git("erase", &life.shown(Access))
     }),
-    ("git get of a suspect token", 0, &[Access], |life| {
+    ("git get of a token that the host refused", 0, &[], |life| {
         life.git("get", "")
     }),
     ("docker get", 0, &[Access], |life| {

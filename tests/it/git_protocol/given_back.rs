@@ -44,11 +44,6 @@ fn the_token_of_the_environment_is_not_stored() {
         "store",
         &format!("protocol=https\nhost=sentry.io\nusername=oauth2\npassword={ENVIRONMENT}\n"),
     );
-    tell(
-        &machine,
-        "erase",
-        &format!("protocol=https\nhost=sentry.io\nusername=oauth2\npassword={ENVIRONMENT}\n"),
-    );
     assert!(!machine.config_dir().exists());
 }
 
@@ -136,42 +131,6 @@ fn a_password_for_an_instance_is_kept_beside_the_session() {
     );
     let _session = get(&machine, host).success().stdout_has(STORED);
     assert_eq!(machine.stored_tokens(), before);
-}
-
-#[test]
-fn a_token_that_a_git_host_refuses_is_checked_once() {
-    type Form = fn(&str) -> String;
-    let forms: [Form; 3] = [
-        |token| format!("username=oauth2\npassword={token}\n"),
-        |token| format!("authtype=Bearer\ncredential={token}\n"),
-        |token| {
-            let pair = BASE64_STANDARD.encode(format!("oauth2:{token}"));
-            format!("authtype=Basic\ncredential={pair}\n")
-        },
-    ];
-    for rejected in forms {
-        let sentry = FakeSentry::start();
-        let machine = with_session(&sentry, Age::FRESH);
-        let (host, pair) = (described(&sentry), sentry.current());
-        tell(
-            &machine,
-            "erase",
-            &format!("{host}{}", rejected(&pair.access)),
-        );
-        assert_eq!(sentry.requests_to(Endpoint::Api).len(), 0);
-        for _ in 0..2 {
-            let _served = get(&machine, &host)
-                .success()
-                .stderr_is("")
-                .stdout_has(&pair.access);
-        }
-        let asked = sentry.requests_to(Endpoint::Api);
-        assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].route(), "/api/0/");
-        assert_eq!(asked[0].method, "GET");
-        assert_eq!(sentry.refresh_attempts(), 0);
-        assert_eq!(machine.stored_tokens(), Some(pair));
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod answers;
 mod given_back;
+mod refused;
 mod requests;
 mod unanswered;
 
