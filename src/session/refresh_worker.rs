@@ -151,6 +151,9 @@ fn start(performer: &Performer<'_>) -> Option<(Child, PipeReader)> {
     for name in environment::TOKENS {
         command.env_remove(name);
     }
+    if !world.is_traced() {
+        command.env_remove(world::TRACE);
+    }
     // A lock of the calling script, say, must not be held for as long as a server takes to answer.
     world::keep_descriptors();
     Some((command.spawn().ok()?, pipe))

@@ -11,6 +11,7 @@ mod signals;
 mod streams;
 mod trace;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,12 +28,17 @@ pub use streams::{
 
 use trace::Trace;
 
+/// The variable that says where a trace goes.
+pub const TRACE: &str = "SENTRY_CREDENTIAL_TRACE";
+
 /// The environment, with a clock.
 pub struct World {
     variables: Variables,
     clock: Rc<dyn Clock>,
     signals: Signals,
     trace: Option<Trace>,
+    /// Why there is no trace although one is wanted; told once.
+    untraced: Cell<Option<String>>,
     quiet: bool,
 }
 
@@ -44,12 +50,16 @@ impl World {
             clock: Rc::new(SystemClock),
             signals: Signals::default(),
             trace: None,
+            untraced: Cell::default(),
             quiet: false,
         };
-        let target = world.variable("SENTRY_CREDENTIAL_TRACE");
-        World {
-            trace: target.and_then(|target| Trace::to(&target)),
-            ..world
+        let target = world.variable(TRACE);
+        match target.map_or(Ok(None), |target| Trace::to(&target)) {
+            Ok(trace) => World { trace, ..world },
+            Err(why) => {
+                world.untraced.set(Some(why));
+                world
+            }
         }
     }
 
@@ -64,6 +74,7 @@ impl World {
             clock,
             signals: Signals::default(),
             trace: None,
+            untraced: Cell::default(),
             quiet: false,
         }
     }
@@ -152,11 +163,21 @@ impl World {
         }
     }
 
+    /// Whether steps are noted.
+    pub fn is_traced(&self) -> bool {
+        self.trace.is_some()
+    }
+
     /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as
     /// `Secret(…)` by their type.
     pub fn trace(&self, step: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             trace.line(self.now(), &step());
+        } else if let Some(why) = self.untraced.take()
+            && !self.quiet
+        {
+            let why = crate::printable::printable(&why);
+            print_error(&format!("warning: no trace by {TRACE}: {why}\n"));
         }
     }
 }

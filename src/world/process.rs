@@ -48,6 +48,7 @@ impl World {
             clock: Rc::clone(&self.clock),
             signals: Signals::default(),
             trace: None,
+            untraced: std::cell::Cell::default(),
             quiet: true,
         })
     }

@@ -5,6 +5,10 @@ use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Age, Sandbox};
 use crate::storage::mode;
 use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+/// The first line of a file of ours.
+const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
 
 /// Time, process and what was done, one line each.
 #[track_caller]
@@ -134,32 +138,121 @@ fn a_trace_goes_to_a_file_of_ones_own() {
             .stderr_is("");
     }
     let trace = fs::read_to_string(&file).expect("a trace");
+    let trace = trace.strip_prefix(HEADER).expect("a header");
     let step =
         "git https://sentry.io: SENTRY_TOKEN (it is the instance of the token in SENTRY_TOKEN)";
-    assert_eq!(steps(&trace), [step; 2]);
+    assert_eq!(steps(trace), [step; 2]);
     assert!(!trace.contains("token-of-the-environment"));
     assert_eq!(mode(&file), 0o600);
 }
 
+/// The token is served, and why there is no trace is told once.
+#[track_caller]
+fn is_not_traced(machine: &Sandbox, why: &str) {
+    let served = git(machine, "https://sentry.io").success();
+    let told = served.stdout_has("password=tok\n");
+    let _told = told.stderr_is(&format!(
+        "warning: no trace by SENTRY_CREDENTIAL_TRACE: {why}\n"
+    ));
+    let quiet = machine.docker_credential("get").stdin("sentry.io").run();
+    let _quiet = quiet.success().stderr_is("");
+}
+
 #[test]
-fn a_trace_that_cannot_be_written_changes_nothing() {
+fn a_trace_that_cannot_be_written_changes_nothing_and_is_told() {
     let plain = Sandbox::new().env("SENTRY_TOKEN", "tok");
-    let link = plain.root().join("link");
-    let target = plain.root().join("target");
-    std::os::unix::fs::symlink(&target, &link).expect("a link");
-    let absent = plain.root().join("absent/trace");
-    let mut machine = plain;
-    for place in [
-        "0".to_owned(),
-        "true".to_owned(),
-        "relative".to_owned(),
-        link.display().to_string(),
-        absent.display().to_string(),
-        machine.root().display().to_string(),
-    ] {
+    let root = plain.root().to_owned();
+    let at = |name: &str| root.join(name).display().to_string();
+    let target = root.join("target");
+    symlink(&target, root.join("link")).expect("a symlink");
+    let mut machine = plain.env("SENTRY_CREDENTIAL_TRACE", "0");
+    serves(&machine, "https://sentry.io", "tok");
+    for place in ["true", "relative"] {
         machine = machine.env("SENTRY_CREDENTIAL_TRACE", place);
-        serves(&machine, "https://sentry.io", "tok");
+        is_not_traced(&machine, "it is neither `1` nor an absolute path");
+    }
+    for (place, why) in [
+        (
+            at("link"),
+            "Too many levels of symbolic links (os error 40)",
+        ),
+        (at("absent/trace"), "No such file or directory (os error 2)"),
+        (at(""), "Is a directory (os error 21)"),
+    ] {
+        machine = machine.env("SENTRY_CREDENTIAL_TRACE", &place);
+        is_not_traced(&machine, &format!("{place}: {why}"));
     }
     assert!(!target.exists());
     assert!(!machine.home().join("relative").exists());
+}
+
+#[test]
+fn a_trace_is_never_written_into_a_file_that_is_not_one() {
+    let plain = Sandbox::new().env("SENTRY_TOKEN", "tok");
+    let root = plain.root().to_owned();
+    let at = |name: &str| root.join(name);
+    let put = |name: &str, content: &str, mode: u32| {
+        fs::write(at(name), content).expect("a file");
+        fs::set_permissions(at(name), fs::Permissions::from_mode(mode)).expect("our own file");
+    };
+    put("bashrc", "# mine\n", 0o600);
+    put("longer", &"#".repeat(4096), 0o600);
+    put("empty", "", 0o600);
+    put("readable", HEADER, 0o644);
+    put("executable", HEADER, 0o700);
+    put("twice", HEADER, 0o600);
+    fs::hard_link(at("twice"), at("second")).expect("a link");
+    let fifo = plain.command("mkfifo").arg(at("fifo"));
+    let _made = fifo.args(["-m", "600"]).run().success();
+    let no_trace = "it is no trace, and stays as it is";
+    let mut machine = plain;
+    for (name, why) in [
+        ("bashrc", no_trace),
+        ("longer", no_trace),
+        ("empty", no_trace),
+        ("readable", "its mode is not 0600"),
+        ("executable", "its mode is not 0600"),
+        ("twice", "it has a second name (hard link)"),
+        ("fifo", "it is no regular file"),
+    ] {
+        let before = (name != "fifo").then(|| fs::read(at(name)).expect("a file"));
+        machine = machine.env("SENTRY_CREDENTIAL_TRACE", at(name));
+        is_not_traced(&machine, &format!("{}: {why}", at(name).display()));
+        assert_eq!(
+            before,
+            before.as_ref().map(|_| fs::read(at(name)).expect("a file"))
+        );
+    }
+}
+
+#[test]
+fn a_refresh_without_a_trace_tells_why_once() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new()
+        .for_sentry(&sentry)
+        .env("SENTRY_CREDENTIAL_TRACE", "relative");
+    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+    let _served = git(&machine, &sentry.url()).success().stderr_is(
+        "warning: no trace by SENTRY_CREDENTIAL_TRACE: it is neither `1` nor an absolute path\n",
+    );
+    assert_eq!(sentry.refreshes(), 1);
+}
+
+#[test]
+fn many_programs_may_begin_one_trace_at_once() {
+    let machine = Sandbox::new().env("SENTRY_TOKEN", "tok");
+    let file = machine.root().join("trace");
+    let machine = machine.env("SENTRY_CREDENTIAL_TRACE", &file);
+    let get = || {
+        machine
+            .git_credential("get")
+            .stdin(described("https://sentry.io"))
+    };
+    let running: Vec<_> = (0..16).map(|_| get().spawn()).collect();
+    for program in running {
+        let _served = program.wait().success().stderr_is("");
+    }
+    let trace = fs::read_to_string(&file).expect("a trace");
+    let trace = trace.strip_prefix(HEADER).expect("a header");
+    assert_eq!(steps(trace).len(), 16);
 }
