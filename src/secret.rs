@@ -65,7 +65,8 @@ impl Secret {
             return Err(NotWritten::Marked);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| NotWritten::Grammar)?;
-        let text = text.trim();
+        // Only what editors and shells leave at the ends of a line.
+        let text = text.trim_matches([' ', '\t', '\r', '\n']);
         if text.is_empty() {
             return Err(NotWritten::Empty);
         }
