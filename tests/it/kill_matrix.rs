@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
+use crate::replay::Writers;
 use crate::sandbox::{Age, Sandbox};
 use crate::service::tool;
 
@@ -45,7 +46,7 @@ enum Found {
 
 impl Scene<'_> {
     fn new(sentry: &FakeSentry) -> Scene<'_> {
-        let machine = Sandbox::new().for_sentry(sentry);
+        let machine = Sandbox::new().for_sentry(sentry).traced();
         let old = sentry.issue();
         machine.seed_session(sentry, &old, Age::EXPIRED);
         machine.remember_client(CLIENT_ID);
@@ -92,9 +93,15 @@ impl Scene<'_> {
         }
     }
 
-    /// What the next run makes of it.
+    /// What the next run makes of it; both are runs of the model.
     #[track_caller]
     fn next_run(&self, found: Found, case: &str) {
+        self.goes_on(found, case);
+        let _replayed = self.machine.replays(Writers::Traced, case);
+    }
+
+    #[track_caller]
+    fn goes_on(&self, found: Found, case: &str) {
         let next = self.machine.sentry(&["auth", "refresh", "--force"]).run();
         // A request that was sent before the kill may be served after we looked.
         if next.code == 0 {

@@ -60,6 +60,10 @@ mod official;
 mod official_accounts;
 mod one_login;
 mod places;
+// What the model checker runs, and what it replays.
+#[path = "../../src/session/protocol/mod.rs"]
+#[allow(unused_imports, reason = "a replay takes part of it")]
+mod protocol;
 mod proxies;
 mod proxy_server;
 mod real_docker;
@@ -71,6 +75,8 @@ mod redirects;
 mod refresh;
 mod refresh_races;
 mod registry;
+#[path = "../model/replay/mod.rs"]
+mod replay;
 mod rooms;
 mod sandbox;
 mod sandbox_rules;

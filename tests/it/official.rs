@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Replay};
+use crate::replay::Writers;
 use crate::sandbox::{Age, Cmd, Layout, Sandbox};
 use crate::service::tools;
 use crate::signals::variable;
@@ -291,7 +292,7 @@ fn a_forced_refresh_of_theirs_beside_ours_keeps_the_session() {
             let sentry = FakeSentry::start();
             // A server that revokes the family on a replay leaves nobody a chance: theirs replays.
             sentry.set_replay(Replay::Refused);
-            let machine = Sandbox::new().for_sentry(&sentry);
+            let machine = Sandbox::new().for_sentry(&sentry).traced();
             machine.seed_session_in(official.layout(), &sentry, &sentry.issue(), Age::FRESH);
             let ours = machine.sentry(&["auth", "refresh", "--force"]);
             let theirs = official.run(&machine, &["auth", "refresh", "--force"]);
@@ -300,6 +301,7 @@ fn a_forced_refresh_of_theirs_beside_ours_keeps_the_session() {
                 End::Deleted if official.0 == Release::V045 => deleted += 1,
                 end => panic!("{official:?}: {end:?}"),
             }
+            let _replayed = machine.replays(Writers::Others, &format!("{official:?}"));
         }
         report += &format!("  {official:?}: {deleted} of {}\n", rounds());
     }

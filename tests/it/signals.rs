@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault, Pair};
 use crate::git_server::{Challenge, GitServer};
+use crate::replay::Writers;
 use crate::sandbox::{Age, Running, Sandbox};
 use crate::service::tool;
 
@@ -281,7 +282,8 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = Sandbox::new()
         .for_sentry(&sentry)
-        .env("GIT_TERMINAL_PROMPT", "0");
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .traced();
     machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
     machine.bind(
         &format!("git http://{}", server.host()),
@@ -332,6 +334,7 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         assert!(sentry.is_valid(&sentry.current_access()), "{case}");
     }
     let _fetched = fetch().run().success();
+    let _replayed = machine.replays(Writers::Traced, &format!("SIGNAL_SEED={seed}"));
     let report = format!(
         "SIGNAL_SEED={seed}: {rounds} fetches, {interrupted} ended by their signal, {refreshed} with a refresh under way\n"
     );

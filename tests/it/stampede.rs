@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
+use crate::replay::Writers;
 use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
 use crate::signals::{random, variable};
 
@@ -54,7 +55,7 @@ impl Scene {
     /// A session with an expired token, bound to a registry; the token endpoint takes half a second.
     fn new() -> Scene {
         let sentry = FakeSentry::start();
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let machine = Sandbox::new().for_sentry(&sentry).traced();
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         let bound = "{\"ServerURL\":\"other.example\",\"Username\":\"u\",\"Secret\":\"p\"}";
         let _tables = machine
@@ -118,6 +119,8 @@ fn two_hundred_gets_cost_one_refresh_and_get_one_answer() {
         );
         assert_eq!(scene.sentry.refresh_attempts(), 1);
         assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        let replayed = scene.machine.replays(Writers::Traced, "a stampede");
+        assert_eq!((replayed.posts, replayed.grants), (1, 1));
     }
 }
 
@@ -154,6 +157,8 @@ fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
         }
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
         assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        let replayed = scene.machine.replays(Writers::Traced, &case);
+        assert_eq!((replayed.posts, replayed.grants), (1, 1), "{case}");
     }
 }
 
@@ -215,6 +220,7 @@ fn a_logout_in_the_middle_of_a_refresh_wins() {
         let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         assert!(scene.machine.stored_row().is_none());
         assert_eq!(scene.sentry.refresh_attempts(), 1);
+        let _replayed = scene.machine.replays(Writers::Traced, "a logout");
     }
 }
 
@@ -232,6 +238,7 @@ fn a_login_in_the_middle_of_a_refresh_wins() {
         let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
         assert!(scene.sentry.is_valid(&scene.sentry.current_access()));
+        let _replayed = scene.machine.replays(Writers::Traced, "a login");
     }
 }
 

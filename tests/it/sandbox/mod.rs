@@ -16,6 +16,7 @@ pub(crate) use output::exit_code;
 pub use store::{Age, Layout, StoredRow};
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
+use crate::replay::{Summary, Writers, replay};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -86,6 +87,25 @@ impl Sandbox {
     pub fn docker_credential(&self, operation: &str) -> Cmd {
         self.command(env!("CARGO_BIN_EXE_docker-credential-sentry"))
             .arg(operation)
+    }
+
+    /// Sets a file that all commands to come trace to; see [`Sandbox::replays`].
+    #[must_use]
+    pub fn traced(self) -> Self {
+        let trace = self.trace();
+        self.env("SENTRY_CREDENTIAL_TRACE", trace)
+    }
+
+    fn trace(&self) -> PathBuf {
+        self.root().join("flows")
+    }
+
+    /// Replays what was traced through the flows and the world of the model checker.
+    #[track_caller]
+    pub fn replays(&self, writers: Writers, case: &str) -> Summary {
+        let trace = fs::read_to_string(self.trace()).expect("a trace");
+        let replayed = replay(trace.lines(), writers);
+        replayed.unwrap_or_else(|why| panic!("{case}: {why}\n{trace}"))
     }
 
     /// Any program, started in HOME; a bare name is looked up on the sandbox's PATH.
