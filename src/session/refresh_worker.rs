@@ -178,7 +178,7 @@ pub fn work_if_asked(world: &World) -> Option<ExitCode> {
     });
     let Some((order, dir, guard)) = prepared else {
         world::print_error(&format!(
-            "`{OPERATION}` is for this program's own use: it is started with the lock in its hands\n"
+            "`{OPERATION}` is internal: this program starts it itself, holding the lock\n"
         ));
         return Some(ExitCode::from(USAGE));
     };
