@@ -26,16 +26,17 @@ const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
 /// The path to open, or `None` when there is no database.
 pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBuf>> {
     let path = dir.join(NAME);
+    let by = world.selects(dir);
     let metadata = match path.symlink_metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             // Nobody else's directory has a file of ours.
-            check_directory(dir)?;
+            check_directory(dir, by)?;
             return Err(error).with_context(|| format!("cannot open {}", path.display()));
         }
     };
-    check_directory(dir)?;
+    check_directory(dir, by)?;
     check_plain(&path, &metadata)?;
     let mut open = Vec::new();
     if is_open(&metadata) {
@@ -52,7 +53,10 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
             open.push(side);
         }
     }
-    close_to_others(world, &open);
+    match by {
+        Some(variable) => check_selected(dir, variable, &open)?,
+        None => close_to_others(world, &open),
+    }
     Ok(Some(path))
 }
 
@@ -99,9 +103,9 @@ fn us() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Refuses a directory in which others could plant files.
+/// Refuses a directory in which others could plant files. Of one that is selected [`check_selected`] judges the mode.
 #[cfg(unix)]
-fn check_directory(dir: &Path) -> anyhow::Result<()> {
+fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
 
     let metadata = dir
@@ -119,7 +123,7 @@ fn check_directory(dir: &Path) -> anyhow::Result<()> {
         ))
         .into());
     }
-    if metadata.mode() & 0o022 != 0 {
+    if selected.is_none() && metadata.mode() & 0o022 != 0 {
         return Err(Failure::new(format!(
             "refusing to use {}: others may write its directory",
             shown.display()
@@ -131,7 +135,7 @@ fn check_directory(dir: &Path) -> anyhow::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn check_directory(_dir: &Path) -> anyhow::Result<()> {
+fn check_directory(_dir: &Path, _selected: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
@@ -145,6 +149,44 @@ fn is_open(file: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_open(_file: &Metadata) -> bool {
     false
+}
+
+/// Refuses a directory that a variable selects, or files in it, that are not private: whoever made them need not be the
+/// user, and what is in them decides which hosts get tokens.
+#[cfg(unix)]
+fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mode = |path: &Path| path.metadata().map(|found| found.mode() & 0o7777);
+    let shown = |path: &Path| quoted(&path.display().to_string());
+    let (mut what, mut remedy) = (Vec::new(), Vec::new());
+    let of_dir = mode(dir).unwrap_or_default();
+    if of_dir & !0o700 != 0 {
+        what.push(format!("the directory has mode {of_dir:04o}, not 0700"));
+        remedy.push(format!("chmod 700 {}", shown(dir)));
+    }
+    for file in open {
+        let of_file = mode(file).unwrap_or_default();
+        let name = file.file_name().unwrap_or_default().display();
+        what.push(format!("{name} has mode {of_file:04o}, not 0600"));
+        remedy.push(format!("chmod 600 {}", shown(file)));
+    }
+    if what.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "refusing to use {}, which {variable} selects: {}",
+        dir.join(NAME).display(),
+        what.join(", and ")
+    );
+    Err(Failure::new(what)
+        .hint(format!("`{}`, if you made it", remedy.join(" && ")))
+        .into())
+}
+
+#[cfg(not(unix))]
+fn check_selected(_dir: &Path, _variable: &str, _open: &[PathBuf]) -> anyhow::Result<()> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -187,7 +229,11 @@ pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
     builder
         .create(dir)
         .with_context(|| format!("cannot create {}", dir.display()))?;
-    check_directory(dir)?;
+    let by = world.selects(dir);
+    check_directory(dir, by)?;
+    if let Some(variable) = by {
+        check_selected(dir, variable, &[])?;
+    }
     match options.open(dir.join(NAME)) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -292,7 +338,7 @@ const SETTLED: i64 = 3000;
 
 /// The database of a directory, if it is safely ours and at rest. Says nothing about why not.
 #[cfg(unix)]
-pub(super) fn at_rest(dir: &Path, now: Timestamp) -> Option<Rest> {
+pub(super) fn at_rest(world: &World, dir: &Path, now: Timestamp) -> Option<Rest> {
     let path = dir.join(NAME);
     let metadata = path.symlink_metadata().ok()?;
     let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -303,8 +349,12 @@ pub(super) fn at_rest(dir: &Path, now: Timestamp) -> Option<Rest> {
     if now.millis() - written < SETTLED || is_open(&metadata) || !is_private {
         return None;
     }
-    check_directory(dir).ok()?;
+    let by = world.selects(dir);
+    check_directory(dir, by).ok()?;
     check_plain(&path, &metadata).ok()?;
+    if let Some(variable) = by {
+        check_selected(dir, variable, &[]).ok()?;
+    }
     // A log may have more than the file has, and a journal means that the file is half written.
     let sides = SIDES.map(|side| beside(&path, side));
     let is_missing = |side: &PathBuf| {
@@ -318,7 +368,7 @@ pub(super) fn at_rest(dir: &Path, now: Timestamp) -> Option<Rest> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn at_rest(_dir: &Path, _now: Timestamp) -> Option<Rest> {
+pub(super) fn at_rest(_world: &World, _dir: &Path, _now: Timestamp) -> Option<Rest> {
     None
 }
 

@@ -102,7 +102,7 @@ impl Store {
         dir: &Path,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
-        let rest = file::at_rest(dir, world.now())?;
+        let rest = file::at_rest(world, dir, world.now())?;
         let store = Store::open_way(rest.path(), rest.way()).ok()?;
         let view = store.view().ok()?;
         let found = read(&view).ok()?;

@@ -1,6 +1,6 @@
 //! Where things are: the home directory, the directory of `cli.db`, programs.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anyhow::bail;
 
@@ -9,6 +9,9 @@ use crate::failure::Failure;
 
 /// Name of the database that is shared with Sentry's official CLI.
 const DATABASE: &str = "cli.db";
+
+const CONFIG_DIR: &str = "SENTRY_CONFIG_DIR";
+const XDG: &str = "XDG_CONFIG_HOME";
 
 /// There is no home directory: neither a variable nor the password database names one.
 #[derive(Debug, Clone, Copy)]
@@ -28,24 +31,42 @@ impl World {
     /// # Errors
     /// When the directory would depend on the current one.
     pub fn config_dir(&self) -> anyhow::Result<PathBuf> {
-        if let Some(dir) = self.variable_path("SENTRY_CONFIG_DIR") {
-            return absolute(dir, "SENTRY_CONFIG_DIR");
+        if let Some(dir) = self.variable_path(CONFIG_DIR) {
+            return lasting(absolute(dir, CONFIG_DIR)?, CONFIG_DIR);
         }
         let home = self.home()?;
         let ours = home.join(".sentry");
         if has_database(&ours) {
             return Ok(ours);
         }
-        let xdg = match self
-            .variable_path("XDG_CONFIG_HOME")
-            .filter(|dir| dir.is_absolute())
-        {
-            Some(dir) => dir,
-            None => home.join(".config"),
-        };
+        let xdg = self.variable_path(XDG).filter(|dir| dir.is_absolute());
+        let is_selected = xdg.is_some();
         // Since 0.45 the official CLI logs in there. A new `~/.sentry/cli.db` beside it would hide that login.
-        let theirs = xdg.join("sentry");
-        Ok(if has_database(&theirs) { theirs } else { ours })
+        let theirs = xdg.unwrap_or_else(|| home.join(".config")).join("sentry");
+        match (has_database(&theirs), is_selected) {
+            (true, true) => lasting(theirs, XDG),
+            (true, false) => Ok(theirs),
+            (false, _) => Ok(ours),
+        }
+    }
+
+    /// The variable that selects this directory of `cli.db`, where it is another than without it: a repository can carry a
+    /// directory, and a file that sets the variable.
+    pub fn selects(&self, dir: &Path) -> Option<&'static str> {
+        let names = |base: PathBuf| [base.join(".sentry"), base.join(".config/sentry")];
+        let is_default = || {
+            let home = self.variable_path("HOME");
+            home.is_some_and(|home| names(home).iter().any(|default| default == dir))
+        };
+        let xdg = || {
+            let xdg = self.variable_path(XDG)?;
+            (dir.parent() == Some(&xdg)).then_some(XDG)
+        };
+        let by = match self.variable_path(CONFIG_DIR) {
+            Some(_) => Some(CONFIG_DIR),
+            None => xdg(),
+        };
+        by.filter(|_| !is_default())
     }
 
     /// The person's home: `HOME`, else what the password database says.
@@ -201,6 +222,24 @@ fn belongs_to_another(_dir: &Path) -> bool {
 fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
     if !path.is_absolute() {
         bail!("{name} must be an absolute path");
+    }
+    Ok(path)
+}
+
+/// Refuses a directory that is another one for each process: `/proc/self/cwd` is absolute, and yet the current directory.
+fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    if ["/proc", "/dev/fd"]
+        .iter()
+        .any(|dir| plain.starts_with(dir))
+    {
+        bail!("{name} must not name a directory below /proc or /dev/fd");
     }
     Ok(path)
 }

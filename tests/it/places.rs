@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 /// Stores a credential and says which `cli.db` below the sandbox's root hold it now.
@@ -154,4 +155,152 @@ fn a_directory_may_have_a_name_of_any_bytes() {
         file.set_modified(long_ago).unwrap();
         let _at_rest = get();
     }
+}
+
+/// A store as a repository brings it: modes of git's own, and a binding of somebody else's host.
+fn planted(variable: &str, directory_mode: u32, file_mode: u32) -> (Sandbox, PathBuf) {
+    let repository = Sandbox::new();
+    let directory = repository.root().join("repo/sentry");
+    let value = match variable {
+        "XDG_CONFIG_HOME" => repository.root().join("repo"),
+        _ => directory.clone(),
+    };
+    let machine = repository
+        .env("SENTRY_CONFIG_DIR", &directory)
+        .env("SENTRY_AUTH_TOKEN", "token-of-the-environment");
+    machine.create_store();
+    for server in ["git https://evil.example", "docker evil.example"] {
+        machine.bind(server, "https://sentry.io", None);
+    }
+    for file in fs::read_dir(&directory).expect("a directory") {
+        let file = file.expect("an entry").path();
+        fs::set_permissions(file, Permissions::from_mode(file_mode)).expect("our own file");
+    }
+    fs::set_permissions(&directory, Permissions::from_mode(directory_mode)).expect("our own");
+    let long_ago = SystemTime::now() - Duration::from_secs(60);
+    let file = File::options().write(true).open(machine.db()).unwrap();
+    file.set_modified(long_ago).unwrap();
+    let machine = machine.env("SENTRY_CONFIG_DIR", "").env(variable, value);
+    (machine, directory)
+}
+
+#[test]
+fn a_directory_that_a_variable_selects_is_private_or_refused() {
+    for variable in ["SENTRY_CONFIG_DIR", "XDG_CONFIG_HOME"] {
+        for (directory_mode, file_mode) in [
+            (0o755, 0o644),
+            (0o750, 0o600),
+            (0o711, 0o600),
+            (0o700, 0o640),
+            (0o700, 0o604),
+            (0o777, 0o666),
+        ] {
+            let (machine, directory) = planted(variable, directory_mode, file_mode);
+            let refused = git(&machine, "https://evil.example").fails(1).stdout_is("");
+            let told = refused.stderr_has(&format!(
+                "refusing to use {}/cli.db, which {variable} selects: ",
+                directory.display()
+            ));
+            let docker = machine.docker_credential("get").stdin("evil.example");
+            let refused = docker.run().fails(1).stderr_is("");
+            let _told = refused
+                .never_says("token-of-the-environment")
+                .stdout_has(" selects: ");
+            assert_eq!(
+                (mode(&directory), mode(&directory.join("cli.db"))),
+                (directory_mode, file_mode)
+            );
+            // The environment's own instance needs no store.
+            let _served = git(&machine, "https://sentry.io")
+                .success()
+                .stdout_has("token-of-the-environment");
+
+            let (_, remedy) = told.stderr.split_once("(hint: `").expect("a hint");
+            let (remedy, _) = remedy.split_once('`').expect("a command");
+            let _done = machine.command("sh").args(["-c", remedy]).run().success();
+            let _served = git(&machine, "https://evil.example")
+                .success()
+                .stderr_is("")
+                .stdout_has("token-of-the-environment");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_others_could_look_into_gets_no_store_where_a_variable_selects_it() {
+    let machine = Sandbox::new();
+    let directory = machine.root().join("shared");
+    fs::create_dir(&directory).expect("a directory");
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).expect("our own");
+    let machine = machine.env("SENTRY_CONFIG_DIR", &directory);
+    let store = machine.git_credential("store");
+    let credential = "protocol=https\nhost=code.example\nusername=ann\npassword=needle\n";
+    let refused = store.stdin(credential).run().fails(1);
+    let _told = refused.stderr_has("the directory has mode 0755, not 0700");
+    assert!(files(&directory).is_empty());
+}
+
+#[test]
+fn the_default_place_is_repaired_whatever_variable_names_it() {
+    for variable in ["HOME", "SENTRY_CONFIG_DIR", "XDG_CONFIG_HOME"] {
+        let place = match variable {
+            "XDG_CONFIG_HOME" => "home/.config/sentry",
+            _ => "home/.sentry",
+        };
+        let machine = seed_store(Sandbox::new(), place);
+        let database = machine.root().join(place).join("cli.db");
+        fs::set_permissions(&database, Permissions::from_mode(0o644)).expect("our own file");
+        let machine = match variable {
+            "HOME" => machine,
+            "XDG_CONFIG_HOME" => {
+                let around = machine.home().join(".config");
+                machine.env(variable, around)
+            }
+            _ => {
+                let directory = machine.root().join(place);
+                machine.env(variable, directory)
+            }
+        };
+        let _repaired = git(&machine, "https://code.example")
+            .success()
+            .stderr_has("its mode is 0600 now");
+        assert_eq!(mode(&database), 0o600);
+    }
+}
+
+#[test]
+fn a_place_that_is_another_for_each_process_is_refused() {
+    let (machine, _) = planted("SENTRY_CONFIG_DIR", 0o700, 0o600);
+    let repository = machine.root().join("repo");
+    let words = "must not name a directory below /proc or /dev/fd\n";
+    for value in [
+        "/proc/self/cwd/sentry",
+        "/proc/self/../self/cwd/sentry",
+        "//proc/./thread-self/cwd/sentry",
+        "/tmp/../proc/self/cwd/sentry",
+        "/dev/fd/3/sentry",
+        "/proc",
+    ] {
+        let helper = machine.git_credential("get").current_dir(&repository);
+        let helper = helper.env("SENTRY_CONFIG_DIR", value);
+        let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
+        let _told = refused
+            .fails(1)
+            .stdout_is("")
+            .stderr_is(&format!("git-credential-sentry: SENTRY_CONFIG_DIR {words}"));
+    }
+    let helper = machine.git_credential("get").current_dir(&repository);
+    let helper = helper
+        .env_remove("SENTRY_CONFIG_DIR")
+        .env("XDG_CONFIG_HOME", "/proc/self/cwd");
+    let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
+    let told = refused.fails(1).stdout_is("");
+    let _told = told.stderr_is(&format!("git-credential-sentry: XDG_CONFIG_HOME {words}"));
+    // Where nothing lies there, nothing is selected.
+    let helper = machine
+        .git_credential("get")
+        .env_remove("SENTRY_CONFIG_DIR");
+    let helper = helper.env("XDG_CONFIG_HOME", "/proc/self/fdinfo");
+    let served = helper.stdin("protocol=https\nhost=sentry.io\n").run();
+    let _served = served.success().stdout_has("token-of-the-environment");
 }
