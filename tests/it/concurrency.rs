@@ -153,7 +153,8 @@ fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
     assert_eq!(token(git(&sentry, &machine).wait()), current);
     assert_eq!(sentry.requests().len(), 0);
     kill(holder);
-    assert_eq!(token(git(&sentry, &machine).wait()), current);
+    // Accepted by Sentry, it is served again, but for a minute not to the host that refused it.
+    assert_eq!(token(docker(&machine).wait()), current);
     assert_eq!(sentry.requests_to(Endpoint::Api).len(), 1);
 }
 
