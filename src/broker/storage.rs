@@ -47,6 +47,7 @@ impl Broker<'_> {
         let held: LockGuard = Lock::credential(dir).acquire(self.world.clock(), PATIENCE)?;
         let change = store.change(&held, self.world.clock())?;
         let done = write(&change)?;
+        change.remove_expired(self.world.now())?;
         change.commit()?;
         Ok(done)
     }

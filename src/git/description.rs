@@ -1,5 +1,6 @@
 //! What git describes: `key=value` lines, read strictly.
 
+use super::bytes::text_of;
 use super::url::Url;
 use crate::secret::Secret;
 use crate::world::Timestamp;
@@ -54,7 +55,7 @@ pub(super) struct Capabilities {
 
 impl Description {
     /// Reads `key=value` lines up to a blank one; `None` for a request that is well-formed but cannot be meant for us:
-    /// host or protocol missing, empty or contradictory, or a value that is not UTF-8.
+    /// host or protocol missing, empty or contradictory.
     ///
     /// # Errors
     /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or of over 65535 bytes, over 1 MiB in all.
@@ -77,14 +78,7 @@ impl Description {
                 return Err(Malformed);
             }
             let (key, value) = (&line[..equals], &line[equals + 1..]);
-            let Ok(value) = std::str::from_utf8(value) else {
-                // Other keys may hold any bytes, and are none of our business.
-                foreign |= matches!(
-                    key,
-                    b"protocol" | b"host" | b"path" | b"username" | b"password" | b"url"
-                );
-                continue;
-            };
+            let value = &*text_of(value);
             match key {
                 b"protocol" => protocol.set(value),
                 b"host" => host.set(value),
@@ -102,25 +96,27 @@ impl Description {
                     description.path = Some(value.to_owned()).filter(|path| !path.is_empty())
                 }
                 b"username" => description.username = Some(value.to_owned()),
-                b"password" => description.password = Some(Secret::new(value)),
+                b"password" => description.password = Some(Secret::new(value.as_str())),
                 b"password_expiry_utc" => {
                     let seconds = value.parse::<i64>().ok();
                     description.password_expiry =
                         seconds.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000)));
                 }
                 b"oauth_refresh_token" => {
-                    description.oauth_refresh_token = Some(Secret::new(value))
+                    description.oauth_refresh_token = Some(Secret::new(value.as_str()))
                 }
                 b"authtype" => description.authtype = Some(value.to_owned()),
-                b"credential" => description.credential = Some(Secret::new(value)),
-                b"ephemeral" => description.ephemeral = !matches!(value, "" | "0" | "false"),
-                b"capability[]" => match value {
+                b"credential" => description.credential = Some(Secret::new(value.as_str())),
+                b"ephemeral" => {
+                    description.ephemeral = !matches!(value.as_str(), "" | "0" | "false")
+                }
+                b"capability[]" => match value.as_str() {
                     "" => description.capabilities = Capabilities::default(),
                     "authtype" => description.capabilities.authtype = true,
                     "state" => description.capabilities.state = true,
                     _ => {}
                 },
-                b"wwwauth[]" => match value {
+                b"wwwauth[]" => match value.as_str() {
                     "" => description.offered = Offered::default(),
                     challenges => description.offered.note(challenges),
                 },
@@ -309,9 +305,9 @@ mod tests {
                 .unwrap()
                 .is_some()
         );
-        for key in ["host", "username", "path"] {
+        for key in ["username", "path", "password"] {
             let input = [b"protocol=https\nhost=h\n", key.as_bytes(), b"=\xff\n"].concat();
-            assert!(Description::parse(&input).unwrap().is_none(), "{key}");
+            assert!(Description::parse(&input).unwrap().is_some(), "{key}");
         }
     }
 
@@ -367,8 +363,8 @@ mod tests {
         #[test]
         fn parsing_never_panics_and_never_invents_a_host(input in proptest::collection::vec(any::<u8>(), 0..300)) {
             if let Ok(Some(description)) = Description::parse(&input) {
-                let text = String::from_utf8_lossy(&input).into_owned();
-                prop_assert!(text.contains(&description.host) && !description.host.contains('\n'));
+                let host = super::super::bytes::bytes_of(&description.host);
+                prop_assert!(input.windows(host.len()).any(|bytes| bytes == *host) && !host.contains(&b'\n'));
             }
         }
     }

@@ -9,6 +9,7 @@
 //!
 //! git-credential(1) "Input/Output Format", gitcredentials(7) "Custom Helpers".
 
+mod bytes;
 mod description;
 mod render;
 mod url;
@@ -97,28 +98,55 @@ pub fn serve(
     let Some(description) = Description::parse(input)? else {
         return Ok(Zeroizing::default());
     };
-    let Ok(origin) = Origin::from_parts(&description.protocol, &description.host) else {
+    let Some(asked) = Asked::of(&description) else {
         broker
             .world()
-            .trace(|| "the host is outside the grammar of an origin".to_owned());
+            .trace(|| "the protocol or the host cannot be a key".to_owned());
         return Ok(Zeroizing::default());
     };
     match operation {
-        "get" => get(&description, &origin, broker),
-        "store" => store(&description, &origin, broker).map(|()| Zeroizing::default()),
-        _ => erase(&description, &origin, broker).map(|()| Zeroizing::default()),
+        "get" => get(&description, &asked, broker),
+        "store" => store(&description, &asked, broker).map(|()| Zeroizing::default()),
+        _ => erase(&description, &asked, broker).map(|()| Zeroizing::default()),
+    }
+}
+
+/// Whom a request is about.
+struct Asked {
+    /// The host, if a token could go there. The grammar guards tokens, and nothing else.
+    origin: Option<Origin>,
+    /// What stored credentials are found by.
+    server: String,
+}
+
+impl Asked {
+    /// `None` for what would be read as another one.
+    fn of(description: &Description) -> Option<Asked> {
+        let Description { protocol, host, .. } = description;
+        if let Ok(origin) = Origin::from_parts(protocol, host) {
+            return Some(Asked {
+                server: Client::Git.server(&origin.to_string()),
+                origin: Some(origin),
+            });
+        }
+        // smtp, http to another machine, names that only a local resolver knows: byte by byte.
+        let url = format!("{protocol}://{host}");
+        let is_another = protocol.contains([':', '/']) || Origin::parse(&url).is_ok();
+        (!is_another).then(|| Asked {
+            origin: None,
+            server: Client::Git.server(&url),
+        })
     }
 }
 
 fn get(
     description: &Description,
-    origin: &Origin,
+    asked: &Asked,
     broker: &Broker<'_>,
 ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let server = Client::Git.server(&origin.to_string());
-    let request = request(description, origin, &server);
+    let request = request(description, asked);
     match broker.credential_for(&request) {
-        Ok(credential) => render(description, credential),
+        Ok(credential) => render(description, credential, broker.world().now()),
         Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
         // git-lfs asks again after each refusal, for as long as it gets an answer.
         Err(NoCredential::Refused(why)) => {
@@ -143,19 +171,19 @@ fn tell(failure: Failure) {
     world::print_error(&format!("git-credential-sentry: {line}\n"));
 }
 
-fn request<'a>(description: &'a Description, origin: &'a Origin, server: &'a str) -> Request<'a> {
+fn request<'a>(description: &'a Description, asked: &'a Asked) -> Request<'a> {
     Request {
         client: Client::Git,
-        server,
-        host: server,
-        origin: Some(origin),
+        server: &asked.server,
+        host: &asked.server,
+        origin: asked.origin.as_ref(),
         path: description.path.as_deref(),
         username: description.username.as_deref(),
         authtype: description.capabilities.authtype,
     }
 }
 
-fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> anyhow::Result<()> {
+fn store(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyhow::Result<()> {
     // A `credential` means something beside its `authtype` only; it never stands in for a password.
     let (authtype, secret) = match description {
         Description {
@@ -170,11 +198,11 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         } => (None, password),
         _ => return Ok(()),
     };
-    let server = Client::Git.server(&origin.to_string());
+    let server = &asked.server;
     if description.ephemeral && !is_bearer(description) {
-        return broker.note_only_bearer(&server, false);
+        return broker.note_only_bearer(server, false);
     }
-    let request = request(description, origin, &server);
+    let request = request(description, asked);
     for secret in [Some(secret), in_basic(description).as_ref()]
         .into_iter()
         .flatten()
@@ -183,7 +211,7 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
             kept_for_git(facts, &request, secret, from)
         })?;
         if matches!(keep, Keep::Nothing) {
-            return broker.note_only_bearer(&server, is_bearer(description));
+            return broker.note_only_bearer(server, is_bearer(description));
         }
     }
     if description.ephemeral {
@@ -201,14 +229,14 @@ fn store(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
     broker.change(|change| change.put_credential(&credential))
 }
 
-fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> anyhow::Result<()> {
-    let server = Client::Git.server(&origin.to_string());
+fn erase(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyhow::Result<()> {
+    let server = &asked.server;
     let secret = description
         .credential
         .as_ref()
         .or(description.password.as_ref());
     let unwanted = Match {
-        server: &server,
+        server,
         path: description.path.as_deref(),
         username: description.username.as_deref(),
         secret,
@@ -217,7 +245,7 @@ fn erase(description: &Description, origin: &Origin, broker: &Broker<'_>) -> any
         .into_iter()
         .flatten()
     {
-        broker.refused(&server, secret)?;
+        broker.refused(server, secret)?;
     }
     // Most erasures meet nothing; those do not write.
     let long_ago = Timestamp::from_millis(i64::MIN);

@@ -2,6 +2,7 @@
 
 use zeroize::Zeroizing;
 
+use super::bytes::bytes_of;
 use super::description::Description;
 use crate::broker::Credential;
 use crate::policy::USERNAME;
@@ -10,11 +11,14 @@ use crate::world::Timestamp;
 pub(super) fn render(
     description: &Description,
     credential: Credential,
+    now: Timestamp,
 ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut answer = Answer::default();
     match credential {
         Credential::Stored(stored) => {
-            if let Some(authtype) = &stored.authtype {
+            // As git-credential-cache does: what renews it outlives the password.
+            let is_alive = !stored.is_expired(now);
+            if let Some(authtype) = stored.authtype.as_ref().filter(|_| is_alive) {
                 answer.line("capability[]", "authtype")?;
                 answer.line("authtype", authtype)?;
                 answer.line("credential", stored.secret.expose())?;
@@ -22,10 +26,10 @@ pub(super) fn render(
             if let Some(username) = &stored.username {
                 answer.line("username", username)?;
             }
-            if stored.authtype.is_none() {
+            if stored.authtype.is_none() && is_alive {
                 answer.line("password", stored.secret.expose())?;
             }
-            answer.expiry(stored.expiry)?;
+            answer.expiry(stored.expiry.filter(|_| is_alive))?;
             if let Some(refresh_token) = &stored.refresh_token {
                 answer.line("oauth_refresh_token", refresh_token.expose())?;
             }
@@ -82,8 +86,9 @@ impl Answer {
         if value.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
             anyhow::bail!("the stored {key} has a byte that would break the protocol");
         }
-        for part in [key, "=", value, "\n"] {
-            self.0.extend_from_slice(part.as_bytes());
+        let value = bytes_of(value);
+        for part in [key.as_bytes(), b"=", &value, b"\n"] {
+            self.0.extend_from_slice(part);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! A `url=` line, which git expands before it asks, and other callers may not.
 
+use super::bytes::text_of;
 use crate::secret::Secret;
 
 /// The parts of a `url=` line, split as git splits them; the host stays as it is, for the grammar to judge.
@@ -61,7 +62,7 @@ fn decoded(text: &str) -> Option<String> {
         bytes.push(escaped.map_or(*first, |(high, low)| high << 4 | low));
         rest = if escaped.is_some() { &tail[2..] } else { tail };
     }
-    let text = String::from_utf8(bytes).ok()?;
+    let text = text_of(&bytes).to_string();
     (!text.contains(['\n', '\r', '\0'])).then_some(text)
 }
 

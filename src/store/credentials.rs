@@ -40,9 +40,14 @@ pub struct Match<'a> {
 }
 
 impl Credential {
-    /// Whether it has not expired at `now`.
+    /// Whether its password has expired at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expiry.is_some_and(|expiry| expiry <= now)
+    }
+
+    /// Whether there is something to return at `now`: what renews an expired password outlives it.
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        self.expiry.is_none_or(|expiry| expiry > now)
+        !self.is_expired(now) || self.refresh_token.is_some()
     }
 }
 
@@ -60,7 +65,7 @@ impl Match<'_> {
 }
 
 impl ReadTransaction<'_> {
-    /// The newest credential that matches, has not expired, and suits the caller.
+    /// The newest credential that matches, has not expired, and suits the caller; else the newest one that can be renewed.
     ///
     /// # Errors
     /// SQLite's.
@@ -72,10 +77,14 @@ impl ReadTransaction<'_> {
     ) -> anyhow::Result<Option<Credential>> {
         let mut found = None;
         self.each_credential(wanted.server, |_, credential| {
-            if wanted.covers(&credential) && credential.is_alive(now) && suits(&credential) {
+            if !(wanted.covers(&credential) && credential.is_alive(now) && suits(&credential)) {
+                return true;
+            }
+            let is_last = !credential.is_expired(now);
+            if is_last || found.is_none() {
                 found = Some(credential);
             }
-            found.is_none()
+            !is_last
         })?;
         Ok(found)
     }
@@ -170,6 +179,16 @@ impl WriteTransaction<'_> {
             ],
         )?;
         Ok(())
+    }
+
+    /// Removes what has expired and cannot be renewed.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn remove_expired(&self, now: Timestamp) -> anyhow::Result<usize> {
+        let sql = "DELETE FROM helper_credential \
+                   WHERE typeof(expiry) = 'integer' AND expiry <= ?1 AND refresh_token IS NULL";
+        self.execute(sql, [now.millis()])
     }
 
     /// Removes all credentials that match, expired ones too; tells how many.

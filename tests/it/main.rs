@@ -33,6 +33,7 @@ mod environment;
 mod fake_sentry;
 mod fake_sentry_rules;
 mod foreign_files;
+mod git_keys;
 mod git_lfs;
 mod git_protocol;
 mod git_server;

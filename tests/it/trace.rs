@@ -113,7 +113,8 @@ fn a_trace_tells_where_a_credential_came_from() {
     let said = git(&machine, "https://sentry.io\\.evil.com").success();
     assert_eq!(
         steps(&said.stderr),
-        ["the host is outside the grammar of an origin"]
+        ["git https://sentry.io\\\\.evil.com: nothing \
+             (no token goes to such an address (plain http, or no host name that is certain))"]
     );
     let said = docker(&machine, "https://sentry.io/v2/").success();
     assert_eq!(

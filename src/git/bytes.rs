@@ -1,0 +1,79 @@
+//! Values of any bytes as text, and back: git passes on what a user typed in whatever encoding.
+//!
+//! A byte that is no part of UTF-8 becomes a character of its own, at the end of the last private use area; those
+//! characters themselves are taken apart into their bytes, so that nothing else has the same text. None of them is in
+//! the grammar of a host or a token.
+
+use zeroize::Zeroizing;
+
+/// U+10FF00 and the byte.
+const ESCAPE: u32 = 0x0010_ff00;
+
+fn is_escape(character: char) -> bool {
+    (ESCAPE + 0x80..=ESCAPE + 0xff).contains(&u32::from(character))
+}
+
+/// The text for these bytes.
+pub(super) fn text_of(bytes: &[u8]) -> Zeroizing<String> {
+    // No reallocation leaves a copy behind: a byte becomes four at most.
+    let mut text = Zeroizing::new(String::with_capacity(match std::str::from_utf8(bytes) {
+        Ok(_) => bytes.len(),
+        Err(_) => 4 * bytes.len(),
+    }));
+    let escaped = |byte: &u8| char::from_u32(ESCAPE + u32::from(*byte)).unwrap_or_default();
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match is_escape(character) {
+                true => text.extend(
+                    character
+                        .encode_utf8(&mut [0; 4])
+                        .as_bytes()
+                        .iter()
+                        .map(escaped),
+                ),
+                false => text.push(character),
+            }
+        }
+        text.extend(chunk.invalid().iter().map(escaped));
+    }
+    text
+}
+
+/// The bytes that a text stands for.
+pub(super) fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    for character in text.chars() {
+        match is_escape(character) {
+            true => bytes.push((u32::from(character) & 0xff) as u8),
+            false => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn utf_8_stays_as_it_is() {
+        assert_eq!(
+            *text_of("p\u{e4}ss \u{10ff00}".as_bytes()),
+            "p\u{e4}ss \u{10ff00}"
+        );
+        assert_eq!(*text_of(b"p\xe4ss"), "p\u{10ffe4}ss");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(&*bytes_of(&text_of(&bytes)), &bytes);
+        }
+
+        #[test]
+        fn escapes_come_back(text in "[\u{10ff70}-\u{10ffff}a]{0,8}") {
+            prop_assert_eq!(&*bytes_of(&text_of(text.as_bytes())), text.as_bytes());
+        }
+    }
+}
