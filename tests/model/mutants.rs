@@ -116,6 +116,14 @@ const MUTANTS: &[Mutant] = &[
         noticed: Event::SaysRejectedThoughInterrupted,
     },
     Mutant {
+        what: "a session is called ended though its row could not be looked at",
+        file: "transitions.rs",
+        from: "(At::Rejecting(_), Saw::Refused) => stale(Reason::Unreadable),",
+        to: "",
+        world: "0.49 is killed, it logs in, the database is away",
+        noticed: Event::SaysEndedThoughALivingPairIsThere,
+    },
+    Mutant {
         what: "a caller asks about a suspect token itself",
         file: "transitions.rs",
         from: "Role::Caller => At::Delegating(row),",

@@ -76,7 +76,8 @@ impl<P: Copy + Eq> Flow<P> {
                 old: Some(old),
                 new,
             },
-            // That it could not be noted means another try, no more.
+            // The row may have another pair by now: nothing is said that was not seen.
+            (At::Rejecting(_), Saw::Refused) => stale(Reason::Unreadable),
             (At::Rejecting(_), _) if self.interrupted || self.resent => ended(Ended::Interrupted),
             (At::Rejecting(_), _) => ended(Ended::Rejected),
             (At::Pausing(_, _, reason), _) => stale(reason),

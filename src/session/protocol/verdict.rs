@@ -26,7 +26,7 @@ pub(crate) enum Reason {
     NoLock,
     /// The recovery file cannot be imported.
     Import,
-    /// The row cannot be read.
+    /// The row cannot be read, or marked.
     Unreadable,
     /// The next try may not be yet.
     Paused,

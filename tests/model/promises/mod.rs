@@ -98,7 +98,11 @@ fn is_spent_without_intent(state: &State, machine: usize) -> bool {
         || orphans
             .into_iter()
             .any(|orphan| orphan.pair == pair && orphan.sender == ours);
-    is_spent && here.intent != Some(pair) && here.rejected != Some(pair)
+    // Another program has written a pair back that we had replaced.
+    let is_back = here
+        .ours
+        .is_some_and(|ours| ours.family() == pair.family() && ours > pair);
+    is_spent && !is_back && here.intent != Some(pair) && here.rejected != Some(pair)
 }
 
 fn is_spent_by(state: &State, pair: Pair, sender: Sender) -> bool {

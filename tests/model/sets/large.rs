@@ -90,7 +90,6 @@ pub(crate) fn large() -> Vec<Case> {
         World::new("large: a copy and 0.49", &[Get, Get, Force, Cli049])
             .copied()
             .faults(Budget {
-                kill: 1,
                 lose: 1,
                 slow: 1,
                 ..NO_FAULTS
@@ -107,7 +106,7 @@ pub(crate) fn large() -> Vec<Case> {
             ..NO_FAULTS
         })
         .expects_nothing(),
-        World::new("large: guessed clients", &[Get, Force, Status, Cli049])
+        World::new("large: guessed clients", &[Get, Force, Cli049])
             .client(RightClient::Second)
             .faults(Budget {
                 kill: 1,

@@ -208,5 +208,75 @@ pub(crate) fn neighbours() -> Vec<Case> {
             ..NO_FAULTS
         })
         .expects_nothing(),
+        World::new(
+            "0.49 is killed, it logs in, the database is away",
+            &[Get, Cli049, CliLogin],
+        )
+        .faults(Budget {
+            kill: 1,
+            down: 1,
+            ..NO_FAULTS
+        })
+        .expects(
+            &[
+                KilledBeforeCommit,
+                RequestOutlivedItsSender,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+            ],
+            &[
+                KilledBeforeCommit,
+                NobodyCameWithinTheGrace,
+                StalledBeyondTheGrace,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+            ],
+            &[
+                KilledBeforeCommit,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+            ],
+        ),
+        World::new(
+            "0.45 refreshes, its answers and ours are errors",
+            &[Get, Force, Cli045],
+        )
+        .faults(Budget {
+            disturb: 1,
+            slow: 1,
+            ..NO_FAULTS
+        })
+        .expects(
+            &[
+                ErrorInsteadOfAnswer,
+                RequestOutlivedItsSender,
+                NeighbourLostItsAnswer,
+                NeighbourDeletedTheRow,
+                NeighbourStoredLate,
+            ],
+            &[
+                ErrorInsteadOfAnswer,
+                NobodyCameWithinTheGrace,
+                StalledBeyondTheGrace,
+                PausedBeyondTheGrace,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourLostItsAnswer,
+                NeighbourWroteOlderTokens,
+            ],
+            &[
+                ErrorInsteadOfAnswer,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourLostItsAnswer,
+            ],
+        ),
     ]
 }

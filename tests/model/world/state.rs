@@ -52,6 +52,8 @@ pub(crate) struct Machine {
     pub(crate) suspect: Option<Pair>,
     pub(crate) rejected: Option<Pair>,
     pub(crate) pause: Paused,
+    /// The pair that we stored last.
+    pub(crate) ours: Option<Pair>,
     pub(crate) client_noted: bool,
     pub(crate) files: [Option<Kept>; 2],
     /// A recovery file that is removed, though not yet on the disk.
@@ -115,6 +117,7 @@ impl State {
             suspect: None,
             rejected: None,
             pause: Paused::No,
+            ours: None,
             client_noted: world.client == RightClient::Noted,
             files: [None; 2],
             ghost: None,

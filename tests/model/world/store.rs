@@ -66,21 +66,24 @@ impl Machine {
         self.pause = Paused::No;
     }
 
+    fn store(&mut self, new: Pair) {
+        self.write(new);
+        self.ours = Some(new);
+        self.client_noted = true;
+        self.unmark();
+    }
+
     pub(crate) fn swap(&mut self, old: Pair, new: Pair) -> Swap {
         let swapped = swap(self.raw(), &old);
         if swapped == Swap::Stored {
-            self.write(new);
-            self.unmark();
-            self.client_noted = true;
+            self.store(new);
         }
         swapped
     }
 
     pub(crate) fn store_login(&mut self, new: Pair) {
-        self.write(new);
-        self.unmark();
+        self.store(new);
         self.rejected = None;
-        self.client_noted = true;
     }
 
     pub(crate) fn reject(&mut self, world: &World, pair: Pair) -> Swap {
