@@ -81,14 +81,15 @@ pub fn git_store(input: &[u8]) {
         let request = format!("capability[]=authtype\n{}", asked.lines);
         let found = git::serve("get", request.as_bytes(), &broker)
             .map_or_else(|_| Vec::new(), |answer| lines(&answer));
-        let given: Vec<_> = input.split(|byte| *byte == b'\n').collect();
+        let given = input.split(|byte| *byte == b'\n');
+        let given: Vec<_> = given.map(String::from_utf8_lossy).collect();
         // A `url=` line has its values in another form.
-        let escaped = given.iter().any(|line| line.starts_with(b"url="));
+        let escaped = given.iter().any(|line| line.starts_with("url="));
         for (key, value) in found {
             let line = format!("{key}={value}");
             let ours = ["capability[]", "password_expiry_utc"].contains(&&*key);
             assert!(
-                ours || escaped || given.contains(&line.as_bytes()),
+                ours || escaped || given.iter().any(|given| *given == line),
                 "{line:?}"
             );
         }
@@ -179,7 +180,8 @@ fn lines(answer: &[u8]) -> Vec<(String, String)> {
     if answer.is_empty() {
         return Vec::new();
     }
-    let text = str::from_utf8(answer).expect("text");
+    // What a user typed may be of any encoding.
+    let text = String::from_utf8_lossy(answer);
     assert!(!text.contains(['\r', '\0']), "{text:?}");
     let lines = text.strip_suffix("\n\n").expect("a blank line at the end");
     let pair = |line: &str| {

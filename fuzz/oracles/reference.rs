@@ -231,8 +231,11 @@ pub(super) fn git(input: &[u8]) -> Result<Option<Asked>, ()> {
         };
         let key = String::from_utf8_lossy(key).into_owned();
         let Ok(value) = String::from_utf8(value.to_vec()) else {
-            let known = ["protocol", "host", "path", "username", "password", "url"];
-            ours &= !known.contains(&&*key);
+            // No host of ours; what a user typed may be of any encoding.
+            ours &= !["protocol", "host", "url"].contains(&&*key);
+            if key == "username" {
+                asked.username = Some(String::from_utf8_lossy(value).into_owned());
+            }
             continue;
         };
         match &*key {

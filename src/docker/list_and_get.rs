@@ -51,7 +51,10 @@ fn a_server_is_listed_if_and_only_if_it_is_answered() {
             Bound::Elsewhere,
         ] {
             for stored in [None, Some(HOST), Some("https://r.example/v1/")] {
-                let dir = tempfile::tempdir().unwrap();
+                // A directory that a variable selects has to be private.
+                let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+                let dir = tempfile::Builder::new().permissions(private).tempdir();
+                let dir = dir.unwrap();
                 let path = dir.path().to_str().unwrap();
                 fill(path, |change| {
                     log_in(change, state);
