@@ -2,7 +2,7 @@
 //!
 //! Separate from the store, which knows rows, and from the broker, which knows callers. Sentry's refresh tokens are
 //! single-use: a pair that is posted twice, or posted and then not stored, logs the user out. Everything here serves
-//! that one fact. What to do next is decided in [`protocol`], by pure flows; [`perform`] does it.
+//! that one fact. What to do next is decided in `protocol`, by pure flows; `perform` does it.
 //!
 //! Rules:
 //! 1. a fresh token is answered without lock, network or keyring;
