@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::git_setting;
 use super::{Broker, Credential, Former, NoCredential, User};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
@@ -19,8 +20,14 @@ const LOGIN: Duration = Duration::from_secs(300);
 /// Longest the question before a login waits for its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long "no" is remembered, in milliseconds: `docker build` asks for every host it knows.
-const DECLINED: i64 = 10 * 60 * 1000;
+/// How long "no" is remembered, silence too: `docker build` asks for every host it knows, `git fetch --all` for every
+/// remote.
+const fn declined_for(client: Client) -> Duration {
+    match client {
+        Client::Docker => Duration::from_secs(600),
+        Client::Git => Duration::from_secs(60),
+    }
+}
 
 fn agrees(terminal: &Terminal, known: Known) -> bool {
     match known {
@@ -40,10 +47,6 @@ fn client_id_of(facts: &Facts<'_>, instance: &Origin) -> Option<String> {
     let mut sessions = facts.sessions.iter();
     let session = sessions.find(|session| session.origin == *instance)?;
     session.marks.client_id.clone()
-}
-
-fn declined_key(instance: &Origin) -> String {
-    format!("declined {instance}")
 }
 
 impl Broker<'_> {
@@ -75,13 +78,19 @@ impl Broker<'_> {
         let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
             return Err(absent());
         };
-        // `docker build` asks for every host it knows, one after the other.
-        if request.client == Client::Docker && self.declined_lately(instance) {
+        let is_declined = self.declined_lately(request.client, instance);
+        if request.client == Client::Docker && is_declined {
             return Err(absent());
         }
         let Some(terminal) = Terminal::of_person(self.world) else {
             return Err(absent());
         };
+        if is_declined {
+            return Err(no_login(&why, User::Declined));
+        }
+        if git_setting::forbids_questions(self.world) {
+            return Err(absent());
+        }
         // Several programs may ask on one terminal: the user answers one of them, and for all.
         let start = self.world.now();
         let consent = || {
@@ -114,7 +123,10 @@ impl Broker<'_> {
             }
             Ok(LoggedIn::Elsewhere(_)) => {}
             Err(NotLoggedIn::Declined) => return Err(no_login(&why, User::Declined)),
-            Err(NotLoggedIn::Denied(denied)) => return Err(no_login(&denied, User::Declined)),
+            Err(NotLoggedIn::Denied(denied)) => {
+                self.remember_declined(instance);
+                return Err(no_login(&denied, User::Declined));
+            }
             Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
         }
         self.after_login(request, instance)
@@ -153,29 +165,26 @@ impl Broker<'_> {
         }
     }
 
-    fn declined_at(&self, instance: &Origin) -> Option<i64> {
-        let declined = self
-            .read(|view| view.setting(&declined_key(instance)))
-            .ok()
-            .flatten();
-        declined?.parse().ok()
+    fn declined_at(&self, instance: &Origin) -> Option<Timestamp> {
+        let declined = self.read(|view| view.declined_at(instance));
+        declined.ok().flatten()
     }
 
-    fn declined_lately(&self, instance: &Origin) -> bool {
+    fn declined_lately(&self, client: Client, instance: &Origin) -> bool {
+        let now = self.world.now();
         self.declined_at(instance)
-            .is_some_and(|at| (0..DECLINED).contains(&(self.world.now().millis() - at)))
+            .is_some_and(|at| at <= now && at.until(now) < declined_for(client))
     }
 
-    /// Whether the person said no to another program since then.
+    /// Whether the user said no to another program since then.
     fn was_declined(&self, instance: &Origin, since: Timestamp) -> bool {
-        self.declined_at(instance)
-            .is_some_and(|at| at >= since.millis())
+        self.declined_at(instance).is_some_and(|at| at >= since)
     }
 
     fn remember_declined(&self, instance: &Origin) {
-        let now = self.world.now().millis().to_string();
+        let now = self.world.now();
         // Forgetting it means another question, no more.
-        self.change(|change| change.set(&declined_key(instance), Some(&now)))
+        self.change(|change| change.note_declined(instance, now))
             .ok();
     }
 }

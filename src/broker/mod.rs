@@ -3,6 +3,7 @@
 //! Separate from [`crate::git`] and [`crate::docker`], which know their protocols but not what is behind them, and from
 //! the decision itself, which does nothing. Both helpers ask the one question [`Broker::credential_for`].
 
+mod git_setting;
 mod interactive;
 mod refusal;
 mod storage;

@@ -1,14 +1,17 @@
-//! What hosts said of the tokens that they were shown: noted when git tells, read when it matters.
+//! What hosts said of the tokens that they were shown, and what the user said to the question whether to log in.
 //!
-//! Separate from bindings, which a user made. Each note is a setting, so that no `get` has another table to parse.
+//! Separate from bindings, which a user made: this is of use for minutes. Each note is a setting, so that no `get` has another table to parse.
 
 use std::time::Duration;
 
 use super::{ReadTransaction, WriteTransaction};
+use crate::origin::Origin;
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
 const REFUSED: &str = "refused ";
+
+const DECLINED: &str = "declined ";
 
 /// How long a host that refused a token does not get it again: programs ask as often as they are answered.
 const LASTS: Duration = Duration::from_secs(60);
@@ -80,6 +83,16 @@ impl ReadTransaction<'_> {
         let noted = self.setting(&format!("{REFUSED}{server}"))?;
         Ok(noted.as_deref().and_then(Refusal::parse))
     }
+
+    /// When the user said last that they do not want to log in to an instance.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn declined_at(&self, instance: &Origin) -> anyhow::Result<Option<Timestamp>> {
+        let noted = self.setting(&format!("{DECLINED}{instance}"))?;
+        let millis = noted.and_then(|at| at.parse().ok());
+        Ok(millis.map(Timestamp::from_millis))
+    }
 }
 
 impl WriteTransaction<'_> {
@@ -114,6 +127,28 @@ impl WriteTransaction<'_> {
             },
         };
         self.set(&format!("{REFUSED}{server}"), Some(&refusal.render()))
+    }
+
+    /// Notes that the user does not want to log in to an instance now.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn note_declined(&self, instance: &Origin, now: Timestamp) -> anyhow::Result<()> {
+        let key = format!("{DECLINED}{instance}");
+        self.set(&key, Some(&now.millis().to_string()))
+    }
+
+    /// Forgets that: the user logged in.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn forget_declined(&self, instance: &Origin) -> anyhow::Result<()> {
+        for (other, _) in self.settings(DECLINED)? {
+            if Origin::parse(&other).is_ok_and(|other| other.may_receive(instance)) {
+                self.set(&format!("{DECLINED}{other}"), None)?;
+            }
+        }
+        Ok(())
     }
 }
 

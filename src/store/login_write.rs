@@ -29,6 +29,7 @@ impl WriteTransaction<'_> {
         client_id: Option<&str>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
+        self.forget_declined(origin)?;
         let doubles = self.doubles(origin, user, tokens)?;
         for former in doubles.iter().filter_map(|session| session.tokens.as_ref()) {
             self.remember_former(&former.access, now)?;

@@ -187,6 +187,8 @@ fn a_dead_session_is_not_replaced_by_another_account() {
         person.expect("[Y/n]").type_line("n");
         assert_eq!(person.wait(), 0);
         assert_eq!(person.stdout(), "quit=1\n\n");
+        let forgotten = "DELETE FROM helper_setting WHERE key LIKE 'declined %'";
+        assert_eq!(store.execute(forgotten, []), Ok(1));
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Output, Sandbox};
+use crate::service::tools;
 use crate::storage::files_with;
 use crate::terminal::Person;
 use serde_json::json;
@@ -251,7 +252,8 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     );
     let machine = machine.env("SENTRY_CLIENT_ID", CLIENT_ID);
     for answer in ["", "y", "YES", "no"] {
-        let mut person = get(&machine);
+        let other = Sandbox::new().for_sentry(&sentry);
+        let mut person = get(&other);
         person
             .expect("only the environment names this instance; type `yes` if you trust it:")
             .type_line(answer);
@@ -325,6 +327,130 @@ fn a_person_is_asked_otherwise() {
         assert_eq!(person.wait(), 0, "{variable}={value}");
         assert_eq!(person.stdout(), "quit=1\n\n");
     }
+}
+
+#[test]
+fn gits_own_configuration_may_forbid_questions() {
+    for value in ["false", "never", "Never", "no", "off", "0"] {
+        let sentry = FakeSentry::start();
+        let machine = with_ended_session(&sentry);
+        let configure = ["config", "--global", "credential.interactive", value];
+        let _configured = machine.command("git").args(configure).run().success();
+        let told = format!("the session at {} has ended", sentry.url());
+        let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        assert_eq!(git.wait(), 1, "{value}");
+        assert!(git.screen().contains(&told) && !git.screen().contains("log in now?"));
+        let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+        assert_eq!(docker.wait(), 1, "{value}");
+        assert!(docker.stdout().contains(&told) && docker.screen().is_empty());
+    }
+    for value in ["true", "auto", "always"] {
+        let sentry = FakeSentry::start();
+        let machine = with_ended_session(&sentry);
+        let configure = ["config", "--global", "credential.interactive", value];
+        let _configured = machine.command("git").args(configure).run().success();
+        let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        git.expect("log in now? [Y/n]").type_line("n");
+        assert_eq!(git.wait(), 0, "{value}");
+    }
+}
+
+#[test]
+fn git_asks_nothing_where_it_was_started_with_that_setting() {
+    for git in tools("git") {
+        let sentry = FakeSentry::start();
+        let machine = with_ended_session(&sentry);
+        let configure = ["config", "--global", "credential.helper", "sentry"];
+        let _configured = machine.command("git").args(configure).run().success();
+        let fill = machine
+            .command(&git)
+            .args([
+                "-c",
+                "credential.interactive=false",
+                "-c",
+                "core.askPass=true",
+            ])
+            .args(["credential", "fill"]);
+        let mut person = Person::start_piped(fill, described(&sentry.url()));
+        person.wait();
+        let screen = person.screen();
+        assert!(
+            screen.contains("git-credential-sentry: the session at "),
+            "{screen}"
+        );
+        assert!(!screen.contains("log in now?"), "{screen}");
+    }
+}
+
+#[test]
+fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login() {
+    let sentry = FakeSentry::start();
+    let machine = with_ended_session(&sentry);
+    let url = sentry.url();
+    let git = || Person::start_piped(machine.git_credential("get"), described(&url));
+    let docker = || Person::start_piped(machine.docker_credential("get"), "r.example");
+    let passes = |seconds: i64| {
+        let store = machine.database().expect("a store");
+        let sql = "UPDATE helper_setting SET value = CAST(value - 1000 * ?1 AS TEXT) WHERE key LIKE 'declined %'";
+        assert_eq!(store.execute(sql, [seconds]), Ok(1));
+    };
+    let asks = |mut person: Person| {
+        person.expect("log in now? [Y/n]").type_line("n");
+        person.wait();
+    };
+    let is_quiet = |mut person: Person| {
+        person.wait();
+        assert!(
+            !person.screen().contains("log in now?"),
+            "{}",
+            person.screen()
+        );
+        person.stdout()
+    };
+    asks(git());
+    assert_eq!(is_quiet(git()), "quit=1\n\n");
+    assert!(is_quiet(docker()).starts_with("the session at "));
+    // Nobody is there who could have said no.
+    let nobody = machine.git_credential("get").stdin(described(&url)).run();
+    let _told = nobody.fails(1).stdout_is("").stderr_has("has ended");
+    passes(61);
+    is_quiet(docker());
+    asks(git());
+    passes(550);
+    is_quiet(docker());
+    passes(60);
+    asks(docker());
+    assert_eq!(is_quiet(git()), "quit=1\n\n");
+
+    sentry.set_interval(Some(1));
+    sentry.approve_next();
+    let _logged_in = machine
+        .sentry(&["auth", "login", "--no-browser", "--url", &url])
+        .run()
+        .success();
+    let _served = self::git(&machine, &url)
+        .success()
+        .stdout_has(&sentry.current_access());
+    let store = machine.database().expect("a store");
+    let ended = "UPDATE accounts SET token = NULL, refresh_token = NULL WHERE is_active = 1";
+    assert_eq!(store.execute(ended, []), Ok(1));
+    drop(store);
+    asks(git());
+}
+
+#[test]
+fn a_login_that_is_denied_in_the_browser_is_a_no_too() {
+    let sentry = FakeSentry::start();
+    sentry.set_interval(Some(1));
+    sentry.deny_next();
+    let machine = with_ended_session(&sentry);
+    let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+    docker.expect("log in now? [Y/n]").type_line("y");
+    assert_eq!(docker.wait(), 1);
+    let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+    assert_eq!(docker.wait(), 1);
+    assert_eq!(docker.screen(), "");
+    assert_eq!(sentry.device_codes(), 1);
 }
 
 #[test]
