@@ -42,6 +42,10 @@ pub fn git(input: &[u8]) {
                 .map(|(_, value)| value.as_str())
         };
         let username = asked.username.as_deref().unwrap_or("oauth2");
+        // What has no form as text is not compared: U+FFFD stands for more than one.
+        if str::from_utf8(input).is_err() || username.contains('\u{fffd}') {
+            continue;
+        }
         match value("authtype") {
             Some(authtype) => {
                 let pair = BASE64.encode(format!("{username}:{TOKEN}"));

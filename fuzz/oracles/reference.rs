@@ -230,14 +230,8 @@ pub(super) fn git(input: &[u8]) -> Result<Option<Asked>, ()> {
             return Err(());
         };
         let key = String::from_utf8_lossy(key).into_owned();
-        let Ok(value) = String::from_utf8(value.to_vec()) else {
-            // No host of ours; what a user typed may be of any encoding.
-            ours &= !["protocol", "host", "url"].contains(&&*key);
-            if key == "username" {
-                asked.username = Some(String::from_utf8_lossy(value).into_owned());
-            }
-            continue;
-        };
+        // What a user typed may be of any encoding; U+FFFD is in no host.
+        let value = String::from_utf8_lossy(value).into_owned();
         match &*key {
             "protocol" => protocols.push(value),
             "host" => hosts.push(value),
@@ -307,7 +301,7 @@ pub(super) fn decoded(text: &str) -> Option<String> {
             bytes.splice(from - 1..from + 2, [u8::try_from(high * 16 + low).ok()?]);
         }
     }
-    let text = String::from_utf8(bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
     (!text.contains('\n') && !text.contains('\r') && !text.contains('\0')).then_some(text)
 }
 

@@ -143,9 +143,10 @@ fn a_refused_token_fails_the_clone_without_a_question() {
     let server = GitServer::start(&sentry, Challenge::Basic);
     let token = sentry.issue().access;
     sentry.revoke_family(&token);
-    let machine = machine(&sentry, &token);
-    configure(&machine, &server);
     for git in tools("git") {
+        // One for each: for a minute the host does not get again what it refused.
+        let machine = machine(&sentry, &token);
+        configure(&machine, &server);
         let _refused = clone(&machine, &server, &git)
             .run()
             .fails(128)

@@ -35,6 +35,7 @@ fn nothing_of_the_developers_environment_comes_in() {
         "SENTRY_CLIENT_ID",
         "SENTRY_URL",
         "TERM",
+        "XDG_RUNTIME_DIR",
     ];
     assert_eq!(names, expected);
     let expected = format!(
