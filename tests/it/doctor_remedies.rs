@@ -188,8 +188,8 @@ fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
             "username=jane\\npath=a b\\npassword=p\\n",
         ),
         (
-            "the password of it's me that git stored for https://g.example is never used",
-            "username=it\\047s me\\npassword=p\\npassword_expiry_utc=1000\\n",
+            "the password of jane that git stored for https://g.example is never used",
+            "username=jane\\npath=it\\047s\\npassword=p\\n",
         ),
     ] {
         let machine = Machine::logged_in();
