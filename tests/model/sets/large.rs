@@ -1,23 +1,42 @@
 //! The large set.
 
 use super::Case;
+use crate::promises::events::Event::{
+    AnswerLost, BothProgramsPosted, DatabaseWasCopied, ErrorInsteadOfAnswer, KeptLoginGaveWay,
+    KilledBeforeCommit, NeighbourClearedTheRow, NeighbourDeletedTheRow, NeighbourKilled,
+    NeighbourLostItsAnswer, NeighbourStoredLate, NeighbourWroteOlderTokens,
+    NobodyCameWithinTheGrace, PausedBeyondTheGrace, PowerCutBeforeCommit, RequestOutlivedItsSender,
+    StalledBeyondTheGrace,
+};
 use crate::world::config::Kind::{
     Cli045, Cli049, CliLogin, Erase, Force, Get, Login, Logout, Status,
 };
 use crate::world::config::{Budget, NO_FAULTS, RightClient, World};
 
-/// Much at once: minutes, and gigabytes of memory.
+/// Much at once: minutes, and a gigabyte of memory.
 pub(crate) fn large() -> Vec<Case> {
     vec![
-        World::new("large: no faults, 0.49", &[Get, Get, Force, Cli049]).expects_nothing(),
-        World::new("large: no faults, 0.45", &[Get, Get, Force, Cli045]).expects_nothing(),
+        World::new("large: no faults, 0.49", &[Get, Get, Force, Cli049]).expects(
+            &[NeighbourClearedTheRow],
+            &[BothProgramsPosted, NeighbourWroteOlderTokens],
+            &[BothProgramsPosted],
+        ),
+        World::new("large: no faults, 0.45", &[Get, Get, Force, Cli045]).expects(
+            &[NeighbourDeletedTheRow],
+            &[BothProgramsPosted, NeighbourWroteOlderTokens],
+            &[BothProgramsPosted],
+        ),
         World::new("large: logout", &[Get, Get, Force, Logout])
             .faults(Budget {
                 kill: 2,
                 lose: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
+                &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
+                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
+            ),
         World::new("large: login and logout", &[Get, Force, Login, Logout])
             .faults(Budget {
                 kill: 1,
@@ -25,7 +44,21 @@ pub(crate) fn large() -> Vec<Case> {
                 refuse: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
+                &[
+                    KilledBeforeCommit,
+                    NobodyCameWithinTheGrace,
+                    RequestOutlivedItsSender,
+                    KeptLoginGaveWay,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    KeptLoginGaveWay,
+                ],
+            ),
         World::new(
             "large: login, logout, no database, power cuts",
             &[Get, Login, Logout],
@@ -37,7 +70,24 @@ pub(crate) fn large() -> Vec<Case> {
             refuse: 1,
             ..NO_FAULTS
         })
-        .expects_nothing(),
+        .expects(
+            &[
+                KilledBeforeCommit,
+                PowerCutBeforeCommit,
+                RequestOutlivedItsSender,
+            ],
+            &[
+                KilledBeforeCommit,
+                PowerCutBeforeCommit,
+                NobodyCameWithinTheGrace,
+                StalledBeyondTheGrace,
+            ],
+            &[
+                KilledBeforeCommit,
+                PowerCutBeforeCommit,
+                RequestOutlivedItsSender,
+            ],
+        ),
         World::new(
             "large: a commit reported as failed, frozen",
             &[Get, Login, Logout],
@@ -57,7 +107,36 @@ pub(crate) fn large() -> Vec<Case> {
                 slow: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourClearedTheRow,
+                    NeighbourStoredLate,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    NobodyCameWithinTheGrace,
+                    StalledBeyondTheGrace,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourWroteOlderTokens,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                ],
+            ),
         World::new("large: 0.45 and a login", &[Get, Force, Cli045, Login])
             .faults(Budget {
                 kill: 1,
@@ -65,7 +144,41 @@ pub(crate) fn large() -> Vec<Case> {
                 slow: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourDeletedTheRow,
+                    NeighbourWroteOlderTokens,
+                    NeighbourStoredLate,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    NobodyCameWithinTheGrace,
+                    StalledBeyondTheGrace,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourDeletedTheRow,
+                    NeighbourWroteOlderTokens,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourDeletedTheRow,
+                    NeighbourWroteOlderTokens,
+                    NeighbourStoredLate,
+                ],
+            ),
         World::new("large: an unreliable network", &[Get, Get, Force, Status])
             .faults(Budget {
                 lose: 2,
@@ -73,7 +186,18 @@ pub(crate) fn large() -> Vec<Case> {
                 slow: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[AnswerLost, ErrorInsteadOfAnswer, RequestOutlivedItsSender],
+                &[
+                    AnswerLost,
+                    ErrorInsteadOfAnswer,
+                    NobodyCameWithinTheGrace,
+                    StalledBeyondTheGrace,
+                    PausedBeyondTheGrace,
+                    RequestOutlivedItsSender,
+                ],
+                &[AnswerLost, ErrorInsteadOfAnswer, RequestOutlivedItsSender],
+            ),
         World::new(
             "large: an unreliable network and no workers",
             &[Get, Status, Force],
@@ -86,7 +210,25 @@ pub(crate) fn large() -> Vec<Case> {
             no_worker: 1,
             ..NO_FAULTS
         })
-        .expects_nothing(),
+        .expects(
+            &[
+                KilledBeforeCommit,
+                AnswerLost,
+                ErrorInsteadOfAnswer,
+                RequestOutlivedItsSender,
+            ],
+            &[
+                NobodyCameWithinTheGrace,
+                PausedBeyondTheGrace,
+                RequestOutlivedItsSender,
+            ],
+            &[
+                KilledBeforeCommit,
+                AnswerLost,
+                ErrorInsteadOfAnswer,
+                RequestOutlivedItsSender,
+            ],
+        ),
         World::new("large: a copy and 0.49", &[Get, Get, Force, Cli049])
             .copied()
             .faults(Budget {
@@ -94,7 +236,29 @@ pub(crate) fn large() -> Vec<Case> {
                 slow: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    NeighbourLostItsAnswer,
+                    NeighbourClearedTheRow,
+                    NeighbourStoredLate,
+                ],
+                &[
+                    AnswerLost,
+                    StalledBeyondTheGrace,
+                    RequestOutlivedItsSender,
+                    DatabaseWasCopied,
+                    NeighbourLostItsAnswer,
+                    NeighbourWroteOlderTokens,
+                ],
+                &[
+                    AnswerLost,
+                    RequestOutlivedItsSender,
+                    DatabaseWasCopied,
+                    NeighbourLostItsAnswer,
+                ],
+            ),
         World::new(
             "large: 0.49, a login by the official CLI, no database",
             &[Get, Erase, Cli049, CliLogin],
@@ -105,7 +269,34 @@ pub(crate) fn large() -> Vec<Case> {
             down: 1,
             ..NO_FAULTS
         })
-        .expects_nothing(),
+        .expects(
+            &[
+                KilledBeforeCommit,
+                RequestOutlivedItsSender,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+                NeighbourStoredLate,
+            ],
+            &[
+                KilledBeforeCommit,
+                NobodyCameWithinTheGrace,
+                StalledBeyondTheGrace,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+            ],
+            &[
+                KilledBeforeCommit,
+                RequestOutlivedItsSender,
+                BothProgramsPosted,
+                NeighbourKilled,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+            ],
+        ),
         World::new("large: guessed clients", &[Get, Force, Cli049])
             .client(RightClient::Second)
             .faults(Budget {
@@ -114,6 +305,32 @@ pub(crate) fn large() -> Vec<Case> {
                 disturb: 1,
                 ..NO_FAULTS
             })
-            .expects_nothing(),
+            .expects(
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    ErrorInsteadOfAnswer,
+                    RequestOutlivedItsSender,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                    NeighbourClearedTheRow,
+                ],
+                &[
+                    NobodyCameWithinTheGrace,
+                    PausedBeyondTheGrace,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourWroteOlderTokens,
+                ],
+                &[
+                    KilledBeforeCommit,
+                    AnswerLost,
+                    ErrorInsteadOfAnswer,
+                    RequestOutlivedItsSender,
+                    BothProgramsPosted,
+                    NeighbourKilled,
+                    NeighbourLostItsAnswer,
+                ],
+            ),
     ]
 }
