@@ -219,10 +219,10 @@ impl Record {
     }
 }
 
-/// Whether a session was logged in to, or refreshed, after these tokens were issued.
+/// Whether a session was logged in to, or refreshed, since these tokens were issued, or has these very tokens.
 fn is_newer(session: &Session, new: &Tokens) -> bool {
     let stored = session.tokens.as_ref().and_then(|tokens| tokens.issued_at);
-    stored > new.issued_at
+    stored >= new.issued_at
 }
 
 fn exposed(secret: &Secret) -> Zeroizing<String> {

@@ -183,8 +183,12 @@ pub(super) fn discard(store: &Store, session: &Session) -> anyhow::Result<()> {
     }
 }
 
+/// Removes the file for good: one that a power cut brings back has tokens that were logged out, or are spent.
 fn remove(path: &Path) -> anyhow::Result<()> {
-    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    fs::remove_file(path)
+        .and_then(|()| File::open(dir)?.sync_all())
+        .with_context(|| format!("cannot remove {}", path.display()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
