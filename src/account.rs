@@ -12,38 +12,38 @@ use crate::world::Timestamp;
 
 /// One login to one instance.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub(crate) struct Session {
     /// Its key in `helper_session`: the `account_id`, or `auth` in the old layout.
-    pub account: String,
+    pub(crate) account: String,
     /// The instance that issued it, the only one it is refreshed at.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Whose it is.
-    pub user: User,
+    pub(crate) user: User,
     /// `None` once the server rejected the refresh token, or another program cleared it. A rejected pair stays in the row:
     /// another program may still compare with it when its own answer comes.
-    pub tokens: Option<Tokens>,
+    pub(crate) tokens: Option<Tokens>,
     /// The one that a command without `--url` means.
-    pub active: bool,
+    pub(crate) active: bool,
     /// What we noted about it.
-    pub marks: RefreshState,
+    pub(crate) marks: RefreshState,
 }
 
 /// Who logged in, as far as the server said.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     /// Sentry's id; tells accounts of one instance apart.
-    pub id: Option<String>,
+    pub(crate) id: Option<String>,
     /// E-mail address.
-    pub email: Option<String>,
+    pub(crate) email: Option<String>,
     /// Login name.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// Full name.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 impl User {
     /// What to call them: user name, else e-mail, else full name.
-    pub fn label(&self) -> Option<&str> {
+    pub(crate) fn label(&self) -> Option<&str> {
         self.username
             .as_deref()
             .or(self.email.as_deref())
@@ -51,7 +51,7 @@ impl User {
     }
 
     /// Whether somebody who types `name` means this user.
-    pub fn is_called(&self, name: &str) -> bool {
+    pub(crate) fn is_called(&self, name: &str) -> bool {
         self.username.as_deref() == Some(name)
             || self
                 .email
@@ -63,7 +63,7 @@ impl User {
 /// Whose a session is. Two sessions of one identity at one instance are the same account; who is not known is nobody's
 /// double, so there is no value for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
+pub(crate) enum Identity {
     /// A user, by their id.
     User(String),
     /// An organization, by its slug: an organization token has no user.
@@ -72,7 +72,7 @@ pub enum Identity {
 
 impl Identity {
     /// Whose an access token is, if `user` is what the server said of it.
-    pub fn of(user: &User, access: Option<&Secret>) -> Option<Identity> {
+    pub(crate) fn of(user: &User, access: Option<&Secret>) -> Option<Identity> {
         let claims = access.and_then(Secret::claims);
         match (claims.and_then(|claims| claims.org), &user.id) {
             (Some(slug), _) => Some(Identity::Organization(slug)),
@@ -84,7 +84,7 @@ impl Identity {
 
 impl Identity {
     /// What to call them: the user, else the organization.
-    pub fn label(user: &User, access: Option<&Secret>) -> Option<String> {
+    pub(crate) fn label(user: &User, access: Option<&Secret>) -> Option<String> {
         match (user.label(), Identity::of(user, access)) {
             (Some(label), _) => Some(label.to_owned()),
             (None, Some(Identity::Organization(slug))) => Some(printable(&slug)),
@@ -105,34 +105,34 @@ impl std::fmt::Display for Identity {
 
 /// What the server issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// Goes to git, docker and the API.
-    pub access: Secret,
+    pub(crate) access: Secret,
     /// Single-use; an API token has none.
-    pub refresh: Option<Secret>,
+    pub(crate) refresh: Option<Secret>,
     /// When they were issued, if known.
-    pub issued_at: Option<Timestamp>,
+    pub(crate) issued_at: Option<Timestamp>,
     /// When the access token dies; `None`: never, or unknown.
-    pub expires_at: Option<Timestamp>,
+    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// What we noted about a session.
 #[derive(Debug, Clone, Default)]
-pub struct RefreshState {
+pub(crate) struct RefreshState {
     /// The OAuth client that the session was issued to.
-    pub client_id: Option<String>,
+    pub(crate) client_id: Option<String>,
     /// An access token that git reported as rejected.
-    pub suspect: Option<Digest>,
+    pub(crate) suspect: Option<Digest>,
     /// When Sentry last accepted a suspect token.
-    pub checked_at: Option<Timestamp>,
+    pub(crate) checked_at: Option<Timestamp>,
     /// No refresh before this; the server failed or asked to wait.
-    pub retry_at: Option<Timestamp>,
+    pub(crate) retry_at: Option<Timestamp>,
     /// Why, in words.
-    pub retry_reason: Option<String>,
+    pub(crate) retry_reason: Option<String>,
     /// The refresh token that was about to be spent, and since when. Left over only by a crash or a lost answer.
-    pub intent: Option<(Digest, Timestamp)>,
+    pub(crate) intent: Option<(Digest, Timestamp)>,
     /// The server rejected the pair that is stored, which is read as no tokens; when.
-    pub rejected_at: Option<Timestamp>,
+    pub(crate) rejected_at: Option<Timestamp>,
 }
 
 /// How much of an account's id is shown and typed, at least.
@@ -150,7 +150,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Whether a token can be handed out as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Freshness {
+pub(crate) enum Freshness {
     /// Hand it out.
     Fresh,
     /// Look after it first.
@@ -159,7 +159,7 @@ pub enum Freshness {
 
 /// Why a token is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StaleReason {
+pub(crate) enum StaleReason {
     /// It is dead: wait for a new one.
     Expired,
     /// It still works: try, but do not wait.
@@ -172,7 +172,7 @@ pub enum StaleReason {
 
 /// The accounts that somebody who types `name` means: by e-mail address, user name, name, or organization; if there is
 /// none, by the first characters of the id.
-pub fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session> {
+pub(crate) fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session> {
     let named: Vec<_> = sessions
         .iter()
         .filter(|session| session.is_called(name))
@@ -187,7 +187,7 @@ pub fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session> {
 }
 
 /// As much of an account's id as tells it from all others.
-pub fn short_id<'a>(session: &'a Session, sessions: &[Session]) -> &'a str {
+pub(crate) fn short_id<'a>(session: &'a Session, sessions: &[Session]) -> &'a str {
     let id = session.account.as_str();
     let others = || {
         sessions
@@ -222,36 +222,36 @@ impl Session {
     }
 
     /// Whose it is, if that is known.
-    pub fn identity(&self) -> Option<Identity> {
+    pub(crate) fn identity(&self) -> Option<Identity> {
         let tokens = self.tokens.as_ref();
         Identity::of(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
     /// Whether a login to `origin` as `identity` is a login to this account again.
-    pub fn is_account_of(&self, origin: &Origin, identity: &Identity) -> bool {
+    pub(crate) fn is_account_of(&self, origin: &Origin, identity: &Identity) -> bool {
         self.origin.may_receive(origin) && self.identity().as_ref() == Some(identity)
     }
 
     /// Whether this is its access token.
-    pub fn has_token(&self, access: &Secret) -> bool {
+    pub(crate) fn has_token(&self, access: &Secret) -> bool {
         let tokens = self.tokens.as_ref();
         tokens.is_some_and(|tokens| tokens.access == *access)
     }
 
     /// What a binding holds of an account: its identity, which a new login does not change, else its id. The official
     /// CLI gives an account another id when its user logs in again, and the old layout has one id for whoever is there.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.identity()
             .map_or_else(|| self.account.clone(), |identity| identity.to_string())
     }
 
     /// Whether a binding that holds `key` means this account.
-    pub fn has_key(&self, key: &str) -> bool {
+    pub(crate) fn has_key(&self, key: &str) -> bool {
         self.key() == key
     }
 
     /// What to call it: its user, else its organization, else the first characters of its id.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         self.name().unwrap_or_else(|| {
             let start: String = self.account.chars().take(SHORT).collect();
             printable(&start)
@@ -259,13 +259,13 @@ impl Session {
     }
 
     /// The same, if it has a name.
-    pub fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         let tokens = self.tokens.as_ref();
         Identity::label(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
     /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
-    pub fn freshness(&self, now: Timestamp) -> Freshness {
+    pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
         match self.is_interrupted() {
             true => Freshness::Stale(StaleReason::Interrupted),
             false => self.access_freshness(now),
@@ -273,7 +273,7 @@ impl Session {
     }
 
     /// The same for the access token alone, whatever became of a refresh.
-    pub fn access_freshness(&self, now: Timestamp) -> Freshness {
+    pub(crate) fn access_freshness(&self, now: Timestamp) -> Freshness {
         let Some(tokens) = &self.tokens else {
             return Freshness::Stale(StaleReason::Expired);
         };
@@ -291,7 +291,7 @@ impl Session {
     }
 
     /// Whether a refresh of the stored pair was begun and its end is not known.
-    pub fn is_interrupted(&self) -> bool {
+    pub(crate) fn is_interrupted(&self) -> bool {
         let refresh = self
             .tokens
             .as_ref()
@@ -301,7 +301,7 @@ impl Session {
     }
 
     /// Whether a host may have refused a token of it within the last minute.
-    pub fn is_doubted(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_doubted(&self, now: Timestamp) -> bool {
         self.marks.suspect.is_some() || self.is_checked(now)
     }
 
@@ -323,7 +323,7 @@ impl Session {
 
 impl Session {
     /// Until when no refresh is tried, because the last one failed.
-    pub fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let is_to_come =
             |at: &Timestamp| (Duration::from_millis(1)..LONGEST_PAUSE).contains(&now.until(*at));
         self.marks.retry_at.filter(is_to_come)
@@ -341,7 +341,7 @@ impl Tokens {
     }
 
     /// Whether the access token is dead at `now`.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 }

@@ -22,15 +22,15 @@ use crate::secret::{NotWritten, Secret};
     after_help = "git and docker call `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
                   `sentry auth setup-git` or `sentry auth setup-docker` told them to."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// What to do
     #[command(subcommand)]
-    pub topic: Topic,
+    pub(crate) topic: Topic,
 }
 
 /// `sentry …`
 #[derive(Subcommand)]
-pub enum Topic {
+pub(crate) enum Topic {
     /// Log in, log out, and see what is stored
     ///
     /// Without a command: logs in when logged out, shows the status when logged in.
@@ -44,7 +44,7 @@ pub enum Topic {
 
 /// `sentry auth …`
 #[derive(Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Log in to a Sentry instance
     Login(LoginArgs),
     /// Remove a session from this machine
@@ -79,171 +79,171 @@ pub enum Command {
 /// `--url`
 #[derive(Args, Clone, Default)]
 #[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
-pub struct UrlArgs {
+pub(crate) struct UrlArgs {
     /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
     #[arg(long, value_name = "URL", value_parser = Origin::instance_from_setting)]
-    pub url: Option<Origin>,
+    pub(crate) url: Option<Origin>,
 }
 
 /// `--url`, `--account`
 #[derive(Args, Clone, Default)]
 #[allow(rustdoc::bare_urls, reason = "clap shows the text as it is")]
-pub struct SessionArgs {
+pub(crate) struct SessionArgs {
     /// The Sentry instance [default: SENTRY_HOST or SENTRY_URL, else the active session's, else `https://sentry.io`]
     #[arg(long, value_name = "URL", value_parser = Origin::instance_from_setting)]
-    pub url: Option<Origin>,
+    pub(crate) url: Option<Origin>,
     /// The account: its e-mail address, user name, name, organization, or the first characters of its id
     #[arg(long, value_name = "NAME", value_parser = name)]
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
 }
 
 /// `login`
 #[derive(Args, Default)]
-pub struct LoginArgs {
+pub(crate) struct LoginArgs {
     /// Log in as this user only: an approval by somebody else is refused
     #[arg(value_name = "EMAIL", value_parser = email)]
-    pub email: Option<String>,
+    pub(crate) email: Option<String>,
     /// Which instance
     #[command(flatten)]
-    pub instance: UrlArgs,
+    pub(crate) instance: UrlArgs,
     /// Use an API token; other users can see it in the process list, so prefer `--with-token`
     #[arg(long, value_name = "TOKEN", value_parser = token, conflicts_with = "with_token")]
-    pub token: Option<Secret>,
+    pub(crate) token: Option<Secret>,
     /// Read an API token from standard input
     #[arg(long)]
-    pub with_token: bool,
+    pub(crate) with_token: bool,
     /// Ask for these scopes instead of the default ones; repeatable, comma-separated
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
-    pub scope: Vec<String>,
+    pub(crate) scope: Vec<String>,
     /// Ask for the scopes that end in `:read` only
     #[arg(long)]
-    pub read_only: bool,
+    pub(crate) read_only: bool,
     /// How long to wait for the approval, in seconds
     #[arg(long, value_name = "SECS", default_value = "900", value_parser = seconds)]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Log in again although there is a working session
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Do not open a browser
     #[arg(long)]
-    pub no_browser: bool,
+    pub(crate) no_browser: bool,
     /// Copy the access token to the desktop's keyring, now and after each refresh
     #[arg(long, conflicts_with = "no_keyring")]
-    pub keyring: bool,
+    pub(crate) keyring: bool,
     /// Stop copying it, and remove the copies
     #[arg(long)]
-    pub no_keyring: bool,
+    pub(crate) no_keyring: bool,
 }
 
 /// `logout`
 #[derive(Args)]
-pub struct LogoutArgs {
+pub(crate) struct LogoutArgs {
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// Remove the sessions of all accounts
     #[arg(long, conflicts_with_all = ["url", "account"])]
-    pub all: bool,
+    pub(crate) all: bool,
 }
 
 /// `status`
 #[derive(Args, Default)]
-pub struct StatusArgs {
+pub(crate) struct StatusArgs {
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// Print one JSON object
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Show the access token
     #[arg(long)]
-    pub show_token: bool,
+    pub(crate) show_token: bool,
     /// Do not ask the server
     #[arg(long)]
-    pub offline: bool,
+    pub(crate) offline: bool,
 }
 
 /// `refresh`
 #[derive(Args)]
-pub struct RefreshArgs {
+pub(crate) struct RefreshArgs {
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// Renew it even if it is not due
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
     /// Print one JSON object
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// `whoami`
 #[derive(Args)]
-pub struct WhoamiArgs {
+pub(crate) struct WhoamiArgs {
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// Print one JSON object
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// `list`
 #[derive(Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// `switch`
 #[derive(Args)]
-pub struct SwitchArgs {
+pub(crate) struct SwitchArgs {
     /// The account that becomes the active one, or the instance if it has one account
     #[arg(value_name = "NAME|URL", value_parser = name)]
-    pub account: String,
+    pub(crate) account: String,
 }
 
 /// `hosts`
 #[derive(Args)]
-pub struct HostsArgs {
+pub(crate) struct HostsArgs {
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// End whatever lets this host get something: its binding, and what is stored for it
     #[arg(long, value_name = "HOST", conflicts_with = "json")]
-    pub forget: Option<String>,
+    pub(crate) forget: Option<String>,
 }
 
 /// `setup-git`
 #[derive(Args)]
-pub struct SetupGitArgs {
+pub(crate) struct SetupGitArgs {
     /// A host that serves git with this login; repeatable [default: the instance itself]
     #[arg(long, value_name = "HOST", value_parser = GitHost::from_setting)]
-    pub host: Vec<GitHost>,
+    pub(crate) host: Vec<GitHost>,
     /// The same as `--host`
     #[arg(value_name = "HOST", value_parser = GitHost::from_setting)]
-    pub hosts: Vec<GitHost>,
+    pub(crate) hosts: Vec<GitHost>,
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// The user name that git shall send
     #[arg(long, value_name = "NAME", value_parser = username)]
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// Which of git's configuration files
     #[command(flatten)]
-    pub scope: GitScope,
+    pub(crate) scope: GitScope,
     /// Show what would be changed, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Take back what this command did
     #[arg(long)]
-    pub undo: bool,
+    pub(crate) undo: bool,
 }
 
 /// `--host`: the origins that git reaches a host by.
 #[derive(Clone)]
-pub struct GitHost(pub Vec<Origin>);
+pub(crate) struct GitHost(pub(crate) Vec<Origin>);
 
 impl GitHost {
     /// Like [`Origin::from_setting`], but a bare name of this machine means `http` too.
@@ -263,61 +263,61 @@ impl GitHost {
 /// `--local`, `--global`, `--system`
 #[derive(Args, Default)]
 #[group(multiple = false)]
-pub struct GitScope {
+pub(crate) struct GitScope {
     /// This repository only
     #[arg(long)]
-    pub local: bool,
+    pub(crate) local: bool,
     /// All repositories of this user (the default)
     #[arg(long)]
-    pub global: bool,
+    pub(crate) global: bool,
     /// All users of this machine
     #[arg(long)]
-    pub system: bool,
+    pub(crate) system: bool,
 }
 
 /// `setup-docker`
 #[derive(Args)]
-pub struct SetupDockerArgs {
+pub(crate) struct SetupDockerArgs {
     /// A registry that takes this login; repeatable
     #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "registries", "undo"], value_parser = registry)]
-    pub registry: Vec<String>,
+    pub(crate) registry: Vec<String>,
     /// The same as `--registry`
     #[arg(value_name = "REGISTRY", value_parser = registry)]
-    pub registries: Vec<String>,
+    pub(crate) registries: Vec<String>,
     /// Make this the helper for all registries (`credsStore`)
     #[arg(long)]
-    pub default: bool,
+    pub(crate) default: bool,
     /// Which session
     #[command(flatten)]
-    pub instance: SessionArgs,
+    pub(crate) instance: SessionArgs,
     /// The user name that the registry shall see
     #[arg(long, value_name = "NAME", value_parser = username)]
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// Write podman's auth.json instead of docker's config.json
     #[arg(long, conflicts_with = "default")]
-    pub podman: bool,
+    pub(crate) podman: bool,
     /// Show what would be changed, and change nothing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Take back what this command did
     #[arg(long)]
-    pub undo: bool,
+    pub(crate) undo: bool,
 }
 
 /// `doctor`
 #[derive(Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Set a damaged database aside
     #[arg(long)]
-    pub repair: bool,
+    pub(crate) repair: bool,
 }
 
 /// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// For a person.
     Text,
     /// For a program.

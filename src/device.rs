@@ -7,7 +7,9 @@
 
 use std::time::Duration;
 
-use crate::oauth::{DeviceAnswer, Disturbance, Grant, OAuth, PollAnswer, Refusal, TransportError};
+use crate::oauth::{
+    DeviceAnswer, Disturbance, ErrorAnswer, Grant, OAuth, PollAnswer, TransportError,
+};
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::Clock;
@@ -22,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_URL: usize = 2048;
 
 /// The server's side of the flow.
-pub trait Endpoint {
+pub(crate) trait Endpoint {
     /// RFC 8628 section 3.1.
     fn device_code(&self, scope: &str) -> DeviceAnswer;
     /// RFC 8628 section 3.4.
@@ -41,24 +43,24 @@ impl Endpoint for OAuth {
 
 /// What to show to a person: checked, and written anew from what was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt {
+pub(crate) struct Prompt {
     /// `[A-Za-z0-9-]{4,32}`.
-    pub user_code: String,
+    pub(crate) user_code: String,
     /// Where to type it.
-    pub url: String,
+    pub(crate) url: String,
     /// The address with the code in it, if the server has one.
-    pub url_complete: Option<String>,
+    pub(crate) url_complete: Option<String>,
 }
 
 /// Why there is no token.
 #[derive(Debug)]
-pub enum DeviceFlowError {
+pub(crate) enum DeviceFlowError {
     /// What answered with this status does not speak OAuth.
     NotOAuth(u16),
     /// The user said no in the browser.
-    Denied(Refusal),
+    Denied(ErrorAnswer),
     /// The server says that the code's time is over.
-    CodeExpired(Refusal),
+    CodeExpired(ErrorAnswer),
     /// The code's time is over by our clock.
     Expired,
     /// Our own time is over.
@@ -66,7 +68,7 @@ pub enum DeviceFlowError {
     /// The time is over, and something stood in the way when it was.
     Disturbed(String),
     /// The server refused.
-    Refused(Refusal),
+    Refused(ErrorAnswer),
     /// The server cannot be reached, or not be trusted.
     Transport(TransportError),
     /// The server wants something shown or opened that it must not.
@@ -76,7 +78,7 @@ pub enum DeviceFlowError {
 }
 
 /// A flow that waits for its person.
-pub struct DeviceFlow<'a> {
+pub(crate) struct DeviceFlow<'a> {
     endpoint: &'a dyn Endpoint,
     clock: &'a dyn Clock,
     device_code: Secret,
@@ -93,7 +95,7 @@ impl<'a> DeviceFlow<'a> {
     ///
     /// # Errors
     /// [`DeviceFlowError`]; none of those about time.
-    pub fn begin(
+    pub(crate) fn begin(
         endpoint: &'a dyn Endpoint,
         clock: &'a dyn Clock,
         origin: &Origin,
@@ -148,7 +150,7 @@ impl<'a> DeviceFlow<'a> {
     }
 
     /// What to show.
-    pub fn prompt(&self) -> &Prompt {
+    pub(crate) fn prompt(&self) -> &Prompt {
         &self.prompt
     }
 
@@ -156,7 +158,7 @@ impl<'a> DeviceFlow<'a> {
     ///
     /// # Errors
     /// [`DeviceFlowError`].
-    pub fn wait(mut self, mut tick: impl FnMut(Duration)) -> Result<Grant, DeviceFlowError> {
+    pub(crate) fn wait(mut self, mut tick: impl FnMut(Duration)) -> Result<Grant, DeviceFlowError> {
         let mut pause = self.interval;
         loop {
             self.sleep(pause, &mut tick)?;
@@ -347,8 +349,8 @@ mod tests {
         })
     }
 
-    fn refusal(status: u16, code: &str) -> Refusal {
-        Refusal {
+    fn refusal(status: u16, code: &str) -> ErrorAnswer {
+        ErrorAnswer {
             status,
             code: Some(code.into()),
             description: None,

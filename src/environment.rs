@@ -10,35 +10,35 @@ use crate::world::World;
 
 /// The public client id that Sentry's own open-source CLI uses with sentry.io. A public client has no secret
 /// (RFC 8628 section 5.6).
-pub const BUILT_IN_CLIENT_ID: &str =
+pub(crate) const BUILT_IN_CLIENT_ID: &str =
     "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
 
 /// A token from the environment.
 #[derive(Debug)]
-pub struct EnvironmentToken {
+pub(crate) struct EnvironmentToken {
     /// Used as it is: no expiry, no refresh, never written down.
-    pub token: Secret,
+    pub(crate) token: Secret,
     /// The only instance that may see it.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// `SENTRY_AUTH_TOKEN` or `SENTRY_TOKEN`.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
 }
 
 /// The variables that may hold a token; the first one wins.
-pub const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
+pub(crate) const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 
 /// What the environment says, read once: a value that decisions can be made from.
 #[derive(Debug)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// The token in force, or why the variable that should hold one cannot be used.
-    pub token: Result<Option<EnvironmentToken>, Failure>,
+    pub(crate) token: Result<Option<EnvironmentToken>, Failure>,
     /// The instance that `SENTRY_HOST` or `SENTRY_URL` names, or why the variable names none.
-    pub instance: Result<Option<Origin>, Failure>,
+    pub(crate) instance: Result<Option<Origin>, Failure>,
 }
 
 impl Environment {
     /// Reads the variables.
-    pub fn of(world: &World) -> Environment {
+    pub(crate) fn of(world: &World) -> Environment {
         let instance = instance(world);
         Environment {
             token: token_beside(world, &instance),
@@ -47,12 +47,12 @@ impl Environment {
     }
 
     /// Whether there is a token that can be used.
-    pub fn holds_a_token(&self) -> bool {
+    pub(crate) fn holds_a_token(&self) -> bool {
         matches!(self.token, Ok(Some(_)))
     }
 
     /// The instance that a variable names, if it can be used.
-    pub fn named(&self) -> Option<&Origin> {
+    pub(crate) fn named(&self) -> Option<&Origin> {
         self.instance.as_ref().ok()?.as_ref()
     }
 }
@@ -61,12 +61,12 @@ impl Environment {
 ///
 /// # Errors
 /// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
-pub fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
+pub(crate) fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
     token_beside(world, &instance(world))
 }
 
 /// Whether a variable holds this token, in force or not.
-pub fn holds(world: &World, secret: &Secret) -> bool {
+pub(crate) fn holds(world: &World, secret: &Secret) -> bool {
     TOKENS
         .into_iter()
         .filter_map(|name| world.variable_lossy(name))
@@ -108,7 +108,7 @@ fn token_beside(
 ///
 /// # Errors
 /// The claim is no origin.
-pub fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, Failure> {
+pub(crate) fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, Failure> {
     let Some(url) = token.claims().and_then(|claims| claims.url) else {
         return Ok(None);
     };
@@ -124,7 +124,7 @@ pub fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, 
 ///
 /// # Errors
 /// It is no origin.
-pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
+pub(crate) fn instance(world: &World) -> Result<Option<Origin>, Failure> {
     // The alias wins, as it does in the official CLI.
     let found = ["SENTRY_HOST", "SENTRY_URL"]
         .into_iter()
@@ -138,7 +138,7 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
             NotAnInstance::NotAnOrigin(_) => failure,
             NotAnInstance::Organization => failure
                 .hint(format!("`export {variable}={}`", Origin::saas()))
-                .as_usage(),
+                .into_usage(),
         }
     };
     Origin::instance_from_setting(&text)
@@ -150,14 +150,14 @@ pub fn instance(world: &World) -> Result<Option<Origin>, Failure> {
 ///
 /// `SENTRY_CLIENT_ID` belongs to the instance that is named beside it. Where none is, it belongs to a self-hosted one: at
 /// sentry.io the built-in id works, and no other is likely to.
-pub fn client_id(world: &World, origin: &Origin) -> Option<String> {
+pub(crate) fn client_id(world: &World, origin: &Origin) -> Option<String> {
     let named = instance(world).ok().flatten();
     let is_named = named.is_some_and(|named| named.may_receive(origin));
     client_id_if(world, origin, is_named)
 }
 
 /// The same for a command that may name the instance itself, by `--url`.
-pub fn client_id_by(world: &World, origin: &Origin, url: Option<&Origin>) -> Option<String> {
+pub(crate) fn client_id_by(world: &World, origin: &Origin, url: Option<&Origin>) -> Option<String> {
     match url {
         Some(url) => client_id_if(world, origin, url.may_receive(origin)),
         None => client_id(world, origin),
@@ -175,7 +175,7 @@ fn client_id_if(world: &World, origin: &Origin, is_named: bool) -> Option<String
 }
 
 /// Whether a helper may turn to a person at all.
-pub fn may_ask(world: &World) -> bool {
+pub(crate) fn may_ask(world: &World) -> bool {
     let variable = |name: &str| world.variable(name).map(|value| value.to_ascii_lowercase());
     let is = |name: &str, values: &[&str]| {
         variable(name).is_some_and(|value| values.contains(&value.as_str()))

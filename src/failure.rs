@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What went wrong, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     what: String,
     hint: Option<String>,
     is_usage: bool,
@@ -14,7 +14,7 @@ pub struct Failure {
 
 impl Failure {
     /// One sentence: lower case, no final period, no secret.
-    pub fn new(what: impl Into<String>) -> Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
             hint: None,
@@ -23,7 +23,7 @@ impl Failure {
     }
 
     /// The whole chain of an error as one sentence, with its hint.
-    pub fn of(error: &anyhow::Error) -> Failure {
+    pub(crate) fn of(error: &anyhow::Error) -> Failure {
         Failure {
             what: format!("{error:#}"),
             hint: hint_of(error).map(str::to_owned),
@@ -32,13 +32,13 @@ impl Failure {
     }
 
     /// What to type, in backticks.
-    pub fn hint(mut self, hint: impl Into<String>) -> Failure {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
     }
 
     /// Another sentence with the same hint.
-    pub fn with_text(self, what: impl Into<String>) -> Failure {
+    pub(crate) fn with_text(self, what: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
             ..self
@@ -46,7 +46,7 @@ impl Failure {
     }
 
     /// The command was called wrongly, or with a setting that means something else.
-    pub fn as_usage(self) -> Failure {
+    pub(crate) fn into_usage(self) -> Failure {
         Failure {
             is_usage: true,
             ..self
@@ -54,7 +54,7 @@ impl Failure {
     }
 
     /// What to type, if anything helps.
-    pub fn hint_text(&self) -> Option<&str> {
+    pub(crate) fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 /// The hint that an error carries, wherever it stands in the chain.
-pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
+pub(crate) fn hint_of(error: &anyhow::Error) -> Option<&str> {
     // A `Failure` that was put around another error is no link of the chain by itself.
     let around = error
         .downcast_ref::<Failure>()
@@ -82,7 +82,7 @@ pub fn hint_of(error: &anyhow::Error) -> Option<&str> {
 }
 
 /// Whether an error is one of usage, wherever that stands in the chain.
-pub fn is_usage(error: &anyhow::Error) -> bool {
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
     let mut causes = error.chain();
     error
         .downcast_ref::<Failure>()
@@ -95,7 +95,7 @@ pub fn is_usage(error: &anyhow::Error) -> bool {
 }
 
 /// One line for a stream that has room for one: `what (hint)`.
-pub fn one_line(error: &anyhow::Error) -> String {
+pub(crate) fn one_line(error: &anyhow::Error) -> String {
     match hint_of(error) {
         Some(hint) => format!("{error:#} (hint: {hint})"),
         None => format!("{error:#}"),

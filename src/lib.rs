@@ -10,7 +10,7 @@
 //! 1. git or docker writes a request to standard input; [`git`] or [`docker`] reads bytes and knows its protocol.
 //! 2. The host becomes an [`origin::Origin`], or gets no answer. No URL library has seen it before.
 //! 3. [`broker::Broker::credential_for`] gathers what the environment and the store say ([`policy::Facts`]). A database
-//!    that nobody uses is read without locks ([`store::Store::at_rest`]).
+//!    that nobody uses is read without locks ([`store::Store::read_idle`]).
 //! 4. [`policy::decide`] says which credential it is, and why. [`origin::Origin::may_receive`] says whether the host may
 //!    have an instance's token; a host that is bound to an instance ([`store::Binding`]) stands for the instance.
 //! 5. [`session::usable`] answers a fresh token at once: no lock, no network, no keyring. A stale one goes through a
@@ -52,7 +52,9 @@
 //! What a person reads and types:
 //!
 //! - [`cli`]: the command line, and its help; no behaviour
+//! - `sentry`: parses the command line, dispatches, and chooses the exit code
 //! - [`auth`]: `sentry auth`, one file per command
+//! - [`doctor`]: `sentry auth doctor`, one file per subject
 //! - [`terminal`]: `/dev/tty`, the browser, the QR code
 //! - [`login`]: one device login with a person at a terminal
 //! - `setup`: files of other programs: git's configuration, docker's `config.json`, podman's `auth.json`
@@ -84,38 +86,47 @@
 //! - [`world`]: the environment itself, paths, streams, clocks, signals
 //! - `memory`: the allocator
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "this page is for those who change the program: `cargo doc --document-private-items`"
+)]
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")
 )]
 
-pub mod account;
-pub mod auth;
-pub mod broker;
-pub mod cli;
-pub mod device;
-pub mod docker;
-pub mod environment;
-pub mod failure;
-pub mod git;
-pub mod lock;
-pub mod login;
+mod account;
+mod auth;
+mod broker;
+mod cli;
+mod device;
+mod docker;
+mod doctor;
+mod environment;
+mod failure;
+mod git;
+mod lock;
+mod login;
 // Fuzzing looks for what is used after it was freed, and sees that in the system's blocks only.
 #[cfg(not(fuzzing))]
 mod memory;
-pub mod mirror;
-pub mod oauth;
-pub mod origin;
-pub mod policy;
-pub mod printable;
-pub mod secret;
-pub mod session;
+mod mirror;
+mod oauth;
+mod origin;
+mod policy;
+mod printable;
+mod secret;
+mod sentry;
+mod session;
 mod setup;
-pub mod store;
-pub mod terminal;
-pub mod world;
+mod store;
+mod terminal;
+mod world;
 
 /// What must hold whatever comes in: asked by the fuzz targets and, of their corpora, by `cargo test`.
 #[cfg(any(test, fuzzing))]
-#[path = "../fuzz/oracles/mod.rs"]
 pub mod oracles;
+
+pub use docker::docker_main;
+pub use git::git_main;
+pub use sentry::sentry_main;

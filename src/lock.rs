@@ -24,13 +24,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 const DESCRIPTION: u64 = 128;
 
 /// A lock file.
-pub struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
 }
 
 /// Proof that this process holds a lock; dropping it lets go.
 #[must_use]
-pub struct LockGuard {
+pub(crate) struct LockGuard {
     // The kernel's lock belongs to the open file.
     file: File,
 }
@@ -40,12 +40,12 @@ impl LockGuard {
     ///
     /// # Errors
     /// There is no file descriptor to be had.
-    pub fn share(&self) -> io::Result<Stdio> {
+    pub(crate) fn share(&self) -> io::Result<Stdio> {
         self.file.try_clone().map(Stdio::from)
     }
 
     /// Writes into the lock file what this process holds it for, since when: for those who wait in vain.
-    pub fn describe(&self, doing: Doing, since: Timestamp) {
+    pub(crate) fn describe(&self, doing: Doing, since: Timestamp) {
         let text = format!("{} {} {since}\n", doing.word(), std::process::id());
         // Not being able to only makes a message less clear.
         let mut file = &self.file;
@@ -58,18 +58,18 @@ impl LockGuard {
 
 /// Who holds a contended lock, as far as that can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Its process id; unknown in another namespace, and where neither the holder nor the kernel says.
-    pub pid: Option<u32>,
+    pub(crate) pid: Option<u32>,
     /// The name of its program, if it runs here.
-    pub program: Option<String>,
+    pub(crate) program: Option<String>,
     /// What a refresh that it is held for does, and when that began, in RFC 3339.
-    pub refresh: Option<(Doing, String)>,
+    pub(crate) refresh: Option<(Doing, String)>,
 }
 
 /// What a refresh waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub(crate) enum Doing {
     /// An answer.
     WaitsForSentry,
     /// A database that takes the new tokens.
@@ -113,7 +113,7 @@ impl std::fmt::Display for Holder {
 
 /// Why there is no [`LockGuard`].
 #[derive(Debug)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// Somebody else holds it; wait or do without. Who, where somebody waited for it.
     Contended(Option<Holder>),
     /// The file system has no locks; serve what is stored and change nothing.
@@ -139,14 +139,14 @@ impl std::error::Error for LockError {}
 
 impl Lock {
     /// Guards what is stored in `dir`: refresh, the commit of a login, logout, `store`, `erase`.
-    pub fn credential(dir: &Path) -> Lock {
+    pub(crate) fn credential(dir: &Path) -> Lock {
         Lock {
             path: dir.join("credential.lock"),
         }
     }
 
     /// Makes device flows single.
-    pub fn login(dir: &Path) -> Lock {
+    pub(crate) fn login(dir: &Path) -> Lock {
         Lock {
             path: dir.join("login.lock"),
         }
@@ -156,7 +156,7 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError`]; `Contended` when somebody else has it.
-    pub fn try_acquire(&self) -> Result<LockGuard, LockError> {
+    pub(crate) fn try_acquire(&self) -> Result<LockGuard, LockError> {
         loop {
             let file = self
                 .open()
@@ -175,7 +175,7 @@ impl Lock {
     /// # Errors
     /// [`LockError::Unusable`] when standard input is not that file, the others as
     /// [`Lock::try_acquire`].
-    pub fn inherited(&self) -> Result<LockGuard, LockError> {
+    pub(crate) fn inherited(&self) -> Result<LockGuard, LockError> {
         let unusable = |why| LockError::Unusable(self.path.clone(), why);
         let file = crate::world::inherited_stdin().map_err(unusable)?;
         if !self.is_still(&file) {
@@ -190,7 +190,11 @@ impl Lock {
     ///
     /// # Errors
     /// [`LockError::Contended`] when the time is over; the others at once.
-    pub fn acquire(&self, clock: &dyn Clock, timeout: Duration) -> Result<LockGuard, LockError> {
+    pub(crate) fn acquire(
+        &self,
+        clock: &dyn Clock,
+        timeout: Duration,
+    ) -> Result<LockGuard, LockError> {
         let deadline = clock.uptime() + timeout;
         let mut pause = Duration::from_millis(2);
         loop {
@@ -206,12 +210,12 @@ impl Lock {
     }
 
     /// The error for a lock that was waited for in vain: it names the holder.
-    pub fn contended(&self) -> LockError {
+    pub(crate) fn contended(&self) -> LockError {
         LockError::Contended(self.holder())
     }
 
     /// Who holds the lock: as the file says if that process lives, else as the kernel tells it.
-    pub fn holder(&self) -> Option<Holder> {
+    pub(crate) fn holder(&self) -> Option<Holder> {
         let written = self
             .described()
             .filter(|holder| holder.pid.is_some_and(is_alive));

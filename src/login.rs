@@ -11,20 +11,20 @@ use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::{Failure, hint_of};
 use crate::lock::{Lock, LockError, LockGuard};
 use crate::mirror::Mirror;
-use crate::oauth::{Check, Grant, OAuth, Refusal};
+use crate::oauth::{Check, ErrorAnswer, Grant, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, account_of, active_account};
-use crate::session::{self, Login};
+use crate::session::{self, NewLogin};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
 /// What a login asks for unless told otherwise; the official CLI's list.
-pub const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
+pub(crate) const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
      member:read team:read team:write team:admin alerts:read alerts:write";
 
 /// How long a login may wait for its person unless told otherwise.
-pub const TIMEOUT: Duration = Duration::from_secs(900);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How long a login waits for a refresh in another process before it shows anything.
 const COMMIT: Duration = Duration::from_secs(60);
@@ -33,7 +33,7 @@ const COMMIT: Duration = Duration::from_secs(60);
 const NAMES: Duration = Duration::from_secs(5);
 
 /// The sentence for an instance without a session.
-pub fn not_logged_in(instance: &Origin) -> Failure {
+pub(crate) fn not_logged_in(instance: &Origin) -> Failure {
     let command = match instance.is_saas() {
         true => "`sentry auth login`".to_owned(),
         false => format!("`sentry auth login --url {instance}`"),
@@ -42,27 +42,27 @@ pub fn not_logged_in(instance: &Origin) -> Failure {
 }
 
 /// What to log in to, and how.
-pub struct DeviceLogin<'a> {
+pub(crate) struct DeviceLogin<'a> {
     /// The instance.
-    pub origin: &'a Origin,
+    pub(crate) origin: &'a Origin,
     /// The OAuth client.
-    pub client_id: &'a str,
+    pub(crate) client_id: &'a str,
     /// Separated by spaces.
-    pub scope: &'a str,
+    pub(crate) scope: &'a str,
     /// How long to wait for the person.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Whether to open the browser.
-    pub browser: Browser,
+    pub(crate) browser: Browser,
     /// Who has to approve it.
-    pub whose: Whose<'a>,
+    pub(crate) whose: Whose<'a>,
     /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
     /// sent. Where another process has got a session by then, nobody is asked.
-    pub consent: Option<&'a dyn Fn() -> bool>,
+    pub(crate) consent: Option<&'a dyn Fn() -> bool>,
 }
 
 /// Whose login is wanted: another's is no answer, and is not stored.
 #[derive(Debug, Clone, Copy)]
-pub enum Whose<'a> {
+pub(crate) enum Whose<'a> {
     /// Of whoever approves it.
     Anybody,
     /// Of the user that somebody who types this means.
@@ -73,16 +73,16 @@ pub enum Whose<'a> {
 
 /// How a login ended well.
 #[derive(Debug)]
-pub enum LoggedIn {
+pub(crate) enum LoggedIn {
     /// By this flow.
-    Here(Session),
+    Here(Box<Session>),
     /// By another process, while this one waited for it.
-    Elsewhere(Session),
+    Elsewhere,
 }
 
 /// How a login ended otherwise.
 #[derive(Debug)]
-pub enum NotLoggedIn {
+pub(crate) enum NotLoggedIn {
     /// The person said no in the browser.
     Denied(Failure),
     /// The person said no when asked.
@@ -102,7 +102,7 @@ impl DeviceLogin<'_> {
     ///
     /// # Errors
     /// [`NotLoggedIn`]; the store is then as it was.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         world: &World,
         dir: &Path,
@@ -120,11 +120,11 @@ impl DeviceLogin<'_> {
         last_words("login cancelled; nothing was stored".to_owned());
         let _single = match self.only_flow(world, &store, dir, terminal)? {
             Turn::Ours(held) => held,
-            Turn::Elsewhere(session) => return Ok(LoggedIn::Elsewhere(*session)),
+            Turn::Elsewhere => return Ok(LoggedIn::Elsewhere),
         };
         if let Some(consent) = self.consent {
-            if let Some(session) = self.fresh_session(world, &store)? {
-                return Ok(LoggedIn::Elsewhere(session));
+            if self.fresh_session(world, &store)?.is_some() {
+                return Ok(LoggedIn::Elsewhere);
             }
             if !consent() {
                 return Err(NotLoggedIn::Declined);
@@ -148,7 +148,7 @@ impl DeviceLogin<'_> {
             .map_err(anyhow::Error::from)?;
         // From here on the token exists, and only we have it.
         let deferral = world.signals().defer().ok();
-        let login = Login {
+        let login = NewLogin {
             origin: self.origin.clone(),
             user: grant.user.clone(),
             tokens: session::granted(world, &grant, None),
@@ -179,7 +179,7 @@ impl DeviceLogin<'_> {
         {
             name_user(world, &store, dir, &mut session, user);
         }
-        Ok(LoggedIn::Here(session))
+        Ok(LoggedIn::Here(Box::new(session)))
     }
 
     /// One device flow at a time for one directory: whoever comes second uses what the first one gets.
@@ -205,14 +205,14 @@ impl DeviceLogin<'_> {
         let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
         match self.fresh_session(world, store)? {
             Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
-                Ok(Turn::Elsewhere(Box::new(session)))
+                Ok(Turn::Elsewhere)
             }
             _ => Ok(Turn::Ours(held)),
         }
     }
 
     fn fresh_session(&self, world: &World, store: &Store) -> anyhow::Result<Option<Session>> {
-        let sessions = store.view()?.sessions()?;
+        let sessions = store.read()?.sessions()?;
         // Another account's session is not what the login is for.
         let session = match self.whose {
             Whose::Anybody => active_account(&sessions, self.origin),
@@ -305,7 +305,7 @@ impl DeviceLogin<'_> {
 
     fn explain(&self, ended: DeviceFlowError) -> NotLoggedIn {
         let origin = self.origin;
-        let told = |refusal: Refusal| match refusal.description {
+        let told = |refusal: ErrorAnswer| match refusal.description {
             Some(description) => format!(" ({description})"),
             None => String::new(),
         };
@@ -377,7 +377,7 @@ impl DeviceLogin<'_> {
 
 enum Turn {
     Ours(LockGuard),
-    Elsewhere(Box<Session>),
+    Elsewhere,
 }
 
 /// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process

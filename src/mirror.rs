@@ -14,10 +14,10 @@ use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
 /// The `service` of our entries.
-pub const SERVICE: &str = "sentry-credential-helper";
+pub(crate) const SERVICE: &str = "sentry-credential-helper";
 
 /// The setting that `login --keyring` writes, and its value.
-pub const SETTING: (&str, &str) = ("keyring", "mirror");
+pub(crate) const SETTING: (&str, &str) = ("keyring", "mirror");
 
 /// The setting that remembers that there may be copies, whatever the mirror is set to later.
 const WRITTEN: &str = "keyring-written";
@@ -26,7 +26,7 @@ const WRITTEN: &str = "keyring-written";
 const LIMIT: Duration = Duration::from_secs(3);
 
 /// The mirror of one database, or none.
-pub struct Mirror<'a> {
+pub(crate) struct Mirror<'a> {
     world: &'a World,
     /// Tells databases apart: two configuration directories never share an entry.
     directory: Option<String>,
@@ -35,15 +35,15 @@ pub struct Mirror<'a> {
 
 impl<'a> Mirror<'a> {
     /// The mirror as the environment, else the stored setting, wants it.
-    pub fn of(world: &'a World, store: &Store) -> Mirror<'a> {
-        let setting = || store.view().ok()?.setting(SETTING.0).ok()?;
+    pub(crate) fn of(world: &'a World, store: &Store) -> Mirror<'a> {
+        let setting = || store.read().ok()?.setting(SETTING.0).ok()?;
         let wanted = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
         Mirror::if_wanted(world, store, wanted.as_deref() == Some(SETTING.1))
     }
 
     /// For removing copies: on if there may be any.
-    pub fn to_clear(world: &'a World, store: &Store) -> Mirror<'a> {
-        let written = || store.view().ok()?.setting(WRITTEN).ok()?;
+    pub(crate) fn to_clear(world: &'a World, store: &Store) -> Mirror<'a> {
+        let written = || store.read().ok()?.setting(WRITTEN).ok()?;
         let on = Mirror::of(world, store);
         match on.is_on() || on.refused {
             true => on,
@@ -74,12 +74,12 @@ impl<'a> Mirror<'a> {
     }
 
     /// Whether tokens are copied.
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.directory.is_some()
     }
 
     /// Whether tokens would be copied, were the bus a safe one.
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.refused
     }
 
@@ -87,7 +87,7 @@ impl<'a> Mirror<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn announce(&self, change: &WriteTransaction<'_>) -> anyhow::Result<()> {
+    pub(crate) fn announce(&self, change: &WriteTransaction<'_>) -> anyhow::Result<()> {
         match self.is_on() {
             true => change.set(WRITTEN, Some("yes")),
             false => Ok(()),
@@ -95,7 +95,7 @@ impl<'a> Mirror<'a> {
     }
 
     /// Copies the access token. A failure is a warning.
-    pub fn put(&self, session: &Session, tokens: &Tokens) {
+    pub(crate) fn put(&self, session: &Session, tokens: &Tokens) {
         let Some(entry) = self.entry(session) else {
             self.tell_refusal();
             return;
@@ -113,7 +113,7 @@ impl<'a> Mirror<'a> {
     }
 
     /// Removes the copy; false, with a warning, when it may still be there.
-    pub fn remove(&self, session: &Session) -> bool {
+    pub(crate) fn remove(&self, session: &Session) -> bool {
         let Some(entry) = self.entry(session) else {
             self.tell_refusal();
             return !self.refused;
@@ -133,7 +133,7 @@ impl<'a> Mirror<'a> {
     ///
     /// # Errors
     /// What the keyring says.
-    pub fn is_in_step(&self, session: &Session) -> Result<bool, String> {
+    pub(crate) fn is_in_step(&self, session: &Session) -> Result<bool, String> {
         let Some(entry) = self.entry(session) else {
             return Ok(false);
         };

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Scheme, host and port of a server, in one canonical form: lower case, default port dropped when printed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Origin {
+pub(crate) struct Origin {
     scheme: Scheme,
     host: String,
     port: u16,
@@ -21,7 +21,7 @@ pub struct Origin {
 
 /// The two schemes that can carry a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scheme {
+pub(crate) enum Scheme {
     /// TLS; everywhere.
     Https,
     /// Plain text; only for `127.0.0.0/8`, `[::1]` and `localhost`.
@@ -30,7 +30,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// As it stands in a URL.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Scheme::Https => "https",
             Scheme::Http => "http",
@@ -51,7 +51,7 @@ const SAAS: [&str; 3] = ["sentry.io", "us.sentry.io", "de.sentry.io"];
 
 impl Origin {
     /// `https://sentry.io`.
-    pub fn saas() -> Origin {
+    pub(crate) fn saas() -> Origin {
         Origin {
             scheme: Scheme::Https,
             host: SAAS[0].to_owned(),
@@ -63,7 +63,7 @@ impl Origin {
     ///
     /// # Errors
     /// [`NotAnOrigin`]: anything outside the grammar, or `http` to another machine.
-    pub fn parse(text: &str) -> Result<Origin, NotAnOrigin> {
+    pub(crate) fn parse(text: &str) -> Result<Origin, NotAnOrigin> {
         let (scheme, authority) = text.split_once("://").ok_or(NotAnOrigin::Malformed)?;
         Origin::from_parts(scheme, authority.strip_suffix('/').unwrap_or(authority))
     }
@@ -72,7 +72,7 @@ impl Origin {
     ///
     /// # Errors
     /// As [`Origin::parse`].
-    pub fn from_setting(text: &str) -> Result<Origin, NotAnOrigin> {
+    pub(crate) fn from_setting(text: &str) -> Result<Origin, NotAnOrigin> {
         match text.contains("://") {
             true => Origin::parse(text),
             false => Origin::from_parts("https", text.strip_suffix('/').unwrap_or(text)),
@@ -83,7 +83,7 @@ impl Origin {
     ///
     /// # Errors
     /// As [`Origin::parse`].
-    pub fn from_parts(scheme: &str, authority: &str) -> Result<Origin, NotAnOrigin> {
+    pub(crate) fn from_parts(scheme: &str, authority: &str) -> Result<Origin, NotAnOrigin> {
         let scheme = match scheme.to_ascii_lowercase().as_str() {
             "https" => Scheme::Https,
             "http" => Scheme::Http,
@@ -106,17 +106,17 @@ impl Origin {
     ///
     /// Hosts that a person bound to an instance are not known here: a binding replaces the host's origin by the
     /// instance's before it asks.
-    pub fn may_receive(&self, token_of: &Origin) -> bool {
+    pub(crate) fn may_receive(&self, token_of: &Origin) -> bool {
         self == token_of || (self.is_saas() && token_of.is_saas())
     }
 
     /// One of the names of Sentry's SaaS.
-    pub fn is_saas(&self) -> bool {
+    pub(crate) fn is_saas(&self) -> bool {
         self.scheme == Scheme::Https && self.port == 443 && SAAS.contains(&self.host.as_str())
     }
 
     /// A name below `sentry.io` that is none of the service's own: an organization's.
-    pub fn is_organization_of_saas(&self) -> bool {
+    pub(crate) fn is_organization_of_saas(&self) -> bool {
         !self.is_saas() && self.host.ends_with(".sentry.io")
     }
 
@@ -124,7 +124,7 @@ impl Origin {
     ///
     /// # Errors
     /// [`NotAnInstance`].
-    pub fn instance_from_setting(text: &str) -> Result<Origin, NotAnInstance> {
+    pub(crate) fn instance_from_setting(text: &str) -> Result<Origin, NotAnInstance> {
         let origin = Origin::from_setting(text).map_err(NotAnInstance::NotAnOrigin)?;
         match origin.is_organization_of_saas() {
             true => Err(NotAnInstance::Organization),
@@ -133,7 +133,7 @@ impl Origin {
     }
 
     /// This machine itself, by a name that cannot mean another.
-    pub fn is_loopback(&self) -> bool {
+    pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"
             || self.host == "[::1]"
             || self
@@ -143,22 +143,22 @@ impl Origin {
     }
 
     /// The scheme.
-    pub fn scheme(&self) -> Scheme {
+    pub(crate) fn scheme(&self) -> Scheme {
         self.scheme
     }
 
     /// The host: a name, a dotted quad, or an IPv6 address in brackets.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 
     /// The port.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// `host`, or `host:port` where the port is not the scheme's own.
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match self.port == self.scheme.default_port() {
             true => self.host.clone(),
             false => format!("{}:{}", self.host, self.port),
@@ -174,7 +174,7 @@ impl fmt::Display for Origin {
 
 /// Why a text names no origin. Does not repeat the text: it comes from outside and may hold anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotAnOrigin {
+pub(crate) enum NotAnOrigin {
     /// Say what an origin looks like.
     Malformed,
     /// Say that plain `http` is not used between machines.
@@ -196,7 +196,7 @@ impl std::error::Error for NotAnOrigin {}
 
 /// Why a text names no instance of Sentry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotAnInstance {
+pub(crate) enum NotAnInstance {
     /// It is no origin.
     NotAnOrigin(NotAnOrigin),
     /// `acme.sentry.io`: the instance is `sentry.io`.

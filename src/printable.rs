@@ -5,7 +5,7 @@ const LONGEST: usize = 200;
 
 /// One line of at most 200 characters without control, bidirectional or invisible ones: nothing that moves a cursor,
 /// opens a link, sets a title, or reads differently from what it is.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .filter(|character| !is_hidden(*character))
         .take(LONGEST)
@@ -13,7 +13,7 @@ pub fn printable(text: &str) -> String {
 }
 
 /// A word as a shell takes it.
-pub fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
     match !word.is_empty() && word.bytes().all(plain) {
         true => word.to_owned(),

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 /// Adds to bytes that are wiped on drop. A vector that grows by itself leaves a copy behind.
-pub fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+pub(crate) fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     let length = bytes.len() + more.len();
     if bytes.capacity() < length {
         let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
@@ -25,18 +25,18 @@ pub fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
 }
 
 /// Longest token in bytes that is accepted from anyone.
-pub const MAX_TOKEN: usize = 4096;
+pub(crate) const MAX_TOKEN: usize = 4096;
 
 /// Longest claims part of an organisation token that is looked at, in bytes.
 const MAX_CLAIMS: usize = 2048;
 
 /// Text that is wiped on drop and that no formatter prints.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Wraps text that need not be a token: a password that a person chose.
-    pub fn new(text: impl Into<String>) -> Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(text.into()))
     }
 
@@ -44,7 +44,7 @@ impl Secret {
     ///
     /// # Errors
     /// [`NotAToken`] for everything else.
-    pub fn token(text: &str) -> Result<Secret, NotAToken> {
+    pub(crate) fn token(text: &str) -> Result<Secret, NotAToken> {
         if is_token(text) {
             Ok(Secret::new(text))
         } else {
@@ -57,7 +57,7 @@ impl Secret {
     ///
     /// # Errors
     /// [`NotWritten`]; what usually goes wrong has a sentence of its own.
-    pub fn written(bytes: &[u8]) -> Result<Secret, NotWritten> {
+    pub(crate) fn written(bytes: &[u8]) -> Result<Secret, NotWritten> {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
             return Err(NotWritten::Utf16);
         }
@@ -84,17 +84,17 @@ impl Secret {
     }
 
     /// The text itself.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 
     /// Whether this still is what [`Secret::token`] accepts.
-    pub fn is_token(&self) -> bool {
+    pub(crate) fn is_token(&self) -> bool {
         is_token(&self.0)
     }
 
     /// Whether this has the form that Sentry gives its tokens: `sntry[a-z]*_…`.
-    pub fn has_form_of_a_token(&self) -> bool {
+    pub(crate) fn has_form_of_a_token(&self) -> bool {
         let rest = self.0.strip_prefix("sntry");
         let rest = rest.map(|rest| rest.trim_start_matches(|byte: char| byte.is_ascii_lowercase()));
         rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'))
@@ -102,13 +102,13 @@ impl Secret {
 
     /// Whether this has the form of what Sentry grants to an OAuth client: 64 hexadecimal digits (`secrets.token_hex(32)`
     /// in `sentry/models/apitoken.py`). Other things have it too.
-    pub fn has_form_of_an_access_token(&self) -> bool {
+    pub(crate) fn has_form_of_an_access_token(&self) -> bool {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         self.0.len() == 64 && self.0.bytes().all(is_digit)
     }
 
     /// Names this secret where the secret itself must not stand (SHA-256).
-    pub fn digest(&self) -> Digest {
+    pub(crate) fn digest(&self) -> Digest {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(
             ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes()).as_ref(),
@@ -120,7 +120,7 @@ impl Secret {
     ///
     /// The form is `sntrys_<base64 of a JSON object>_<secret>`. Claims of over 2 KiB, or that do not decode, make the
     /// token opaque rather than invalid.
-    pub fn claims(&self) -> Option<Claims> {
+    pub(crate) fn claims(&self) -> Option<Claims> {
         let (claims, secret) = self.0.strip_prefix("sntrys_")?.split_once('_')?;
         if secret.contains('_') || claims.len() > MAX_CLAIMS {
             return None;
@@ -158,7 +158,7 @@ fn is_token(text: &str) -> bool {
 
 /// The text has a byte that no token may have, is empty, or is too long. Does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAToken;
+pub(crate) struct NotAToken;
 
 impl fmt::Display for NotAToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +176,7 @@ const QUOTES: [char; 11] = [
 
 /// Why what somebody wrote down is no token. Does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotWritten {
+pub(crate) enum NotWritten {
     /// As `>` of PowerShell writes it.
     Utf16,
     /// U+FEFF in front.
@@ -212,16 +212,16 @@ impl std::error::Error for NotWritten {}
 
 /// SHA-256 of a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
+pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// The 32 bytes.
-    pub fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Reads back what [`Digest::as_bytes`] gave; `None` unless there are 32 bytes.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Digest> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Digest> {
         bytes.try_into().ok().map(Digest)
     }
 }
@@ -234,11 +234,11 @@ impl fmt::Debug for Digest {
 
 /// Claims of an organisation token; an empty claim counts as absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claims {
+pub(crate) struct Claims {
     /// The instance that issued the token.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Slug of the organisation that the token is for.
-    pub org: Option<String>,
+    pub(crate) org: Option<String>,
 }
 
 #[cfg(test)]

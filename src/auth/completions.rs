@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use crate::cli::Cli;
 use crate::world;
 
-pub(super) fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
+pub(crate) fn completions(shell: Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sentry", &mut script);
     world::print(&script)?;

@@ -18,13 +18,13 @@ use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
 /// Where the commands act: a directory, and the database in it if there is one.
-pub(super) struct Place {
+pub(super) struct ConfigDir {
     pub(super) dir: PathBuf,
     pub(super) store: Option<Store>,
 }
 
-impl Place {
-    pub(super) fn of(world: &World) -> anyhow::Result<Place> {
+impl ConfigDir {
+    pub(super) fn of(world: &World) -> anyhow::Result<ConfigDir> {
         let dir = world.config_dir()?;
         let store = Store::open(world, &dir)?;
         // A grant that waits is a login, too.
@@ -33,13 +33,13 @@ impl Place {
         {
             world.trace(|| format!("not imported: {error:#}"));
         }
-        Ok(Place { store, dir })
+        Ok(ConfigDir { store, dir })
     }
 
     pub(super) fn sessions(&self) -> anyhow::Result<Vec<Session>> {
         self.store
             .as_ref()
-            .map_or(Ok(Vec::new()), |store| store.view()?.sessions())
+            .map_or(Ok(Vec::new()), |store| store.read()?.sessions())
     }
 
     /// Which instance is meant, and its session: see [`policy::session_of`].
@@ -54,7 +54,7 @@ impl Place {
         Ok((instance, session.cloned()))
     }
 
-    /// The session that a command means: the account that `--account` names, else as [`Place::session`].
+    /// The session that a command means: the account that `--account` names, else as [`ConfigDir::session`].
     ///
     /// # Errors
     /// The store's; there is no such account, or it cannot be told which one is meant.
@@ -71,7 +71,7 @@ impl Place {
         Ok((session.origin.clone(), Some(session.clone())))
     }
 
-    /// What a host is to be bound to: the instance that [`Place::chosen`] has, but never one that nobody named; and the
+    /// What a host is to be bound to: the instance that [`ConfigDir::chosen`] has, but never one that nobody named; and the
     /// account, if one was named.
     ///
     /// # Errors
@@ -192,12 +192,25 @@ impl Source {
         if let Some(found) = environment_token(world, args)? {
             return Ok(Source::Environment(found));
         }
-        let place = Place::of(world)?;
+        let place = ConfigDir::of(world)?;
         match (place.chosen(world, args)?, place.store) {
             ((_, Some(session)), Some(store)) => Ok(Source::Session(store, Box::new(session))),
             ((instance, _), _) => Err(not_logged_in(&instance).into()),
         }
     }
+}
+
+/// Whether there is a token that a command without options would use.
+///
+/// # Errors
+/// A variable holds something else, or the store cannot be read.
+pub(crate) fn is_logged_in(world: &World) -> anyhow::Result<bool> {
+    let args = SessionArgs::default();
+    if environment_token(world, &args)?.is_some() {
+        return Ok(true);
+    }
+    let (_, session) = ConfigDir::of(world)?.chosen(world, &args)?;
+    Ok(session.is_some_and(|session| session.tokens.is_some()))
 }
 
 fn unknown(name: &str, url: Option<&Origin>) -> Failure {

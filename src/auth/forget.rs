@@ -5,8 +5,8 @@
 
 use std::process::ExitCode;
 
-use super::context::Place;
-use super::say;
+use super::context::ConfigDir;
+use super::output::say;
 use super::survey::{Survey, is_called};
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -19,14 +19,14 @@ use crate::world::World;
 /// Removes what was stored for the servers that are meant, and says so.
 pub(super) fn forget(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     is_meant: impl Fn(&Server, &[Binding]) -> bool,
 ) -> anyhow::Result<()> {
     let Some(store) = &place.store else {
         return Ok(());
     };
     // Most have nothing, and are not written.
-    if stored(&store.view()?, &is_meant)?.is_empty() {
+    if stored(&store.read()?, &is_meant)?.is_empty() {
         return Ok(());
     }
     let forgotten = place.change(world, |change| {
@@ -69,7 +69,11 @@ pub(super) fn stored_by(client: Client) -> &'static str {
 }
 
 /// Ends what lets a host get something, by any client.
-pub(super) fn forget_host(world: &World, place: &Place, host: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn forget_host(
+    world: &World,
+    place: &ConfigDir,
+    host: &str,
+) -> anyhow::Result<ExitCode> {
     let is_meant = |server: &Server| is_called(server, host);
     let environment = Environment::of(world);
     let meant: Vec<Server> = Survey::of(world, place.store.as_ref(), &environment)?
@@ -90,7 +94,7 @@ pub(super) fn forget_host(world: &World, place: &Place, host: &str) -> anyhow::R
         Ok(bound)
     };
     let bound = match &place.store {
-        Some(store) => is_bound(&store.view()?)?,
+        Some(store) => is_bound(&store.read()?)?,
         None => Vec::new(),
     };
     if !bound.is_empty() {
@@ -173,7 +177,7 @@ fn docker_still_asks(world: &World, server: &Server) {
 }
 
 /// A login or a variable goes on whatever is forgotten.
-fn still_gets(world: &World, place: &Place, servers: &[Server]) -> anyhow::Result<ExitCode> {
+fn still_gets(world: &World, place: &ConfigDir, servers: &[Server]) -> anyhow::Result<ExitCode> {
     let environment = Environment::of(world);
     let survey = Survey::of(world, place.store.as_ref(), &environment)?;
     for server in servers {

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::context::Place;
+use super::context::ConfigDir;
 use super::forget::forget_host;
+use super::output::{print, print_json, say};
 use super::survey::{Stored, Survey};
-use super::{print, print_json, say};
 use crate::cli::HostsArgs;
 use crate::environment::Environment;
 use crate::origin::Origin;
@@ -16,8 +16,8 @@ use crate::printable::printable;
 use crate::store::Client;
 use crate::world::World;
 
-pub(super) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode> {
-    let place = Place::of(world)?;
+pub(crate) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode> {
+    let place = ConfigDir::of(world)?;
     if let Some(host) = &args.forget {
         return forget_host(world, &place, host);
     }

@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::context::Place;
-use super::{print, print_json, say};
+use super::context::ConfigDir;
+use super::output::{print, print_json, say};
 use crate::account::{Identity, Session, short_id};
 use crate::cli::Format;
 use crate::printable::printable;
 use crate::world::World;
 
-pub(super) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
-    let sessions = Place::of(world)?.sessions()?;
+pub(crate) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
+    let sessions = ConfigDir::of(world)?.sessions()?;
     match format {
         Format::Json => print_json(
             &sessions

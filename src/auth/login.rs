@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::context::{Place, described};
-use super::say;
+use super::context::{ConfigDir, described};
+use super::output::say;
 use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment;
@@ -19,7 +19,7 @@ use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
 use crate::secret::{MAX_TOKEN, NotWritten, Secret};
-use crate::session::{self, Demand, Login, Usable};
+use crate::session::{self, Demand, NewLogin, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
@@ -27,8 +27,8 @@ use crate::world::{self, Stdin, World};
 /// How long a program may take to hand over a token.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
-    let place = Place::of(world)?;
+pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
+    let place = ConfigDir::of(world)?;
     let token = match args.with_token {
         true => Some(token_from_stdin(world)?),
         false => args.token.clone(),
@@ -81,14 +81,14 @@ pub(super) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
 }
 
 /// Whether the user knows already what comes after a login.
-fn is_set_up(world: &World, place: &Place) -> anyhow::Result<bool> {
+fn is_set_up(world: &World, place: &ConfigDir) -> anyhow::Result<bool> {
     // The login may have made the database.
     let store = Store::open(world, &place.dir)?;
-    let bound = store.map_or(Ok(Vec::new()), |store| store.view()?.bound())?;
+    let bound = store.map_or(Ok(Vec::new()), |store| store.read()?.bound())?;
     Ok(!bound.is_empty())
 }
 
-fn forget_keyring(world: &World, place: &Place) -> anyhow::Result<()> {
+fn forget_keyring(world: &World, place: &ConfigDir) -> anyhow::Result<()> {
     let Some(store) = &place.store else {
         return Ok(());
     };
@@ -101,7 +101,7 @@ fn forget_keyring(world: &World, place: &Place) -> anyhow::Result<()> {
 /// `None`: there was nothing to do.
 fn with_device_flow(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     instance: &Origin,
     args: &LoginArgs,
 ) -> anyhow::Result<Option<Session>> {
@@ -128,8 +128,8 @@ fn with_device_flow(
         consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {
-        Ok(LoggedIn::Here(session)) => Ok(Some(session)),
-        Ok(LoggedIn::Elsewhere(_)) => {
+        Ok(LoggedIn::Here(session)) => Ok(Some(*session)),
+        Ok(LoggedIn::Elsewhere) => {
             say(&format!(
                 "another process logged in to {instance} meanwhile"
             ));
@@ -155,7 +155,7 @@ fn scopes(args: &LoginArgs) -> String {
 /// Whether there is nothing to do, which is said: the account has a working session, and is the active one now.
 fn is_there(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     instance: &Origin,
     args: &LoginArgs,
 ) -> anyhow::Result<bool> {
@@ -235,11 +235,11 @@ fn command(args: &LoginArgs) -> String {
 }
 
 /// The old layout has room for one session: replacing another instance's wants a yes.
-fn may_replace(world: &World, place: &Place, instance: &Origin) -> anyhow::Result<bool> {
+fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::Result<bool> {
     let Some(store) = &place.store else {
         return Ok(true);
     };
-    let view = store.view()?;
+    let view = store.read()?;
     let other = view
         .sessions()?
         .into_iter()
@@ -302,7 +302,7 @@ fn unusable(what: &str, why: NotWritten) -> anyhow::Error {
 /// An organisation token says which instance it is for.
 fn instance_of(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     url: Option<&Origin>,
     token: &Secret,
 ) -> anyhow::Result<Origin> {
@@ -323,7 +323,7 @@ fn instance_of(
 
 fn with_token(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     instance: &Origin,
     token: Secret,
     args: &LoginArgs,
@@ -353,7 +353,7 @@ fn with_token(
         issued_at: Some(world.now()),
         expires_at: None,
     };
-    let login = Login {
+    let login = NewLogin {
         origin: instance.clone(),
         user,
         tokens,

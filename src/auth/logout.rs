@@ -5,9 +5,9 @@
 
 use std::process::ExitCode;
 
-use super::context::{Place, described, is_one_of_several, only_one_at};
+use super::context::{ConfigDir, described, is_one_of_several, only_one_at};
 use super::forget::forget;
-use super::say;
+use super::output::say;
 use crate::account::Session;
 use crate::cli::LogoutArgs;
 use crate::environment;
@@ -18,8 +18,8 @@ use crate::session;
 use crate::store::{Binding, Client};
 use crate::world::World;
 
-pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
-    let place = Place::of(world)?;
+pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
+    let place = ConfigDir::of(world)?;
     if let Some(store) = &place.store {
         // A login that waits to be stored is one to end, too.
         session::import_waiting(world, store)?;
@@ -61,7 +61,7 @@ pub(super) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
 /// The session that is meant. An instance alone means the only account there, or the active one.
 fn doomed(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     args: &LogoutArgs,
     sessions: &[Session],
 ) -> anyhow::Result<(Origin, Option<Session>)> {
@@ -78,7 +78,7 @@ fn doomed(
 /// Tells whether nothing of it is left.
 fn log_out(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     session: &Session,
     sessions: &[Session],
     args: &LogoutArgs,
@@ -121,7 +121,7 @@ fn log_out(
 }
 
 /// Names the hosts that stay set up for what was logged out, and what ends that.
-fn tell_of_hosts(place: &Place, doomed: &[Session]) -> anyhow::Result<()> {
+fn tell_of_hosts(place: &ConfigDir, doomed: &[Session]) -> anyhow::Result<()> {
     let Some(store) = &place.store else {
         return Ok(());
     };
@@ -132,7 +132,7 @@ fn tell_of_hosts(place: &Place, doomed: &[Session]) -> anyhow::Result<()> {
                 && key.is_none_or(|key| session.has_key(key))
         })
     };
-    let view = store.view()?;
+    let view = store.read()?;
     for (client, undo, option) in [
         (Client::Git, "setup-git", "--host"),
         (Client::Docker, "setup-docker", "--registry"),

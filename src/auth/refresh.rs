@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::context::Source;
-use super::{print_json, say};
+use super::output::{print_json, say};
 use crate::account::Freshness;
 use crate::cli::RefreshArgs;
 use crate::failure::Failure;
 use crate::session::{self, Demand, Usable};
 use crate::world::{Timestamp, World};
 
-pub(super) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
     let (store, session) = match Source::of(world, &args.instance)? {
         Source::Session(store, session) => (store, *session),
         Source::Environment(found) => {

@@ -3,7 +3,7 @@
 //! Separate from the commands, so that both say it in the same words.
 
 use super::forget::stored_by;
-use super::say;
+use super::output::say;
 use crate::store::{Binding, Client};
 
 /// The lines, told once all of it is done.

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::context::{Place, environment_token};
-use super::{print, print_json, say};
+use super::context::{ConfigDir, environment_token};
+use super::output::{print, print_json, say};
 use crate::account::{Identity, Session, User};
 use crate::cli::StatusArgs;
 use crate::environment::EnvironmentToken;
@@ -53,8 +53,8 @@ enum Verified {
     Rejected,
 }
 
-pub(super) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let place = Place::of(world)?;
+pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
+    let place = ConfigDir::of(world)?;
     let (instance, session) = place.chosen(world, &args.instance)?;
     let environment = environment_token(world, &args.instance)?;
     let mut status = match (environment, session) {
@@ -150,7 +150,7 @@ fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status 
 
 fn of_session(
     world: &World,
-    place: &Place,
+    place: &ConfigDir,
     session: Session,
 ) -> anyhow::Result<Result<Status, crate::failure::Failure>> {
     let Some(store) = &place.store else {

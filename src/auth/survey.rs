@@ -12,7 +12,7 @@ use crate::store::{Binding, Client, Store};
 use crate::world::{Timestamp, World};
 
 /// What is known of all hosts at one moment.
-pub(super) struct Survey<'a> {
+pub(crate) struct Survey<'a> {
     world: &'a World,
     facts: Facts<'a>,
     /// Since when a server is bound as it is.
@@ -20,7 +20,7 @@ pub(super) struct Survey<'a> {
 }
 
 impl<'a> Survey<'a> {
-    pub(super) fn of(
+    pub(crate) fn of(
         world: &'a World,
         store: Option<&Store>,
         environment: &'a Environment,
@@ -32,7 +32,7 @@ impl<'a> Survey<'a> {
                 since: BTreeMap::new(),
             });
         };
-        let view = store.view()?;
+        let view = store.read()?;
         let facts = Facts::for_all(environment, &view, &[Client::Git, Client::Docker])?;
         let bound = view.bound()?.into_iter();
         let since = bound.filter_map(|bound| Some((bound.binding.server, bound.since?)));
@@ -43,13 +43,13 @@ impl<'a> Survey<'a> {
         })
     }
 
-    pub(super) fn servers(&self) -> impl Iterator<Item = Server> {
+    pub(crate) fn servers(&self) -> impl Iterator<Item = Server> {
         policy::servers(&self.facts).into_iter()
     }
 
     /// The decision for a request that names neither a user nor a path, and whether it is an answer with nobody at the
     /// terminal.
-    pub(super) fn decide<T>(
+    pub(crate) fn decide<T>(
         &self,
         server: &Server,
         look: impl FnOnce(&Decision<'_>, bool) -> T,
@@ -61,16 +61,16 @@ impl<'a> Survey<'a> {
         look(&decision, is_answer)
     }
 
-    pub(super) fn binding(&self, server: &Server) -> Option<&Binding> {
+    pub(crate) fn binding(&self, server: &Server) -> Option<&Binding> {
         server.binding(&self.facts.bindings)
     }
 
-    pub(super) fn since(&self, server: &Server) -> Option<Timestamp> {
+    pub(crate) fn since(&self, server: &Server) -> Option<Timestamp> {
         self.since.get(&self.binding(server)?.server).copied()
     }
 
     /// What is stored for a server, the newest first.
-    pub(super) fn stored(&self, server: &Server) -> impl Iterator<Item = Stored> {
+    pub(crate) fn stored(&self, server: &Server) -> impl Iterator<Item = Stored> {
         let stored = self.facts.credentials.iter();
         let stored = stored.filter(|stored| stored.server == server.key);
         stored.map(|stored| {
@@ -88,14 +88,14 @@ impl<'a> Survey<'a> {
 }
 
 /// A stored credential without its secret.
-pub(super) struct Stored {
-    pub(super) username: Option<String>,
-    pub(super) path: Option<String>,
-    pub(super) used: Use,
+pub(crate) struct Stored {
+    pub(crate) username: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) used: Use,
 }
 
 /// Whether a user who types this means the server: by its name, or as git and docker call the host.
-pub(super) fn is_called(server: &Server, host: &str) -> bool {
+pub(crate) fn is_called(server: &Server, host: &str) -> bool {
     let is_origin = || match (Origin::from_setting(host), &server.origin) {
         (Ok(named), Some(origin)) => named == *origin,
         _ => false,

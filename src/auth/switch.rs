@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::context::{Place, ambiguous, described, only_one_at};
-use super::say;
+use super::context::{ConfigDir, ambiguous, described, only_one_at};
+use super::output::say;
 use crate::account::{self, Session};
 use crate::failure::Failure;
 use crate::login::not_logged_in;
@@ -13,8 +13,8 @@ use crate::world::World;
 /// What is typed before an account's id.
 const COMMAND: &str = "sentry auth switch ";
 
-pub(super) fn switch(world: &World, name: &str) -> anyhow::Result<ExitCode> {
-    let place = Place::of(world)?;
+pub(crate) fn switch(world: &World, name: &str) -> anyhow::Result<ExitCode> {
+    let place = ConfigDir::of(world)?;
     let sessions = place.sessions()?;
     let session = meant(&sessions, name)?;
     place.change(world, |change| change.activate(session, world.now()))?;

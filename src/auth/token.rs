@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::session::{self, Demand};
 use crate::world::{self, World};
 
-pub(super) fn token(world: &World, args: &SessionArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn token(world: &World, args: &SessionArgs) -> anyhow::Result<ExitCode> {
     match Source::of(world, args)? {
         Source::Environment(found) => print(&found.token),
         Source::Session(store, session) => {

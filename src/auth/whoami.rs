@@ -5,14 +5,14 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::context::Source;
-use super::{print, print_json};
+use super::output::{print, print_json};
 use crate::account::{Identity, User};
 use crate::cli::{Format, WhoamiArgs};
 use crate::oauth::{Check, OAuth};
 use crate::session;
 use crate::world::World;
 
-pub(super) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
     let (origin, token, known, check) = match Source::of(world, &args.instance)? {
         Source::Environment(found) => {
             let check = OAuth::new(world, &found.origin, "").check(&found.token);

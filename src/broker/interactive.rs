@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::git_setting;
-use super::{Broker, Credential, Former, NoCredential, User};
+use super::{Broker, Credential, Former, NoCredential, UserResponse};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, Whose};
 use crate::origin::Origin;
-use crate::policy::{Facts, Known, Login, Request, Verdict};
+use crate::policy::{Facts, LoginBasis, LoginOffer, Request, Verdict};
 use crate::session;
 use crate::store::{Client, Store};
 use crate::terminal::{Browser, Terminal};
@@ -29,13 +29,13 @@ const fn declined_for(client: Client) -> Duration {
     }
 }
 
-fn agrees(terminal: &Terminal, known: Known) -> bool {
+fn agrees(terminal: &Terminal, known: LoginBasis) -> bool {
     match known {
-        Known::Saas | Known::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
+        LoginBasis::Saas | LoginBasis::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
             Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
             None => false,
         },
-        Known::ByEnvironment => {
+        LoginBasis::ByEnvironment => {
             let question = "only the environment names this instance; type `yes` if you trust it:";
             terminal.ask(question, ANSWER).as_deref() == Some("yes")
         }
@@ -54,7 +54,7 @@ impl Broker<'_> {
     pub(super) fn log_in(
         &self,
         request: &Request<'_>,
-        login: &Login<'_>,
+        login: &LoginOffer<'_>,
         facts: &Facts<'_>,
         session: Former,
         why: Failure,
@@ -65,14 +65,14 @@ impl Broker<'_> {
             session,
             user,
         };
-        let absent = || no_login(&why, User::Absent);
+        let absent = || no_login(&why, UserResponse::Absent);
         // A grant that waits to be stored is a login, too.
         if self.imports_waiting() {
             return self.credential_for(request);
         }
         let client_id = match login.known {
-            Known::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
-            Known::Saas | Known::Before => client_id_of(facts, instance)
+            LoginBasis::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
+            LoginBasis::Saas | LoginBasis::Before => client_id_of(facts, instance)
                 .or_else(|| environment::client_id(self.world, instance)),
         };
         let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
@@ -86,7 +86,7 @@ impl Broker<'_> {
             return Err(absent());
         };
         if is_declined {
-            return Err(no_login(&why, User::Declined));
+            return Err(no_login(&why, UserResponse::Declined));
         }
         if git_setting::forbids_questions(self.world) {
             return Err(absent());
@@ -121,11 +121,11 @@ impl Broker<'_> {
                 let name = name.map_or_else(String::new, |name| format!(" as {name}"));
                 terminal.say(&format!("logged in to {instance}{name}"));
             }
-            Ok(LoggedIn::Elsewhere(_)) => {}
-            Err(NotLoggedIn::Declined) => return Err(no_login(&why, User::Declined)),
+            Ok(LoggedIn::Elsewhere) => {}
+            Err(NotLoggedIn::Declined) => return Err(no_login(&why, UserResponse::Declined)),
             Err(NotLoggedIn::Denied(denied)) => {
                 self.remember_declined(instance);
-                return Err(no_login(&denied, User::Declined));
+                return Err(no_login(&denied, UserResponse::Declined));
             }
             Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
         }

@@ -15,21 +15,21 @@ use crate::account::{Freshness, Tokens};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
-use crate::policy::{self, Decision, Facts, Known, Login, Request, Verdict};
+use crate::policy::{self, Decision, Facts, LoginBasis, LoginOffer, Request, Verdict};
 use crate::secret::Secret;
 use crate::session::{self, Demand, TokenError, Usable};
 use crate::store::{self, Binding, ReadTransaction, Store};
 use crate::world::{self, Timestamp, World};
 
 /// Serves the helpers from one directory.
-pub struct Broker<'a> {
+pub(crate) struct Broker<'a> {
     world: &'a World,
     dir: OnceCell<PathBuf>,
 }
 
 /// What a program gets.
 #[derive(Debug)]
-pub enum Credential {
+pub(crate) enum Credential {
     /// As it was stored.
     Stored(store::Credential),
     /// An access token.
@@ -45,7 +45,7 @@ pub enum Credential {
 
 /// Why it gets nothing.
 #[derive(Debug)]
-pub enum NoCredential {
+pub(crate) enum NoCredential {
     /// The host is not ours, and nothing is stored for it.
     NotOurs,
     /// Only a login helps, and there was none.
@@ -55,7 +55,7 @@ pub enum NoCredential {
         /// What there was before.
         session: Former,
         /// Who was asked.
-        user: User,
+        user: UserResponse,
     },
     /// The host is ours, and refused the token a moment ago: it gets none, and the user is told.
     Refused(Failure),
@@ -65,7 +65,7 @@ pub enum NoCredential {
 
 /// The session that a login would bring back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Former {
+pub(crate) enum Former {
     /// The user logged out, or never logged in.
     None,
     /// It ended by itself: the user does not know yet.
@@ -74,7 +74,7 @@ pub enum Former {
 
 /// The user at the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum User {
+pub(crate) enum UserResponse {
     /// Nobody could be asked.
     Absent,
     /// Said no: nobody should ask again.
@@ -89,7 +89,7 @@ impl From<anyhow::Error> for NoCredential {
 
 impl<'a> Broker<'a> {
     /// A broker for the environment's directory.
-    pub fn new(world: &'a World) -> Broker<'a> {
+    pub(crate) fn new(world: &'a World) -> Broker<'a> {
         Broker {
             world,
             dir: OnceCell::new(),
@@ -97,7 +97,7 @@ impl<'a> Broker<'a> {
     }
 
     /// The world it acts in.
-    pub fn world(&self) -> &'a World {
+    pub(crate) fn world(&self) -> &'a World {
         self.world
     }
 
@@ -114,7 +114,7 @@ impl<'a> Broker<'a> {
     ///
     /// # Errors
     /// [`NoCredential`].
-    pub fn credential_for(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
+    pub(crate) fn credential_for(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
         let environment = Environment::of(self.world);
         let gather = |view: &ReadTransaction<'_>| {
             Facts::for_request(self.world, &environment, view, request)
@@ -123,16 +123,16 @@ impl<'a> Broker<'a> {
             Ok(dir) => dir,
             Err(error) => return self.without_store(&environment, request, error),
         };
-        if let Some(facts) = Store::at_rest(self.world, dir, gather) {
+        if let Some(facts) = Store::read_idle(self.world, dir, gather) {
             let decision = self.decide(&facts, request);
             if !self.is_to_be_refreshed(&decision) {
                 return self.carry_out(&decision, &facts, request, None);
             }
         }
         // A token from the environment works without a database, and with one that cannot be read.
-        match Store::open_for_view(self.world, dir) {
+        match Store::open_for_reading(self.world, dir) {
             Ok(Some(store)) => {
-                let facts = gather(&store.view()?)?;
+                let facts = gather(&store.read()?)?;
                 let decision = self.decide(&facts, request);
                 self.carry_out(&decision, &facts, request, Some(store))
             }
@@ -190,8 +190,8 @@ impl<'a> Broker<'a> {
             let what = match &done {
                 Ok(_) | Err(NoCredential::NotOurs) => decision.to_string(),
                 Err(NoCredential::NoLogin { why, user, .. }) => match user {
-                    User::Absent => why.to_string(),
-                    User::Declined => format!("declined: {why}"),
+                    UserResponse::Absent => why.to_string(),
+                    UserResponse::Declined => format!("declined: {why}"),
                 },
                 Err(NoCredential::Refused(why)) => why.to_string(),
                 Err(NoCredential::Unavailable(error)) => format!("{error:#}"),
@@ -256,9 +256,9 @@ impl<'a> Broker<'a> {
                     Err(TokenError::Unavailable(error)) => Err(NoCredential::Unavailable(error)),
                     Err(TokenError::LoginRequired(why)) => {
                         drop(store);
-                        let login = Login {
+                        let login = LoginOffer {
                             instance: &session.origin,
-                            known: Known::Before,
+                            known: LoginBasis::Before,
                             account: decision.account,
                         };
                         self.log_in(request, &login, facts, Former::Ended, why)

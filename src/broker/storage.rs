@@ -19,7 +19,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// The store's.
-    pub fn read<T: Default>(
+    pub(crate) fn read<T: Default>(
         &self,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
@@ -29,7 +29,7 @@ impl Broker<'_> {
             Err(error) => return Err(error),
         };
         match Store::open(self.world, dir)? {
-            Some(store) => read(&store.view()?),
+            Some(store) => read(&store.read()?),
             None => Ok(T::default()),
         }
     }
@@ -38,7 +38,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// The store's and the lock's.
-    pub fn change<T>(
+    pub(crate) fn change<T>(
         &self,
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
@@ -56,7 +56,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// The store's.
-    pub fn judge<T>(
+    pub(crate) fn judge<T>(
         &self,
         request: &Request<'_>,
         secret: &Secret,
@@ -78,7 +78,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// The store's.
-    pub fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
+    pub(crate) fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
         let known = self.read(|view| Ok(Some(view.takes_only_bearer(server)?)))?;
         match known {
             Some(known) if known != only => {
@@ -93,7 +93,7 @@ impl Broker<'_> {
     ///
     /// # Errors
     /// The store's; not about the environment's token, which works without a store.
-    pub fn refused(&self, server: &str, secret: &Secret) -> anyhow::Result<()> {
+    pub(crate) fn refused(&self, server: &str, secret: &Secret) -> anyhow::Result<()> {
         let is_of_environment = matches!(
             environment::token(self.world),
             Ok(Some(found)) if found.token == *secret

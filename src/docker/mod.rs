@@ -10,8 +10,8 @@
 
 #[cfg(test)]
 mod list_and_get;
-mod login;
 mod server_url;
+mod store_request;
 
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -30,8 +30,8 @@ use crate::session;
 use crate::store::{self, Client, Match};
 use crate::world::{self, CHUNK, Stdin, World};
 
-pub use login::Login;
-pub use server_url::{Place, ServerUrl};
+pub(crate) use server_url::{RegistryKey, ServerUrl};
+pub(crate) use store_request::StoreRequest;
 
 /// The client takes this for "no credentials"; any other text is an error to it.
 const NOT_FOUND: &str = "credentials not found in native keychain";
@@ -52,7 +52,7 @@ const VERSION: &str = concat!(
 const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|version>\n";
 
 /// Runs `docker-credential-sentry`.
-pub fn main() -> ExitCode {
+pub fn docker_main() -> ExitCode {
     world::harden();
     let world = World::real().quietly();
     if let Some(code) = session::work_if_asked(&world) {
@@ -92,7 +92,7 @@ pub(crate) fn serve(
     let nothing = |()| Zeroizing::default();
     match action {
         "get" => get(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)),
-        "store" => store(&Login::parse(&read(input)?)?, &Broker::new(world)).map(nothing),
+        "store" => store(&StoreRequest::parse(&read(input)?)?, &Broker::new(world)).map(nothing),
         "erase" => erase(&ServerUrl::parse(&read(input)?)?, &Broker::new(world)).map(nothing),
         "list" => list(&Broker::new(world)).map(Zeroizing::new),
         "version" | "--version" | "-v" => Ok(Zeroizing::new(VERSION.to_owned())),
@@ -127,7 +127,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
     Ok(Zeroizing::new(format!("{answer}\n")))
 }
 
-fn request<'a>(place: &'a Place, origin: Option<&'a Origin>) -> Request<'a> {
+fn request<'a>(place: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a> {
     Request {
         client: Client::Docker,
         server: &place.server,
@@ -139,7 +139,7 @@ fn request<'a>(place: &'a Place, origin: Option<&'a Origin>) -> Request<'a> {
     }
 }
 
-fn store(login: &Login, broker: &Broker<'_>) -> anyhow::Result<()> {
+fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
     let Some(place) = &login.url.place else {
         anyhow::bail!("the server URL is not one of a registry")
     };

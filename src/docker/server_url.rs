@@ -6,22 +6,22 @@ use crate::store::Client;
 
 /// What docker names a registry by: `host[:port]`, or a URL, perhaps with a path.
 #[derive(Debug, PartialEq, Eq)]
-pub struct ServerUrl {
+pub(crate) struct ServerUrl {
     /// As it came; answers and lists repeat it.
-    pub given: String,
+    pub(crate) given: String,
     /// Where that is; `None` for what can be no registry, and has nothing.
-    pub place: Option<Place>,
+    pub(crate) place: Option<RegistryKey>,
 }
 
 /// A registry in one form.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct RegistryKey {
     /// `docker <host>[/<path>]`: the scheme does not count, the path does.
-    pub server: String,
+    pub(crate) server: String,
     /// `docker <host>`.
-    pub host: String,
+    pub(crate) host: String,
     /// Where a session could go; `None` for plain http to another machine.
-    pub origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
 }
 
 impl ServerUrl {
@@ -29,7 +29,7 @@ impl ServerUrl {
     ///
     /// # Errors
     /// There is nothing, or more than a line.
-    pub fn parse(text: &str) -> anyhow::Result<ServerUrl> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<ServerUrl> {
         if text.is_empty() {
             anyhow::bail!(NO_SERVER);
         }
@@ -38,12 +38,12 @@ impl ServerUrl {
         }
         Ok(ServerUrl {
             given: text.to_owned(),
-            place: Place::of(text),
+            place: RegistryKey::of(text),
         })
     }
 }
 
-impl Place {
+impl RegistryKey {
     /// The host as docker logs in to it and out of it: the scheme does not count there.
     pub(super) fn any_origin(&self) -> Option<Origin> {
         let prefix = Client::Docker.server("");
@@ -51,7 +51,7 @@ impl Place {
         self.origin.clone().or_else(host)
     }
 
-    fn of(text: &str) -> Option<Place> {
+    fn of(text: &str) -> Option<RegistryKey> {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest),
             None => ("https".to_owned(), text.strip_prefix("//").unwrap_or(text)),
@@ -78,7 +78,7 @@ impl Place {
             "" => host.clone(),
             path => format!("{host}/{path}"),
         };
-        Some(Place {
+        Some(RegistryKey {
             server,
             host,
             origin: Origin::from_parts(&scheme, &authority).ok(),

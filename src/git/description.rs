@@ -13,7 +13,7 @@ const MAX_LINE: usize = 65535;
 
 /// The request breaks the protocol. Repeats nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Malformed;
+pub(crate) struct Malformed;
 
 impl std::fmt::Display for Malformed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -25,7 +25,7 @@ impl std::error::Error for Malformed {}
 
 /// What git described.
 #[derive(Debug, Default)]
-pub struct Description {
+pub(crate) struct Description {
     pub(super) protocol: String,
     pub(super) host: String,
     pub(super) path: Option<String>,
@@ -59,7 +59,7 @@ impl Description {
     ///
     /// # Errors
     /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or of over 65535 bytes, over 1 MiB in all.
-    pub fn parse(input: &[u8]) -> Result<Option<Description>, Malformed> {
+    pub(crate) fn parse(input: &[u8]) -> Result<Option<Description>, Malformed> {
         if input.len() > MAX_INPUT || input.iter().any(|byte| matches!(byte, 0 | b'\r')) {
             return Err(Malformed);
         }

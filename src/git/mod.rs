@@ -22,7 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use zeroize::Zeroizing;
 
-use crate::broker::{Broker, NoCredential, User};
+use crate::broker::{Broker, NoCredential, UserResponse};
 use crate::failure::{self, Failure};
 use crate::origin::Origin;
 use crate::policy::{Keep, Request, kept_for_git};
@@ -31,7 +31,7 @@ use crate::session;
 use crate::store::{self, Client, Match};
 use crate::world::{self, CHUNK, Stdin, Timestamp, World};
 
-pub use description::{Description, Malformed};
+pub(crate) use description::{Description, Malformed};
 
 use description::MAX_INPUT;
 use render::render;
@@ -40,7 +40,7 @@ use render::render;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs `git-credential-sentry`.
-pub fn main() -> ExitCode {
+pub fn git_main() -> ExitCode {
     world::harden();
     let world = World::real();
     if let Some(code) = session::work_if_asked(&world) {
@@ -90,7 +90,7 @@ fn answer(
 ///
 /// # Errors
 /// The request is malformed, or the host is ours and there is no credential now.
-pub fn serve(
+pub(crate) fn serve(
     operation: &str,
     input: &[u8],
     broker: &Broker<'_>,
@@ -154,9 +154,9 @@ fn get(
             Ok(Zeroizing::default())
         }
         Err(NoCredential::NoLogin { why, user, .. }) => match user {
-            User::Absent => Err(why.into()),
+            UserResponse::Absent => Err(why.into()),
             // The user said no: git must not go on and ask for a password.
-            User::Declined => {
+            UserResponse::Declined => {
                 tell(why);
                 Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
             }

@@ -13,53 +13,53 @@ use crate::secret::Secret;
 
 /// RFC 8628 section 3.2: what a person needs to approve a login.
 #[derive(Debug)]
-pub struct DeviceCode {
+pub(crate) struct DeviceCode {
     /// Stays between us and the server.
-    pub device_code: Secret,
+    pub(crate) device_code: Secret,
     /// What the person types; not yet checked.
-    pub user_code: String,
+    pub(crate) user_code: String,
     /// Where; not yet checked.
-    pub verification_uri: String,
+    pub(crate) verification_uri: String,
     /// The same with the code in it, if the server gave one; not yet checked.
-    pub verification_uri_complete: Option<String>,
+    pub(crate) verification_uri_complete: Option<String>,
     /// How long the code lives.
-    pub expires_in: Duration,
+    pub(crate) expires_in: Duration,
     /// Shortest pause between two polls.
-    pub interval: Duration,
+    pub(crate) interval: Duration,
 }
 
 /// RFC 6749 section 5.1: tokens that were issued.
 #[derive(Debug)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// The access token.
-    pub access: Secret,
+    pub(crate) access: Secret,
     /// Absent when the server keeps the old one valid.
-    pub refresh: Option<Secret>,
+    pub(crate) refresh: Option<Secret>,
     /// Lifetime of the access token; `None` when the server names none, or nonsense.
-    pub expires_in: Option<Duration>,
+    pub(crate) expires_in: Option<Duration>,
     /// Whose they are.
-    pub user: User,
+    pub(crate) user: User,
     /// What they may do, separated by spaces; absent when that is what was asked for.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
 }
 
 /// What a device code request came to.
 #[derive(Debug)]
-pub enum DeviceAnswer {
+pub(crate) enum DeviceAnswer {
     /// Show it.
     Code(DeviceCode),
     /// An answer that is not of OAuth, with this status: an instance without a device flow (before Sentry 26.1.0), or
     /// something in between.
     NotOAuth(u16),
     /// The server said no: give up with its words.
-    Refused(Refusal),
+    Refused(ErrorAnswer),
     /// No answer: give up.
     Transport(TransportError),
 }
 
 /// What a poll came to (RFC 8628 section 3.5).
 #[derive(Debug)]
-pub enum PollAnswer {
+pub(crate) enum PollAnswer {
     /// `authorization_pending`: go on.
     Pending,
     /// `slow_down`: go on, five seconds slower from now on.
@@ -67,70 +67,70 @@ pub enum PollAnswer {
     /// Approved.
     Granted(Grant),
     /// `access_denied`: stop.
-    Denied(Refusal),
+    Denied(ErrorAnswer),
     /// `expired_token`: stop.
-    Expired(Refusal),
+    Expired(ErrorAnswer),
     /// Something in between failed: go on, slower.
     Disturbed(Disturbance),
     /// Another error of OAuth, or a grant that cannot be used: stop with its words.
-    Refused(Refusal),
+    Refused(ErrorAnswer),
     /// The server's certificate is not trusted: stop.
     Untrusted(TransportError),
 }
 
 /// An answer to a poll that says nothing about the login, or none.
 #[derive(Debug)]
-pub struct Disturbance {
+pub(crate) struct Disturbance {
     /// In a few words for the user.
-    pub why: String,
+    pub(crate) why: String,
     /// How long the server wants to be left alone.
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// What a refresh came to.
 #[derive(Debug)]
-pub enum RefreshAnswer {
+pub(crate) enum RefreshAnswer {
     /// Commit it first, then look at it.
     Granted(Grant),
     /// The server issued something that is no token: keep what is stored, say so.
     Unusable,
     /// `invalid_grant`: the refresh token is spent, or was issued to another client.
-    InvalidGrant(Refusal),
+    InvalidGrant(ErrorAnswer),
     /// `invalid_client`: the server does not know this client, which says nothing about the tokens.
-    InvalidClient(Refusal),
+    InvalidClient(ErrorAnswer),
     /// Another 4xx: keep the tokens, give the server's code.
-    Refused(Refusal),
+    Refused(ErrorAnswer),
     /// Keep the tokens, try later.
     Transient(Transient),
 }
 
 /// A failure that says nothing about the login.
 #[derive(Debug)]
-pub struct Transient {
+pub(crate) struct Transient {
     /// In a few words for the user, and what may help.
-    pub why: Failure,
+    pub(crate) why: Failure,
     /// How long the server wants to be left alone.
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// Whether the request left this machine, or cannot; if neither, it can be sent again at once.
-    pub sent: bool,
+    pub(crate) sent: bool,
     /// Whether a whole answer came, or none can.
-    pub answered: bool,
+    pub(crate) answered: bool,
     /// Whether the server may have acted on it: the refresh token may be spent.
-    pub acted: bool,
+    pub(crate) acted: bool,
 }
 
 /// An answer that is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct ErrorAnswer {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The `error` code, if the body has a plain one.
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
     /// The `error_description`, made printable.
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HTTP {}", self.status)?;
         if let Some(code) = &self.code {

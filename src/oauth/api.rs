@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::OAuth;
-use super::answers::Refusal;
+use super::answers::ErrorAnswer;
 use super::http::Answer;
 use super::parse::{refusal, user};
 use super::transport_error::TransportError;
@@ -19,7 +19,7 @@ const MOST: usize = 100;
 
 /// What `GET /api/0/` said about a token.
 #[derive(Debug)]
-pub enum Check {
+pub(crate) enum Check {
     /// It is good, and this is whose.
     Accepted(User),
     /// 401: it is not.
@@ -32,7 +32,7 @@ pub enum Check {
 
 /// Slugs of the organisations that a token can see.
 #[derive(Debug)]
-pub enum Organizations {
+pub(crate) enum Organizations {
     /// In the server's order.
     Known(Vec<String>),
     /// The token may not list them, or the server did not say.
@@ -41,19 +41,19 @@ pub enum Organizations {
 
 impl OAuth {
     /// `GET /api/0/`.
-    pub fn check(&self, token: &Secret) -> Check {
+    pub(crate) fn check(&self, token: &Secret) -> Check {
         judge(self.http.get("/api/0/", token))
     }
 
     /// `GET /api/0/`, and what time it is for the server.
-    pub fn check_with_date(&self, token: &Secret) -> (Check, Option<Timestamp>) {
+    pub(crate) fn check_with_date(&self, token: &Secret) -> (Check, Option<Timestamp>) {
         let answer = self.http.get("/api/0/", token);
         let date = answer.as_ref().ok().and_then(|answer| answer.date);
         (judge(answer), date)
     }
 
     /// What a token may do; `None` where the instance does not say.
-    pub fn scopes(&self, token: &Secret) -> Option<Vec<String>> {
+    pub(crate) fn scopes(&self, token: &Secret) -> Option<Vec<String>> {
         let answer = self.http.get("/api/0/", token).ok()?;
         let body = answer.json()?;
         let scopes = body["auth"]["scopes"].as_array()?;
@@ -63,7 +63,7 @@ impl OAuth {
 
     /// The organisations in each region of the instance. A region's server gets the token only if it belongs to the
     /// instance.
-    pub fn organizations(&self, instance: &Origin, token: &Secret) -> Organizations {
+    pub(crate) fn organizations(&self, instance: &Origin, token: &Secret) -> Organizations {
         let regions: Vec<Origin> = match self.http.get("/api/0/users/me/regions/", token) {
             Ok(answer @ Answer { status: 200, .. }) => {
                 let body = answer.json().unwrap_or_default();
@@ -127,7 +127,7 @@ fn judge(answer: Result<Answer, TransportError>) -> Check {
         Ok(Answer { status: 401, .. }) => Check::Rejected,
         Ok(Answer { status: 403, .. }) => Check::Forbidden,
         Ok(answer) => {
-            let Refusal { status, .. } = refusal(&answer);
+            let ErrorAnswer { status, .. } = refusal(&answer);
             Check::Unknown(Failure::new(format!("the server answered HTTP {status}")))
         }
         Err(TransportError { why, .. }) => Check::Unknown(why),

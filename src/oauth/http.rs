@@ -10,13 +10,19 @@ use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
 use super::connect::{self, Watch};
+use super::json;
 use super::route::Route;
 use super::transport_error::TransportError;
-use super::{CONNECT, REQUEST, json};
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::{Timestamp, World};
+
+/// Longest a request to open a connection may take.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+
+/// Longest a whole request may take, connection included, unless its caller says otherwise.
+pub(crate) const REQUEST: Duration = Duration::from_secs(12);
 
 /// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
 const MAX_BODY: u64 = 64 * 1024;
@@ -32,11 +38,11 @@ pub(super) struct Http {
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// `Retry-After` (RFC 9110 section 10.2.3).
-    pub retry_after: Option<Duration>,
+    pub(crate) retry_after: Option<Duration>,
     /// `Date`: the server's clock.
     pub(super) date: Option<Timestamp>,
     /// The secret that was posted: a server may throw it back.

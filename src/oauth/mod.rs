@@ -32,28 +32,26 @@ use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::World;
 
-pub use answers::{
-    DeviceAnswer, DeviceCode, Disturbance, Grant, PollAnswer, RefreshAnswer, Refusal, Transient,
+#[cfg(any(test, fuzzing))]
+pub(crate) use answers::DeviceCode;
+pub(crate) use answers::{
+    DeviceAnswer, Disturbance, ErrorAnswer, Grant, PollAnswer, RefreshAnswer, Transient,
 };
-pub use api::{Check, Organizations};
-pub use http::Answer;
-pub use transport_error::TransportError;
+pub(crate) use api::{Check, Organizations};
+#[cfg(any(test, fuzzing))]
+pub(crate) use http::Answer;
+pub(crate) use http::REQUEST;
+pub(crate) use transport_error::TransportError;
 
 use git_http::GitHttp;
 use http::Http;
 use route::Route;
 
-/// Longest a request to open a connection may take.
-pub const CONNECT: Duration = Duration::from_secs(5);
-
-/// Longest a whole request may take, connection included, unless its caller says otherwise.
-pub const REQUEST: Duration = Duration::from_secs(12);
-
 /// The way to an instance in a few words: through which proxy, and whose certificates count there.
 ///
 /// # Errors
 /// A setting cannot be used; every request fails with that sentence.
-pub fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
+pub(crate) fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
     let route = Route::of(world, origin)?;
     Ok(match origin.scheme() {
         Scheme::Http => "this machine itself".to_owned(),
@@ -62,19 +60,19 @@ pub fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
 }
 
 /// What git has in force for the way to a place, as far as that is no secret.
-pub fn git_settings(world: &World, origin: &Origin) -> Vec<(&'static str, String)> {
+pub(crate) fn git_settings(world: &World, origin: &Origin) -> Vec<(&'static str, String)> {
     GitHttp::of(world, origin).shown()
 }
 
 /// One instance, seen as one OAuth client.
-pub struct OAuth {
+pub(crate) struct OAuth {
     http: Http,
     client_id: String,
 }
 
 impl OAuth {
     /// A client of an instance. Nothing is sent yet.
-    pub fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
+    pub(crate) fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
             http: Http::new(world, origin),
             client_id: client_id.to_owned(),
@@ -82,7 +80,7 @@ impl OAuth {
     }
 
     /// `POST /oauth/device/code/` (RFC 8628 section 3.1).
-    pub fn device_code(&self, scope: &str) -> DeviceAnswer {
+    pub(crate) fn device_code(&self, scope: &str) -> DeviceAnswer {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
         match self.http.post("/oauth/device/code/", &form, None, REQUEST) {
             Ok(answer) => DeviceAnswer::of(&answer),
@@ -91,7 +89,7 @@ impl OAuth {
     }
 
     /// `POST /oauth/token/` for a device code (RFC 8628 section 3.4).
-    pub fn poll(&self, device_code: &Secret) -> PollAnswer {
+    pub(crate) fn poll(&self, device_code: &Secret) -> PollAnswer {
         let form = [
             ("client_id", self.client_id.as_str()),
             ("device_code", device_code.expose()),
@@ -109,8 +107,8 @@ impl OAuth {
     }
 
     /// `POST /oauth/token/` for a refresh token (RFC 6749 section 6). Sent at most once; listens for `limit`, which
-    /// includes the time to connect ([`CONNECT`] at most).
-    pub fn refresh(&self, refresh_token: &Secret, limit: Duration) -> RefreshAnswer {
+    /// includes the time to connect ([`http::CONNECT`] at most).
+    pub(crate) fn refresh(&self, refresh_token: &Secret, limit: Duration) -> RefreshAnswer {
         // No `scope`: Sentry answers `invalid_request` to one.
         let form = [
             ("client_id", self.client_id.as_str()),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::answers::{DeviceCode, Grant, Refusal};
+use super::answers::{DeviceCode, ErrorAnswer, Grant};
 use super::http::Answer;
 use crate::account::User;
 use crate::printable::printable;
@@ -96,7 +96,7 @@ pub(super) fn user(value: &Value) -> User {
     }
 }
 
-pub(super) fn refusal(answer: &Answer) -> Refusal {
+pub(super) fn refusal(answer: &Answer) -> ErrorAnswer {
     let body = answer.json();
     // RFC 6749 section 5.2 allows more; every code that exists is of this form.
     let plain = |code: &&str| {
@@ -119,7 +119,7 @@ pub(super) fn refusal(answer: &Answer) -> Refusal {
         })
         .map(printable)
         .filter(|description| !description.trim().is_empty());
-    Refusal {
+    ErrorAnswer {
         status: answer.status,
         code,
         description,

@@ -36,7 +36,7 @@ pub(super) struct Via {
 
 /// What the environment says about an origin.
 #[derive(Debug)]
-pub(super) enum Choice {
+pub(super) enum ProxyChoice {
     /// No proxy for this origin.
     Direct,
     /// This one.
@@ -78,7 +78,7 @@ impl Via {
 ///
 /// # Errors
 /// One of the variables cannot be used.
-pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<Choice, Failure> {
+pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<ProxyChoice, Failure> {
     let mut found = Vec::new();
     for (index, name) in VARIABLES.into_iter().enumerate() {
         let Some(value) = world.variable_os(name) else {
@@ -94,12 +94,12 @@ pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<Choice, F
     }
     // The machine itself is never behind one.
     if origin.is_loopback() || is_excepted(world, origin) {
-        return Ok(Choice::Direct);
+        return Ok(ProxyChoice::Direct);
     }
     Ok(found
         .into_iter()
         .next()
-        .map_or(Choice::Unsaid, Choice::Through))
+        .map_or(ProxyChoice::Unsaid, ProxyChoice::Through))
 }
 
 fn unusable(named_by: &str, why: &str) -> Failure {

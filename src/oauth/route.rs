@@ -6,7 +6,7 @@
 
 use super::authorities::Authorities;
 use super::git_http::GitHttp;
-use super::proxy::{self, Choice, Via};
+use super::proxy::{self, ProxyChoice, Via};
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::printable::printable;
@@ -37,15 +37,17 @@ impl Route {
         if let Some(file) = Store::official_default(world, "ca-cert") {
             authorities.add_file("`sentry cli defaults ca-cert`", file.into())?;
         }
-        let is_unsaid = matches!(choice, Choice::Unsaid) || authorities.is_unsaid();
+        let is_unsaid = matches!(choice, ProxyChoice::Unsaid) || authorities.is_unsaid();
         let git = match is_unsaid {
             true => GitHttp::of(world, origin),
             false => GitHttp::default(),
         };
         let via = match (choice, git.setting("proxy")) {
-            (Choice::Through(via), _) => Some(via),
-            (Choice::Unsaid, Some(setting)) => Some(Via::parse("git's `http.proxy`", setting)?),
-            (Choice::Unsaid, None) | (Choice::Direct, _) => None,
+            (ProxyChoice::Through(via), _) => Some(via),
+            (ProxyChoice::Unsaid, Some(setting)) => {
+                Some(Via::parse("git's `http.proxy`", setting)?)
+            }
+            (ProxyChoice::Unsaid, None) | (ProxyChoice::Direct, _) => None,
         };
         if authorities.is_unsaid() {
             if let Some(file) = git.path("sslcainfo") {

@@ -17,15 +17,15 @@ use crate::printable::printable;
 
 /// No answer, or none that is complete.
 #[derive(Debug, Clone)]
-pub struct TransportError {
+pub(crate) struct TransportError {
     /// In a few words for the user, and what may help.
-    pub why: Failure,
+    pub(crate) why: Failure,
     /// Whether the server may have acted on the request.
-    pub sent: bool,
+    pub(crate) sent: bool,
     /// Sending it again at once cannot help: a certificate that is not trusted, a setting that cannot be used.
-    pub lasting: bool,
+    pub(crate) lasting: bool,
     /// The server's certificate is not trusted.
-    pub untrusted: bool,
+    pub(crate) untrusted: bool,
 }
 
 impl TransportError {

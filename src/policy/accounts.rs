@@ -13,7 +13,7 @@ fn accounts_at<'a>(
 }
 
 /// The account of an instance that somebody who types this name means.
-pub fn account_called<'a>(
+pub(crate) fn account_called<'a>(
     sessions: &'a [Session],
     instance: &Origin,
     name: &str,
@@ -22,7 +22,7 @@ pub fn account_called<'a>(
 }
 
 /// The account of an instance that a binding names, by its key.
-pub fn account_of<'a>(
+pub(crate) fn account_of<'a>(
     sessions: &'a [Session],
     instance: &Origin,
     account: &str,
@@ -32,7 +32,10 @@ pub fn account_of<'a>(
 
 /// The account of an instance where none is named: the active one, else one of exactly this name of the instance, else
 /// the one that was used last.
-pub fn active_account<'a>(sessions: &'a [Session], instance: &Origin) -> Option<&'a Session> {
+pub(crate) fn active_account<'a>(
+    sessions: &'a [Session],
+    instance: &Origin,
+) -> Option<&'a Session> {
     let mut candidates = accounts_at(sessions, instance);
     let find =
         |wanted: &dyn Fn(&Session) -> bool| candidates.clone().find(|session| wanted(session));

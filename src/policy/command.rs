@@ -10,11 +10,11 @@ use crate::origin::Origin;
 
 /// What the user typed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wish<'a> {
+pub(crate) struct Wish<'a> {
     /// `--url`.
-    pub url: Option<&'a Origin>,
+    pub(crate) url: Option<&'a Origin>,
     /// `--account`.
-    pub account: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
 }
 
 /// The environment's token, if a command means it: it is no stored account, and of the instance that is named, if one
@@ -22,7 +22,7 @@ pub struct Wish<'a> {
 ///
 /// # Errors
 /// A variable holds something else.
-pub fn environment_token<'a>(
+pub(crate) fn environment_token<'a>(
     environment: &'a Environment,
     wish: Wish<'_>,
 ) -> Result<Option<&'a EnvironmentToken>, Failure> {
@@ -40,7 +40,7 @@ pub fn environment_token<'a>(
 ///
 /// # Errors
 /// The variable that names an instance names none.
-pub fn session_of<'a>(
+pub(crate) fn session_of<'a>(
     environment: &Environment,
     sessions: &'a [Session],
     url: Option<&Origin>,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::facts::Facts;
-use super::host::{Host, Known};
+use super::host::{Host, LoginBasis};
 use super::reason::Reason;
 use super::request::{Request, USERNAME};
 use crate::account::Session;
@@ -15,20 +15,20 @@ use crate::world::Timestamp;
 
 /// What is to be done, and why.
 #[derive(Debug, Clone, Copy)]
-pub struct Decision<'a> {
+pub(crate) struct Decision<'a> {
     /// What is to be done.
-    pub verdict: Verdict<'a>,
+    pub(crate) verdict: Verdict<'a>,
     /// Why, in one sentence.
-    pub reason: Reason<'a>,
+    pub(crate) reason: Reason<'a>,
     /// The user name that goes beside a token, where the binding wants one.
-    pub username: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
     /// The key of the account that the host is bound to.
-    pub account: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
-pub enum Verdict<'a> {
+pub(crate) enum Verdict<'a> {
     /// Hand out what was stored.
     Stored(&'a Credential),
     /// Hand out the environment's token.
@@ -37,7 +37,7 @@ pub enum Verdict<'a> {
     /// login helps, log in.
     Session(&'a Session),
     /// Log in with the user at the terminal, if there is one.
-    Login(Login<'a>),
+    Login(LoginOffer<'a>),
     /// Tell that a variable cannot be used: it may have been meant for this host.
     Broken(&'a Failure),
     /// Nothing is known about the host.
@@ -46,17 +46,21 @@ pub enum Verdict<'a> {
 
 /// What is known of an instance that has no session.
 #[derive(Debug, Clone, Copy)]
-pub struct Login<'a> {
+pub(crate) struct LoginOffer<'a> {
     /// The instance.
-    pub instance: &'a Origin,
+    pub(crate) instance: &'a Origin,
     /// Why it may be logged in to.
-    pub known: Known,
+    pub(crate) known: LoginBasis,
     /// The key of the account that the host is bound to; `None`: any account serves it.
-    pub account: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
 }
 
 /// Decides.
-pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp) -> Decision<'a> {
+pub(crate) fn decide<'a>(
+    facts: &'a Facts<'_>,
+    request: &'a Request<'_>,
+    now: Timestamp,
+) -> Decision<'a> {
     let stored = facts
         .credentials
         .iter()
@@ -109,7 +113,7 @@ pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp
     match stored {
         Some(stored) => is(Verdict::Stored(stored), reason),
         None => is(
-            Verdict::Login(Login {
+            Verdict::Login(LoginOffer {
                 instance: host.instance,
                 known: host.known,
                 account: host.account(),
@@ -122,7 +126,7 @@ pub fn decide<'a>(facts: &'a Facts<'_>, request: &'a Request<'_>, now: Timestamp
 impl Decision<'_> {
     /// Whether it is an answer with nobody at the terminal, as far as one can know before a refresh is tried.
     /// `can_refresh`: whether the OAuth client for an instance is known, where the session does not say.
-    pub fn is_answer(&self, now: Timestamp, can_refresh: impl Fn(&Origin) -> bool) -> bool {
+    pub(crate) fn is_answer(&self, now: Timestamp, can_refresh: impl Fn(&Origin) -> bool) -> bool {
         match self.verdict {
             Verdict::Stored(_) | Verdict::Environment(_) => true,
             Verdict::Session(session) => {
@@ -140,7 +144,7 @@ impl Decision<'_> {
     }
 
     /// The user name of the answer, where the request names none.
-    pub fn answered_username(&self) -> &str {
+    pub(crate) fn answered_username(&self) -> &str {
         match self.verdict {
             Verdict::Stored(stored) => stored.username.as_deref().unwrap_or_default(),
             _ => self.username.unwrap_or(USERNAME),

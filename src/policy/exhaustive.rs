@@ -3,7 +3,7 @@
 //!
 //! The invariants are written without the code under test: by equality of names, not by [`Origin::may_receive`].
 
-use super::host::Choice;
+use super::host::ChosenBy;
 use super::reason::Reason;
 use super::table::session;
 use super::{Decision, Facts, Request, Server, USERNAME, Use, Verdict, decide};
@@ -311,7 +311,7 @@ fn the_account_at_a_bound_host_never_depends_on_the_request(case: &Case) {
                 );
             }
             // Where it does depend, it is the account that was named.
-            if let Reason::Session(_, Choice::Request) = decision.reason {
+            if let Reason::Session(_, ChosenBy::Request) = decision.reason {
                 assert!(
                     is_itself && name == Some(&*session.account),
                     "{case:?} as {name:?}"

@@ -5,29 +5,29 @@
 use super::request::Request;
 use crate::account::Session;
 use crate::environment::Environment;
-use crate::store::{Binding, Client, Credential, ReadTransaction, Refusal};
+use crate::store::{Binding, Client, Credential, HostRefusal, ReadTransaction};
 use crate::world::World;
 
 /// What there is, as far as it matters.
 #[derive(Debug)]
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// Tokens and instances that variables name.
-    pub environment: &'a Environment,
+    pub(crate) environment: &'a Environment,
     /// The active one first, then by last use.
-    pub sessions: Vec<Session>,
+    pub(crate) sessions: Vec<Session>,
     /// What hosts are bound to.
-    pub bindings: Vec<Binding>,
+    pub(crate) bindings: Vec<Binding>,
     /// What programs stored; of each server the newest first.
-    pub credentials: Vec<Credential>,
+    pub(crate) credentials: Vec<Credential>,
     /// The program that asks was called to log in to a registry that is signed out.
-    pub signing_in: bool,
+    pub(crate) signing_in: bool,
     /// The token that the host refused a moment ago.
-    pub refusal: Option<Refusal>,
+    pub(crate) refusal: Option<HostRefusal>,
 }
 
 impl<'a> Facts<'a> {
     /// What is left where there is no store, or none that can be read.
-    pub fn without_store(environment: &'a Environment) -> Facts<'a> {
+    pub(crate) fn without_store(environment: &'a Environment) -> Facts<'a> {
         Facts {
             environment,
             sessions: Vec::new(),
@@ -42,7 +42,7 @@ impl<'a> Facts<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn for_request(
+    pub(crate) fn for_request(
         world: &World,
         environment: &'a Environment,
         view: &ReadTransaction<'_>,
@@ -83,7 +83,7 @@ impl<'a> Facts<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn for_all(
+    pub(crate) fn for_all(
         environment: &'a Environment,
         view: &ReadTransaction<'_>,
         clients: &[Client],

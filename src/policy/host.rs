@@ -12,7 +12,7 @@ use crate::store::Binding;
 
 /// Why an instance may be logged in to without a command that names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known {
+pub(crate) enum LoginBasis {
     /// Sentry's own.
     Saas,
     /// The user logged in to it, or bound a host to it.
@@ -25,14 +25,14 @@ pub enum Known {
 pub(super) struct Host<'a> {
     pub(super) instance: &'a Origin,
     pub(super) binding: Option<&'a Binding>,
-    pub(super) known: Known,
+    pub(super) known: LoginBasis,
     pub(super) session: Option<&'a Session>,
-    pub(super) choice: Choice,
+    pub(super) choice: ChosenBy,
 }
 
 /// By what a session was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum ChosenBy {
     /// The request names the account, at the instance itself.
     Request,
     /// The host is bound to the account.
@@ -56,13 +56,13 @@ impl<'a> Host<'a> {
         let choice = match binding {
             Some(Binding {
                 account: Some(_), ..
-            }) => Choice::Account,
-            _ if !is_itself => Choice::Bound,
-            _ => Choice::Itself,
+            }) => ChosenBy::Account,
+            _ if !is_itself => ChosenBy::Bound,
+            _ => ChosenBy::Itself,
         };
         let named = request
             .username
-            .filter(|_| choice == Choice::Itself)
+            .filter(|_| choice == ChosenBy::Itself)
             .and_then(|name| account_called(&facts.sessions, instance, name));
         let session =
             named.or_else(
@@ -74,16 +74,16 @@ impl<'a> Host<'a> {
         let environment = facts.environment;
         let by_token = |found: &EnvironmentToken| instance.may_receive(&found.origin);
         let known = if instance.is_saas() {
-            Known::Saas
+            LoginBasis::Saas
         } else if binding.is_some() || session.is_some() {
-            Known::Before
+            LoginBasis::Before
         } else if environment
             .named()
             .is_some_and(|named| instance.may_receive(named))
             // Even where nothing else names the instance: an organization token does so itself.
             || matches!(&environment.token, Ok(Some(found)) if by_token(found))
         {
-            Known::ByEnvironment
+            LoginBasis::ByEnvironment
         } else {
             return None;
         };
@@ -92,7 +92,7 @@ impl<'a> Host<'a> {
             binding,
             known,
             session,
-            choice: named.map_or(choice, |_| Choice::Request),
+            choice: named.map_or(choice, |_| ChosenBy::Request),
         })
     }
 

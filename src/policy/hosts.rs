@@ -12,20 +12,20 @@ use crate::world::Timestamp;
 
 /// A host as our tables know it, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub(crate) struct Server {
     /// Which protocol asks for it.
-    pub client: Client,
+    pub(crate) client: Client,
     /// `git <origin>` or `docker <host>[/<path>]`.
-    pub key: String,
+    pub(crate) key: String,
     /// What a binding is found by: the same without the path.
-    pub host: String,
+    pub(crate) host: String,
     /// Where a token could go.
-    pub origin: Option<Origin>,
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Server {
     /// Takes a key of our tables apart; `None` for one of a later version.
-    pub fn parse(key: &str) -> Option<Server> {
+    pub(crate) fn parse(key: &str) -> Option<Server> {
         let (client, name) = key.split_once(' ')?;
         let client = [Client::Git, Client::Docker]
             .into_iter()
@@ -61,12 +61,12 @@ impl Server {
     }
 
     /// As its client names it.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.key.split_once(' ').map_or(&self.key, |(_, name)| name)
     }
 
     /// What a client asks that names neither a user nor a path.
-    pub fn request(&self) -> Request<'_> {
+    pub(crate) fn request(&self) -> Request<'_> {
         Request {
             client: self.client,
             server: &self.key,
@@ -79,12 +79,12 @@ impl Server {
     }
 
     /// Its binding.
-    pub fn binding<'a>(&self, bindings: &'a [Binding]) -> Option<&'a Binding> {
+    pub(crate) fn binding<'a>(&self, bindings: &'a [Binding]) -> Option<&'a Binding> {
         bindings.iter().find(|binding| binding.server == self.host)
     }
 
     /// Whether its stored credentials go with a login: it is the login's instance, or is bound to it.
-    pub fn ends_with(&self, login: &Session, bindings: &[Binding]) -> bool {
+    pub(crate) fn ends_with(&self, login: &Session, bindings: &[Binding]) -> bool {
         self.is_of(&login.origin, bindings)
             && self
                 .binding(bindings)
@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// Whether it is this instance, or is bound to it.
-    pub fn is_of(&self, instance: &Origin, bindings: &[Binding]) -> bool {
+    pub(crate) fn is_of(&self, instance: &Origin, bindings: &[Binding]) -> bool {
         let binding = self.binding(bindings).map(|binding| &binding.origin);
         binding
             .or(self.origin.as_ref())
@@ -103,7 +103,7 @@ impl Server {
 
 /// When a stored credential is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub(crate) enum Use {
     /// Whenever its host, and its path if it has one, is asked for.
     Always,
     /// When the request names its user.
@@ -114,7 +114,12 @@ pub enum Use {
 
 impl Use {
     /// Of a credential that is stored for this server.
-    pub fn of(facts: &Facts<'_>, server: &Server, stored: &Credential, now: Timestamp) -> Use {
+    pub(crate) fn of(
+        facts: &Facts<'_>,
+        server: &Server,
+        stored: &Credential,
+        now: Timestamp,
+    ) -> Use {
         let is_answered = |username| {
             // docker's is the server URL as it was given.
             let path = stored.path.as_deref();
@@ -138,7 +143,7 @@ impl Use {
 }
 
 /// All hosts that something is stored for, is bound, or is the instance of a token that there is; each once, sorted.
-pub fn servers(facts: &Facts<'_>) -> Vec<Server> {
+pub(crate) fn servers(facts: &Facts<'_>) -> Vec<Server> {
     let variable = facts
         .environment
         .token

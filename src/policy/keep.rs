@@ -13,7 +13,7 @@ use crate::store::{Binding, Client};
 
 /// Where a secret comes from.
 #[derive(Debug, Clone, Copy)]
-pub enum Provenance<'a> {
+pub(crate) enum Provenance<'a> {
     /// A variable of the environment holds it.
     Environment,
     /// A session has it now.
@@ -28,7 +28,7 @@ pub enum Provenance<'a> {
 
 /// What is to be done with what a program stores.
 #[derive(Debug)]
-pub enum Keep {
+pub(crate) enum Keep {
     /// Nothing: it has its one home already.
     Nothing,
     /// Keep it.
@@ -44,7 +44,7 @@ pub enum Keep {
 
 impl Provenance<'_> {
     /// Told from what is known now; `former`: a session had it once.
-    pub fn of<'a>(
+    pub(crate) fn of<'a>(
         facts: &'a Facts<'_>,
         secret: &Secret,
         former: bool,
@@ -68,7 +68,7 @@ impl Provenance<'_> {
 }
 
 /// What becomes of a credential that git stores: what is ours comes back after each success, and has its home already.
-pub fn kept_for_git(
+pub(crate) fn kept_for_git(
     facts: &Facts<'_>,
     request: &Request<'_>,
     secret: &Secret,
@@ -85,7 +85,7 @@ pub fn kept_for_git(
 }
 
 /// What becomes of a login that docker stores: always the user's own act, so the last one wins, and one is in force.
-pub fn kept_for_docker(
+pub(crate) fn kept_for_docker(
     facts: &Facts<'_>,
     request: &Request<'_>,
     username: &str,
@@ -131,7 +131,7 @@ pub fn kept_for_docker(
 }
 
 /// The binding of a registry that docker logs out of; `None` where no token is served.
-pub fn signed_out(facts: &Facts<'_>, request: &Request<'_>) -> Option<Binding> {
+pub(crate) fn signed_out(facts: &Facts<'_>, request: &Request<'_>) -> Option<Binding> {
     let host = Host::of(facts, request)?;
     let is_served = host.session.is_some() || host.environment(facts).is_some();
     let is_to_be_noted = match host.binding {

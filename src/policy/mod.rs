@@ -26,11 +26,11 @@ mod exhaustive;
 #[cfg(test)]
 mod table;
 
-pub use accounts::{account_called, account_of, active_account};
-pub use command::{Wish, environment_token, session_of};
-pub use decide::{Decision, Login, Verdict, decide};
-pub use facts::Facts;
-pub use host::Known;
-pub use hosts::{Server, Use, servers};
-pub use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
-pub use request::{Request, USERNAME};
+pub(crate) use accounts::{account_called, account_of, active_account};
+pub(crate) use command::{Wish, environment_token, session_of};
+pub(crate) use decide::{Decision, LoginOffer, Verdict, decide};
+pub(crate) use facts::Facts;
+pub(crate) use host::LoginBasis;
+pub(crate) use hosts::{Server, Use, servers};
+pub(crate) use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
+pub(crate) use request::{Request, USERNAME};

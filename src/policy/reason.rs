@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::host::Choice;
+use super::host::ChosenBy;
 use crate::account::Session;
 use crate::origin::Origin;
 
 /// A reason; prints as a sentence about "it", the host. Holds no secret.
 #[derive(Debug, Clone, Copy)]
-pub enum Reason<'a> {
+pub(crate) enum Reason<'a> {
     /// The request names the user of a stored credential.
     Named(&'a str),
     /// A variable holds a token of the instance, and perhaps the host is bound to it.
@@ -16,7 +16,7 @@ pub enum Reason<'a> {
     /// A variable cannot be used.
     Broken,
     /// An account is logged in; how it was chosen.
-    Session(&'a Session, Choice),
+    Session(&'a Session, ChosenBy),
     /// Nobody is logged in to the instance, or not the account that the host is bound to.
     LoggedOut(&'a Origin, Option<&'a str>),
     /// docker was logged out of it, or logged in with something else.
@@ -48,15 +48,17 @@ impl fmt::Display for Reason<'_> {
                 let origin = &session.origin;
                 let who = session.label();
                 match choice {
-                    Choice::Request => write!(f, "the request names {who}, an account at {origin}"),
-                    Choice::Account => write!(f, "it is bound to the account {who} at {origin}"),
-                    Choice::Bound => {
+                    ChosenBy::Request => {
+                        write!(f, "the request names {who}, an account at {origin}")
+                    }
+                    ChosenBy::Account => write!(f, "it is bound to the account {who} at {origin}"),
+                    ChosenBy::Bound => {
                         write!(
                             f,
                             "it is bound to {origin}, where {who} is the active account"
                         )
                     }
-                    Choice::Itself => {
+                    ChosenBy::Itself => {
                         write!(
                             f,
                             "it is a Sentry instance, where {who} is the active account"

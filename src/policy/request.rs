@@ -5,30 +5,30 @@ use crate::store::{Client, Credential, Match};
 use crate::world::Timestamp;
 
 /// User name beside an access token, where nobody wants another.
-pub const USERNAME: &str = "oauth2";
+pub(crate) const USERNAME: &str = "oauth2";
 
 /// What a program asks for.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     /// Which protocol it speaks.
-    pub client: Client,
+    pub(crate) client: Client,
     /// What stored credentials are found by, in our tables.
-    pub server: &'a str,
+    pub(crate) server: &'a str,
     /// What a binding is found by, in our tables.
-    pub host: &'a str,
+    pub(crate) host: &'a str,
     /// The host; `None` where no token could go, whatever it is bound to.
-    pub origin: Option<&'a Origin>,
+    pub(crate) origin: Option<&'a Origin>,
     /// The path, where it counts.
-    pub path: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
     /// The user that is wanted.
-    pub username: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
     /// Whether a credential with an `authtype` would be understood.
-    pub authtype: bool,
+    pub(crate) authtype: bool,
 }
 
 impl Request<'_> {
     /// What a stored credential must have.
-    pub fn wanted(&self) -> Match<'_> {
+    pub(crate) fn wanted(&self) -> Match<'_> {
         Match {
             server: self.server,
             path: self.path,
@@ -43,7 +43,7 @@ impl Request<'_> {
     }
 
     /// Whether the caller would understand it.
-    pub fn can_take(&self, stored: &Credential) -> bool {
+    pub(crate) fn can_take(&self, stored: &Credential) -> bool {
         stored.authtype.is_none() || self.authtype
     }
 }

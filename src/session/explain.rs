@@ -1,16 +1,19 @@
-//! What a verdict means for the caller, in words: the one table from [`Verdict`] to text.
+//! What a conclusion means for the caller, in words: the one table from [`Conclusion`] to text.
 //!
 //! Separate from [`perform`](super::perform) so that what is said can be read in one place.
 
 use super::perform::Performer;
-use super::protocol::{Ended, Reason, Verdict};
+use super::protocol::{Conclusion, LoginReason, Obstacle};
 use super::{TokenError, Usable};
 use crate::account::{Session, Tokens};
 use crate::failure::Failure;
 use crate::origin::Origin;
 
 /// The token that a refresh leaves in the caller's hands, or why there is none.
-pub(super) fn usable(performer: &Performer<'_>, verdict: Verdict) -> Result<Usable, TokenError> {
+pub(super) fn usable(
+    performer: &Performer<'_>,
+    conclusion: Conclusion,
+) -> Result<Usable, TokenError> {
     let Some(session) = performer.session() else {
         return Err(TokenError::Unavailable(
             Failure::new("there is no session").into(),
@@ -21,46 +24,50 @@ pub(super) fn usable(performer: &Performer<'_>, verdict: Verdict) -> Result<Usab
         let tokens = session.tokens.clone();
         tokens.filter(|tokens: &Tokens| !tokens.is_expired(now))
     };
-    match (verdict, living()) {
-        (Verdict::Refreshed, _) if session.tokens.is_some() => {
+    match (conclusion, living()) {
+        (Conclusion::Refreshed, _) if session.tokens.is_some() => {
             let tokens = session.tokens.clone();
             tokens
                 .map(Usable::Refreshed)
                 .ok_or_else(|| unavailable(changed(&session.origin)))
         }
-        (Verdict::Current | Verdict::Refreshed | Verdict::Done, Some(tokens)) => {
+        (Conclusion::Current | Conclusion::Refreshed | Conclusion::Done, Some(tokens)) => {
             Ok(Usable::Current(tokens))
         }
-        (Verdict::Current | Verdict::Refreshed | Verdict::Done, None) => {
+        (Conclusion::Current | Conclusion::Refreshed | Conclusion::Done, None) => {
             Err(unavailable(changed(&session.origin)))
         }
-        (Verdict::Stale(reason), Some(tokens)) => {
+        (Conclusion::Stale(reason), Some(tokens)) => {
             let failure = stale(performer, session, reason);
             Ok(Usable::Postponed(tokens, failure))
         }
-        (Verdict::Stale(reason @ (Reason::Contended | Reason::NoLock)), None) => {
+        (Conclusion::Stale(reason @ (Obstacle::Contended | Obstacle::NoLock)), None) => {
             Err(unavailable(expired(performer, session, reason)))
         }
-        (Verdict::Stale(reason), None) => Err(unavailable(stale(performer, session, reason))),
-        (Verdict::Unavailable(reason), _) => Err(unavailable(lost(performer, session, reason))),
-        (Verdict::LoginRequired(Ended::Reported), _) => {
+        (Conclusion::Stale(reason), None) => Err(unavailable(stale(performer, session, reason))),
+        (Conclusion::Unavailable(reason), _) => Err(unavailable(lost(performer, session, reason))),
+        (Conclusion::LoginRequired(LoginReason::Reported), _) => {
             let failure = performer.trouble.clone();
             Err(TokenError::LoginRequired(
                 failure.unwrap_or_else(|| ended(session, "has ended")),
             ))
         }
-        (Verdict::LoginRequired(why), _) => {
+        (Conclusion::LoginRequired(why), _) => {
             Err(TokenError::LoginRequired(login_required(session, why)))
         }
     }
 }
 
 /// How a login or a logout that was not completed is told.
-pub(super) fn incomplete(performer: &Performer<'_>, origin: &Origin, verdict: Verdict) -> Failure {
+pub(super) fn incomplete(
+    performer: &Performer<'_>,
+    origin: &Origin,
+    conclusion: Conclusion,
+) -> Failure {
     let trouble = trouble(performer);
-    match verdict {
-        Verdict::Unavailable(Reason::Kept) => kept(performer, origin),
-        Verdict::Unavailable(Reason::Discard) => {
+    match conclusion {
+        Conclusion::Unavailable(Obstacle::Kept) => kept(performer, origin),
+        Conclusion::Unavailable(Obstacle::Discard) => {
             let what = format!("logged out of {origin}, but tokens are left behind: {trouble}");
             trouble.with_text(what)
         }
@@ -94,7 +101,7 @@ fn kept(performer: &Performer<'_>, origin: &Origin) -> Failure {
     Failure::new(what).hint("the next command imports it, once the database can be written")
 }
 
-fn expired(performer: &Performer<'_>, session: &Session, _reason: Reason) -> Failure {
+fn expired(performer: &Performer<'_>, session: &Session, _reason: Obstacle) -> Failure {
     let trouble = trouble(performer);
     let what = match &session.tokens {
         Some(_) => format!(
@@ -109,15 +116,15 @@ fn expired(performer: &Performer<'_>, session: &Session, _reason: Reason) -> Fai
     trouble.with_text(what)
 }
 
-fn stale(performer: &Performer<'_>, session: &Session, reason: Reason) -> Failure {
+fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Failure {
     let origin = &session.origin;
     let trouble = || trouble(performer);
     match reason {
-        Reason::Contended | Reason::NoLock => {
+        Obstacle::Contended | Obstacle::NoLock => {
             let what = format!("the token of {origin} was not refreshed: {}", trouble());
             trouble().with_text(what)
         }
-        Reason::Paused => {
+        Obstacle::Paused => {
             let when = session.marks.retry_at.map(|at| at.to_string());
             let when = when.unwrap_or_else(|| "a moment".to_owned());
             let why = session.marks.retry_reason.clone();
@@ -125,50 +132,52 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Reason) -> Failur
             Failure::new(format!("{why}; the next try is after {when}"))
                 .hint("`sentry auth refresh` tries at once")
         }
-        Reason::NoClient => Failure::new(format!("the OAuth client id for {origin} is not known"))
-            .hint("set SENTRY_CLIENT_ID to the one that you logged in with"),
-        Reason::GuessedClient => {
+        Obstacle::NoClient => {
+            Failure::new(format!("the OAuth client id for {origin} is not known"))
+                .hint("set SENTRY_CLIENT_ID to the one that you logged in with")
+        }
+        Obstacle::GuessedClient => {
             let what = format!("{}; the session is kept", trouble());
             Failure::new(what).hint(
                 "was this login made with another `SENTRY_CLIENT_ID`? set it to that one, or log in again",
             )
         }
-        Reason::Intent => {
+        Obstacle::Intent => {
             let what = format!(
                 "not refreshed, because the new token could not be stored: {}",
                 trouble()
             );
             trouble().with_text(what)
         }
-        Reason::Changed => changed(origin),
-        Reason::Kept => kept(performer, origin),
+        Obstacle::Changed => changed(origin),
+        Obstacle::Kept => kept(performer, origin),
         _ => trouble(),
     }
 }
 
-fn lost(performer: &Performer<'_>, session: &Session, reason: Reason) -> Failure {
+fn lost(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Failure {
     match reason {
-        Reason::Kept => kept(performer, &session.origin),
+        Obstacle::Kept => kept(performer, &session.origin),
         _ => trouble(performer),
     }
 }
 
-fn login_required(session: &Session, why: Ended) -> Failure {
+fn login_required(session: &Session, why: LoginReason) -> Failure {
     match (why, session.marks.intent) {
-        (Ended::LoggedOut, _) => ended(session, "was logged out"),
-        (Ended::Cleared | Ended::Reported, _) => ended(session, "has ended"),
-        (Ended::Interrupted, Some((_, at))) => ended(
+        (LoginReason::LoggedOut, _) => ended(session, "was logged out"),
+        (LoginReason::Cleared | LoginReason::Reported, _) => ended(session, "has ended"),
+        (LoginReason::Interrupted, Some((_, at))) => ended(
             session,
             &format!(
                 "was lost, perhaps because a refresh that began at {at} was interrupted, or the database was copied"
             ),
         ),
-        (Ended::Interrupted | Ended::Rejected, _) => ended(
+        (LoginReason::Interrupted | LoginReason::Rejected, _) => ended(
             session,
             "has ended: Sentry no longer accepts its refresh token",
         ),
-        (Ended::ApiTokenExpired, _) => ended(session, "has an API token that has expired"),
-        (Ended::ApiTokenRefused, _) => ended(session, "has an API token that Sentry rejects"),
+        (LoginReason::ApiTokenExpired, _) => ended(session, "has an API token that has expired"),
+        (LoginReason::ApiTokenRefused, _) => ended(session, "has an API token that Sentry rejects"),
     }
 }
 

@@ -33,11 +33,11 @@ use crate::world::{Timestamp, World};
 
 use pair::Pair;
 use perform::{Performer, Subject};
-use protocol::{Flow, Verdict};
+use protocol::{Conclusion, Flow};
 
-pub use perform::granted;
-pub use recovery::{import, import_waiting};
-pub use refresh_worker::work_if_asked;
+pub(crate) use perform::granted;
+pub(crate) use recovery::{import, import_waiting};
+pub(crate) use refresh_worker::work_if_asked;
 
 /// How long a caller waits for the exchange, its own or a worker's.
 const CALLER: Duration = Duration::from_secs(12);
@@ -45,7 +45,7 @@ const CALLER: Duration = Duration::from_secs(12);
 /// What a caller wants of a session; part of the order to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Demand {
+pub(crate) enum Demand {
     /// A token that can be used, refreshed if it is stale.
     Usable,
     /// The same, knowing that Sentry refuses the access token.
@@ -56,7 +56,7 @@ pub enum Demand {
 
 /// A token that can be used, and how it came about.
 #[derive(Debug)]
-pub enum Usable {
+pub(crate) enum Usable {
     /// It was stored, and is good as far as we know.
     Current(Tokens),
     /// We refreshed it now.
@@ -67,7 +67,7 @@ pub enum Usable {
 
 impl Usable {
     /// The tokens.
-    pub fn tokens(&self) -> &Tokens {
+    pub(crate) fn tokens(&self) -> &Tokens {
         match self {
             Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
                 tokens
@@ -76,7 +76,7 @@ impl Usable {
     }
 
     /// The tokens.
-    pub fn into_tokens(self) -> Tokens {
+    pub(crate) fn into_tokens(self) -> Tokens {
         match self {
             Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
                 tokens
@@ -87,7 +87,7 @@ impl Usable {
 
 /// Why there is no usable token.
 #[derive(Debug)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// Only a new login helps: the session is gone, or was rejected.
     LoginRequired(Failure),
     /// The session is kept, but cannot be used now.
@@ -113,7 +113,7 @@ impl From<anyhow::Error> for TokenError {
 ///
 /// # Errors
 /// [`TokenError`]; the store keeps the session in every case.
-pub fn usable(
+pub(crate) fn usable(
     world: &World,
     store: &Store,
     session: &Session,
@@ -129,22 +129,22 @@ pub fn usable(
     }
     let row = perform::row(world, session);
     let flow_demand = match (demand, row.pair) {
-        (Demand::Replacement, Some(pair)) => protocol::Demand::Replacement(pair),
-        (Demand::Refresh, _) => protocol::Demand::Refresh,
-        _ => protocol::Demand::Usable,
+        (Demand::Replacement, Some(pair)) => protocol::Goal::Replacement(pair),
+        (Demand::Refresh, _) => protocol::Goal::Refresh,
+        _ => protocol::Goal::Usable,
     };
     let mut performer = Performer::new(world, store, Subject::Session(session.clone()));
     performer.demand = demand;
     world.trace(|| format!("flow: begin refresh {flow_demand:?} {row:?}"));
-    let verdict = performer.run(Flow::refresh(flow_demand, row));
-    explain::usable(&performer, verdict)
+    let conclusion = performer.run(Flow::refresh(flow_demand, row));
+    explain::usable(&performer, conclusion)
 }
 
 /// The same, asked about: a token that Sentry refuses is replaced once. With what Sentry says of it.
 ///
 /// # Errors
 /// [`TokenError`]: also when Sentry refuses the token and gives no other.
-pub fn checked(
+pub(crate) fn checked(
     world: &World,
     store: &Store,
     session: &Session,
@@ -171,15 +171,15 @@ pub fn checked(
 }
 
 /// What a login brought.
-pub struct Login {
+pub(crate) struct NewLogin {
     /// Who issued the tokens.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// Whose they are.
-    pub user: User,
+    pub(crate) user: User,
     /// The tokens.
-    pub tokens: Tokens,
+    pub(crate) tokens: Tokens,
     /// The OAuth client they were issued to; an API token has none.
-    pub client_id: Option<String>,
+    pub(crate) client_id: Option<String>,
 }
 
 /// Stores a login as the active session, with its copy in the keyring. What was granted by a device flow is kept in the
@@ -187,16 +187,20 @@ pub struct Login {
 ///
 /// # Errors
 /// It is stored nowhere, or in the recovery file only: told with what to do.
-pub fn record_login(world: &World, store: &Store, login: Login) -> anyhow::Result<Session> {
+pub(crate) fn record_login(
+    world: &World,
+    store: &Store,
+    login: NewLogin,
+) -> anyhow::Result<Session> {
     let (origin, pair) = (login.origin.clone(), Pair::of(&login.tokens));
     let mut performer = Performer::new(world, store, Subject::Login(login));
     world.trace(|| format!("flow: begin login {pair:?}"));
-    let verdict = performer.run(Flow::login(pair));
-    match (verdict, performer.subject) {
-        (Verdict::Done, Subject::Session(session)) => Ok(session),
-        (verdict, subject) => {
+    let conclusion = performer.run(Flow::login(pair));
+    match (conclusion, performer.subject) {
+        (Conclusion::Done, Subject::Session(session)) => Ok(session),
+        (conclusion, subject) => {
             performer.subject = subject;
-            Err(explain::incomplete(&performer, &origin, verdict).into())
+            Err(explain::incomplete(&performer, &origin, conclusion).into())
         }
     }
 }
@@ -206,18 +210,26 @@ pub fn record_login(world: &World, store: &Store, login: Login) -> anyhow::Resul
 ///
 /// # Errors
 /// The session, or the file, is still there.
-pub fn log_out(world: &World, store: &Store, session: &Session) -> anyhow::Result<Option<Session>> {
+pub(crate) fn log_out(
+    world: &World,
+    store: &Store,
+    session: &Session,
+) -> anyhow::Result<Option<Session>> {
     let mut performer = Performer::new(world, store, Subject::Session(session.clone()));
     world.trace(|| "flow: begin logout".to_owned());
     match performer.run(Flow::logout()) {
-        Verdict::Done => Ok(performer.next_active),
-        verdict => Err(explain::incomplete(&performer, &session.origin, verdict).into()),
+        Conclusion::Done => Ok(performer.next_active),
+        conclusion => Err(explain::incomplete(&performer, &session.origin, conclusion).into()),
     }
 }
 
 /// The rows of a login; a transaction of the caller's.
-fn store_login(change: &WriteTransaction<'_>, login: &Login, now: Timestamp) -> anyhow::Result<()> {
-    let Login {
+fn store_login(
+    change: &WriteTransaction<'_>,
+    login: &NewLogin,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let NewLogin {
         origin,
         user,
         tokens,

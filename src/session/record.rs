@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::Login;
+use super::NewLogin;
 use super::protocol::Swap;
 use super::swap::swap;
 use crate::account::{Session, Tokens, User};
@@ -68,7 +68,7 @@ impl Record {
     }
 
     /// What a login was granted.
-    pub(super) fn of_login(login: &Login) -> Record {
+    pub(super) fn of_login(login: &NewLogin) -> Record {
         let User {
             id,
             email,
@@ -182,7 +182,7 @@ impl Record {
             }
             (Some(_), Some(session)) if is_newer(&session, &new) => Ok("superseded"),
             (Some(user), _) => {
-                let login = Login {
+                let login = NewLogin {
                     origin,
                     user: User {
                         id: user.id.clone(),

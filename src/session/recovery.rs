@@ -141,7 +141,7 @@ fn fill(mut file: &File, content: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// The file is not ours, or the database cannot be written: it stays.
-pub fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
+pub(crate) fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
     let path = path(store);
     let Some(content) = read(&path)? else {
         return Ok(());
@@ -160,7 +160,7 @@ pub fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result
 ///
 /// # Errors
 /// As [`import`], and the lock's.
-pub fn import_waiting(world: &World, store: &Store) -> anyhow::Result<bool> {
+pub(crate) fn import_waiting(world: &World, store: &Store) -> anyhow::Result<bool> {
     if path(store).symlink_metadata().is_err() {
         return Ok(false);
     }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::pair::Pair;
 use super::perform::{Performer, Subject};
-use super::protocol::{Demand as FlowDemand, Flow, Outcome, Saw};
+use super::protocol::{Flow, Goal, Outcome, Saw};
 use super::{Demand, TokenError, Usable, explain};
 use crate::account::Session;
 use crate::environment;
@@ -77,7 +77,7 @@ enum WireOutcome {
 }
 
 /// What a parent saw of its worker.
-pub(super) struct Ended {
+pub(super) struct WorkerExit {
     pub(super) saw: Saw<Pair>,
     /// The pair that is stored now.
     pub(super) pair: Option<Pair>,
@@ -87,7 +87,7 @@ pub(super) struct Ended {
 
 /// Hands the lock to a worker and waits for what it reports. `None`: none can be started, and the lock is still the
 /// caller's.
-pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<Ended> {
+pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<WorkerExit> {
     let (mut child, pipe) = start(performer)?;
     // From here on it is the worker's alone: were we stopped now, nobody would have to wait for us.
     performer.guard = None;
@@ -108,7 +108,7 @@ pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<Ended> {
             child.wait().ok();
             report.into_ended()
         }
-        None if silent => Ended {
+        None if silent => WorkerExit {
             saw: Saw::WorkerSilent,
             pair: None,
             trouble: Some(Failure::new(
@@ -120,7 +120,7 @@ pub(super) fn delegate(performer: &mut Performer<'_>) -> Option<Ended> {
         // The next run finds the intent, and tries the pair once more.
         None => {
             child.wait().ok();
-            Ended {
+            WorkerExit {
                 saw: Saw::WorkerDied,
                 pair: None,
                 trouble: Some(Failure::new(
@@ -161,7 +161,7 @@ fn start(performer: &Performer<'_>) -> Option<(Child, PipeReader)> {
 
 /// Works if this process was started for that; `None` if it was not. For every `main`, before anything else.
 #[must_use]
-pub fn work_if_asked(world: &World) -> Option<ExitCode> {
+pub(crate) fn work_if_asked(world: &World) -> Option<ExitCode> {
     let mut arguments = world::arguments();
     if arguments.next()? != OPERATION {
         return None;
@@ -206,7 +206,7 @@ fn work(
         let tokens = session.tokens.as_ref();
         tokens.is_some_and(|tokens| Pair::of(tokens) == pair)
     };
-    let sessions = store.view()?.sessions()?;
+    let sessions = store.read()?.sessions()?;
     let Some(session) = sessions.into_iter().find(is_meant) else {
         // Another program was faster: the parent reads what it stored.
         return Ok(Report {
@@ -218,16 +218,16 @@ fn work(
         });
     };
     let demand = match order.demand {
-        Demand::Usable => FlowDemand::Usable,
-        Demand::Replacement => FlowDemand::Replacement(pair),
-        Demand::Refresh => FlowDemand::Refresh,
+        Demand::Usable => Goal::Usable,
+        Demand::Replacement => Goal::Replacement(pair),
+        Demand::Refresh => Goal::Refresh,
     };
     let mut performer = Performer::new(world, &store, Subject::Session(session));
     performer.guard = Some(guard);
     performer.deadline = Duration::from_millis(order.since) + WORKER;
     world.trace(|| format!("flow: begin worker {demand:?}"));
-    let verdict = performer.run(Flow::worker(demand));
-    Ok(Report::of(explain::usable(&performer, verdict)))
+    let conclusion = performer.run(Flow::worker(demand));
+    Ok(Report::of(explain::usable(&performer, conclusion)))
 }
 
 impl Report {
@@ -254,7 +254,7 @@ impl Report {
         }
     }
 
-    fn into_ended(self) -> Ended {
+    fn into_ended(self) -> WorkerExit {
         let trouble = self.what.map(|what| {
             let failure = Failure::new(what);
             match self.hint {
@@ -262,7 +262,7 @@ impl Report {
                 None => failure,
             }
         });
-        Ended {
+        WorkerExit {
             saw: Saw::Reported(self.outcome.into()),
             pair: self.pair.as_deref().and_then(pair_named),
             trouble,

@@ -1,4 +1,4 @@
-//! Replaces the tokens in a row, by the one rule of [`protocol::swap`](super::protocol::swap).
+//! Replaces the tokens in a row, by the one rule of [`protocol::swap`].
 //!
 //! Separate from [`perform`](super::perform) because the recovery file is imported by the same rule.
 

@@ -14,7 +14,7 @@ const FORMER_KEPT: i64 = 400 * 24 * 3600 * 1000;
 
 /// Which protocol a binding is for. A host bound for git is not bound for docker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
+pub(crate) enum Client {
     /// `sentry auth setup-git`.
     Git,
     /// `sentry auth setup-docker`.
@@ -23,7 +23,7 @@ pub enum Client {
 
 impl Client {
     /// The name a person knows it by.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Client::Git => "git",
             Client::Docker => "docker",
@@ -31,43 +31,43 @@ impl Client {
     }
 
     /// The key of a host in our tables.
-    pub fn server(self, host: &str) -> String {
+    pub(crate) fn server(self, host: &str) -> String {
         format!("{} {host}", self.name())
     }
 }
 
 /// A host that a person bound to an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// `git <origin>` or `docker <host>[/<path>]`.
-    pub server: String,
+    pub(crate) server: String,
     /// The instance whose session is served there.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// The user name to answer, if not the usual one.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// `docker logout` was called for it: not served until it is signed in again.
-    pub signed_out: bool,
+    pub(crate) signed_out: bool,
     /// The account whose session is served, by its [key](crate::account::Session::key); `None`: the active one of the
     /// instance.
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
 }
 
 /// A binding, and since when it serves what it serves; unknown for one that an earlier version made.
 #[derive(Debug, Clone)]
-pub struct Bound {
+pub(crate) struct Bound {
     /// The binding.
-    pub binding: Binding,
+    pub(crate) binding: Binding,
     /// When it was made, or changed to another instance or account.
-    pub since: Option<Timestamp>,
+    pub(crate) since: Option<Timestamp>,
 }
 
 /// What our tables have about a server.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known {
+pub(crate) struct Known {
     /// [`ReadTransaction::credential`] may find one.
-    pub credential: bool,
+    pub(crate) credential: bool,
     /// [`ReadTransaction::binding`] finds one.
-    pub binding: bool,
+    pub(crate) binding: bool,
 }
 
 impl ReadTransaction<'_> {
@@ -75,7 +75,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn known(&self, server: &str, host: &str) -> anyhow::Result<Known> {
+    pub(crate) fn known(&self, server: &str, host: &str) -> anyhow::Result<Known> {
         let explain = |error| self.explain(error);
         let mut known = Known::default();
         let sql = match (
@@ -107,7 +107,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn binding(&self, server: &str) -> anyhow::Result<Option<Binding>> {
+    pub(crate) fn binding(&self, server: &str) -> anyhow::Result<Option<Binding>> {
         Ok(self.bindings_where(" WHERE server = ?", server)?.pop())
     }
 
@@ -115,7 +115,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn bindings(&self, client: Client) -> anyhow::Result<Vec<Binding>> {
+    pub(crate) fn bindings(&self, client: Client) -> anyhow::Result<Vec<Binding>> {
         self.bindings_where(
             " WHERE substr(server, 1, length(?1)) = ?1",
             &client.server(""),
@@ -126,7 +126,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn bound(&self) -> anyhow::Result<Vec<Bound>> {
+    pub(crate) fn bound(&self) -> anyhow::Result<Vec<Bound>> {
         let mut bound = Vec::new();
         for client in [Client::Git, Client::Docker] {
             bound.extend(self.bound_where(
@@ -186,7 +186,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn setting(&self, key: &str) -> anyhow::Result<Option<String>> {
+    pub(crate) fn setting(&self, key: &str) -> anyhow::Result<Option<String>> {
         if !self.layout.has(Table::Setting) {
             return Ok(None);
         }
@@ -201,7 +201,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn settings(&self, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
+    pub(crate) fn settings(&self, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
         if !self.layout.has(Table::Setting) {
             return Ok(Vec::new());
         }
@@ -219,7 +219,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn is_former(&self, token: &Secret) -> anyhow::Result<bool> {
+    pub(crate) fn is_former(&self, token: &Secret) -> anyhow::Result<bool> {
         if !self.layout.has(Table::Former) {
             return Ok(false);
         }
@@ -236,7 +236,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn bind(&self, binding: &Binding) -> anyhow::Result<()> {
+    pub(crate) fn bind(&self, binding: &Binding) -> anyhow::Result<()> {
         // Columns of a newer version keep their values.
         self.execute(
             "INSERT INTO helper_binding (server, origin, username, signed_out, account, created_at)
@@ -258,7 +258,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn unbind(&self, server: &str) -> anyhow::Result<()> {
+    pub(crate) fn unbind(&self, server: &str) -> anyhow::Result<()> {
         self.execute("DELETE FROM helper_binding WHERE server = ?", [server])?;
         Ok(())
     }
@@ -267,7 +267,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn set(&self, key: &str, value: Option<&str>) -> anyhow::Result<()> {
+    pub(crate) fn set(&self, key: &str, value: Option<&str>) -> anyhow::Result<()> {
         match value {
             Some(value) => self.execute(
                 "INSERT OR REPLACE INTO helper_setting (key, value) VALUES (?, ?)",
@@ -282,7 +282,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn remember_former(&self, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn remember_former(&self, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
         self.execute(
             "DELETE FROM helper_former WHERE at < ?",
             [now.millis() - FORMER_KEPT],

@@ -9,51 +9,51 @@ use crate::world::Timestamp;
 
 /// A credential that a program `store`d.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credential {
+pub(crate) struct Credential {
     /// `git <origin>` or `docker <host>[/<path>]`.
-    pub server: String,
+    pub(crate) server: String,
     /// git: the path, if paths count (`credential.useHttpPath`). docker: the server URL as it was given.
-    pub path: Option<String>,
+    pub(crate) path: Option<String>,
     /// May be there and empty.
-    pub username: Option<String>,
+    pub(crate) username: Option<String>,
     /// The password, or with `authtype` the `credential`.
-    pub secret: Secret,
+    pub(crate) secret: Secret,
     /// HTTP authentication scheme of a pre-encoded credential, such as `Bearer`.
-    pub authtype: Option<String>,
+    pub(crate) authtype: Option<String>,
     /// When the password dies.
-    pub expiry: Option<Timestamp>,
+    pub(crate) expiry: Option<Timestamp>,
     /// git's `oauth_refresh_token`: of the credential that was stored, never of a session.
-    pub refresh_token: Option<Secret>,
+    pub(crate) refresh_token: Option<Secret>,
 }
 
 /// Which credentials are meant: those that have what is named here.
 #[derive(Debug, Clone, Default)]
-pub struct Match<'a> {
+pub(crate) struct Match<'a> {
     /// The server, always.
-    pub server: &'a str,
+    pub(crate) server: &'a str,
     /// Any when `None`.
-    pub path: Option<&'a str>,
+    pub(crate) path: Option<&'a str>,
     /// Any when `None`.
-    pub username: Option<&'a str>,
+    pub(crate) username: Option<&'a str>,
     /// Any when `None`.
-    pub secret: Option<&'a Secret>,
+    pub(crate) secret: Option<&'a Secret>,
 }
 
 impl Credential {
     /// Whether its password has expired at `now`.
-    pub fn is_expired(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expiry.is_some_and(|expiry| expiry <= now)
     }
 
     /// Whether there is something to return at `now`: what renews an expired password outlives it.
-    pub fn is_alive(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
         !self.is_expired(now) || self.refresh_token.is_some()
     }
 }
 
 impl Match<'_> {
     /// Whether a credential of the server has what is named.
-    pub fn covers(&self, credential: &Credential) -> bool {
+    pub(crate) fn covers(&self, credential: &Credential) -> bool {
         let same = |wanted: Option<&str>, have: Option<&str>| wanted.is_none() || wanted == have;
         self.server == credential.server
             && same(self.path, credential.path.as_deref())
@@ -69,7 +69,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn credential(
+    pub(crate) fn credential(
         &self,
         wanted: &Match<'_>,
         now: Timestamp,
@@ -93,7 +93,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn credentials(&self, client: Client) -> anyhow::Result<Vec<Credential>> {
+    pub(crate) fn credentials(&self, client: Client) -> anyhow::Result<Vec<Credential>> {
         let mut all = Vec::new();
         if self.layout.has(Table::Credential) {
             // `!` is the byte behind the space.
@@ -158,7 +158,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn put_credential(&self, new: &Credential) -> anyhow::Result<()> {
+    pub(crate) fn put_credential(&self, new: &Credential) -> anyhow::Result<()> {
         self.execute(
             "DELETE FROM helper_credential
              WHERE server = ? AND path IS ? AND username IS ? AND (authtype IS NULL) = ?",
@@ -185,7 +185,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn remove_expired(&self, now: Timestamp) -> anyhow::Result<usize> {
+    pub(crate) fn remove_expired(&self, now: Timestamp) -> anyhow::Result<usize> {
         let sql = "DELETE FROM helper_credential \
                    WHERE typeof(expiry) = 'integer' AND expiry <= ?1 AND refresh_token IS NULL";
         self.execute(sql, [now.millis()])
@@ -195,7 +195,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn erase_credentials(&self, unwanted: &Match<'_>) -> anyhow::Result<usize> {
+    pub(crate) fn erase_credentials(&self, unwanted: &Match<'_>) -> anyhow::Result<usize> {
         let mut doomed = Vec::new();
         self.each_credential(unwanted.server, |seq, credential| {
             if unwanted.covers(&credential) {
@@ -216,7 +216,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn forget_credentials(&self, host: &str) -> anyhow::Result<usize> {
+    pub(crate) fn forget_credentials(&self, host: &str) -> anyhow::Result<usize> {
         // `0` is the byte behind the slash.
         let sql = "DELETE FROM helper_credential \
                    WHERE server = ?1 OR (server >= ?1 || '/' AND server < ?1 || '0')";

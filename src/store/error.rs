@@ -94,7 +94,7 @@ pub(super) fn is_link(error: &anyhow::Error) -> bool {
 }
 
 /// Whether an error of this room says that the file is damaged, or not a database.
-pub fn is_damaged(error: &anyhow::Error) -> bool {
+pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
@@ -102,7 +102,7 @@ pub fn is_damaged(error: &anyhow::Error) -> bool {
 }
 
 /// Whether trying again may help: a busy file, a full or a failing disk.
-pub fn may_pass(error: &anyhow::Error) -> bool {
+pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),
         Some(

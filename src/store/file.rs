@@ -39,7 +39,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
     check_directory(dir, by)?;
     check_plain(&path, &metadata)?;
     let mut open = Vec::new();
-    if is_open(&metadata) {
+    if is_readable_by_others(&metadata) {
         open.push(path.clone());
     }
     for side in SIDES.map(|side| beside(&path, side)) {
@@ -49,7 +49,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
         };
         // SQLite would follow it, wait for it, or share it with somebody.
         check_plain(&side, &metadata)?;
-        if is_open(&metadata) {
+        if is_readable_by_others(&metadata) {
             open.push(side);
         }
     }
@@ -140,14 +140,14 @@ fn check_directory(_dir: &Path, _selected: Option<&str>) -> anyhow::Result<()> {
 }
 
 #[cfg(unix)]
-fn is_open(file: &Metadata) -> bool {
+fn is_readable_by_others(file: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
 
     file.permissions().mode() & 0o077 != 0
 }
 
 #[cfg(not(unix))]
-fn is_open(_file: &Metadata) -> bool {
+fn is_readable_by_others(_file: &Metadata) -> bool {
     false
 }
 
@@ -325,20 +325,20 @@ fn by_uri(path: &Path, how: &str, access: Access) -> OpenMode {
 }
 
 /// A database that nobody has open for writing, and nobody has written for a while.
-pub(super) struct Rest {
+pub(super) struct IdleFile {
     path: PathBuf,
-    stamp: Stamp,
+    stamp: FileStamp,
 }
 
 /// What changes when a file is written: its number, its length, when it was written.
-type Stamp = (u64, u64, i64, i64);
+type FileStamp = (u64, u64, i64, i64);
 
 /// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
 const SETTLED: i64 = 3000;
 
 /// The database of a directory, if it is safely ours and at rest. Says nothing about why not.
 #[cfg(unix)]
-pub(super) fn at_rest(world: &World, dir: &Path, now: Timestamp) -> Option<Rest> {
+pub(super) fn read_idle(world: &World, dir: &Path, now: Timestamp) -> Option<IdleFile> {
     let path = dir.join(NAME);
     let metadata = path.symlink_metadata().ok()?;
     let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -346,7 +346,7 @@ pub(super) fn at_rest(world: &World, dir: &Path, now: Timestamp) -> Option<Rest>
     // Others' clocks, and attributes that are remembered, are not to be relied on; which file systems those are is known
     // for Linux only.
     let is_private = cfg!(target_os = "linux") && !is_shared(dir);
-    if now.millis() - written < SETTLED || is_open(&metadata) || !is_private {
+    if now.millis() - written < SETTLED || is_readable_by_others(&metadata) || !is_private {
         return None;
     }
     let by = world.selects(dir);
@@ -361,19 +361,19 @@ pub(super) fn at_rest(world: &World, dir: &Path, now: Timestamp) -> Option<Rest>
         let side = side.symlink_metadata();
         side.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
-    sides.iter().all(is_missing).then(|| Rest {
+    sides.iter().all(is_missing).then(|| IdleFile {
         stamp: stamp(&metadata),
         path,
     })
 }
 
 #[cfg(not(unix))]
-pub(super) fn at_rest(_world: &World, _dir: &Path, _now: Timestamp) -> Option<Rest> {
+pub(super) fn read_idle(_world: &World, _dir: &Path, _now: Timestamp) -> Option<IdleFile> {
     None
 }
 
 #[cfg(unix)]
-fn stamp(metadata: &Metadata) -> Stamp {
+fn stamp(metadata: &Metadata) -> FileStamp {
     use std::os::unix::fs::MetadataExt as _;
 
     (
@@ -385,11 +385,11 @@ fn stamp(metadata: &Metadata) -> Stamp {
 }
 
 #[cfg(not(unix))]
-fn stamp(_metadata: &Metadata) -> Stamp {
+fn stamp(_metadata: &Metadata) -> FileStamp {
     (0, 0, 0, 0)
 }
 
-impl Rest {
+impl IdleFile {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -408,9 +408,9 @@ impl Rest {
 
 /// Where a damaged database went.
 #[derive(Debug)]
-pub struct Repair {
+pub(crate) struct Repair {
     /// The new name.
-    pub kept_as: PathBuf,
+    pub(crate) kept_as: PathBuf,
 }
 
 /// Renames the database and its side files; nothing is deleted.

@@ -18,21 +18,21 @@ const LASTS: Duration = Duration::from_secs(60);
 
 /// A server refused a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct HostRefusal {
     token: Digest,
     since: Timestamp,
     /// How often since then.
     times: u32,
 }
 
-impl Refusal {
+impl HostRefusal {
     /// Whether this token is not to be given to the server now.
-    pub fn is_of(&self, token: &Secret, now: Timestamp) -> bool {
+    pub(crate) fn is_of(&self, token: &Secret, now: Timestamp) -> bool {
         self.is_live(now) && self.token == token.digest()
     }
 
     /// Whether it was given out again meanwhile, and refused again.
-    pub fn is_repeated(&self) -> bool {
+    pub(crate) fn is_repeated(&self) -> bool {
         self.times > 1
     }
 
@@ -40,14 +40,14 @@ impl Refusal {
         self.since <= now && self.since.until(now) < LASTS
     }
 
-    fn parse(text: &str) -> Option<Refusal> {
+    fn parse(text: &str) -> Option<HostRefusal> {
         let mut words = text.split(' ');
         let digest = words.next()?;
         let bytes: Option<Vec<u8>> = (0..digest.len())
             .step_by(2)
             .map(|at| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok())
             .collect();
-        Some(Refusal {
+        Some(HostRefusal {
             token: Digest::from_bytes(&bytes?)?,
             since: Timestamp::from_millis(words.next()?.parse().ok()?),
             times: words.next()?.parse().ok()?,
@@ -71,7 +71,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn takes_only_bearer(&self, server: &str) -> anyhow::Result<bool> {
+    pub(crate) fn takes_only_bearer(&self, server: &str) -> anyhow::Result<bool> {
         Ok(self.setting(&bearer_key(server))?.is_some())
     }
 
@@ -79,16 +79,16 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn refusal(&self, server: &str) -> anyhow::Result<Option<Refusal>> {
+    pub(crate) fn refusal(&self, server: &str) -> anyhow::Result<Option<HostRefusal>> {
         let noted = self.setting(&format!("{REFUSED}{server}"))?;
-        Ok(noted.as_deref().and_then(Refusal::parse))
+        Ok(noted.as_deref().and_then(HostRefusal::parse))
     }
 
     /// When the user said last that they do not want to log in to an instance.
     ///
     /// # Errors
     /// SQLite's.
-    pub fn declined_at(&self, instance: &Origin) -> anyhow::Result<Option<Timestamp>> {
+    pub(crate) fn declined_at(&self, instance: &Origin) -> anyhow::Result<Option<Timestamp>> {
         let noted = self.setting(&format!("{DECLINED}{instance}"))?;
         let millis = noted.and_then(|at| at.parse().ok());
         Ok(millis.map(Timestamp::from_millis))
@@ -100,7 +100,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
+    pub(crate) fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
         self.set(&bearer_key(server), only.then_some("1"))
     }
 
@@ -108,19 +108,24 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn note_refusal(&self, server: &str, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn note_refusal(
+        &self,
+        server: &str,
+        token: &Secret,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         for (other, noted) in self.settings(REFUSED)? {
-            if !Refusal::parse(&noted).is_some_and(|refusal| refusal.is_live(now)) {
+            if !HostRefusal::parse(&noted).is_some_and(|refusal| refusal.is_live(now)) {
                 self.set(&format!("{REFUSED}{other}"), None)?;
             }
         }
         let before = self.refusal(server)?;
         let refusal = match before.filter(|before| before.is_of(token, now)) {
-            Some(before) => Refusal {
+            Some(before) => HostRefusal {
                 times: before.times.saturating_add(1),
                 ..before
             },
-            None => Refusal {
+            None => HostRefusal {
                 token: token.digest(),
                 since: now,
                 times: 1,
@@ -133,7 +138,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn note_declined(&self, instance: &Origin, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn note_declined(&self, instance: &Origin, now: Timestamp) -> anyhow::Result<()> {
         let key = format!("{DECLINED}{instance}");
         self.set(&key, Some(&now.millis().to_string()))
     }
@@ -142,7 +147,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn forget_declined(&self, instance: &Origin) -> anyhow::Result<()> {
+    pub(crate) fn forget_declined(&self, instance: &Origin) -> anyhow::Result<()> {
         for (other, _) in self.settings(DECLINED)? {
             if Origin::parse(&other).is_ok_and(|other| other.may_receive(instance)) {
                 self.set(&format!("{DECLINED}{other}"), None)?;
@@ -160,17 +165,17 @@ mod tests {
     fn a_refusal_is_read_back_and_lasts_a_minute() {
         let at = Timestamp::from_millis;
         let token = Secret::new("token");
-        let refusal = Refusal {
+        let refusal = HostRefusal {
             token: token.digest(),
             since: at(1_000),
             times: 2,
         };
-        assert_eq!(Refusal::parse(&refusal.render()), Some(refusal));
+        assert_eq!(HostRefusal::parse(&refusal.render()), Some(refusal));
         assert!(refusal.is_of(&token, at(1_000)) && refusal.is_of(&token, at(60_999)));
         assert!(!refusal.is_of(&token, at(61_000)) && !refusal.is_of(&token, at(999)));
         assert!(!refusal.is_of(&Secret::new("another"), at(1_000)));
         for odd in ["", "zz 1 1", "00 1 1", "\u{20ac}\u{20ac} 1 1"] {
-            assert_eq!(Refusal::parse(odd), None, "{odd}");
+            assert_eq!(HostRefusal::parse(odd), None, "{odd}");
         }
     }
 }

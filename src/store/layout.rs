@@ -144,7 +144,7 @@ impl Layout {
 
     /// Looks, makes what is missing, and looks again.
     pub(super) fn completed(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
-        let explain = |error| super::explain(path, error);
+        let explain = |error| super::error::explain(path, error);
         let mut layout = Layout::of(connection).map_err(explain)?;
         layout.planted = match layout.planted {
             None => virtual_table(connection).map_err(explain)?,

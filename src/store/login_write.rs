@@ -21,7 +21,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn log_in(
+    pub(crate) fn log_in(
         &self,
         origin: &Origin,
         user: &User,
@@ -130,7 +130,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<bool> {
+    pub(crate) fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<bool> {
         let mut sessions = self.sessions()?.into_iter();
         let Some(named) = sessions.find(|session| session.has_token(access)) else {
             return Ok(false);

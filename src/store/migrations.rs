@@ -85,7 +85,7 @@ impl Step {
 /// # Errors
 /// A newer version has given up what this one writes: found out before anything is spent.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> anyhow::Result<()> {
-    let explain = |error| super::explain(path, error);
+    let explain = |error| super::error::explain(path, error);
     let version = version(connection).map_err(explain)?;
     for step in MIGRATIONS.iter().flat_map(|steps| steps.iter()) {
         if step.is_done(connection).map_err(explain)? {

@@ -39,11 +39,11 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use crate::lock::LockGuard;
 use crate::world::{Clock, World};
 
-pub use bindings::{Binding, Bound, Client, Known};
-pub use credentials::{Credential, Match};
-pub use error::{is_damaged, may_pass};
-pub use file::Repair;
-pub use host_notes::Refusal;
+pub(crate) use bindings::{Binding, Client};
+pub(crate) use credentials::{Credential, Match};
+pub(crate) use error::{is_damaged, may_pass};
+pub(crate) use file::Repair;
+pub(crate) use host_notes::HostRefusal;
 
 use error::{explain, is_link, is_unwritable};
 use file::{Access, OpenMode};
@@ -61,7 +61,7 @@ const READER: Duration = Duration::from_millis(500);
 const MAKERS: usize = 100;
 
 /// An open database.
-pub struct Store {
+pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
     /// What opening saw, in a transaction that has not ended.
@@ -75,17 +75,17 @@ impl Store {
     ///
     /// # Errors
     /// The file or its directory is not safely ours, or SQLite cannot read it.
-    pub fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
-        let store = Store::open_for_view(world, dir)?;
+    pub(crate) fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
+        let store = Store::open_for_reading(world, dir)?;
         Ok(store.inspect(Store::end_opening))
     }
 
-    /// The same, for a caller that reads at once: the first [`Store::view`] goes on in the transaction that opening
+    /// The same, for a caller that reads at once: the first [`Store::read`] goes on in the transaction that opening
     /// began.
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_for_view(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
+    pub(crate) fn open_for_reading(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
         let Some(path) = file::checked(world, dir)? else {
             return Ok(None);
         };
@@ -97,14 +97,14 @@ impl Store {
     ///
     /// What is read is what the file had at one moment: it has not been written for a while, and is as it was when the
     /// reading ends.
-    pub fn at_rest<T>(
+    pub(crate) fn read_idle<T>(
         world: &World,
         dir: &Path,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
-        let rest = file::at_rest(world, dir, world.now())?;
+        let rest = file::read_idle(world, dir, world.now())?;
         let store = Store::open_way(rest.path(), rest.way()).ok()?;
-        let view = store.view().ok()?;
+        let view = store.read().ok()?;
         let found = read(&view).ok()?;
         if !rest.goes_on() {
             return None;
@@ -119,7 +119,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`], or when it cannot be made.
-    pub fn open_or_create(world: &World, dir: &Path) -> anyhow::Result<Store> {
+    pub(crate) fn open_or_create(world: &World, dir: &Path) -> anyhow::Result<Store> {
         let path = match file::checked(world, dir)? {
             Some(path) => path,
             None => file::create(world, dir)?,
@@ -217,19 +217,19 @@ impl Store {
 
     /// Lets go without tidying up, because the process ends now: closing would free memory, one piece after the other.
     /// A log is tidied up all the same, by whoever closes it last.
-    pub fn leave(self) {
+    pub(crate) fn leave(self) {
         if !file::has_log(&self.path) {
             std::mem::forget(self);
         }
     }
 
     /// Where the database lies.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The directory that it lies in, where the locks are too.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }
 
@@ -237,7 +237,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's, and a layout that this version does not know.
-    pub fn view(&self) -> anyhow::Result<ReadTransaction<'_>> {
+    pub(crate) fn read(&self) -> anyhow::Result<ReadTransaction<'_>> {
         let begin = || {
             let transaction = Transaction::begin(&self.connection)?;
             let layout = Layout::of(&transaction)?;
@@ -259,7 +259,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's (busy, full, read-only …), and a layout that this version does not know. Nothing is written then.
-    pub fn change(
+    pub(crate) fn change(
         &self,
         _held: &LockGuard,
         clock: &dyn Clock,
@@ -295,7 +295,7 @@ impl Store {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn examine(&self) -> anyhow::Result<Examination> {
+    pub(crate) fn examine(&self) -> anyhow::Result<Examination> {
         let ask = |sql: &str| {
             self.connection
                 .query_row(sql, [], |row| row.get::<_, String>(0))
@@ -319,17 +319,17 @@ impl Store {
 
 /// What the doctor looks at.
 #[derive(Debug)]
-pub struct Examination {
+pub(crate) struct Examination {
     /// `ok`, or what is broken.
-    pub integrity: String,
+    pub(crate) integrity: String,
     /// `wal`, `delete` …
-    pub journal_mode: String,
+    pub(crate) journal_mode: String,
     /// The official CLI's schema version, if the file says one.
-    pub schema_version: Option<i64>,
+    pub(crate) schema_version: Option<i64>,
 }
 
 /// One reading transaction.
-pub struct ReadTransaction<'a> {
+pub(crate) struct ReadTransaction<'a> {
     transaction: Transaction<'a>,
     layout: Layout,
     path: &'a Path,
@@ -342,7 +342,7 @@ impl ReadTransaction<'_> {
 }
 
 /// One writing transaction; gone without a trace unless committed.
-pub struct WriteTransaction<'a> {
+pub(crate) struct WriteTransaction<'a> {
     view: ReadTransaction<'a>,
     connection: &'a Connection,
     _mutex: Option<LockDir>,
@@ -361,7 +361,7 @@ impl<'a> WriteTransaction<'a> {
     ///
     /// # Errors
     /// SQLite's; nothing is written then.
-    pub fn commit(self) -> anyhow::Result<()> {
+    pub(crate) fn commit(self) -> anyhow::Result<()> {
         let connection = self.committed()?;
         // A reader may be in the way; the next change tries again.
         truncate_log(connection).ok();
@@ -372,7 +372,7 @@ impl<'a> WriteTransaction<'a> {
     ///
     /// # Errors
     /// SQLite's; the change may be there all the same.
-    pub fn commit_and_settle(self) -> anyhow::Result<()> {
+    pub(crate) fn commit_and_settle(self) -> anyhow::Result<()> {
         let path = self.view.path;
         let connection = self.committed()?;
         truncate_log(connection).map_err(|error| explain(path, error))
@@ -406,7 +406,11 @@ fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
 ///
 /// # Errors
 /// When a file cannot be renamed.
-pub fn set_aside(dir: &Path, _held: &LockGuard, clock: &dyn Clock) -> anyhow::Result<Repair> {
+pub(crate) fn set_aside(
+    dir: &Path,
+    _held: &LockGuard,
+    clock: &dyn Clock,
+) -> anyhow::Result<Repair> {
     file::set_aside(dir, clock.now())
         .with_context(|| format!("cannot set the database in {} aside", dir.display()))
 }

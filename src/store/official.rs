@@ -9,10 +9,10 @@ use crate::world::World;
 
 impl Store {
     /// A value that `sentry cli defaults` set; `None` where there is none, or nothing that can be read.
-    pub fn official_default(world: &World, name: &str) -> Option<String> {
+    pub(crate) fn official_default(world: &World, name: &str) -> Option<String> {
         let dir = world.config_dir().ok()?;
-        let store = Store::open_for_view(world, &dir).ok()??;
-        store.view().ok()?.official_default(name)
+        let store = Store::open_for_reading(world, &dir).ok()??;
+        store.read().ok()?.official_default(name)
     }
 }
 

@@ -18,7 +18,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's; a column that this version needs is not there.
-    pub fn sessions(&self) -> anyhow::Result<Vec<Session>> {
+    pub(crate) fn sessions(&self) -> anyhow::Result<Vec<Session>> {
         self.read_sessions().map_err(|error| self.explain(error))
     }
 
@@ -108,7 +108,7 @@ impl ReadTransaction<'_> {
     ///
     /// # Errors
     /// As [`ReadTransaction::sessions`].
-    pub fn session(&self, known: &Session) -> anyhow::Result<Option<Session>> {
+    pub(crate) fn session(&self, known: &Session) -> anyhow::Result<Option<Session>> {
         let sessions = self.sessions()?;
         let same =
             |session: &Session| session.account == known.account && session.origin == known.origin;
@@ -122,7 +122,7 @@ impl ReadTransaction<'_> {
     }
 
     /// Whether a second session would replace the first: the old layout has room for one.
-    pub fn holds_one_session(&self) -> bool {
+    pub(crate) fn holds_one_session(&self) -> bool {
         self.layout.sessions == Sessions::Auth
     }
 }

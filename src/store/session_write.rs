@@ -18,7 +18,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn stored_pair(
+    pub(crate) fn stored_pair(
         &self,
         session: &Session,
     ) -> anyhow::Result<Option<(Session, Option<Digest>)>> {
@@ -43,7 +43,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn replace_tokens(
+    pub(crate) fn replace_tokens(
         &self,
         session: &Session,
         old: &Secret,
@@ -66,7 +66,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn mark_rejected(
+    pub(crate) fn mark_rejected(
         &self,
         session: &Session,
         pair: &Digest,
@@ -86,7 +86,12 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn intend(&self, session: &Session, refresh: Digest, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn intend(
+        &self,
+        session: &Session,
+        refresh: Digest,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
         self.note(
             session,
             "intent_at = CASE WHEN intent IS ?3 THEN intent_at ELSE ?4 END, intent = ?3",
@@ -98,7 +103,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn withdraw_intent(&self, session: &Session) -> anyhow::Result<()> {
+    pub(crate) fn withdraw_intent(&self, session: &Session) -> anyhow::Result<()> {
         self.note(session, "intent = NULL, intent_at = NULL", &[])
     }
 
@@ -106,7 +111,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn pause(
+    pub(crate) fn pause(
         &self,
         session: &Session,
         until: Timestamp,
@@ -123,7 +128,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn suspect(&self, session: &Session, access: Digest) -> anyhow::Result<()> {
+    pub(crate) fn suspect(&self, session: &Session, access: Digest) -> anyhow::Result<()> {
         self.note(session, "suspect = ?3", &[&access.as_bytes()])
     }
 
@@ -131,7 +136,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn trust(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn trust(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
         self.note(session, "suspect = NULL, checked_at = ?3", &[&now.millis()])
     }
 
@@ -180,7 +185,11 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn log_out(&self, session: &Session, now: Timestamp) -> anyhow::Result<Option<Session>> {
+    pub(crate) fn log_out(
+        &self,
+        session: &Session,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Session>> {
         if let Some(tokens) = &session.tokens {
             self.remember_former(&tokens.access, now)?;
         }
@@ -216,7 +225,7 @@ impl WriteTransaction<'_> {
     ///
     /// # Errors
     /// SQLite's.
-    pub fn activate(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
+    pub(crate) fn activate(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
         self.set_default_instance(&session.origin)?;
         if self.layout.sessions == Sessions::Accounts {
             self.execute("UPDATE accounts SET is_active = 0 WHERE is_active <> 0", [])?;

@@ -14,7 +14,7 @@ use crate::world::World;
 
 /// Whether a browser may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Browser {
+pub(crate) enum Browser {
     /// Where there is one.
     Open,
     /// `--no-browser`.
@@ -34,7 +34,7 @@ const FAILS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Opens an address that [`crate::device`] checked and wrote anew; tells whether a program was started and has not failed
 /// within a second.
-pub fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
+pub(crate) fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
     wish == Browser::Open
         && openers(world, url)
             .into_iter()

@@ -19,13 +19,13 @@ use zeroize::Zeroizing;
 
 use crate::world::{World, print_error, terminal_on_stderr};
 
-pub use browser::{Browser, open_browser};
+pub(crate) use browser::{Browser, open_browser};
 
 /// Longest answer to a question, in bytes; what a terminal itself keeps of a line.
 const LONGEST_ANSWER: usize = 4096;
 
 /// A place to show things, and perhaps to ask.
-pub struct Terminal {
+pub(crate) struct Terminal {
     tty: Option<File>,
     live: bool,
     bold: bool,
@@ -34,7 +34,7 @@ pub struct Terminal {
 impl Terminal {
     /// The controlling terminal, if we may use it: it opens, and we are in its foreground process group (otherwise the
     /// kernel would stop us, and the program that waits for us).
-    pub fn of_person(world: &World) -> Option<Terminal> {
+    pub(crate) fn of_person(world: &World) -> Option<Terminal> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         #[cfg(unix)]
@@ -52,7 +52,7 @@ impl Terminal {
     }
 
     /// Standard error, for a command that a person started themselves: shows, does not ask.
-    pub fn stderr(world: &World) -> Terminal {
+    pub(crate) fn stderr(world: &World) -> Terminal {
         let live = terminal_on_stderr();
         Terminal {
             tty: None,
@@ -62,19 +62,19 @@ impl Terminal {
     }
 
     /// Shows a line.
-    pub fn say(&self, line: &str) {
+    pub(crate) fn say(&self, line: &str) {
         self.write(&format!("{line}\n"));
     }
 
     /// Shows a line that the next one replaces. Nothing where lines cannot be replaced.
-    pub fn status(&self, line: &str) {
+    pub(crate) fn status(&self, line: &str) {
         if self.live {
             self.write(&format!("\r\x1b[K{line}"));
         }
     }
 
     /// What a person should look at first.
-    pub fn strong(&self, text: &str) -> String {
+    pub(crate) fn strong(&self, text: &str) -> String {
         match self.bold {
             true => format!("\x1b[1m{text}\x1b[0m"),
             false => text.to_owned(),
@@ -82,7 +82,7 @@ impl Terminal {
     }
 
     /// A QR code in half blocks, for a phone; `None` where nobody would see it, and for text that is too long.
-    pub fn qr_code(&self, text: &str) -> Option<String> {
+    pub(crate) fn qr_code(&self, text: &str) -> Option<String> {
         let code = fast_qr::QRBuilder::new(text)
             .ecl(fast_qr::ECL::L)
             .build()
@@ -91,14 +91,14 @@ impl Terminal {
     }
 
     /// Another handle on the same terminal, for last words from another thread.
-    pub fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
+    pub(crate) fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
         let tty = self.tty.as_ref().and_then(|tty| tty.try_clone().ok());
         let start = if self.live { "\r\x1b[K" } else { "" };
         move |line| write(tty.as_ref(), &format!("{start}{line}\n"))
     }
 
     /// Asks and waits for a line; `None` when nobody answers in time, or nobody can.
-    pub fn ask(&self, question: &str, patience: Duration) -> Option<String> {
+    pub(crate) fn ask(&self, question: &str, patience: Duration) -> Option<String> {
         let mut tty = self.tty.as_ref()?;
         // What was typed before the question is no answer to it.
         let _ = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
@@ -128,7 +128,7 @@ impl Terminal {
     }
 
     /// As [`ask`](Terminal::ask), for what must not be shown while it is typed. A signal leaves the terminal as it was.
-    pub fn ask_secretly(
+    pub(crate) fn ask_secretly(
         &self,
         world: &World,
         question: &str,

@@ -243,7 +243,7 @@ pub(super) fn is_login(arguments: &[OsString]) -> bool {
 }
 
 /// Names it where it writes the client's configuration in the end, from what it read in the beginning: `docker login`.
-pub fn writes_configuration(arguments: &[OsString]) -> Option<String> {
+pub(crate) fn writes_configuration(arguments: &[OsString]) -> Option<String> {
     let (client, rest) = told(arguments)?;
     let commands = [client.login, client.logout];
     let mut commands = commands.iter().chain(client.writes);

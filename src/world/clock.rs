@@ -7,16 +7,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 ///
 /// Seconds exist only on the git wire and in OAuth answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(i64);
+pub(crate) struct Timestamp(i64);
 
 impl Timestamp {
     /// From milliseconds since the epoch.
-    pub fn from_millis(millis: i64) -> Timestamp {
+    pub(crate) fn from_millis(millis: i64) -> Timestamp {
         Timestamp(millis)
     }
 
     /// From an HTTP `Date` (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
-    pub fn from_http_date(text: &str) -> Option<Timestamp> {
+    pub(crate) fn from_http_date(text: &str) -> Option<Timestamp> {
         let time = jiff::fmt::rfc2822::DateTimeParser::new()
             .parse_timestamp(text)
             .ok()?;
@@ -24,17 +24,17 @@ impl Timestamp {
     }
 
     /// Milliseconds since the epoch.
-    pub fn millis(self) -> i64 {
+    pub(crate) fn millis(self) -> i64 {
         self.0
     }
 
     /// Whole seconds since the epoch, rounded down.
-    pub fn seconds(self) -> i64 {
+    pub(crate) fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
     /// Later by a span; stops at the end of time.
-    pub fn after(self, span: Duration) -> Timestamp {
+    pub(crate) fn after(self, span: Duration) -> Timestamp {
         Timestamp(
             self.0
                 .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
@@ -42,7 +42,7 @@ impl Timestamp {
     }
 
     /// How long until then; zero when `then` is not later.
-    pub fn until(self, then: Timestamp) -> Duration {
+    pub(crate) fn until(self, then: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(then.0.saturating_sub(self.0)).unwrap_or(0))
     }
 }
@@ -58,7 +58,7 @@ impl fmt::Display for Timestamp {
 }
 
 /// Tells the time and waits.
-pub trait Clock {
+pub(crate) trait Clock {
     /// The time of day; may jump.
     fn now(&self) -> Timestamp;
 
@@ -70,7 +70,7 @@ pub trait Clock {
 }
 
 /// The machine's clocks.
-pub struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {

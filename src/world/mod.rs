@@ -16,12 +16,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-pub use clients::writes_configuration;
-pub use clock::{Clock, SystemClock, Timestamp};
-pub use paths::NoHome;
-pub use process::{Process, arguments, begin_session, harden, keep_descriptors};
-pub use signals::{Deferral, Signals};
-pub use streams::{
+pub(crate) use clients::writes_configuration;
+pub(crate) use clock::{Clock, SystemClock, Timestamp};
+pub(crate) use paths::NoHome;
+pub(crate) use process::{Process, arguments, begin_session, harden, keep_descriptors};
+pub(crate) use signals::{Deferral, Signals};
+pub(crate) use streams::{
     CHUNK, Stdin, inherited_stdin, print, print_error, read_lines, terminal_on_stderr,
     terminal_on_stdin,
 };
@@ -29,10 +29,10 @@ pub use streams::{
 use trace::Trace;
 
 /// The variable that says where a trace goes.
-pub const TRACE: &str = "SENTRY_CREDENTIAL_TRACE";
+pub(crate) const TRACE: &str = "SENTRY_CREDENTIAL_TRACE";
 
 /// The environment, with a clock.
-pub struct World {
+pub(crate) struct World {
     variables: Variables,
     clock: Rc<dyn Clock>,
     signals: Signals,
@@ -44,7 +44,7 @@ pub struct World {
 
 impl World {
     /// The process's own.
-    pub fn real() -> World {
+    pub(crate) fn real() -> World {
         let world = World {
             variables: Variables::Process,
             clock: Rc::new(SystemClock),
@@ -64,7 +64,8 @@ impl World {
     }
 
     /// One that holds just these variables.
-    pub fn of(variables: &[(&str, &str)], clock: Rc<dyn Clock>) -> World {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of(variables: &[(&str, &str)], clock: Rc<dyn Clock>) -> World {
         let variables = variables
             .iter()
             .map(|(name, value)| (name.into(), value.into()))
@@ -80,18 +81,18 @@ impl World {
     }
 
     /// A variable, trimmed; unset, blank and undecodable ones are all `None`.
-    pub fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         trimmed(self.value(name)?.to_str()?)
     }
 
     /// The same, with U+FFFD for what cannot be decoded: for a value that must not count as unset, and whose grammar
     /// refuses that character.
-    pub fn variable_lossy(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable_lossy(&self, name: &str) -> Option<String> {
         trimmed(&self.value(name)?.to_string_lossy())
     }
 
     /// The same for a path, which may be of any bytes.
-    pub fn variable_path(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn variable_path(&self, name: &str) -> Option<PathBuf> {
         let value = self.value(name)?;
         match value.to_str() {
             Some(text) => trimmed(text).map(PathBuf::from),
@@ -100,7 +101,7 @@ impl World {
     }
 
     /// The same for a list of paths, as `PATH` is one; without empty ones.
-    pub fn variable_path_list(&self, name: &str) -> Vec<PathBuf> {
+    pub(crate) fn variable_path_list(&self, name: &str) -> Vec<PathBuf> {
         let list = self.variable_path(name).unwrap_or_default();
         std::env::split_paths(&list)
             .filter(|path| !path.as_os_str().is_empty())
@@ -108,7 +109,7 @@ impl World {
     }
 
     /// A variable as it is, for one whose blank value means something else than none; an empty one is unset.
-    pub fn variable_os(&self, name: &str) -> Option<OsString> {
+    pub(crate) fn variable_os(&self, name: &str) -> Option<OsString> {
         self.value(name).filter(|value| !value.is_empty())
     }
 
@@ -123,7 +124,7 @@ impl World {
     }
 
     /// Names of the variables that start like this.
-    pub fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = OsString> {
+    pub(crate) fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = OsString> {
         let all = match &self.variables {
             Variables::Process => std::env::vars_os().collect(),
             Variables::These(variables) => variables.clone(),
@@ -133,22 +134,22 @@ impl World {
     }
 
     /// The clocks.
-    pub fn clock(&self) -> &dyn Clock {
+    pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
 
     /// The time of day.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// What SIGINT and its like do.
-    pub fn signals(&self) -> &Signals {
+    pub(crate) fn signals(&self) -> &Signals {
         &self.signals
     }
 
     /// Keeps warnings off standard error, where some callers of docker's helper take them for the answer.
-    pub fn quietly(self) -> World {
+    pub(crate) fn quietly(self) -> World {
         World {
             quiet: true,
             ..self
@@ -156,7 +157,7 @@ impl World {
     }
 
     /// Tells what did not work but is no failure.
-    pub fn warn(&self, what: &str) {
+    pub(crate) fn warn(&self, what: &str) {
         self.trace(|| format!("warning: {what}"));
         if !self.quiet {
             print_error(&format!("warning: {what}\n"));
@@ -164,13 +165,13 @@ impl World {
     }
 
     /// Whether steps are noted.
-    pub fn is_traced(&self) -> bool {
+    pub(crate) fn is_traced(&self) -> bool {
         self.trace.is_some()
     }
 
     /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as
     /// `Secret(…)` by their type.
-    pub fn trace(&self, step: impl FnOnce() -> String) {
+    pub(crate) fn trace(&self, step: impl FnOnce() -> String) {
         if let Some(trace) = &self.trace {
             trace.line(self.now(), &step());
         } else if let Some(why) = self.untraced.take()

@@ -15,7 +15,7 @@ const XDG: &str = "XDG_CONFIG_HOME";
 
 /// There is no home directory: neither a variable nor the password database names one.
 #[derive(Debug, Clone, Copy)]
-pub struct NoHome;
+pub(crate) struct NoHome;
 
 impl std::fmt::Display for NoHome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,7 +30,7 @@ impl World {
     ///
     /// # Errors
     /// When the directory would depend on the current one.
-    pub fn config_dir(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn config_dir(&self) -> anyhow::Result<PathBuf> {
         if let Some(dir) = self.variable_path(CONFIG_DIR) {
             return lasting(absolute(dir, CONFIG_DIR)?, CONFIG_DIR);
         }
@@ -52,7 +52,7 @@ impl World {
 
     /// The variable that selects this directory of `cli.db`, where it is another than without it: a repository can carry a
     /// directory, and a file that sets the variable.
-    pub fn selects(&self, dir: &Path) -> Option<&'static str> {
+    pub(crate) fn selects(&self, dir: &Path) -> Option<&'static str> {
         let names = |base: PathBuf| [base.join(".sentry"), base.join(".config/sentry")];
         let is_default = || {
             let home = self.variable_path("HOME");
@@ -73,7 +73,7 @@ impl World {
     ///
     /// # Errors
     /// [`NoHome`], or a relative `HOME`.
-    pub fn home(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn home(&self) -> anyhow::Result<PathBuf> {
         match self.variable_path("HOME") {
             Some(home) => absolute(home, "HOME"),
             // Without HOME in the environment this asks getpwuid_r.
@@ -84,12 +84,12 @@ impl World {
     }
 
     /// A program by its name, by absolute path: relative entries of `PATH` are passed over.
-    pub fn program(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         self.programs(name).into_iter().next()
     }
 
     /// All programs of a name, in the order of `PATH`.
-    pub fn programs(&self, name: &str) -> Vec<PathBuf> {
+    pub(crate) fn programs(&self, name: &str) -> Vec<PathBuf> {
         let path = self.variable_path("PATH").unwrap_or_default();
         std::env::split_paths(&path)
             .filter(|dir| dir.is_absolute())
@@ -99,13 +99,13 @@ impl World {
     }
 
     /// The file that is running; on Linux with all links resolved.
-    pub fn executable(&self) -> Option<PathBuf> {
+    pub(crate) fn executable(&self) -> Option<PathBuf> {
         std::env::current_exe().ok()
     }
 
     /// A program beside the running one: by the name that was started, before the file behind it. A link to a directory
     /// with a version in its name outlives the version.
-    pub fn sibling(&self, name: &str) -> Option<PathBuf> {
+    pub(crate) fn sibling(&self, name: &str) -> Option<PathBuf> {
         let started = std::env::args_os().next().map(PathBuf::from);
         let named = started.and_then(|started| match started.components().count() {
             1 => self.program(started.to_str()?),
@@ -122,7 +122,7 @@ impl World {
     ///
     /// # Errors
     /// There is no home directory.
-    pub fn docker_config(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn docker_config(&self) -> anyhow::Result<PathBuf> {
         let dir = match self.variable_path("DOCKER_CONFIG") {
             Some(dir) => std::path::absolute(dir)?,
             None => self.home()?.join(".docker"),
@@ -137,7 +137,7 @@ impl World {
     ///
     /// # Errors
     /// There is no home directory.
-    pub fn podman_auth(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn podman_auth(&self) -> anyhow::Result<PathBuf> {
         if let Some(file) = self.variable_path("REGISTRY_AUTH_FILE") {
             return Ok(std::path::absolute(file)?);
         }
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Whether that is a directory of another user's, chosen by no variable: podman then has no file there.
-    pub fn podman_has_no_place(&self, path: &Path) -> bool {
+    pub(crate) fn podman_has_no_place(&self, path: &Path) -> bool {
         let is_chosen = self.variable_path("REGISTRY_AUTH_FILE").is_some();
         let found = path.symlink_metadata();
         let is_denied =
@@ -167,7 +167,7 @@ impl World {
     ///
     /// # Errors
     /// There is no home directory.
-    pub fn podman_fallback(&self) -> anyhow::Result<PathBuf> {
+    pub(crate) fn podman_fallback(&self) -> anyhow::Result<PathBuf> {
         let around = match self.variable_path("XDG_CONFIG_HOME") {
             Some(dir) => std::path::absolute(dir)?,
             None => self.home()?.join(".config"),
@@ -180,7 +180,7 @@ impl World {
     ///
     /// # Errors
     /// It does.
-    pub fn check_may_create(&self, path: &Path) -> Result<(), Failure> {
+    pub(crate) fn check_may_create(&self, path: &Path) -> Result<(), Failure> {
         let Ok(home) = self.home() else {
             return Ok(());
         };

@@ -10,19 +10,19 @@ use super::clients::is_login;
 use super::{Signals, Variables, World};
 
 /// The words behind the program's name.
-pub fn arguments() -> impl Iterator<Item = OsString> {
+pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
 
 impl World {
     /// Whether the program that started us logs in to a registry: `docker login …`. Never known outside Linux.
-    pub fn parent_logs_in(&self) -> bool {
+    pub(crate) fn parent_logs_in(&self) -> bool {
         let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
         is_login(&arguments_of(Path::new(&format!("/proc/{parent}"))))
     }
 
     /// The processes of this user. None outside Linux.
-    pub fn running(&self) -> Vec<Process> {
+    pub(crate) fn running(&self) -> Vec<Process> {
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         entries
             .filter_map(|entry| {
@@ -36,7 +36,7 @@ impl World {
     }
 
     /// The world as another process began with it; `None` when it has ended, or keeps that to itself.
-    pub fn of_process(&self, process: &Process) -> Option<World> {
+    pub(crate) fn of_process(&self, process: &Process) -> Option<World> {
         let lines = std::fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
         let variable = |line: &[u8]| {
             let at = line.iter().position(|byte| *byte == b'=')?;
@@ -55,11 +55,11 @@ impl World {
 }
 
 /// A process that is running.
-pub struct Process {
+pub(crate) struct Process {
     /// Its number.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// Its command line, the program's name first.
-    pub arguments: Vec<OsString>,
+    pub(crate) arguments: Vec<OsString>,
 }
 
 fn arguments_of(process: &Path) -> Vec<OsString> {
@@ -92,7 +92,7 @@ fn is_ours(_metadata: &std::fs::Metadata) -> bool {
 /// becomes too large. First thing in every `main`.
 ///
 /// Best effort: a kernel that refuses leaves the program usable. Panics lose their message, which could quote a value.
-pub fn harden() {
+pub(crate) fn harden() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, Resource, Rlimit};
@@ -123,7 +123,7 @@ pub fn harden() {
     unsafe_code,
     reason = "descriptors that others opened have no owner in this program; only their flag is set"
 )]
-pub fn keep_descriptors() {
+pub(crate) fn keep_descriptors() {
     use rustix::io::{FdFlags, fcntl_setfd};
     use std::os::fd::BorrowedFd;
 
@@ -136,10 +136,10 @@ pub fn keep_descriptors() {
 }
 
 #[cfg(not(unix))]
-pub fn keep_descriptors() {}
+pub(crate) fn keep_descriptors() {}
 
 /// Leaves the caller's session: signals to its process group no longer reach this process.
-pub fn begin_session() {
+pub(crate) fn begin_session() {
     #[cfg(unix)]
     rustix::process::setsid().ok();
 }

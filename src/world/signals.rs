@@ -31,14 +31,14 @@ struct Shared {
 
 /// The process's way with signals.
 #[derive(Default)]
-pub struct Signals {
+pub(crate) struct Signals {
     // The thread that watches lives as long as the process, and so does what it shares.
     shared: Cell<Option<&'static Shared>>,
 }
 
 impl Signals {
     /// Runs `last_words` once if a signal ends the process from now on; the newest one wins.
-    pub fn on_interrupt(&self, last_words: impl FnOnce() + Send + 'static) {
+    pub(crate) fn on_interrupt(&self, last_words: impl FnOnce() + Send + 'static) {
         // Where nobody can watch, a signal ends the process without a word.
         if let Ok(shared) = self.shared() {
             *lock(&shared.last_words) = Some(Box::new(last_words));
@@ -49,7 +49,7 @@ impl Signals {
     ///
     /// # Errors
     /// There is no thread or file descriptor to be had: signals take effect at once.
-    pub fn defer(&self) -> io::Result<Deferral> {
+    pub(crate) fn defer(&self) -> io::Result<Deferral> {
         let shared = self.shared()?;
         Ok(Deferral {
             shared,
@@ -68,7 +68,7 @@ impl Signals {
 }
 
 /// While it lives, a signal that would end the process waits.
-pub struct Deferral {
+pub(crate) struct Deferral {
     shared: &'static Shared,
     busy: Option<MutexGuard<'static, ()>>,
 }

@@ -11,24 +11,24 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 ///
 /// # Errors
 /// Whatever the write met; a closed pipe too.
-pub fn print(answer: &[u8]) -> io::Result<()> {
+pub(crate) fn print(answer: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(answer)?;
     stdout.flush()
 }
 
 /// Writes a message to standard error. Nobody can be told when that fails.
-pub fn print_error(message: &str) {
+pub(crate) fn print_error(message: &str) {
     anstream::stderr().write_all(message.as_bytes()).ok();
 }
 
 /// Whether a person may be reading standard error.
-pub fn terminal_on_stderr() -> bool {
+pub(crate) fn terminal_on_stderr() -> bool {
     io::stderr().is_terminal()
 }
 
 /// Whether a person would be typing on standard input.
-pub fn terminal_on_stdin() -> bool {
+pub(crate) fn terminal_on_stdin() -> bool {
     io::stdin().is_terminal()
 }
 
@@ -36,21 +36,21 @@ pub fn terminal_on_stdin() -> bool {
 ///
 /// # Errors
 /// There is no file descriptor to be had.
-pub fn inherited_stdin() -> io::Result<File> {
+pub(crate) fn inherited_stdin() -> io::Result<File> {
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
 /// How many bytes to read at a time: most requests are shorter, and wiping takes longer than reading.
-pub const CHUNK: usize = 512;
+pub(crate) const CHUNK: usize = 512;
 
 /// Standard input that gives up when nothing comes: a caller that hangs must not keep a helper for ever.
-pub struct Stdin {
+pub(crate) struct Stdin {
     deadline: Instant,
 }
 
 impl Stdin {
     /// Reads until `patience` has passed, counted from now.
-    pub fn with_patience(patience: Duration) -> Stdin {
+    pub(crate) fn with_patience(patience: Duration) -> Stdin {
         Stdin {
             deadline: Instant::now() + patience,
         }
@@ -68,7 +68,7 @@ impl Read for Stdin {
 ///
 /// # Errors
 /// `TimedOut` when the end has not come by then.
-pub fn read_lines(
+pub(crate) fn read_lines(
     pipe: &impl AsFd,
     timeout: Duration,
     mut line: impl FnMut(&str),

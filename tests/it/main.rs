@@ -14,7 +14,6 @@
 )]
 
 mod accounts;
-mod at_rest;
 mod auth_errors;
 mod authorities;
 mod binding;
@@ -45,6 +44,7 @@ mod helpers;
 mod hostile_text;
 mod hosts;
 mod hosts_command;
+mod idle_database;
 mod instances;
 mod keyring;
 mod keyring_faults;
@@ -62,6 +62,7 @@ mod official_accounts;
 mod one_login;
 mod places;
 // What the model checker runs, and what it replays.
+mod architecture;
 #[path = "../../src/session/protocol/mod.rs"]
 #[allow(unused_imports, reason = "a replay takes part of it")]
 mod protocol;
@@ -78,7 +79,6 @@ mod refresh_races;
 mod registry;
 #[path = "../model/replay/mod.rs"]
 mod replay;
-mod rooms;
 mod sandbox;
 mod sandbox_rules;
 mod secrets;

@@ -153,7 +153,7 @@ fn a_directory_may_have_a_name_of_any_bytes() {
         let long_ago = SystemTime::now() - Duration::from_secs(60);
         let file = File::options().write(true).open(database).unwrap();
         file.set_modified(long_ago).unwrap();
-        let _at_rest = get();
+        let _of_an_idle_database = get();
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Found {
 pub(crate) struct Trace(Vec<usize>);
 
 /// States are known by their hash: of 64 bits, for a few million of them.
-type Seen = HashMap<u64, u32, BuildHasherDefault<Known>>;
+type Seen = HashMap<u64, u32, BuildHasherDefault<ClientId>>;
 
 pub(crate) fn search(world: &World) -> Found {
     let mut seen = Seen::default();
@@ -230,9 +230,9 @@ impl Hasher for Mixer {
 
 /// For what is a hash already.
 #[derive(Default)]
-struct Known(u64);
+struct ClientId(u64);
 
-impl Hasher for Known {
+impl Hasher for ClientId {
     fn write(&mut self, _: &[u8]) {
         unreachable!("keys are numbers")
     }

@@ -7,16 +7,16 @@ mod undo;
 
 use std::process::ExitCode;
 
-use super::context::Place;
+use super::context::ConfigDir;
 use crate::cli::SetupDockerArgs;
 use crate::world::World;
 
-pub(super) fn setup_docker(world: &World, args: &SetupDockerArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn setup_docker(world: &World, args: &SetupDockerArgs) -> anyhow::Result<ExitCode> {
     let path = match args.podman {
         true => world.podman_auth()?,
         false => world.docker_config()?,
     };
-    let place = Place::of(world)?;
+    let place = ConfigDir::of(world)?;
     match args.undo {
         true => undo::Undo::new(world, args, path)?.run(&place)?,
         false => set_up::SetUp::new(world, args, path, &place)?.run(&place)?,

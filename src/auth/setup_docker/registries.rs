@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::auth::say;
+use crate::auth::output::say;
 use crate::cli::SetupDockerArgs;
 use crate::setup::{DEFAULT, ForeignFile, UndoLog, Writer};
 use crate::store::{Client, ReadTransaction, WriteTransaction};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::registries::{forget, log_of, names, warn_of};
-use crate::auth::context::Place;
+use crate::auth::context::ConfigDir;
+use crate::auth::output::say;
 use crate::auth::report::{Report, Verb};
-use crate::auth::say;
 use crate::cli::SetupDockerArgs;
 use crate::docker::ServerUrl;
 use crate::failure::{Failure, hint_of};
@@ -48,7 +48,7 @@ impl<'a> SetUp<'a> {
         world: &'a World,
         args: &'a SetupDockerArgs,
         path: PathBuf,
-        place: &Place,
+        place: &ConfigDir,
     ) -> anyhow::Result<SetUp<'a>> {
         check_path(world)?;
         // What cannot be changed is refused before anything is made.
@@ -63,11 +63,11 @@ impl<'a> SetUp<'a> {
         })
     }
 
-    pub(super) fn run(&self, place: &Place) -> anyhow::Result<()> {
+    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
         let mut report = Report::new(self.args.dry_run);
         if self.args.dry_run {
             let (_, found) = self.edit(&ForeignFile::read(&self.path)?)?;
-            let view = place.store.as_ref().map(Store::view).transpose()?;
+            let view = place.store.as_ref().map(Store::read).transpose()?;
             self.record(view.as_ref(), &found, None, &mut report)?;
             self.tell(&found, report);
             return Ok(());

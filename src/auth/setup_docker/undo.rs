@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::registries::{forget, log_of, names, warn_of};
-use crate::auth::context::Place;
+use crate::auth::context::ConfigDir;
 use crate::auth::report::{Report, Verb};
 use crate::cli::SetupDockerArgs;
 use crate::printable::printable;
@@ -58,14 +58,14 @@ impl<'a> Undo<'a> {
         Ok(Undo { world, args, paths })
     }
 
-    pub(super) fn run(&self, place: &Place) -> anyhow::Result<()> {
+    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
         let store = place.store.as_ref();
         let mut report = Report::new(self.args.dry_run);
         let mut done = Vec::new();
         for path in &self.paths {
             let mut told = Report::new(self.args.dry_run);
             let entries = |file: &ForeignFile| match store {
-                Some(store) => log_of(file).entries(&store.view()?),
+                Some(store) => log_of(file).entries(&store.read()?),
                 None => Ok(Vec::new()),
             };
             let file = ForeignFile::read(path)?;
@@ -76,7 +76,7 @@ impl<'a> Undo<'a> {
                 done.extend(undone.names.iter().cloned());
                 self.tell(path, &undone, &mut told);
                 if let Some(store) = store.filter(|_| is_last) {
-                    self.unbind(&store.view()?, None, &done, &mut told)?;
+                    self.unbind(&store.read()?, None, &done, &mut told)?;
                 }
             } else {
                 let unbound = &mut Report::new(false);

@@ -6,7 +6,7 @@ mod values;
 
 use std::process::ExitCode;
 
-use super::context::Place;
+use super::context::ConfigDir;
 use crate::cli::{GitHost, GitScope, SetupGitArgs};
 use crate::origin::Origin;
 use crate::setup::{Git, Scope};
@@ -15,12 +15,12 @@ use crate::world::World;
 use set_up::SetUp;
 use undo::Undo;
 
-pub(super) use values::set_up_command;
+pub(crate) use values::set_up_command;
 
-pub(super) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<ExitCode> {
     let git = Git::new(world)?;
     let file = git.file(scope(&args.scope))?;
-    let place = Place::of(world)?;
+    let place = ConfigDir::of(world)?;
     let given = args.host.iter().chain(&args.hosts);
     let mut hosts: Vec<Origin> = Vec::new();
     for host in given.flat_map(|GitHost(origins)| origins) {

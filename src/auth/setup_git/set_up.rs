@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::values::{is_in, is_ours, key, log_of, others, set_up_command, tell_values};
-use crate::auth::context::Place;
+use crate::auth::context::ConfigDir;
+use crate::auth::output::say;
 use crate::auth::report::{Report, Verb};
-use crate::auth::say;
 use crate::cli::SetupGitArgs;
 use crate::failure::Failure;
 use crate::origin::Origin;
@@ -57,7 +57,7 @@ impl<'a> SetUp<'a> {
         git: &'a Git<'a>,
         file: GitFile,
         mut hosts: Vec<Origin>,
-        place: &Place,
+        place: &ConfigDir,
     ) -> anyhow::Result<SetUp<'a>> {
         let helpers = vec![String::new(), helper(world)?];
         let (instance, account) = place.to_bind(world, &args.instance)?;
@@ -76,11 +76,11 @@ impl<'a> SetUp<'a> {
         })
     }
 
-    pub(super) fn run(&self, place: &Place) -> anyhow::Result<()> {
+    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
         let mut report = Report::new(self.args.dry_run);
         if self.args.dry_run {
             let (_, found) = self.plan(&self.git.settings_of(&self.file.path)?);
-            let view = place.store.as_ref().map(Store::view).transpose()?;
+            let view = place.store.as_ref().map(Store::read).transpose()?;
             self.record(view.as_ref(), &found, None, &mut report)?;
             self.tell(&found, report);
             return Ok(());
@@ -193,7 +193,7 @@ impl<'a> SetUp<'a> {
 
     /// Hosts that were seen to take a token in a form that git does not use everywhere.
     fn warn_of_pushes(&self, store: &Store) -> anyhow::Result<()> {
-        let view = store.view()?;
+        let view = store.read()?;
         for host in &self.hosts {
             if !view.takes_only_bearer(&Client::Git.server(&host.to_string()))? {
                 continue;

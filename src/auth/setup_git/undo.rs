@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::values::{is_in, is_ours, key, log_of, others, tell_values};
-use crate::auth::context::Place;
+use crate::auth::context::ConfigDir;
 use crate::auth::report::Report;
 use crate::origin::Origin;
 use crate::setup::{Edit, Git, GitFile, Reach, Scope, Setting, UndoLog, removal, together};
@@ -53,10 +53,10 @@ impl<'a> Undo<'a> {
         }
     }
 
-    pub(super) fn run(&self, place: &Place) -> anyhow::Result<()> {
+    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
         let store = place.store.as_ref();
         let logged = match store {
-            Some(store) => log_of(&self.file).entries(&store.view()?)?,
+            Some(store) => log_of(&self.file).entries(&store.read()?)?,
             None => Vec::new(),
         };
         let mut report = Report::new(self.dry_run);
@@ -65,13 +65,13 @@ impl<'a> Undo<'a> {
         let undone = if self.dry_run {
             let (_, undone) = self.plan(&settings, &logged);
             if let Some(store) = store {
-                let elsewhere = self.elsewhere(&store.view()?)?;
-                self.unbind(&store.view()?, None, &undone, &elsewhere, &mut unbound)?;
+                let elsewhere = self.elsewhere(&store.read()?)?;
+                self.unbind(&store.read()?, None, &undone, &elsewhere, &mut unbound)?;
             }
             undone
         } else {
             let elsewhere = match store {
-                Some(store) => self.elsewhere(&store.view()?)?,
+                Some(store) => self.elsewhere(&store.read()?)?,
                 None => Vec::new(),
             };
             together(

@@ -21,11 +21,7 @@ pub(super) fn is_in(setting: &Setting, file: &GitFile) -> bool {
 }
 
 /// What sets a host up.
-pub(in crate::auth) fn set_up_command(
-    host: &Origin,
-    instance: &Origin,
-    username: Option<&str>,
-) -> String {
+pub(crate) fn set_up_command(host: &Origin, instance: &Origin, username: Option<&str>) -> String {
     let user = username.map_or_else(String::new, |name| format!(" --username {}", quoted(name)));
     format!("sentry auth setup-git --host {host} --url {instance}{user}")
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::oauth::{Check, Grant, OAuth, RefreshAnswer};
 use crate::secret::Secret;
 use crate::session::pair::Pair;
-use crate::session::protocol::{Acted, Client, Saw};
+use crate::session::protocol::{Acted, Candidate, Saw};
 use crate::world::World;
 
 /// A request that could not be answered within this is not begun.
@@ -32,7 +32,7 @@ impl Performer<'_> {
         }
     }
 
-    pub(super) fn post(&mut self, client: Client) -> Saw<Pair> {
+    pub(super) fn post(&mut self, client: Candidate) -> Saw<Pair> {
         let Some((session, tokens)) = self.pair() else {
             return Saw::NotSent;
         };
@@ -76,7 +76,7 @@ impl Performer<'_> {
                 let what = format!("cannot refresh the token of {origin}: {}", failed.why);
                 let saw = match (failed.sent, failed.answered, failed.acted) {
                     (false, ..) => Saw::NotSent,
-                    (true, false, _) => Saw::Lost,
+                    (true, false, _) => Saw::AnswerLost,
                     (true, true, true) => Saw::Disturbed(Acted::Perhaps),
                     (true, true, false) => Saw::Disturbed(Acted::No),
                 };
@@ -89,7 +89,7 @@ impl Performer<'_> {
 }
 
 /// What a grant means as tokens. A server that issues no new refresh token keeps the old one valid (RFC 6749 section 6).
-pub fn granted(world: &World, grant: &Grant, old_refresh: Option<&Secret>) -> Tokens {
+pub(crate) fn granted(world: &World, grant: &Grant, old_refresh: Option<&Secret>) -> Tokens {
     let now = world.now();
     Tokens {
         access: grant.access.clone(),

@@ -7,14 +7,14 @@
 mod exchange;
 mod write;
 
-pub use exchange::granted;
+pub(crate) use exchange::granted;
 
 use std::time::Duration;
 
 use super::pair::Pair;
-use super::protocol::{Access, Client, Do, Flow, Known, Patience, Row, Saw, Verdict};
+use super::protocol::{Access, Candidate, ClientId, Conclusion, Do, Flow, Row, Saw, WaitLimit};
 use super::recovery::{self, Reserve};
-use super::{Login, refresh_worker};
+use super::{NewLogin, refresh_worker};
 use crate::account::{Freshness, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::failure::Failure;
@@ -26,11 +26,11 @@ use crate::world::{Deferral, World};
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// How long each kind of caller waits for the lock.
-pub(super) fn patience(patience: Patience) -> Duration {
-    Duration::from_secs(match patience {
-        Patience::Short => 5,
-        Patience::Long => 20,
-        Patience::Commit => 60,
+pub(super) fn wait_limit(wait_limit: WaitLimit) -> Duration {
+    Duration::from_secs(match wait_limit {
+        WaitLimit::Short => 5,
+        WaitLimit::Long => 20,
+        WaitLimit::Commit => 60,
     })
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Subject {
     /// A stored session, as it was last read.
     Session(Session),
     /// A login that is not stored yet.
-    Login(Login),
+    Login(NewLogin),
 }
 
 /// Runs one flow.
@@ -94,12 +94,12 @@ impl<'a> Performer<'a> {
     }
 
     /// Runs a flow to its end.
-    pub(super) fn run(&mut self, mut flow: Flow<Pair>) -> Verdict {
+    pub(super) fn run(&mut self, mut flow: Flow<Pair>) -> Conclusion {
         loop {
             let todo = flow.next();
-            if let Do::End(verdict) = todo {
+            if let Do::End(conclusion) = todo {
                 self.world.trace(|| format!("flow: {todo:?}"));
-                return verdict;
+                return conclusion;
             }
             let saw = self.perform(todo);
             self.world.trace(|| format!("flow: {todo:?} -> {saw:?}"));
@@ -111,7 +111,7 @@ impl<'a> Performer<'a> {
         match todo {
             Do::Look | Do::Read => self.read(),
             Do::TryLock => self.try_lock(),
-            Do::Wait(patience) => self.wait(patience),
+            Do::Wait(wait_limit) => self.wait(wait_limit),
             Do::Import => self.import(),
             Do::Delegate => self.delegate(),
             Do::Check(_) => self.check(),
@@ -148,7 +148,7 @@ impl<'a> Performer<'a> {
         let Some(session) = self.session() else {
             return Saw::NoRow;
         };
-        let read = self.store.view().and_then(|view| {
+        let read = self.store.read().and_then(|view| {
             let by_key = view.session(session)?;
             // The official CLI may have given the row a new key since.
             let reported = self.reported;
@@ -187,12 +187,12 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn wait(&mut self, how_long: Patience) -> Saw<Pair> {
+    fn wait(&mut self, how_long: WaitLimit) -> Saw<Pair> {
         let clock = self.world.clock();
         let (since, sleep) = self
             .waiting
             .unwrap_or((clock.uptime(), Duration::from_millis(2)));
-        if clock.uptime() >= since + patience(how_long) {
+        if clock.uptime() >= since + wait_limit(how_long) {
             self.trouble = Some(Failure::new(self.lock().contended().to_string()));
             return Saw::TimedOut;
         }
@@ -244,23 +244,23 @@ pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
         paused,
         client: match (
             &session.marks.client_id,
-            client_id(world, session, Client::First),
+            client_id(world, session, Candidate::First),
         ) {
-            (Some(_), _) => Known::Noted,
-            (None, Some(_)) => Known::Guessed,
-            (None, None) => Known::Missing,
+            (Some(_), _) => ClientId::Noted,
+            (None, Some(_)) => ClientId::Guessed,
+            (None, None) => ClientId::Missing,
         },
     }
 }
 
 /// The client id to post with.
-fn client_id(world: &World, session: &Session, client: Client) -> Option<String> {
+fn client_id(world: &World, session: &Session, client: Candidate) -> Option<String> {
     let first = || environment::client_id(world, &session.origin);
     match client {
-        Client::Noted => session.marks.client_id.clone(),
-        Client::First => first(),
+        Candidate::Noted => session.marks.client_id.clone(),
+        Candidate::First => first(),
         // The official CLI stores no id, and uses its own where the environment names none.
-        Client::Second => Some(environment::BUILT_IN_CLIENT_ID.to_owned())
+        Candidate::Second => Some(environment::BUILT_IN_CLIENT_ID.to_owned())
             .filter(|built_in| session.origin.is_saas() && first().as_ref() != Some(built_in)),
     }
 }

@@ -30,7 +30,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(30);
 
 impl Performer<'_> {
     /// The session and its tokens, as last read.
-    pub(in crate::session) fn pair(&self) -> Option<(&Session, Tokens)> {
+    pub(crate) fn pair(&self) -> Option<(&Session, Tokens)> {
         let session = self.session()?;
         Some((session, session.tokens.clone()?))
     }

@@ -1,64 +1,64 @@
 //! The exchange itself: ask about the token if need be, post the refresh token, and judge the answer.
 
-use super::flow::{At, Demand, Flow, Task, ended, stale};
-use super::step::{Access, Acted, Client, Intent, Known, Pause, Row, Saw};
-use super::verdict::{Ended, Reason};
+use super::conclusion::{LoginReason, Obstacle};
+use super::flow::{At, Flow, Goal, Task, ended, stale};
+use super::step::{Access, Acted, Candidate, ClientId, Intent, Pause, Row, Saw};
 
 impl<P: Copy + Eq> Flow<P> {
     /// The exchange begins: a token that is only suspect is asked about first.
     pub(super) fn begun(&mut self, row: Row<P>) -> At<P> {
         let Some(pair) = row.pair else {
-            return ended(Ended::Cleared);
+            return ended(LoginReason::Cleared);
         };
         self.interrupted = row.intent;
-        let is_known = self.task != Task::Refresh(Demand::Usable);
+        let is_known = self.task != Task::Refresh(Goal::Usable);
         match row.access {
             Access::Suspect if !is_known && !row.intent => At::Checking(row, pair),
-            _ if !row.refreshable => ended(Ended::ApiTokenRefused),
+            _ if !row.refreshable => ended(LoginReason::ApiTokenRefused),
             _ => self.prepared(&row, pair),
         }
     }
 
     pub(super) fn prepared(&self, row: &Row<P>, pair: P) -> At<P> {
         match row.client {
-            Known::Noted => At::Intending(pair, Client::Noted),
-            Known::Guessed => At::Intending(pair, Client::First),
-            Known::Missing => stale(Reason::NoClient),
+            ClientId::Noted => At::Intending(pair, Candidate::Noted),
+            ClientId::Guessed => At::Intending(pair, Candidate::First),
+            ClientId::Missing => stale(Obstacle::NoClient),
         }
     }
 
-    pub(super) fn posted(&mut self, pair: P, client: Client, saw: Saw<P>) -> At<P> {
+    pub(super) fn posted(&mut self, pair: P, client: Candidate, saw: Saw<P>) -> At<P> {
         match saw {
             Saw::Granted(new) => At::Swapping { old: pair, new },
-            Saw::InvalidGrant | Saw::InvalidClient if client == Client::First => {
-                At::Posting(pair, Client::Second)
+            Saw::InvalidGrant | Saw::InvalidClient if client == Candidate::First => {
+                At::Posting(pair, Candidate::Second)
             }
-            Saw::InvalidClient if client == Client::Noted => {
-                self.pausing(Pause::Long, Reason::OAuthError)
+            Saw::InvalidClient if client == Candidate::Noted => {
+                self.pausing(Pause::Long, Obstacle::OAuthError)
             }
             // Another program may be about to store what it was granted.
             Saw::InvalidGrant | Saw::InvalidClient | Saw::NoClient => At::Settling(pair, client),
-            Saw::OAuthError => self.pausing(Pause::Long, Reason::OAuthError),
-            Saw::Disturbed(Acted::No) => self.pausing(Pause::Long, Reason::Disturbed),
+            Saw::OAuthError => self.pausing(Pause::Long, Obstacle::OAuthError),
+            Saw::Disturbed(Acted::No) => self.pausing(Pause::Long, Obstacle::Disturbed),
             Saw::Disturbed(Acted::Perhaps) => {
-                At::Pausing(Pause::Long, Intent::Stays, Reason::Disturbed)
+                At::Pausing(Pause::Long, Intent::Stays, Obstacle::Disturbed)
             }
             Saw::NotSent if !self.redialed => {
                 self.redialed = true;
                 At::Posting(pair, client)
             }
-            Saw::NotSent => self.pausing(Pause::Short, Reason::NotSent),
+            Saw::NotSent => self.pausing(Pause::Short, Obstacle::NotSent),
             // If the server has rotated, it gives the same pair again within its grace.
             _ if !self.resent => {
                 self.resent = true;
                 At::Posting(pair, client)
             }
-            _ => At::Pausing(Pause::Short, Intent::Stays, Reason::Lost),
+            _ => At::Pausing(Pause::Short, Intent::Stays, Obstacle::AnswerLost),
         }
     }
 
     /// After a request that had no effect: the intent stays if an earlier one may have had.
-    pub(super) fn pausing(&self, pause: Pause, reason: Reason) -> At<P> {
+    pub(super) fn pausing(&self, pause: Pause, reason: Obstacle) -> At<P> {
         let intent = match self.interrupted || self.resent {
             true => Intent::Stays,
             false => Intent::Withdrawn,

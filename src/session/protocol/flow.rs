@@ -1,11 +1,11 @@
 //! A flow: what it is for, where it stands, and the step that comes next.
 
-use super::step::{Access, Client, Do, Intent, Patience, Pause, Row};
-use super::verdict::{Ended, Reason, Verdict};
+use super::conclusion::{Conclusion, LoginReason, Obstacle};
+use super::step::{Access, Candidate, Do, Intent, Pause, Row, WaitLimit};
 
 /// What the caller of a refresh wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Demand<P> {
+pub(crate) enum Goal<P> {
     /// A usable token.
     Usable,
     /// The same, knowing that the server refuses the access token of this pair.
@@ -30,7 +30,7 @@ pub(crate) struct Flow<P> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Task<P> {
-    Refresh(Demand<P>),
+    Refresh(Goal<P>),
     Login(P),
     Logout,
 }
@@ -47,47 +47,47 @@ pub(super) enum Role {
 /// Where a flow stands: the step that comes next, with what has to be known after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum At<P> {
-    Locking(Patience),
-    Looking(Patience),
-    Waiting(Patience),
+    Locking(WaitLimit),
+    Looking(WaitLimit),
+    Waiting(WaitLimit),
     Importing,
     Reading,
     Delegating(Row<P>),
     Collecting { refreshed: bool },
     Checking(Row<P>, P),
     Trusting(P),
-    Intending(P, Client),
-    Posting(P, Client),
+    Intending(P, Candidate),
+    Posting(P, Candidate),
     Swapping { old: P, new: P },
     Storing(P),
     Keeping { old: Option<P>, new: P },
-    Settling(P, Client),
+    Settling(P, Candidate),
     Rejecting(P),
     Adopting,
-    Pausing(Pause, Intent, Reason),
+    Pausing(Pause, Intent, Obstacle),
     Removing,
     Discarding,
-    Ended(Verdict),
+    Concluded(Conclusion),
 }
 
 impl<P: Copy + Eq> Flow<P> {
     /// A refresh for a caller that has read this row.
-    pub(crate) fn refresh(demand: Demand<P>, row: Row<P>) -> Flow<P> {
+    pub(crate) fn refresh(demand: Goal<P>, row: Row<P>) -> Flow<P> {
         let mut flow = Flow::new(Task::Refresh(demand), Role::Caller, At::Importing);
         flow.at = match row.pair {
             // Somebody may be about to store a new pair.
-            None => At::Locking(Patience::Long),
-            Some(_) if !flow.is_due(&row) => At::Ended(Verdict::Current),
+            None => At::Locking(WaitLimit::Long),
+            Some(_) if !flow.is_due(&row) => At::Concluded(Conclusion::Current),
             Some(_) if !row.refreshable && row.access == Access::Expired => {
-                At::Ended(Verdict::LoginRequired(Ended::ApiTokenExpired))
+                At::Concluded(Conclusion::LoginRequired(LoginReason::ApiTokenExpired))
             }
-            Some(_) => At::Locking(flow.patience(&row)),
+            Some(_) => At::Locking(flow.wait_limit(&row)),
         };
         flow
     }
 
     /// The part of a refresh that a worker does: whoever starts it has the lock, and read the row under it.
-    pub(crate) fn worker(demand: Demand<P>) -> Flow<P> {
+    pub(crate) fn worker(demand: Goal<P>) -> Flow<P> {
         Flow::new(Task::Refresh(demand), Role::Worker, At::Reading)
     }
 
@@ -96,13 +96,13 @@ impl<P: Copy + Eq> Flow<P> {
         Flow::new(
             Task::Login(new),
             Role::Caller,
-            At::Locking(Patience::Commit),
+            At::Locking(WaitLimit::Commit),
         )
     }
 
     /// A logout of one session.
     pub(crate) fn logout() -> Flow<P> {
-        Flow::new(Task::Logout, Role::Caller, At::Locking(Patience::Long))
+        Flow::new(Task::Logout, Role::Caller, At::Locking(WaitLimit::Long))
     }
 
     fn new(task: Task<P>, role: Role, at: At<P>) -> Flow<P> {
@@ -121,7 +121,7 @@ impl<P: Copy + Eq> Flow<P> {
         match self.at {
             At::Locking(_) => Do::TryLock,
             At::Looking(_) | At::Collecting { .. } | At::Adopting => Do::Look,
-            At::Waiting(patience) => Do::Wait(patience),
+            At::Waiting(wait_limit) => Do::Wait(wait_limit),
             At::Importing => Do::Import,
             At::Reading => Do::Read,
             At::Delegating(_) => Do::Delegate,
@@ -137,7 +137,7 @@ impl<P: Copy + Eq> Flow<P> {
             At::Pausing(pause, intent, _) => Do::Pause(pause, intent),
             At::Removing => Do::Remove,
             At::Discarding => Do::Discard,
-            At::Ended(verdict) => Do::End(verdict),
+            At::Concluded(conclusion) => Do::End(conclusion),
         }
     }
 
@@ -148,25 +148,25 @@ impl<P: Copy + Eq> Flow<P> {
     /// Whether something is to be done about a pair.
     pub(super) fn is_due(&self, row: &Row<P>) -> bool {
         match self.task {
-            Task::Refresh(Demand::Refresh) => true,
-            Task::Refresh(Demand::Replacement(pair)) if row.pair == Some(pair) => true,
+            Task::Refresh(Goal::Refresh) => true,
+            Task::Refresh(Goal::Replacement(pair)) if row.pair == Some(pair) => true,
             _ => row.intent || row.access != Access::Fresh,
         }
     }
 
-    fn patience(&self, row: &Row<P>) -> Patience {
+    fn wait_limit(&self, row: &Row<P>) -> WaitLimit {
         match row.access {
-            Access::Expired => Patience::Long,
-            _ if self.task != Task::Refresh(Demand::Usable) => Patience::Long,
-            _ => Patience::Short,
+            Access::Expired => WaitLimit::Long,
+            _ if self.task != Task::Refresh(Goal::Usable) => WaitLimit::Long,
+            _ => WaitLimit::Short,
         }
     }
 }
 
-pub(super) fn ended<P>(why: Ended) -> At<P> {
-    At::Ended(Verdict::LoginRequired(why))
+pub(super) fn ended<P>(why: LoginReason) -> At<P> {
+    At::Concluded(Conclusion::LoginRequired(why))
 }
 
-pub(super) fn stale<P>(reason: Reason) -> At<P> {
-    At::Ended(Verdict::Stale(reason))
+pub(super) fn stale<P>(reason: Obstacle) -> At<P> {
+    At::Concluded(Conclusion::Stale(reason))
 }

@@ -8,14 +8,14 @@
 //! the intent is on disk; what was granted is swapped in, kept in the recovery file, or reported as lost, never dropped
 //! in silence; only a login and a logout remove tokens.
 
+mod conclusion;
 mod exchange;
 mod flow;
 mod step;
 mod transitions;
-mod verdict;
 
-pub(crate) use flow::{Demand, Flow};
+pub(crate) use conclusion::{Conclusion, LoginReason, Obstacle, Outcome};
+pub(crate) use flow::{Flow, Goal};
 pub(crate) use step::{
-    Access, Acted, Client, Do, Intent, Known, Patience, Pause, Row, Saw, Swap, swap,
+    Access, Acted, Candidate, ClientId, Do, Intent, Pause, Row, Saw, Swap, WaitLimit, swap,
 };
-pub(crate) use verdict::{Ended, Outcome, Reason, Verdict};

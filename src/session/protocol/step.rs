@@ -1,6 +1,6 @@
 //! The steps of a flow and what they meet, as values.
 
-use super::verdict::{Outcome, Verdict};
+use super::conclusion::{Conclusion, Outcome};
 
 /// One step, for whoever runs the flow. Each is answered with one [`Saw`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -9,13 +9,13 @@ pub(crate) enum Do<P> {
     Look,
     /// Take the lock if it is free.
     TryLock,
-    /// Let some time pass, unless the patience is used up.
-    Wait(Patience),
+    /// Let some time pass, unless the wait_limit is used up.
+    Wait(WaitLimit),
     /// Import the recovery file, if there is one.
     Import,
     /// Read the row, holding the lock.
     Read,
-    /// Hand the lock to a worker, which goes on from [`Flow::worker`], and wait for its [`Outcome`].
+    /// Hand the lock to a worker, which goes on from [`Flow::worker`](super::Flow::worker), and wait for its [`Outcome`].
     Delegate,
     /// Ask the server whether it accepts the pair's access token.
     Check(P),
@@ -24,7 +24,7 @@ pub(crate) enum Do<P> {
     /// Commit that this pair is about to be posted.
     Intend(P),
     /// Post the pair's refresh token.
-    Post(P, Client),
+    Post(P, Candidate),
     /// Replace `old` by `new` in the row, by the rule of [`swap`].
     Swap {
         /// What was posted.
@@ -52,7 +52,7 @@ pub(crate) enum Do<P> {
     /// Remove the session's recovery file.
     Discard,
     /// Nothing more: this is how it ended.
-    End(Verdict),
+    End(Conclusion),
 }
 
 /// What a step met.
@@ -70,7 +70,7 @@ pub(crate) enum Saw<P> {
     Locked,
     /// Another process has the lock.
     Contended,
-    /// The patience is used up.
+    /// The wait_limit is used up.
     TimedOut,
     /// The server accepts the access token.
     Accepted,
@@ -87,7 +87,7 @@ pub(crate) enum Saw<P> {
     /// An answer that is no OAuth answer, or a 429 or 5xx; the request may have been acted on or not.
     Disturbed(Acted),
     /// The request was sent, and no whole answer came.
-    Lost,
+    AnswerLost,
     /// The request was not sent.
     NotSent,
     /// There is no such client id.
@@ -120,7 +120,7 @@ pub(crate) struct Row<P> {
     /// The next try may not be yet.
     pub(crate) paused: bool,
     /// Which client id the pair belongs to.
-    pub(crate) client: Known,
+    pub(crate) client: ClientId,
 }
 
 /// How an access token stands.
@@ -138,7 +138,7 @@ pub(crate) enum Access {
 
 /// What is known about the client id of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Known {
+pub(crate) enum ClientId {
     /// It was noted at the login.
     Noted,
     /// Another program stored the pair without it: it is guessed.
@@ -149,7 +149,7 @@ pub(crate) enum Known {
 
 /// Which client id to post with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
+pub(crate) enum Candidate {
     /// The noted one.
     Noted,
     /// The likelier guess.
@@ -169,7 +169,7 @@ pub(crate) enum Acted {
 
 /// How long a lock is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Patience {
+pub(crate) enum WaitLimit {
     /// The token at hand still works.
     Short,
     /// There is nothing else to use.

@@ -1,8 +1,8 @@
 //! What follows from what a step met.
 
-use super::flow::{At, Demand, Flow, Role, Task, ended, stale};
-use super::step::{Access, Client, Intent, Patience, Pause, Row, Saw, Swap};
-use super::verdict::{Ended, Outcome, Reason, Verdict};
+use super::conclusion::{Conclusion, LoginReason, Obstacle, Outcome};
+use super::flow::{At, Flow, Goal, Role, Task, ended, stale};
+use super::step::{Access, Candidate, Intent, Pause, Row, Saw, Swap, WaitLimit};
 
 impl<P: Copy + Eq> Flow<P> {
     /// Goes on with what the step of [`Flow::next`] met.
@@ -13,61 +13,63 @@ impl<P: Copy + Eq> Flow<P> {
     fn after(&mut self, saw: Saw<P>) -> At<P> {
         match (self.at, saw) {
             (At::Locking(_), Saw::Locked) => At::Importing,
-            (At::Locking(patience), Saw::Contended) => At::Looking(patience),
-            (At::Locking(_), _) => self.without_lock(Reason::NoLock),
-            (At::Looking(patience), Saw::Row(row)) => self.looked(patience, &row),
-            (At::Looking(_), Saw::NoRow) if self.is_refresh() => ended(Ended::LoggedOut),
-            (At::Looking(patience), _) => At::Waiting(patience),
-            (At::Waiting(patience), Saw::Done) => At::Locking(patience),
-            (At::Waiting(_), _) => self.without_lock(Reason::Contended),
+            (At::Locking(wait_limit), Saw::Contended) => At::Looking(wait_limit),
+            (At::Locking(_), _) => self.without_lock(Obstacle::NoLock),
+            (At::Looking(wait_limit), Saw::Row(row)) => self.looked(wait_limit, &row),
+            (At::Looking(_), Saw::NoRow) if self.is_refresh() => ended(LoginReason::LoggedOut),
+            (At::Looking(wait_limit), _) => At::Waiting(wait_limit),
+            (At::Waiting(wait_limit), Saw::Done) => At::Locking(wait_limit),
+            (At::Waiting(_), _) => self.without_lock(Obstacle::Contended),
 
             (At::Importing, saw) => self.imported(saw),
             (At::Reading, Saw::Row(row)) => self.judged(row),
-            (At::Reading, Saw::NoRow) => ended(Ended::LoggedOut),
-            (At::Reading, _) => stale(Reason::Unreadable),
+            (At::Reading, Saw::NoRow) => ended(LoginReason::LoggedOut),
+            (At::Reading, _) => stale(Obstacle::Unreadable),
 
             (At::Delegating(row), Saw::NoWorker) => self.begun(row),
             (At::Delegating(_), Saw::Reported(outcome)) => match outcome {
                 Outcome::Usable { refreshed } => At::Collecting { refreshed },
-                Outcome::Stale => stale(Reason::Reported),
-                Outcome::Unavailable => At::Ended(Verdict::Unavailable(Reason::Reported)),
-                Outcome::LoginRequired => ended(Ended::Reported),
+                Outcome::Stale => stale(Obstacle::Reported),
+                Outcome::Unavailable => At::Concluded(Conclusion::Unavailable(Obstacle::Reported)),
+                Outcome::LoginRequired => ended(LoginReason::Reported),
             },
-            (At::Delegating(_), Saw::WorkerSilent) => stale(Reason::WorkerSilent),
-            (At::Delegating(_), _) => stale(Reason::WorkerDied),
+            (At::Delegating(_), Saw::WorkerSilent) => stale(Obstacle::WorkerSilent),
+            (At::Delegating(_), _) => stale(Obstacle::WorkerDied),
             (At::Collecting { refreshed: true }, Saw::Row(row)) if row.pair.is_some() => {
-                At::Ended(Verdict::Refreshed)
+                At::Concluded(Conclusion::Refreshed)
             }
             // Cleared since, and perhaps while somebody else's worker waits for the next pair.
             (At::Collecting { .. }, Saw::Row(row)) if row.pair.is_none() => {
-                At::Locking(Patience::Long)
+                At::Locking(WaitLimit::Long)
             }
             (At::Collecting { .. } | At::Adopting, saw) => adopted(saw),
 
             (At::Checking(_, pair), Saw::Accepted) => At::Trusting(pair),
             (At::Checking(row, _), Saw::Unauthorized) if !row.refreshable => {
-                ended(Ended::ApiTokenRefused)
+                ended(LoginReason::ApiTokenRefused)
             }
             (At::Checking(row, pair), Saw::Unauthorized) => self.prepared(&row, pair),
-            (At::Checking(..), _) => At::Pausing(Pause::Long, Intent::Stays, Reason::Unchecked),
+            (At::Checking(..), _) => At::Pausing(Pause::Long, Intent::Stays, Obstacle::Unchecked),
             // That it could not be noted means another check, no more.
-            (At::Trusting(_), _) => At::Ended(Verdict::Current),
+            (At::Trusting(_), _) => At::Concluded(Conclusion::Current),
 
             (At::Intending(pair, client), Saw::Done) => At::Posting(pair, client),
-            (At::Intending(..), _) => stale(Reason::Intent),
+            (At::Intending(..), _) => stale(Obstacle::Intent),
             (At::Posting(pair, client), saw) => self.posted(pair, client, saw),
             (At::Settling(pair, client), Saw::Row(row)) if row.pair == Some(pair) => {
                 match client {
-                    Client::Noted => At::Rejecting(pair),
+                    Candidate::Noted => At::Rejecting(pair),
                     // Perhaps only the guess was wrong.
-                    _ => self.pausing(Pause::Long, Reason::GuessedClient),
+                    _ => self.pausing(Pause::Long, Obstacle::GuessedClient),
                 }
             }
             (At::Settling(..), saw) => adopted(saw),
 
-            (At::Swapping { .. }, Saw::Swapped(Swap::Stored)) => At::Ended(Verdict::Refreshed),
+            (At::Swapping { .. }, Saw::Swapped(Swap::Stored)) => {
+                At::Concluded(Conclusion::Refreshed)
+            }
             (At::Swapping { .. } | At::Rejecting(_), Saw::Swapped(Swap::Gone)) => {
-                ended(Ended::LoggedOut)
+                ended(LoginReason::LoggedOut)
             }
             (At::Swapping { .. } | At::Rejecting(_), Saw::Swapped(Swap::Superseded)) => {
                 At::Adopting
@@ -77,47 +79,53 @@ impl<P: Copy + Eq> Flow<P> {
                 new,
             },
             // The row may have another pair by now: nothing is said that was not seen.
-            (At::Rejecting(_), Saw::Refused) => stale(Reason::Unreadable),
-            (At::Rejecting(_), _) if self.interrupted || self.resent => ended(Ended::Interrupted),
-            (At::Rejecting(_), _) => ended(Ended::Rejected),
+            (At::Rejecting(_), Saw::Refused) => stale(Obstacle::Unreadable),
+            (At::Rejecting(_), _) if self.interrupted || self.resent => {
+                ended(LoginReason::Interrupted)
+            }
+            (At::Rejecting(_), _) => ended(LoginReason::Rejected),
             (At::Pausing(_, _, reason), _) => stale(reason),
 
-            (At::Storing(_), Saw::Done) | (At::Discarding, Saw::Done) => At::Ended(Verdict::Done),
+            (At::Storing(_), Saw::Done) | (At::Discarding, Saw::Done) => {
+                At::Concluded(Conclusion::Done)
+            }
             (At::Storing(new), _) => At::Keeping { old: None, new },
-            (At::Keeping { .. }, Saw::Done) => At::Ended(Verdict::Unavailable(Reason::Kept)),
-            (At::Keeping { .. }, _) => At::Ended(Verdict::Unavailable(Reason::GrantLost)),
+            (At::Keeping { .. }, Saw::Done) => {
+                At::Concluded(Conclusion::Unavailable(Obstacle::Kept))
+            }
+            (At::Keeping { .. }, _) => At::Concluded(Conclusion::Unavailable(Obstacle::GrantLost)),
             (At::Removing, Saw::Done) => At::Discarding,
-            (At::Removing, _) => At::Ended(Verdict::Unavailable(Reason::Store)),
-            (At::Discarding, _) => At::Ended(Verdict::Unavailable(Reason::Discard)),
-            (At::Ended(verdict), _) => At::Ended(verdict),
+            (At::Removing, _) => At::Concluded(Conclusion::Unavailable(Obstacle::Store)),
+            (At::Discarding, _) => At::Concluded(Conclusion::Unavailable(Obstacle::Discard)),
+            (At::Concluded(conclusion), _) => At::Concluded(conclusion),
         }
     }
 
     /// The lock is another's: whoever waits uses what that one stores.
-    fn looked(&self, patience: Patience, row: &Row<P>) -> At<P> {
+    fn looked(&self, wait_limit: WaitLimit, row: &Row<P>) -> At<P> {
         match self.task {
             Task::Refresh(demand)
-                if demand != Demand::Refresh && row.pair.is_some() && !self.is_due(row) =>
+                if demand != Goal::Refresh && row.pair.is_some() && !self.is_due(row) =>
             {
-                At::Ended(Verdict::Current)
+                At::Concluded(Conclusion::Current)
             }
-            _ => At::Waiting(patience),
+            _ => At::Waiting(wait_limit),
         }
     }
 
-    fn without_lock(&self, reason: Reason) -> At<P> {
+    fn without_lock(&self, reason: Obstacle) -> At<P> {
         match self.task {
             Task::Refresh(_) => stale(reason),
             // What was granted must not depend on the lock.
             Task::Login(new) => At::Keeping { old: None, new },
-            Task::Logout => At::Ended(Verdict::Unavailable(reason)),
+            Task::Logout => At::Concluded(Conclusion::Unavailable(reason)),
         }
     }
 
     fn imported(&self, saw: Saw<P>) -> At<P> {
         match (self.task, saw) {
             (Task::Refresh(_), Saw::Done) => At::Reading,
-            (Task::Refresh(_), _) => stale(Reason::Import),
+            (Task::Refresh(_), _) => stale(Obstacle::Import),
             // A pair that waits belongs before this login; and a logout removes the file after the row.
             (Task::Login(new), _) => At::Storing(new),
             (Task::Logout, _) => At::Removing,
@@ -130,13 +138,13 @@ impl<P: Copy + Eq> Flow<P> {
             return absent(&row);
         }
         if !self.is_due(&row) {
-            return At::Ended(Verdict::Current);
+            return At::Concluded(Conclusion::Current);
         }
         if !row.refreshable && row.access == Access::Expired {
-            return ended(Ended::ApiTokenExpired);
+            return ended(LoginReason::ApiTokenExpired);
         }
-        if row.paused && self.task != Task::Refresh(Demand::Refresh) {
-            return stale(Reason::Paused);
+        if row.paused && self.task != Task::Refresh(Goal::Refresh) {
+            return stale(Obstacle::Paused);
         }
         match self.role {
             Role::Caller => At::Delegating(row),
@@ -149,17 +157,17 @@ impl<P: Copy + Eq> Flow<P> {
 fn adopted<P: Copy>(saw: Saw<P>) -> At<P> {
     match saw {
         Saw::Row(row) if row.pair.is_none() => absent(&row),
-        Saw::Row(row) if row.access == Access::Expired => stale(Reason::Changed),
-        Saw::Row(_) => At::Ended(Verdict::Current),
-        Saw::NoRow => ended(Ended::LoggedOut),
-        _ => stale(Reason::Unreadable),
+        Saw::Row(row) if row.access == Access::Expired => stale(Obstacle::Changed),
+        Saw::Row(_) => At::Concluded(Conclusion::Current),
+        Saw::NoRow => ended(LoginReason::LoggedOut),
+        _ => stale(Obstacle::Unreadable),
     }
 }
 
 /// Why a row has no pair.
 fn absent<P>(row: &Row<P>) -> At<P> {
     ended(match row.rejected {
-        true => Ended::Rejected,
-        false => Ended::Cleared,
+        true => LoginReason::Rejected,
+        false => LoginReason::Cleared,
     })
 }

@@ -7,7 +7,7 @@
 pub(crate) mod events;
 mod loss;
 
-use crate::protocol::{Access, Do, Ended, Verdict};
+use crate::protocol::{Access, Conclusion, Do, LoginReason};
 use crate::world::config::{Kind, Repair, World};
 use crate::world::pair::Pair;
 use crate::world::process::{Live, Mind, Neighbour, Part, Who};
@@ -161,29 +161,29 @@ fn words(
     let Some(Mind::Flow(flow)) = next else {
         return;
     };
-    let Do::End(Verdict::LoginRequired(why)) = flow.next() else {
+    let Do::End(Conclusion::LoginRequired(why)) = flow.next() else {
         return;
     };
     let machine = after.machine_of(who);
     let here = &after.machines[machine];
     // Or whoever marked the pair has. A row without tokens is not waited for: one neighbour alone does not clear it and
     // then store.
-    let has_waited = why == Ended::Cleared
+    let has_waited = why == LoginReason::Cleared
         || todo == Do::Read
         || live(before, who).is_some_and(|live| live.settled);
     let spent_by_us = |pair| is_spent_by(after, pair, Sender::Ours(machine as u8));
     match (why, todo) {
-        (Ended::Rejected, Do::Reject(pair)) if spent_by_us(pair) => {
+        (LoginReason::Rejected, Do::Reject(pair)) if spent_by_us(pair) => {
             notice(Event::SaysRejectedThoughInterrupted);
         }
-        (Ended::Interrupted, Do::Reject(pair))
+        (LoginReason::Interrupted, Do::Reject(pair))
             if !world.has(Repair::Perhaps) && !spent_by_us(pair) =>
         {
             notice(Event::SaysInterruptedThoughSomebodyElseSpentIt);
         }
         _ => {}
     }
-    if !matches!(why, Ended::Cleared | Ended::Rejected) {
+    if !matches!(why, LoginReason::Cleared | LoginReason::Rejected) {
         return;
     }
     let mine = here.seen & !here.removed;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::protocol::{Access, Acted, Demand, Known, Outcome, Row, Saw, Swap};
+use super::protocol::{Access, Acted, ClientId, Goal, Outcome, Row, Saw, Swap};
 
 /// A pair of tokens as a trace names it: `p` and eight hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +28,7 @@ pub(crate) fn saw(text: &str) -> Result<Saw<Pair>, String> {
     same(text, Value::whole(text).and_then(|value| value.saw()))
 }
 
-pub(crate) fn demand(text: &str) -> Result<Demand<Pair>, String> {
+pub(crate) fn demand(text: &str) -> Result<Goal<Pair>, String> {
     same(text, Value::whole(text).and_then(|value| value.demand()))
 }
 
@@ -105,11 +105,11 @@ impl<'a> Value<'a> {
             .map(Pair)
     }
 
-    fn demand(&self) -> Option<Demand<Pair>> {
+    fn demand(&self) -> Option<Goal<Pair>> {
         Some(match self.name {
-            "Usable" => Demand::Usable,
-            "Refresh" => Demand::Refresh,
-            "Replacement" => Demand::Replacement(self.only()?.pair()?),
+            "Usable" => Goal::Usable,
+            "Refresh" => Goal::Refresh,
+            "Replacement" => Goal::Replacement(self.only()?.pair()?),
             _ => return None,
         })
     }
@@ -133,9 +133,9 @@ impl<'a> Value<'a> {
             rejected: self.flag("rejected")?,
             paused: self.flag("paused")?,
             client: match self.field("client")?.name {
-                "Noted" => Known::Noted,
-                "Guessed" => Known::Guessed,
-                "Missing" => Known::Missing,
+                "Noted" => ClientId::Noted,
+                "Guessed" => ClientId::Guessed,
+                "Missing" => ClientId::Missing,
                 _ => return None,
             },
         })
@@ -160,7 +160,7 @@ impl<'a> Value<'a> {
                 "Perhaps" => Acted::Perhaps,
                 _ => Acted::No,
             }),
-            "Lost" => Saw::Lost,
+            "Lost" => Saw::AnswerLost,
             "NotSent" => Saw::NotSent,
             "NoClient" => Saw::NoClient,
             "Swapped" => Saw::Swapped(match self.only()?.name {

@@ -71,7 +71,7 @@ fn thaw(walk: &mut Walk<'_>, who: Who, live: Live) {
         (walk.world.has(Repair::ReadsOnceMore), live.mind, live.net)
     {
         let live = Live { motion, ..live };
-        hear(walk, who, live, *walk.state, Saw::Lost, What::Thaw);
+        hear(walk, who, live, *walk.state, Saw::AnswerLost, What::Thaw);
     }
 }
 
@@ -100,12 +100,12 @@ fn connection(walk: &mut Walk<'_>, who: Who, live: Live) {
         .into_iter()
         .for_each(|orphan| unheard.add_orphan(orphan));
     if !walk.world.has(Repair::ListensOn) && live.slow && matches!(live.mind, Mind::Flow(_)) {
-        hear(walk, who, live, unheard, Saw::Lost, What::Slow);
+        hear(walk, who, live, unheard, Saw::AnswerLost, What::Slow);
     }
     if budget.lose > 0 {
         let mut next = unheard;
         next.budget.lose -= 1;
-        hear(walk, who, live, next, Saw::Lost, What::LoseConnection);
+        hear(walk, who, live, next, Saw::AnswerLost, What::LoseConnection);
     }
     if budget.disturb > 0 {
         let mut next = unheard;
@@ -136,7 +136,7 @@ fn hear(
     match &mut live.mind {
         Mind::Flow(flow) => {
             flow.saw(saw);
-            live.answered = saw != Saw::Lost;
+            live.answered = saw != Saw::AnswerLost;
             *next.part(who) = Part::Live(live);
         }
         Mind::Neighbour(_) | Mind::Naming(_) => next.end(who),

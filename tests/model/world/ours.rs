@@ -5,7 +5,7 @@ use super::pair::Pair;
 use super::process::{Live, Mind, Part, Who};
 use super::server::{accepts, grant};
 use super::steps::{Walk, What};
-use crate::protocol::{Demand, Flow, Saw};
+use crate::protocol::{Flow, Goal, Saw};
 
 /// A program starts.
 pub(crate) fn begin(walk: &mut Walk<'_>, who: Who, kind: Kind) {
@@ -27,14 +27,14 @@ pub(crate) fn begin(walk: &mut Walk<'_>, who: Who, kind: Kind) {
         (Kind::Erase, _) => return mark_suspect(walk, who),
         _ if here.down => return,
         (Kind::Logout, Some(_)) => Some(Flow::logout()),
-        (Kind::Get, Some(row)) => Some(Flow::refresh(Demand::Usable, row)),
-        (Kind::Force, Some(row)) => Some(Flow::refresh(Demand::Refresh, row)),
+        (Kind::Get, Some(row)) => Some(Flow::refresh(Goal::Usable, row)),
+        (Kind::Force, Some(row)) => Some(Flow::refresh(Goal::Refresh, row)),
         (Kind::Status, Some(row)) => match row.pair {
             Some(pair) if pair == Pair::A0 || !accepts(walk.state, pair) => {
-                Some(Flow::refresh(Demand::Replacement(pair), row))
+                Some(Flow::refresh(Goal::Replacement(pair), row))
             }
             Some(_) => None,
-            None => Some(Flow::refresh(Demand::Usable, row)),
+            None => Some(Flow::refresh(Goal::Usable, row)),
         },
         _ => None,
     };

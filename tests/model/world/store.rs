@@ -3,7 +3,7 @@
 use super::config::{Repair, World};
 use super::pair::Pair;
 use super::state::{Kept, Machine, Paused, Stored};
-use crate::protocol::{Access, Known, Row, Saw, Swap, swap};
+use crate::protocol::{Access, ClientId, Row, Saw, Swap, swap};
 
 impl Machine {
     /// The row as a flow reads it.
@@ -21,8 +21,8 @@ impl Machine {
             rejected,
             paused: self.pause != Paused::No,
             client: match self.client_noted {
-                true => Known::Noted,
-                false => Known::Guessed,
+                true => ClientId::Noted,
+                false => ClientId::Guessed,
             },
         })
     }

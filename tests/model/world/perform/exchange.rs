@@ -1,7 +1,7 @@
 //! The steps of an exchange: ask, post, wait for others, pause.
 
 use super::Turn;
-use crate::protocol::{Client, Intent, Pause, Saw};
+use crate::protocol::{Candidate, Intent, Pause, Saw};
 use crate::world::config::RightClient;
 use crate::world::pair::Pair;
 use crate::world::process::{Answer, Live, Mind, Motion, Neighbour, Net, Part};
@@ -21,19 +21,20 @@ impl Turn<'_, '_> {
         }
     }
 
-    pub(super) fn post(&mut self, pair: Pair, client: Client) {
+    pub(super) fn post(&mut self, pair: Pair, client: Candidate) {
         match self.live.net {
             Net::Idle
-                if client == Client::Second && self.walk.world.client == RightClient::NotTheOne =>
+                if client == Candidate::Second
+                    && self.walk.world.client == RightClient::NotTheOne =>
             {
                 self.saw(Saw::NoClient, *self.state);
             }
             Net::Idle if self.state.offline => self.saw(Saw::NotSent, *self.state),
             Net::Idle => {
                 let right_client = match (client, self.walk.world.client) {
-                    (Client::Noted, _) => true,
-                    (Client::First, right) => right == RightClient::First,
-                    (Client::Second, right) => right == RightClient::Second,
+                    (Candidate::Noted, _) => true,
+                    (Candidate::First, right) => right == RightClient::First,
+                    (Candidate::Second, right) => right == RightClient::Second,
                 };
                 let mut next = *self.state;
                 self.live.net = Net::Sent { pair, right_client };

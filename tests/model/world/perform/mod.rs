@@ -5,7 +5,7 @@ use crate::world::pair::{FAMILIES, Pair};
 mod exchange;
 mod worker;
 
-use crate::protocol::{Do, Flow, Patience, Saw, Verdict};
+use crate::protocol::{Conclusion, Do, Flow, Saw, WaitLimit};
 use crate::world::process::{Live, Mind, Motion, Net, Part, Who};
 use crate::world::state::{Kept, Machine, State};
 use crate::world::steps::{Walk, What};
@@ -43,7 +43,7 @@ impl Turn<'_, '_> {
         match self.todo {
             Do::Look | Do::Read => self.read(true),
             Do::TryLock => self.try_lock(),
-            Do::Wait(patience) => self.wait(patience),
+            Do::Wait(wait_limit) => self.wait(wait_limit),
             Do::Import => self.import(),
             Do::Delegate => self.delegate(),
             Do::Check(pair) => self.check(pair),
@@ -92,7 +92,7 @@ impl Turn<'_, '_> {
                 self.saw(Saw::Done, next);
                 self.refuse();
             }
-            Do::End(verdict) => self.exit(verdict),
+            Do::End(conclusion) => self.exit(conclusion),
         }
     }
 
@@ -108,13 +108,13 @@ impl Turn<'_, '_> {
         live.mind = Mind::Flow(flow);
         live.holds = match (flow.next(), saw) {
             // It writes the user's names next.
-            (Do::End(Verdict::Done), _) => live.holds,
+            (Do::End(Conclusion::Done), _) => live.holds,
             (Do::End(_), _) => None,
             (Do::Look, _) if self.kind != Kind::Login => None,
             (_, Saw::Granted(new)) => Some(new),
             _ => live.holds,
         };
-        live.answered = !matches!(saw, Saw::Lost | Saw::NotSent);
+        live.answered = !matches!(saw, Saw::AnswerLost | Saw::NotSent);
         live.settled = matches!(self.todo, Do::Settle(_));
         *next.part(self.who) = Part::Live(live);
         let what = What::Flow(self.todo, saw);
@@ -184,15 +184,15 @@ impl Turn<'_, '_> {
     }
 
     /// Polling without an end, except that polls which change nothing are left out.
-    fn wait(&mut self, patience: Patience) {
+    fn wait(&mut self, wait_limit: WaitLimit) {
         let Some((who, holder)) = self.state.holder(self.machine) else {
             return self.saw(Saw::Done, *self.state);
         };
         let stands = holder.motion != Motion::Running || self.here().down;
-        let times_out = match patience {
-            Patience::Short => holder.net != Net::Idle || self.walk.is_stalled(who, holder),
-            Patience::Long => self.walk.is_stalled(who, holder),
-            Patience::Commit => stands,
+        let times_out = match wait_limit {
+            WaitLimit::Short => holder.net != Net::Idle || self.walk.is_stalled(who, holder),
+            WaitLimit::Long => self.walk.is_stalled(who, holder),
+            WaitLimit::Commit => stands,
         };
         if times_out {
             self.saw(Saw::TimedOut, *self.state);

@@ -1,7 +1,7 @@
 //! Starting a worker, waiting for it, and what a process leaves behind when it ends.
 
 use super::Turn;
-use crate::protocol::{Demand, Flow, Outcome, Saw, Verdict};
+use crate::protocol::{Conclusion, Flow, Goal, Outcome, Saw};
 use crate::world::config::{Kind, Repair};
 use crate::world::pair::Pair;
 use crate::world::process::{Live, Mind, Part, Who};
@@ -14,11 +14,11 @@ impl Turn<'_, '_> {
         match process.worker {
             Part::Unborn => {
                 let demand = match (self.kind, self.here().view(self.walk.world)) {
-                    (Kind::Force, _) => Demand::Refresh,
+                    (Kind::Force, _) => Goal::Refresh,
                     (Kind::Status, Saw::Row(row)) if row.pair.is_some() => {
-                        Demand::Replacement(row.pair.unwrap_or(Pair::A0))
+                        Goal::Replacement(row.pair.unwrap_or(Pair::A0))
                     }
-                    _ => Demand::Usable,
+                    _ => Goal::Usable,
                 };
                 let mut worker = Live::new(Mind::Flow(Flow::worker(demand)));
                 worker.lock = self.live.lock && self.walk.world.has(Repair::InheritedLock);
@@ -51,16 +51,16 @@ impl Turn<'_, '_> {
         }
     }
 
-    pub(super) fn exit(&mut self, verdict: Verdict) {
+    pub(super) fn exit(&mut self, conclusion: Conclusion) {
         let mut next = *self.state;
         if self.who.is_worker {
-            next.processes[self.who.process].pipe = Some(outcome(verdict));
+            next.processes[self.who.process].pipe = Some(outcome(conclusion));
         }
-        match (self.kind, verdict, self.live.holds) {
-            (Kind::Login, Verdict::Done, Some(stored)) => {
+        match (self.kind, conclusion, self.live.holds) {
+            (Kind::Login, Conclusion::Done, Some(stored)) => {
                 *next.part(self.who) = Part::Live(Live::new(Mind::Naming(stored)));
             }
-            (Kind::Logout, Verdict::Done, _) => {
+            (Kind::Logout, Conclusion::Done, _) => {
                 let here = &mut next.machines[self.machine];
                 here.out |= here.removed;
                 here.out_of_files |= here.removed;
@@ -73,12 +73,12 @@ impl Turn<'_, '_> {
 }
 
 /// What a worker tells its parent.
-fn outcome(verdict: Verdict) -> Outcome {
-    match verdict {
-        Verdict::Current | Verdict::Done => Outcome::Usable { refreshed: false },
-        Verdict::Refreshed => Outcome::Usable { refreshed: true },
-        Verdict::Stale(_) => Outcome::Stale,
-        Verdict::Unavailable(_) => Outcome::Unavailable,
-        Verdict::LoginRequired(_) => Outcome::LoginRequired,
+fn outcome(conclusion: Conclusion) -> Outcome {
+    match conclusion {
+        Conclusion::Current | Conclusion::Done => Outcome::Usable { refreshed: false },
+        Conclusion::Refreshed => Outcome::Usable { refreshed: true },
+        Conclusion::Stale(_) => Outcome::Stale,
+        Conclusion::Unavailable(_) => Outcome::Unavailable,
+        Conclusion::LoginRequired(_) => Outcome::LoginRequired,
     }
 }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Check, Known, has_login, on_path};
-use crate::auth::setup_git::set_up_command;
+use super::check::{Check, on_path};
+use super::snapshot::Snapshot;
+use crate::auth::set_up_command;
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, only_bearer, removal, same_file};
@@ -12,7 +13,7 @@ use crate::world::World;
 
 const NAME: &str = "git";
 
-pub(super) fn git(world: &World, known: &Known) -> Vec<Check> {
+pub(super) fn git(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let Ok(git) = Git::new(world) else {
         return vec![Check::ok(NAME, "`git` is not on PATH")];
     };
@@ -22,7 +23,7 @@ pub(super) fn git(world: &World, known: &Known) -> Vec<Check> {
     };
     let look = Look {
         world,
-        known,
+        snapshot,
         git,
         settings,
     };
@@ -31,7 +32,7 @@ pub(super) fn git(world: &World, known: &Known) -> Vec<Check> {
 
 struct Look<'a> {
     world: &'a World,
-    known: &'a Known,
+    snapshot: &'a Snapshot,
     git: Git<'a>,
     settings: Vec<Setting>,
 }
@@ -77,7 +78,7 @@ impl Look<'_> {
 
     fn hosts(&self) -> impl Iterator<Item = (Origin, &Binding)> {
         let prefix = Client::Git.server("");
-        self.known.git.iter().filter_map(move |binding| {
+        self.snapshot.git.iter().filter_map(move |binding| {
             let host = binding.server.strip_prefix(&prefix)?;
             Some((Origin::parse(host).ok()?, binding))
         })
@@ -110,7 +111,7 @@ impl Look<'_> {
 
     /// Hosts to which git cannot push much with its own settings.
     fn only_bearer(&self) -> Vec<Check> {
-        let view = self.known.store.as_ref().map(Store::view);
+        let view = self.snapshot.store.as_ref().map(Store::read);
         let Some(Ok(view)) = view else {
             return Vec::new();
         };
@@ -127,7 +128,7 @@ impl Look<'_> {
     /// Whether it was set up for one repository only, which is still there and still says so.
     fn is_in_a_repository(&self, host: &Origin) -> bool {
         let name = host.to_string();
-        let repositories = self.known.in_repositories.iter();
+        let repositories = self.snapshot.in_repositories.iter();
         let mut dirs = repositories.filter(|(_, other)| *other == name);
         dirs.any(|(dir, _)| {
             let settings = self.git.settings_of(&Path::new(dir).join("config"));
@@ -196,7 +197,7 @@ impl Look<'_> {
     /// Hosts for which git asks us, and we do not know whose token to give.
     fn unbound(&self) -> Vec<Check> {
         let is_known = |host: &Origin| {
-            let sessions = &self.known.sessions;
+            let sessions = &self.snapshot.sessions;
             self.hosts().any(|(bound, _)| bound == *host)
                 || sessions
                     .iter()
@@ -213,7 +214,7 @@ impl Look<'_> {
         }
         let check = |(host, setting): (Origin, &Setting)| {
             let what = format!("git asks this program for {host}, which is bound to no instance");
-            let remedy = match has_login(self.world, self.known) {
+            let remedy = match self.snapshot.has_login(self.world) {
                 true => format!("`sentry auth setup-git --host {host}`"),
                 false => {
                     let option = self.option_of(setting);

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Check, quoted};
+use super::check::{Check, quoted};
 
 /// A `cli.db.lock` older than this was left behind by a program that died.
 const ABANDONED: Duration = Duration::from_secs(60);

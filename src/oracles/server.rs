@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::INSTANCES;
 use super::reference::{self, Place};
 use crate::device::{DeviceFlow, DeviceFlowError, Endpoint};
-use crate::oauth::{Answer, DeviceAnswer, Grant, PollAnswer, RefreshAnswer, Refusal};
+use crate::oauth::{Answer, DeviceAnswer, ErrorAnswer, Grant, PollAnswer, RefreshAnswer};
 use crate::origin::Origin;
 use crate::printable;
 use crate::secret::Secret;
@@ -223,7 +223,7 @@ pub fn token(input: &[u8]) {
 }
 
 /// The words of a server that are shown.
-fn fit(refusal: Refusal, kind: &'static str) -> &'static str {
+fn fit(refusal: ErrorAnswer, kind: &'static str) -> &'static str {
     assert!(refusal.code.is_none_or(|code| is_plain(&code)));
     let description = refusal.description.unwrap_or_default();
     assert_eq!(printable::printable(&description), description);

@@ -2,20 +2,21 @@
 //!
 //! Separate from `sessions`, which says what the servers answer: a setting is shown, and judged, without going anywhere.
 
-use super::{Check, Known};
+use super::check::Check;
+use super::snapshot::Snapshot;
 use crate::environment;
 use crate::oauth;
 use crate::origin::{Origin, Scheme};
 use crate::world::World;
 
-pub(super) fn network(world: &World, known: &Known) -> Vec<Check> {
-    let instances = instances(world, known);
+pub(super) fn network(world: &World, snapshot: &Snapshot) -> Vec<Check> {
+    let instances = instances(world, snapshot);
     let mut checks: Vec<Check> = instances
         .iter()
         .map(|instance| way(world, instance))
         .collect();
     let mut places = instances;
-    for binding in &known.git {
+    for binding in &snapshot.git {
         let host = binding.server.strip_prefix("git ");
         places.extend(host.and_then(|host| Origin::parse(host).ok()));
     }
@@ -32,8 +33,11 @@ pub(super) fn network(world: &World, known: &Known) -> Vec<Check> {
 }
 
 /// Those that may be asked something: of each session, of the environment, and what a command without `--url` means.
-fn instances(world: &World, known: &Known) -> Vec<Origin> {
-    let stored = known.sessions.iter().map(|session| session.origin.clone());
+fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
+    let stored = snapshot
+        .sessions
+        .iter()
+        .map(|session| session.origin.clone());
     let token = environment::token(world).ok().flatten();
     let named = environment::instance(world).ok().flatten();
     let mut instances: Vec<Origin> = Vec::new();

@@ -1,15 +1,16 @@
 //! Tokens and instances that the environment names, before and against what is stored.
 
-use super::{Check, Known};
+use super::check::Check;
+use super::snapshot::Snapshot;
 use crate::environment;
 use crate::origin::Origin;
 use crate::world::World;
 
-pub(super) fn environment(world: &World, known: &Known) -> [Check; 2] {
-    [token(world, known), instance(world, known)]
+pub(super) fn environment(world: &World, snapshot: &Snapshot) -> [Check; 2] {
+    [token(world, snapshot), instance(world, snapshot)]
 }
 
-fn token(world: &World, known: &Known) -> Check {
+fn token(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "environment";
     let found = match environment::token(world) {
         Ok(None) => return Check::ok(NAME, "no token"),
@@ -22,7 +23,7 @@ fn token(world: &World, known: &Known) -> Check {
         let what = "the token in SENTRY_AUTH_TOKEN is used, the one in SENTRY_TOKEN is not";
         return Check::warning(NAME, what, "`unset SENTRY_TOKEN`, or SENTRY_AUTH_TOKEN");
     }
-    let shadowed = known
+    let shadowed = snapshot
         .sessions
         .iter()
         .find(|session| session.tokens.is_some() && session.origin.may_receive(&origin));
@@ -43,14 +44,14 @@ fn token(world: &World, known: &Known) -> Check {
 }
 
 /// Which instance a command without `--url` means.
-fn instance(world: &World, known: &Known) -> Check {
+fn instance(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "instance";
     let named = match environment::instance(world) {
         Ok(named) => named,
         Err(failure) => return Check::failed(NAME, &failure.into()),
     };
     let Some(named) = named else {
-        let active = known.sessions.iter().find(|session| session.active);
+        let active = snapshot.sessions.iter().find(|session| session.active);
         return Check::ok(
             NAME,
             match active {
@@ -67,7 +68,7 @@ fn instance(world: &World, known: &Known) -> Check {
         .variable("SENTRY_URL")
         .filter(|url| Origin::from_setting(url).as_ref() != Ok(&named));
     let is_known = environment::token(world).is_ok_and(|found| found.is_some())
-        || known
+        || snapshot
             .sessions
             .iter()
             .any(|session| named.may_receive(&session.origin));

@@ -2,7 +2,7 @@
 
 /// How a flow ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Verdict {
+pub(crate) enum Conclusion {
     /// The token in the row can be handed out.
     Current,
     /// The same, and it is new.
@@ -10,16 +10,16 @@ pub(crate) enum Verdict {
     /// A login is stored, or a logout done.
     Done,
     /// The token was not refreshed: hand out the old one while it lives.
-    Stale(Reason),
+    Stale(Obstacle),
     /// There is no token now; the session is kept.
-    Unavailable(Reason),
+    Unavailable(Obstacle),
     /// Only a login helps.
-    LoginRequired(Ended),
+    LoginRequired(LoginReason),
 }
 
 /// What stood in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Reason {
+pub(crate) enum Obstacle {
     /// Another process has the lock.
     Contended,
     /// The lock cannot be taken.
@@ -43,7 +43,7 @@ pub(crate) enum Reason {
     /// The server or something in between failed.
     Disturbed,
     /// No whole answer came.
-    Lost,
+    AnswerLost,
     /// The request was not sent.
     NotSent,
     /// Another program changed the row, and its token has expired.
@@ -66,7 +66,7 @@ pub(crate) enum Reason {
 
 /// Why only a login helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Ended {
+pub(crate) enum LoginReason {
     /// The row is gone.
     LoggedOut,
     /// The row has no tokens.
@@ -91,10 +91,10 @@ pub(crate) enum Outcome {
         /// By this refresh.
         refreshed: bool,
     },
-    /// As [`Verdict::Stale`].
+    /// As [`Conclusion::Stale`].
     Stale,
-    /// As [`Verdict::Unavailable`].
+    /// As [`Conclusion::Unavailable`].
     Unavailable,
-    /// As [`Verdict::LoginRequired`].
+    /// As [`Conclusion::LoginRequired`].
     LoginRequired,
 }

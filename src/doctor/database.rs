@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::check::{Check, quoted};
 use super::files::{directory, files};
-use super::{Check, Known, quoted};
+use super::snapshot::Snapshot;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError};
 use crate::printable::printable;
@@ -15,28 +16,28 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks from the outside in, and tells what the database knows.
-pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Known {
+pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Snapshot {
     let Some(check) = directory(dir) else {
         let missing = format!("{} is not there yet; a login makes it", dir.display());
         checks.push(Check::ok("directory", missing));
-        return Known::default();
+        return Snapshot::default();
     };
     checks.push(check);
     // Before the database is opened, which mends the modes of its files.
     checks.extend(files(dir));
-    let (check, known) = match condition(world, dir).and_then(|condition| read(dir, condition)) {
+    let (check, snapshot) = match condition(world, dir).and_then(|condition| read(dir, condition)) {
         Ok(read) => read,
         Err(error) => {
-            let known = Known {
+            let snapshot = Snapshot {
                 unread: true,
-                ..Known::default()
+                ..Snapshot::default()
             };
-            (Check::failed("database", &error), known)
+            (Check::failed("database", &error), snapshot)
         }
     };
     checks.push(check);
     checks.push(lock(dir));
-    known
+    snapshot
 }
 
 /// Sets a damaged database aside.
@@ -86,7 +87,7 @@ fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
         };
         let examination = store.examine()?;
         // Reads every page that a login needs.
-        store.view()?.sessions()?;
+        store.read()?.sessions()?;
         if examination.integrity == "ok" {
             return Ok(Condition::Sound(store, examination));
         }
@@ -105,7 +106,7 @@ fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
     }
 }
 
-fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
+fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Snapshot)> {
     let (store, examination) = match condition {
         Condition::Sound(store, examination) => (store, examination),
         Condition::Damaged(error) => return Err(error),
@@ -114,10 +115,10 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
                 "{} is not there yet; a login makes it",
                 dir.join("cli.db").display()
             );
-            return Ok((Check::ok("database", missing), Known::default()));
+            return Ok((Check::ok("database", missing), Snapshot::default()));
         }
     };
-    let view = store.view()?;
+    let view = store.read()?;
     let (sessions, git, docker) = (
         view.sessions()?,
         view.bindings(Client::Git)?,
@@ -133,7 +134,7 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
         store.path().display(),
         examination.journal_mode
     );
-    let known = Known {
+    let snapshot = Snapshot {
         unread: false,
         store: Some(store),
         sessions,
@@ -147,7 +148,7 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Known)> {
             .collect(),
         docker,
     };
-    Ok((Check::ok("database", sound), known))
+    Ok((Check::ok("database", sound), snapshot))
 }
 
 fn lock(dir: &Path) -> Check {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Check, Known};
+use super::check::Check;
+use super::snapshot::Snapshot;
 use crate::account::{Freshness, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::mirror::Mirror;
@@ -14,14 +15,14 @@ use crate::world::{Timestamp, World};
 /// How far apart two clocks may be; a mail takes longer.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
-pub(super) fn sessions(world: &World, known: &Known) -> Vec<Check> {
+pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let found = environment::token(world).ok().flatten();
-    let mut checks: Vec<Check> = known
+    let mut checks: Vec<Check> = snapshot
         .sessions
         .iter()
         .map(|session| stored(world, session))
         .collect();
-    if checks.is_empty() && !known.unread {
+    if checks.is_empty() && !snapshot.unread {
         checks.push(match &found {
             Some(_) => Check::ok("session", "none is stored"),
             None => Check::warning("session", "not logged in", "`sentry auth login`"),
@@ -35,7 +36,7 @@ pub(super) fn sessions(world: &World, known: &Known) -> Vec<Check> {
             mend: Some(format!("put another token into {}", found.variable)),
         });
     }
-    questions.extend(with_tokens(known).map(|(session, tokens)| Question {
+    questions.extend(with_tokens(snapshot).map(|(session, tokens)| Question {
         origin: &session.origin,
         token: &tokens.access,
         mend: match tokens.refresh {
@@ -51,8 +52,8 @@ pub(super) fn sessions(world: &World, known: &Known) -> Vec<Check> {
     for question in &questions {
         checks.push(server(world, question, &mut clock));
     }
-    checks.push(clock.check(world, known));
-    checks.push(keyring(world, known));
+    checks.push(clock.check(world, snapshot));
+    checks.push(keyring(world, snapshot));
     checks
 }
 
@@ -64,8 +65,8 @@ struct Question<'a> {
     mend: Option<String>,
 }
 
-fn with_tokens(known: &Known) -> impl Iterator<Item = (&Session, &Tokens)> {
-    known
+fn with_tokens(snapshot: &Snapshot) -> impl Iterator<Item = (&Session, &Tokens)> {
+    snapshot
         .sessions
         .iter()
         .filter_map(|session| Some((session, session.tokens.as_ref()?)))
@@ -178,7 +179,7 @@ impl Clock {
         }
     }
 
-    fn check(self, world: &World, known: &Known) -> Check {
+    fn check(self, world: &World, snapshot: &Snapshot) -> Check {
         const NAME: &str = "clock";
         const MEND: &str = "`timedatectl set-ntp true`";
         if let Some((server, ours, theirs)) = &self.compared {
@@ -192,7 +193,7 @@ impl Clock {
                 return Check::warning(NAME, what, MEND);
             }
         }
-        let from_the_future = with_tokens(known).find(|(_, tokens)| {
+        let from_the_future = with_tokens(snapshot).find(|(_, tokens)| {
             tokens
                 .issued_at
                 .is_some_and(|issued_at| world.now().until(issued_at) > TOLERANCE)
@@ -212,10 +213,14 @@ impl Clock {
     }
 }
 
-fn keyring(world: &World, known: &Known) -> Check {
+fn keyring(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "keyring";
     const MEND: &str = "unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`";
-    let mirror = match known.store.as_ref().map(|store| Mirror::of(world, store)) {
+    let mirror = match snapshot
+        .store
+        .as_ref()
+        .map(|store| Mirror::of(world, store))
+    {
         Some(mirror) if mirror.is_refused() => {
             let what = "tokens are not copied: the session bus address is not a `unix:` one";
             return Check::warning(NAME, what, MEND);
@@ -223,7 +228,7 @@ fn keyring(world: &World, known: &Known) -> Check {
         Some(mirror) if mirror.is_on() => mirror,
         _ => return Check::ok(NAME, "off"),
     };
-    for (session, _) in with_tokens(known) {
+    for (session, _) in with_tokens(snapshot) {
         match mirror.is_in_step(session) {
             Ok(true) => {}
             Ok(false) => {

@@ -2,7 +2,8 @@
 //!
 //! By the clients' rule, which is not ours: they look a registry up by its host as it was typed.
 
-use super::{Check, Known, has_login, on_path};
+use super::check::{Check, on_path};
+use super::snapshot::Snapshot;
 use crate::origin::Origin;
 use crate::printable::{printable, quoted};
 use crate::setup::{ConfigFile, DEFAULT, Slot, looked_up, same_file};
@@ -11,7 +12,7 @@ use crate::world::World;
 
 const NAME: &str = "docker";
 
-pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
+pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut files: Vec<ConfigFile> = Vec::new();
     // Without a home directory none of them is there.
@@ -38,7 +39,7 @@ pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
     }
     let prefix = Client::Docker.server("");
     let mut asked = Vec::new();
-    for binding in &known.docker {
+    for binding in &snapshot.docker {
         let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
         let key = files
             .iter()
@@ -59,8 +60,8 @@ pub(super) fn docker(world: &World, known: &Known) -> Vec<Check> {
         }
     }
     for file in &files {
-        checks.extend(dead(file, world, known));
-        checks.extend(unbound(file, world, known));
+        checks.extend(dead(file, world, snapshot));
+        checks.extend(unbound(file, world, snapshot));
     }
     if !asked.is_empty() {
         let what = format!("docker asks this program for {}", asked.join(", "));
@@ -90,9 +91,12 @@ fn set_up(registry: &str, binding: &Binding) -> String {
 }
 
 /// Whether the database knows whose token a registry may have.
-fn binding_of<'a>(name: &str, known: &'a Known) -> Option<&'a Binding> {
+fn binding_of<'a>(name: &str, snapshot: &'a Snapshot) -> Option<&'a Binding> {
     let server = Slot(name).server()?;
-    known.docker.iter().find(|binding| binding.server == server)
+    snapshot
+        .docker
+        .iter()
+        .find(|binding| binding.server == server)
 }
 
 fn option_of(file: &ConfigFile, world: &World) -> &'static str {
@@ -103,7 +107,7 @@ fn option_of(file: &ConfigFile, world: &World) -> &'static str {
 }
 
 /// Keys that no client looks up.
-fn dead(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
+fn dead(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let dead = file
         .ours()
         .filter(|name| !looked_up(name) && Slot(name).server().is_some());
@@ -118,7 +122,7 @@ fn dead(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
         let host = server
             .strip_prefix(&Client::Docker.server(""))
             .unwrap_or_default();
-        let remedy = match binding_of(name, known) {
+        let remedy = match binding_of(name, snapshot) {
             Some(binding) => format!("`{}{option}`", set_up(host, binding)),
             None => format!("`sentry auth setup-docker --undo{option} --registry {host}`"),
         };
@@ -128,12 +132,12 @@ fn dead(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
 }
 
 /// Registries for which docker asks us, and we do not know whose token to give.
-fn unbound(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
+fn unbound(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let is_known = |name: &str| {
         let host = Origin::from_setting(name);
-        binding_of(name, known).is_some()
+        binding_of(name, snapshot).is_some()
             || host.is_ok_and(|host| {
-                known
+                snapshot
                     .sessions
                     .iter()
                     .any(|session| host.may_receive(&session.origin))
@@ -146,7 +150,7 @@ fn unbound(file: &ConfigFile, world: &World, known: &Known) -> Vec<Check> {
             let what =
                 format!("docker asks this program for {name}, which is bound to no instance");
             let registry = quoted(&name);
-            let remedy = match has_login(world, known) {
+            let remedy = match snapshot.has_login(world) {
                 true => format!("`sentry auth setup-docker --registry {registry}`"),
                 false => {
                     let option = option_of(file, world);

@@ -2,17 +2,18 @@
 //!
 //! Separate from git's and docker's configuration, because it stands in the database. `sentry auth hosts` has the rest.
 
-use super::{Check, Known};
-use crate::auth::survey::{Stored, Survey};
+use super::check::Check;
+use super::snapshot::Snapshot;
+use crate::auth::{Stored, Survey};
 use crate::environment::Environment;
 use crate::policy::{Server, Use};
 use crate::printable::{printable, quoted};
 use crate::store::Client;
 use crate::world::World;
 
-pub(super) fn stored(world: &World, known: &Known) -> Vec<Check> {
+pub(super) fn stored(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let environment = Environment::of(world);
-    let survey = match Survey::of(world, known.store.as_ref(), &environment) {
+    let survey = match Survey::of(world, snapshot.store.as_ref(), &environment) {
         Ok(survey) => survey,
         Err(error) => return vec![Check::failed("stored", &error)],
     };

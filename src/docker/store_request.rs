@@ -8,18 +8,18 @@ use crate::secret::Secret;
 
 /// What `store` brings.
 #[derive(Debug)]
-pub struct Login {
+pub(crate) struct StoreRequest {
     pub(super) url: ServerUrl,
     pub(super) username: String,
     pub(super) secret: Secret,
 }
 
-impl Login {
+impl StoreRequest {
     /// Reads `{"ServerURL":…,"Username":…,"Secret":…}`. Go reads the keys in any case, and escapes `<` and `>`.
     ///
     /// # Errors
     /// What the client is told.
-    pub fn parse(text: &str) -> anyhow::Result<Login> {
+    pub(crate) fn parse(text: &str) -> anyhow::Result<StoreRequest> {
         let malformed = || {
             anyhow::anyhow!("the request is not a JSON object with ServerURL, Username and Secret")
         };
@@ -49,7 +49,7 @@ impl Login {
         if username.contains(char::is_control) || !is_secret(secret) {
             anyhow::bail!("the user name or the secret has a control character");
         }
-        Ok(Login {
+        Ok(StoreRequest {
             url,
             username: username.to_owned(),
             secret: Secret::new(secret),
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_login_is_read_as_go_reads_it() {
-        let login = Login::parse(
+        let login = StoreRequest::parse(
             r#"{"ServerURL":"r.example","Username":"\u003ctoken\u003e","Secret":"s","X":[1]}"#,
         )
         .unwrap();
@@ -78,12 +78,14 @@ mod tests {
             (login.username.as_str(), login.secret.expose()),
             ("<token>", "s")
         );
-        assert!(Login::parse(r#"{"serverurl":"r.example","USERNAME":"u","secret":"s"}"#).is_ok());
+        assert!(
+            StoreRequest::parse(r#"{"serverurl":"r.example","USERNAME":"u","secret":"s"}"#).is_ok()
+        );
     }
 
     #[test]
     fn a_login_that_lacks_something_is_told_in_the_exact_words() {
-        let error = |text: &str| Login::parse(text).unwrap_err().to_string();
+        let error = |text: &str| StoreRequest::parse(text).unwrap_err().to_string();
         assert_eq!(error(r#"{"Username":"u","Secret":"s"}"#), NO_SERVER);
         assert_eq!(
             error(r#"{"ServerURL":"r","Username":"","Secret":"s"}"#),
@@ -111,14 +113,14 @@ mod tests {
     fn a_secret_may_have_several_lines() {
         let key = "{\n\t\"type\": \"service_account\"\r\n}\u{1b}\n";
         let text = serde_json::json!({"ServerURL": "r", "Username": "_json_key", "Secret": key});
-        let login = Login::parse(&text.to_string()).unwrap();
+        let login = StoreRequest::parse(&text.to_string()).unwrap();
         assert_eq!(login.secret.expose(), key);
     }
 
     proptest! {
         #[test]
         fn no_text_makes_a_panic(text in "\\PC{0,200}") {
-            drop(Login::parse(&text));
+            drop(StoreRequest::parse(&text));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Check, quoted};
+use super::check::{Check, quoted};
 use crate::world::World;
 
 const NAME: &str = "programs";

@@ -1,0 +1,104 @@
+//! A line of the report: what was looked at, how it stands, and the command that fixes it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::failure::hint_of;
+use crate::printable;
+use crate::world::World;
+
+/// One line of the report.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Ok,
+    /// Worth knowing; the login works.
+    Warning,
+    /// Something does not work, or will not for long.
+    Problem,
+}
+
+impl Check {
+    pub(super) fn ok(name: &'static str, message: impl Into<String>) -> Check {
+        Check {
+            name,
+            state: State::Ok,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn warning(
+        name: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Check {
+        Check {
+            state: State::Warning,
+            hint: Some(hint.into()),
+            ..Check::ok(name, message)
+        }
+    }
+
+    pub(super) fn problem(
+        name: &'static str,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Check {
+        Check {
+            state: State::Problem,
+            ..Check::warning(name, message, hint)
+        }
+    }
+
+    pub(super) fn failed(name: &'static str, error: &anyhow::Error) -> Check {
+        Check {
+            state: State::Problem,
+            hint: hint_of(error).map(str::to_owned),
+            ..Check::ok(name, format!("{error:#}"))
+        }
+    }
+
+    pub(super) fn to_text(&self) -> String {
+        let line = format!("{:<8} {}: {}", self.state.name(), self.name, self.message);
+        match &self.hint {
+            Some(hint) => format!("{line}\n         hint: {hint}"),
+            None => line,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        json!({"name": self.name, "state": self.state.name(), "message": self.message, "hint": self.hint})
+    }
+}
+
+impl State {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Problem => "problem",
+        }
+    }
+}
+
+/// What makes a program be found that lies beside this one.
+pub(super) fn on_path(world: &World, program: &str) -> String {
+    let sibling = world.sibling(program);
+    match sibling.as_deref().and_then(Path::parent) {
+        Some(dir) => format!("`export PATH={}:\"$PATH\"`", quoted(dir)),
+        None => format!("install `{program}` in a directory on PATH"),
+    }
+}
+
+/// A path as a shell takes it.
+pub(super) fn quoted(path: &Path) -> String {
+    printable::quoted(&path.display().to_string())
+}

@@ -1,0 +1,76 @@
+//! The program `sentry`: parses the command line, dispatches, and chooses the exit code.
+//!
+//! Separate from [`auth`] and [`doctor`], which do not know each other.
+//!
+//! Exit codes: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::auth::{self, say};
+use crate::cli::{Cli, Command, LoginArgs, StatusArgs, Topic};
+use crate::doctor;
+use crate::failure::{hint_of, is_usage};
+use crate::session;
+use crate::world::{self, World};
+
+/// Runs `sentry`.
+pub fn sentry_main() -> ExitCode {
+    world::harden();
+    let world = World::real();
+    if let Some(code) = session::work_if_asked(&world) {
+        return code;
+    }
+    let Topic::Auth { command } = match Cli::try_parse() {
+        Ok(cli) => cli.topic,
+        Err(usage) => {
+            // clap writes help to standard output and errors to standard error.
+            usage.print().ok();
+            return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(&world, command) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode> {
+    match command {
+        Some(Command::Login(args)) => auth::login(world, &args),
+        Some(Command::Logout(args)) => auth::logout(world, &args),
+        Some(Command::Status(args)) => auth::status(world, &args),
+        Some(Command::Refresh(args)) => auth::refresh(world, &args),
+        Some(Command::Token(args)) => auth::token(world, &args),
+        Some(Command::Whoami(args)) => auth::whoami(world, &args),
+        Some(Command::List(args)) => auth::list(world, args.json.into()),
+        Some(Command::Switch(args)) => auth::switch(world, &args.account),
+        Some(Command::Hosts(args)) => auth::hosts(world, &args),
+        Some(Command::SetupGit(args)) => auth::setup_git(world, &args),
+        Some(Command::SetupDocker(args)) => auth::setup_docker(world, &args),
+        Some(Command::Doctor(args)) => doctor::doctor(world, &args),
+        Some(Command::Completions { shell }) => auth::completions(shell),
+        None if auth::is_logged_in(world)? => auth::status(world, &StatusArgs::default()),
+        None => auth::login(world, &LoginArgs::default()),
+    }
+}
+
+/// Tells what went wrong, and what to type.
+fn report(error: &anyhow::Error) -> ExitCode {
+    // A reader that has seen enough (`… | head`) is no failure worth a message.
+    let is_closed_pipe = error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    if !is_closed_pipe {
+        say(&format!("error: {error:#}"));
+    }
+    if let Some(hint) = hint_of(error) {
+        say(&format!("hint: {hint}"));
+    }
+    match is_usage(error) {
+        true => ExitCode::from(2),
+        false => ExitCode::FAILURE,
+    }
+}
