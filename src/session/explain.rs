@@ -4,7 +4,7 @@
 
 use super::perform::Performer;
 use super::protocol::{Conclusion, LoginReason, Obstacle};
-use super::{TokenError, Usable};
+use super::usable::{TokenError, Usable};
 use crate::account::{Session, Tokens};
 use crate::failure::Failure;
 use crate::origin::Origin;

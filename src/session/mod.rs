@@ -11,7 +11,9 @@
 //! 4. what the server granted is committed first and judged later;
 //! 5. only a logout and a new login remove tokens.
 
+mod delegate;
 mod explain;
+mod new_login;
 mod pair;
 mod perform;
 mod protocol;
@@ -19,95 +21,22 @@ mod record;
 mod recovery;
 mod refresh_worker;
 mod swap;
+mod usable;
 
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
-
-use crate::account::{Freshness, Session, Tokens, User};
-use crate::failure::Failure;
+use crate::account::{Freshness, Session};
 use crate::oauth::{Check, OAuth};
-use crate::origin::Origin;
-use crate::store::{Store, WriteTransaction};
-use crate::world::{Timestamp, World};
+use crate::store::Store;
+use crate::world::World;
 
 use pair::Pair;
 use perform::{Performer, Subject};
 use protocol::{Conclusion, Flow};
 
+pub(crate) use new_login::NewLogin;
 pub(crate) use perform::granted;
 pub(crate) use recovery::{import, import_waiting};
 pub(crate) use refresh_worker::work_if_asked;
-
-/// How long a caller waits for the exchange, its own or a worker's.
-const CALLER: Duration = Duration::from_secs(12);
-
-/// What a caller wants of a session; part of the order to a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Demand {
-    /// A token that can be used, refreshed if it is stale.
-    Usable,
-    /// The same, knowing that Sentry refuses the access token.
-    Replacement,
-    /// A new token in any case.
-    Refresh,
-}
-
-/// A token that can be used, and how it came about.
-#[derive(Debug)]
-pub(crate) enum Usable {
-    /// It was stored, and is good as far as we know.
-    Current(Tokens),
-    /// We refreshed it now.
-    Refreshed(Tokens),
-    /// It still works, but its refresh failed; why.
-    Postponed(Tokens, Failure),
-}
-
-impl Usable {
-    /// The tokens.
-    pub(crate) fn tokens(&self) -> &Tokens {
-        match self {
-            Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
-                tokens
-            }
-        }
-    }
-
-    /// The tokens.
-    pub(crate) fn into_tokens(self) -> Tokens {
-        match self {
-            Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
-                tokens
-            }
-        }
-    }
-}
-
-/// Why there is no usable token.
-#[derive(Debug)]
-pub(crate) enum TokenError {
-    /// Only a new login helps: the session is gone, or was rejected.
-    LoginRequired(Failure),
-    /// The session is kept, but cannot be used now.
-    Unavailable(anyhow::Error),
-}
-
-impl From<TokenError> for anyhow::Error {
-    fn from(error: TokenError) -> anyhow::Error {
-        match error {
-            TokenError::LoginRequired(failure) => failure.into(),
-            TokenError::Unavailable(error) => error,
-        }
-    }
-}
-
-impl From<anyhow::Error> for TokenError {
-    fn from(error: anyhow::Error) -> TokenError {
-        TokenError::Unavailable(error)
-    }
-}
+pub(crate) use usable::{Demand, TokenError, Usable};
 
 /// A usable token of a session: the stored one, or a refreshed one if that is demanded or due.
 ///
@@ -170,18 +99,6 @@ pub(crate) fn checked(
     }
 }
 
-/// What a login brought.
-pub(crate) struct NewLogin {
-    /// Who issued the tokens.
-    pub(crate) origin: Origin,
-    /// Whose they are.
-    pub(crate) user: User,
-    /// The tokens.
-    pub(crate) tokens: Tokens,
-    /// The OAuth client they were issued to; an API token has none.
-    pub(crate) client_id: Option<String>,
-}
-
 /// Stores a login as the active session, with its copy in the keyring. What was granted by a device flow is kept in the
 /// recovery file where the database does not take it.
 ///
@@ -221,19 +138,4 @@ pub(crate) fn log_out(
         Conclusion::Done => Ok(performer.next_active),
         conclusion => Err(explain::incomplete(&performer, &session.origin, conclusion).into()),
     }
-}
-
-/// The rows of a login; a transaction of the caller's.
-fn store_login(
-    change: &WriteTransaction<'_>,
-    login: &NewLogin,
-    now: Timestamp,
-) -> anyhow::Result<()> {
-    let NewLogin {
-        origin,
-        user,
-        tokens,
-        client_id,
-    } = login;
-    change.log_in(origin, user, tokens, client_id.as_deref(), now)
 }

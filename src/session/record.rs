@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::NewLogin;
+use super::new_login::NewLogin;
 use super::protocol::Swap;
 use super::swap::swap;
 use crate::account::{Session, Tokens, User};
@@ -193,7 +193,7 @@ impl Record {
                     tokens: new,
                     client_id: self.client_id.clone(),
                 };
-                super::store_login(change, &login, now)?;
+                login.store(change, now)?;
                 Ok("stored")
             }
         }

@@ -396,7 +396,7 @@ fn tokens_are_written_by_the_steps_of_a_flow_only() {
         .collect();
     // `log_in` and `replace_tokens` are what the recovery file is imported by, too.
     let steps = [
-        "session/mod.rs",
+        "session/new_login.rs",
         "session/perform/write.rs",
         "session/swap.rs",
     ];

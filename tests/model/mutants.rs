@@ -110,8 +110,8 @@ const MUTANTS: &[Mutant] = &[
     Mutant {
         what: "a lost refresh is called a rejection",
         file: "transitions.rs",
-        from: "(At::Rejecting(_), _) if self.interrupted || self.resent => ended(LoginReason::Interrupted),",
-        to: "",
+        from: "if self.interrupted || self.resent => {\n                ended(LoginReason::Interrupted)",
+        to: "if false => {\n                ended(LoginReason::Interrupted)",
         world: "one lost answer",
         noticed: Event::SaysRejectedThoughInterrupted,
     },

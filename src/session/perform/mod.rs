@@ -11,10 +11,12 @@ pub(crate) use exchange::granted;
 
 use std::time::Duration;
 
+use super::delegate::{CALLER, delegate};
+use super::new_login::NewLogin;
 use super::pair::Pair;
 use super::protocol::{Access, Candidate, ClientId, Conclusion, Do, Flow, Row, Saw, WaitLimit};
 use super::recovery::{self, Reserve};
-use super::{NewLogin, refresh_worker};
+use super::usable::Demand;
 use crate::account::{Freshness, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::failure::Failure;
@@ -54,7 +56,7 @@ pub(super) struct Performer<'a> {
     /// What stood in the way, in words.
     pub(super) trouble: Option<Failure>,
     /// What a refresh is for; the worker is told.
-    pub(super) demand: super::Demand,
+    pub(super) demand: Demand,
     /// The session that is active after a logout, if it is another one now.
     pub(super) next_active: Option<Session>,
     /// The pair that a worker stored.
@@ -78,9 +80,9 @@ impl<'a> Performer<'a> {
             store,
             subject,
             guard: None,
-            deadline: world.clock().uptime() + super::CALLER,
+            deadline: world.clock().uptime() + CALLER,
             trouble: None,
-            demand: super::Demand::Usable,
+            demand: Demand::Usable,
             next_active: None,
             reported: None,
             posted: None,
@@ -179,7 +181,7 @@ impl<'a> Performer<'a> {
         match self.lock().try_acquire() {
             Ok(guard) => {
                 self.guard = Some(guard);
-                self.deadline = self.world.clock().uptime() + super::CALLER;
+                self.deadline = self.world.clock().uptime() + CALLER;
                 Saw::Locked
             }
             Err(LockError::Contended(_)) => Saw::Contended,
@@ -212,11 +214,15 @@ impl<'a> Performer<'a> {
     }
 
     fn delegate(&mut self) -> Saw<Pair> {
-        match refresh_worker::delegate(self) {
-            Some(ended) => {
-                self.trouble = ended.trouble;
-                self.reported = ended.pair;
-                ended.saw
+        let Some((_, tokens)) = self.pair() else {
+            return Saw::NoWorker;
+        };
+        let (lock, pair) = (self.lock(), Pair::of(&tokens));
+        match delegate(self.world, &lock, &mut self.guard, pair, self.demand) {
+            Some(exit) => {
+                self.trouble = exit.trouble;
+                self.reported = exit.pair;
+                exit.saw
             }
             None => Saw::NoWorker,
         }

@@ -13,7 +13,7 @@ use crate::session::pair::Pair;
 use crate::session::protocol::{Intent, Pause, Saw, Swap};
 use crate::session::record::Record;
 use crate::session::recovery::{self, Reserve};
-use crate::session::{store_login, swap};
+use crate::session::swap;
 use crate::store::{WriteTransaction, may_pass};
 
 /// How long a granted pair is tried to be stored before it goes to the recovery file.
@@ -150,7 +150,7 @@ impl Performer<'_> {
         };
         let mirror = Mirror::of(self.world, self.store);
         let store = |change: &WriteTransaction<'_>| {
-            store_login(change, login, self.world.now())?;
+            login.store(change, self.world.now())?;
             mirror.announce(change)?;
             let is_ours = |session: &Session| session.tokens.as_ref() == Some(&login.tokens);
             let session = change.sessions()?.into_iter().find(is_ours);
