@@ -14,7 +14,8 @@ use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
 /// The `service` of our entries.
-pub(crate) const SERVICE: &str = "sentry-credential-helper";
+#[cfg(feature = "keyring")]
+const SERVICE: &str = "sentry-credential-helper";
 
 /// The setting that `login --keyring` writes, and its value.
 pub(crate) const SETTING: (&str, &str) = ("keyring", "mirror");
