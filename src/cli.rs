@@ -318,7 +318,7 @@ pub(crate) struct DoctorArgs {
 /// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For a person.
+    /// For a user.
     Text,
     /// For a program.
     Json,

@@ -1,7 +1,7 @@
 //! The device flow as a state machine: when to ask again, when to stop.
 //!
-//! Apart from [`crate::oauth`], which knows what one answer says, and from [`crate::login`], which shows things to a
-//! person. Prints nothing; sleeps through the clock it is given.
+//! Separate from [`crate::oauth`], which knows what one answer says, and from [`crate::login`], which shows things to a
+//! user. Prints nothing; sleeps through the clock it is given.
 //!
 //! RFC 8628, sections 3.2 (prompt), 3.3 (what to show) and 3.5 (polling).
 
@@ -41,7 +41,7 @@ impl Endpoint for OAuth {
     }
 }
 
-/// What to show to a person: checked, and written anew from what was checked.
+/// What to show to a user: checked, and written anew from what was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prompt {
     /// `[A-Za-z0-9-]{4,32}`.
@@ -77,7 +77,7 @@ pub(crate) enum DeviceFlowError {
     Foreign(String),
 }
 
-/// A flow that waits for its person.
+/// A flow that waits for its user.
 pub(crate) struct DeviceFlow<'a> {
     endpoint: &'a dyn Endpoint,
     clock: &'a dyn Clock,
@@ -112,7 +112,7 @@ impl<'a> DeviceFlow<'a> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(4..=32).contains(&user_code.len()) || !user_code.bytes().all(plain) {
             return Err(DeviceFlowError::BadPrompt(
-                "the code that it wants shown is not one",
+                "the user code is not a valid code",
             ));
         }
         // One that is shorter could be guessed, and stands in any text.
@@ -222,7 +222,7 @@ impl<'a> DeviceFlow<'a> {
 /// names the instance's own host, or none, is written on the instance's own origin.
 fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
     const NO_ADDRESS: DeviceFlowError =
-        DeviceFlowError::BadPrompt("the address that it wants opened is not one");
+        DeviceFlowError::BadPrompt("the verification address is not a valid address");
     if url.is_empty() || url.len() > LONGEST_URL {
         return Err(NO_ADDRESS);
     }

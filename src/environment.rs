@@ -1,6 +1,6 @@
 //! What the environment says about tokens and instances.
 //!
-//! Apart from [`crate::world`], which knows variables but not what they mean, and from [`crate::broker`], because the
+//! Separate from [`crate::world`], which knows variables but not what they mean, and from [`crate::broker`], because the
 //! `auth` commands ask the same questions.
 
 use crate::failure::Failure;
@@ -174,7 +174,7 @@ fn client_id_if(world: &World, origin: &Origin, is_named: bool) -> Option<String
     }
 }
 
-/// Whether a helper may turn to a person at all.
+/// Whether a helper may turn to a user at all.
 pub(crate) fn may_ask(world: &World) -> bool {
     let variable = |name: &str| world.variable(name).map(|value| value.to_ascii_lowercase());
     let is = |name: &str, values: &[&str]| {

@@ -1,4 +1,4 @@
-//! Errors that a person can act on.
+//! Errors that a user can act on.
 //!
 //! Most errors are plain [`anyhow`] ones. A [`Failure`] is for those that come with something to type.
 

@@ -1,6 +1,6 @@
 //! One Sentry login for git, docker and scripts.
 //!
-//! Three executables share this library and one store. `sentry` is for a person (`sentry auth …`); git starts
+//! Three executables share this library and one store. `sentry` is for a user (`sentry auth …`); git starts
 //! `git-credential-sentry`, and docker, podman and their like start `docker-credential-sentry`, with a request on
 //! standard input. Each process answers once and ends; there is no daemon. What keeps many of them from
 //! harming each other is one file lock and one SQLite file, which Sentry's official CLI uses too.
@@ -44,19 +44,19 @@
 //! 2. [`device::DeviceFlow::begin`] asks the instance for a code; what it answers is checked before it is shown.
 //! 3. [`login::DeviceLogin`] shows address and code on the [`terminal`] and opens a browser. A helper does the same on
 //!    `/dev/tty`, after it asked.
-//! 4. [`device::DeviceFlow::wait`] polls as RFC 8628 wants it, until the person has approved or the time is over.
+//! 4. [`device::DeviceFlow::wait`] polls as RFC 8628 wants it, until the user has approved or the time is over.
 //! 5. [`session::record_login`] stores the session, under the credential lock, and makes it the active one.
 //!
 //! # The modules
 //!
-//! What a person reads and types:
+//! What a user reads and types:
 //!
 //! - [`cli`]: the command line, and its help; no behaviour
 //! - `sentry`: parses the command line, dispatches, and chooses the exit code
 //! - [`auth`]: `sentry auth`, one file per command
 //! - [`doctor`]: `sentry auth doctor`, one file per subject
 //! - [`terminal`]: `/dev/tty`, the browser, the QR code
-//! - [`login`]: one device login with a person at a terminal
+//! - [`login`]: one device login with a user at a terminal
 //! - `setup`: files of other programs: git's configuration, docker's `config.json`, podman's `auth.json`
 //! - [`failure`]: errors that come with something to type
 //! - [`printable`]: text from a server, made fit for a terminal

@@ -1,6 +1,6 @@
 //! Locks between processes: one process refreshes, commits or logs in at a time.
 //!
-//! Apart from the store because the lock outlives a transaction: it is held across the network. The kernel drops it
+//! Separate from the store because the lock outlives a transaction: it is held across the network. The kernel drops it
 //! when its holder dies, so there is nothing to clean up after a crash.
 //!
 //! Rules: the file is made once and never deleted, so that all processes mean the same one; a lock that cannot be had
@@ -44,7 +44,7 @@ impl LockGuard {
         self.file.try_clone().map(Stdio::from)
     }
 
-    /// Writes into the lock file what this process holds it for, since when: for those who wait in vain.
+    /// Writes into the lock file what this process holds it for, since when: for those whose wait times out.
     pub(crate) fn describe(&self, doing: Doing, since: Timestamp) {
         let text = format!("{} {} {since}\n", doing.word(), std::process::id());
         // Not being able to only makes a message less clear.
@@ -209,7 +209,7 @@ impl Lock {
         }
     }
 
-    /// The error for a lock that was waited for in vain: it names the holder.
+    /// The error for a lock that could not be acquired in time: it names the holder.
     pub(crate) fn contended(&self) -> LockError {
         LockError::Contended(self.holder())
     }

@@ -1,6 +1,6 @@
-//! One login by device flow, with a person at a terminal: lock, show, wait, commit.
+//! One login by device flow, with a user at a terminal: lock, show, wait, commit.
 //!
-//! Apart from [`crate::auth`] because a helper starts the same login by itself, and from [`crate::device`] because that
+//! Separate from [`crate::auth`] because a helper starts the same login by itself, and from [`crate::device`] because that
 //! one shows nothing and stores nothing.
 
 use std::path::Path;
@@ -23,7 +23,7 @@ use crate::world::World;
 pub(crate) const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
      member:read team:read team:write team:admin alerts:read alerts:write";
 
-/// How long a login may wait for its person unless told otherwise.
+/// How long a login may wait for its user unless told otherwise.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How long a login waits for a refresh in another process before it shows anything.
@@ -49,13 +49,13 @@ pub(crate) struct DeviceLogin<'a> {
     pub(crate) client_id: &'a str,
     /// Separated by spaces.
     pub(crate) scope: &'a str,
-    /// How long to wait for the person.
+    /// How long to wait for the user.
     pub(crate) timeout: Duration,
     /// Whether to open the browser.
     pub(crate) browser: Browser,
     /// Who has to approve it.
     pub(crate) whose: Whose<'a>,
-    /// Asks the person, for a login that they did not start themselves: once it is the only one, and before anything is
+    /// Asks the user, for a login that they did not start themselves: once it is the only one, and before anything is
     /// sent. Where another process has got a session by then, nobody is asked.
     pub(crate) consent: Option<&'a dyn Fn() -> bool>,
 }
@@ -83,9 +83,9 @@ pub(crate) enum LoggedIn {
 /// How a login ended otherwise.
 #[derive(Debug)]
 pub(crate) enum NotLoggedIn {
-    /// The person said no in the browser.
+    /// The user said no in the browser.
     Denied(Failure),
-    /// The person said no when asked.
+    /// The user said no when asked.
     Declined,
     /// Everything else.
     Failed(anyhow::Error),
@@ -108,7 +108,7 @@ impl DeviceLogin<'_> {
         dir: &Path,
         terminal: &Terminal,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        // Shows before the person does anything that there is a place for the token.
+        // Shows before the user does anything that there is a place for the token.
         let store = Store::open_or_create(world, dir)?;
         let held = lock(world, dir).map_err(anyhow::Error::from)?;
         store.change(&held, world.clock())?.commit()?;

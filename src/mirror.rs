@@ -1,6 +1,6 @@
-//! A copy of the access token in the desktop's keyring, for other programs of the same person.
+//! A copy of the access token in the desktop's keyring, for other programs of the same user.
 //!
-//! Apart from the store because nothing depends on it: the database is authoritative, the refresh token is never copied,
+//! Separate from the store because nothing depends on it: the database is authoritative, the refresh token is never copied,
 //! and nothing is ever read from here for a refresh. `get` never touches it.
 //!
 //! Rules: off unless asked for; every call ends after three seconds, whatever the bus does; a failure is one warning;

@@ -1,6 +1,6 @@
 //! Which host is which: the grammar of an origin, and who may receive whose token.
 //!
-//! Apart from everything else because a helper that confuses two hosts is a breach. Every host that comes in (from git,
+//! Separate from everything else because a helper that confuses two hosts is a breach. Every host that comes in (from git,
 //! docker, a setting, a stored row, a server's answer) becomes an [`Origin`] here or is refused, *before* any URL
 //! library sees it: URL libraries turn `sentry.io#.evil.com`, `sentry.io\.evil.com` and hosts with a soft hyphen into
 //! `sentry.io`.
@@ -68,7 +68,7 @@ impl Origin {
         Origin::from_parts(scheme, authority.strip_suffix('/').unwrap_or(authority))
     }
 
-    /// Reads what a person or a variable names: like [`Origin::parse`], but a bare host means `https`.
+    /// Reads what a user or a variable names: like [`Origin::parse`], but a bare host means `https`.
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -104,7 +104,7 @@ impl Origin {
 
     /// Whether a token that was issued by `token_of` may be sent or handed out to this origin.
     ///
-    /// Hosts that a person bound to an instance are not known here: a binding replaces the host's origin by the
+    /// Hosts that a user bound to an instance are not known here: a binding replaces the host's origin by the
     /// instance's before it asks.
     pub(crate) fn may_receive(&self, token_of: &Origin) -> bool {
         self == token_of || (self.is_saas() && token_of.is_saas())

@@ -21,7 +21,7 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Controls; all of Unicode's `Default_Ignorable_Code_Point`, which is drawn as nothing; line ends and what annotates or
+/// Controls; all of Unicode's `Default_Ignorable_Code_Point`, which is drawn as nothing; newlines and what annotates or
 /// joins text invisibly; and letters and signs that are drawn as blank space although they are none.
 fn is_hidden(character: char) -> bool {
     character.is_control()

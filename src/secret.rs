@@ -1,6 +1,6 @@
 //! Values that must not be seen: the type that holds them, and what counts as a token.
 //!
-//! Apart from everything else because it is the one place where a secret can be turned into text: [`Secret::expose`] is
+//! Separate from everything else because it is the one place where a secret can be turned into text: [`Secret::expose`] is
 //! the only way in, is easy to search for, and nothing here can print.
 //!
 //! Rules: no `Display`; `Debug` prints `Secret(…)`; memory is wiped on drop; the token grammar is checked when a token
@@ -35,7 +35,7 @@ const MAX_CLAIMS: usize = 2048;
 pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Wraps text that need not be a token: a password that a person chose.
+    /// Wraps text that need not be a token: a password that a user chose.
     pub(crate) fn new(text: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(text.into()))
     }

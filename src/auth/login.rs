@@ -25,7 +25,7 @@ use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
 
 /// How long a program may take to hand over a token.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let place = ConfigDir::of(world)?;
@@ -43,7 +43,7 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
             "warning: the token in {} is used before any session",
             found.variable
         )),
-        // It has to be mended, but not before this login.
+        // It has to be fixed, but not before this login.
         Err(failure) => say(&format!("warning: {failure}")),
     }
     if !may_replace(world, &place, &instance)? {
@@ -251,7 +251,7 @@ fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::R
         "this database holds one session; replace the one of {}? [y/N]",
         other.origin
     );
-    let Some(terminal) = Terminal::of_person(world) else {
+    let Some(terminal) = Terminal::of_user(world) else {
         let what = format!(
             "the database holds one session, and that is one of {}",
             other.origin
@@ -269,7 +269,7 @@ fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::R
 
 fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
-        let typed = Terminal::of_person(world)
+        let typed = Terminal::of_user(world)
             .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
             .context("nobody typed a token")?;
         return Secret::written(typed.as_bytes()).map_err(|why| unusable("what was typed", why));
@@ -278,7 +278,7 @@ fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     let limit = 2 * MAX_TOKEN + 16;
     // A vector that grows leaves copies behind.
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(limit + 64));
-    Stdin::with_patience(PATIENCE)
+    Stdin::with_timeout(TIMEOUT)
         .take(limit as u64)
         .read_to_end(&mut bytes)
         .context("cannot read the token")?;
@@ -359,6 +359,6 @@ fn with_token(
         tokens,
         client_id: None,
     };
-    // Not tried for long: the person still has the token.
+    // Not tried for long: the user still has the token.
     session::record_login(world, &store, login)
 }

@@ -103,7 +103,7 @@ fn log_out(
             described(&next, sessions)
         ));
     }
-    // Sentry lists what a person approved apart from the tokens that they made.
+    // Sentry lists what a user approved separately from the tokens that they created.
     let is_api_token = session
         .tokens
         .as_ref()

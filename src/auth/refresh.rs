@@ -56,7 +56,7 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         )?;
     } else {
         let until = until.map_or_else(
-            || "without an end".to_owned(),
+            || "without end".to_owned(),
             |until| format!("until {until}"),
         );
         match refreshed {

@@ -41,8 +41,8 @@ struct Status {
 #[derive(Clone, Copy)]
 enum Keyring {
     Off,
-    InStep,
-    OutOfStep,
+    InSync,
+    OutOfSync,
     Silent,
 }
 
@@ -179,8 +179,8 @@ fn of_session(
     let mirror = Mirror::of(world, store);
     let keyring = match mirror.is_on().then(|| mirror.is_in_step(&session)) {
         None => Keyring::Off,
-        Some(Ok(true)) => Keyring::InStep,
-        Some(Ok(false)) => Keyring::OutOfStep,
+        Some(Ok(true)) => Keyring::InSync,
+        Some(Ok(false)) => Keyring::OutOfSync,
         Some(Err(_)) => Keyring::Silent,
     };
     Ok(Ok(Status {
@@ -257,8 +257,8 @@ impl Status {
             "Keyring: {}",
             match self.keyring {
                 Keyring::Off => "off",
-                Keyring::InStep => "mirror, in step",
-                Keyring::OutOfStep => "mirror, out of step (the next refresh mends it)",
+                Keyring::InSync => "mirror, in sync",
+                Keyring::OutOfSync => "mirror, out of sync (the next refresh fixes it)",
                 Keyring::Silent => "mirror, but the keyring does not answer",
             }
         ));
@@ -297,8 +297,8 @@ impl Status {
             "automatic_refresh": self.renews,
             "keyring": match self.keyring {
                 Keyring::Off => "off",
-                Keyring::InStep => "in_step",
-                Keyring::OutOfStep => "out_of_step",
+                Keyring::InSync => "in_sync",
+                Keyring::OutOfSync => "out_of_sync",
                 Keyring::Silent => "silent",
             },
         });

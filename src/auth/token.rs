@@ -1,4 +1,4 @@
-//! `sentry auth token`: the usable token and a line end, nothing else.
+//! `sentry auth token`: the usable token and a newline, nothing else.
 
 use std::process::ExitCode;
 
@@ -22,7 +22,7 @@ pub(crate) fn token(world: &World, args: &SessionArgs) -> anyhow::Result<ExitCod
 
 fn print(token: &Secret) -> anyhow::Result<ExitCode> {
     if !token.is_token() {
-        anyhow::bail!("the stored token is not one");
+        anyhow::bail!("the stored token is not a valid token");
     }
     world::print(Zeroizing::new(format!("{}\n", token.expose())).as_bytes())?;
     Ok(ExitCode::SUCCESS)

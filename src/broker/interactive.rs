@@ -1,4 +1,4 @@
-//! Asking the person: when, about which instance, and what a "no" means.
+//! Asking the user: when, about which instance, and what a "no" means.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::store::{Client, Store};
 use crate::terminal::{Browser, Terminal};
 use crate::world::Timestamp;
 
-/// Longest a `get` waits for a person.
+/// Longest a `get` waits for a user.
 const LOGIN: Duration = Duration::from_secs(300);
 
 /// Longest the question before a login waits for its answer.
@@ -82,7 +82,7 @@ impl Broker<'_> {
         if request.client == Client::Docker && is_declined {
             return Err(absent());
         }
-        let Some(terminal) = Terminal::of_person(self.world) else {
+        let Some(terminal) = Terminal::of_user(self.world) else {
             return Err(absent());
         };
         if is_declined {

@@ -12,7 +12,7 @@ use crate::store::{ReadTransaction, Store, WriteTransaction};
 use crate::world;
 
 /// How long `store` and `erase` wait for a refresh in another process.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Broker<'_> {
     /// Reads, if there is a database.
@@ -44,7 +44,7 @@ impl Broker<'_> {
     ) -> anyhow::Result<T> {
         let dir = self.dir()?;
         let store = Store::open_or_create(self.world, dir)?;
-        let held: LockGuard = Lock::credential(dir).acquire(self.world.clock(), PATIENCE)?;
+        let held: LockGuard = Lock::credential(dir).acquire(self.world.clock(), TIMEOUT)?;
         let change = store.change(&held, self.world.clock())?;
         let done = write(&change)?;
         change.remove_expired(self.world.now())?;

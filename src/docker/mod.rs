@@ -1,6 +1,6 @@
 //! The docker credential-helper protocol: bytes to a request, an answer to bytes.
 //!
-//! Apart from [`crate::broker`], which knows which credential, and nothing of JSON. podman, skopeo and buildah speak the
+//! Separate from [`crate::broker`], which knows which credential, and nothing of JSON. podman, skopeo and buildah speak the
 //! same protocol.
 //!
 //! Rules: errors go to standard output, exit 1, in one line; three texts are exact, because clients compare them;
@@ -42,7 +42,7 @@ const NO_USERNAME: &str = "no credentials username";
 const MAX_INPUT: usize = 1024 * 1024;
 
 /// How long a client may take to send its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 const VERSION: &str = concat!(
     "docker-credential-sentry (sentry-credential) v",
@@ -62,7 +62,7 @@ pub fn docker_main() -> ExitCode {
     let (answer, code) = match arguments.as_slice() {
         [action] => match serve(
             action.to_str().unwrap_or(""),
-            &mut Stdin::with_patience(PATIENCE),
+            &mut Stdin::with_timeout(TIMEOUT),
             &world,
         ) {
             Ok(answer) => (answer, ExitCode::SUCCESS),
@@ -111,7 +111,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         Ok(Credential::Token {
             token, username, ..
         }) if token.is_token() => (username, token),
-        Ok(Credential::Token { .. }) => anyhow::bail!("the stored token is not one"),
+        Ok(Credential::Token { .. }) => anyhow::bail!("the stored token is not a valid token"),
         Err(NoCredential::NotOurs) => anyhow::bail!(NOT_FOUND),
         // Builds ask for every registry that is set up, and go on without one that has no login.
         Err(NoCredential::NoLogin {
@@ -141,7 +141,7 @@ fn request<'a>(place: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a
 
 fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
     let Some(place) = &login.url.place else {
-        anyhow::bail!("the server URL is not one of a registry")
+        anyhow::bail!("the server URL is not that of a registry")
     };
     let origin = place.any_origin();
     let request = request(place, origin.as_ref());

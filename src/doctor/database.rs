@@ -13,7 +13,7 @@ use crate::store::{self, Client, Examination, Store};
 use crate::world::World;
 
 /// How long `--repair` waits for a refresh in another process.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Looks from the outside in, and tells what the database knows.
 pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Snapshot {
@@ -23,7 +23,7 @@ pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Sn
         return Snapshot::default();
     };
     checks.push(check);
-    // Before the database is opened, which mends the modes of its files.
+    // Before the database is opened, which fixes the modes of its files.
     checks.extend(files(dir));
     let (check, snapshot) = match condition(world, dir).and_then(|condition| read(dir, condition)) {
         Ok(read) => read,
@@ -56,7 +56,7 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
         return Ok(nothing());
     }
     // Under the lock: nobody logs in between the look and the move.
-    let held = Lock::credential(&dir).acquire(world.clock(), PATIENCE)?;
+    let held = Lock::credential(&dir).acquire(world.clock(), TIMEOUT)?;
     let Condition::Damaged(_) = condition(world, &dir)? else {
         return Ok(nothing());
     };

@@ -35,7 +35,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
         }
     };
     let shown = dir.display();
-    let mend = |command: &str| format!("`{command} {}`", quoted(dir));
+    let fix = |command: &str| format!("`{command} {}`", quoted(dir));
     Some(match Access::of(dir, &metadata) {
         _ if !metadata.is_dir() => Check::problem(
             "directory",
@@ -45,26 +45,26 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
         Access::OfAnother => Check::problem(
             "directory",
             format!("{shown} belongs to another user"),
-            mend("sudo chown -R \"$(id -un)\""),
+            fix("sudo chown -R \"$(id -un)\""),
         ),
         Access::Writable => Check::problem(
             "directory",
             format!("others may write {shown}"),
-            mend("chmod 700"),
+            fix("chmod 700"),
         ),
         Access::Closed => Check::problem(
             "directory",
             format!(
                 "{shown} cannot be written: a token that is still valid is served, none is renewed"
             ),
-            mend("chmod 700"),
+            fix("chmod 700"),
         ),
         Access::Readable => Check::warning(
             "directory",
             format!("others may look into {shown}"),
-            mend("chmod 700"),
+            fix("chmod 700"),
         ),
-        Access::Private => Check::ok("directory", format!("{shown} is yours alone")),
+        Access::Private => Check::ok("directory", format!("{shown} is private")),
     })
 }
 
@@ -75,34 +75,34 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
             continue;
         };
         let shown = path.display();
-        let mend = |command: &str| format!("`{command} {}`", quoted(&path));
+        let fix = |command: &str| format!("`{command} {}`", quoted(&path));
         match Access::of(&path, &metadata) {
             _ if !metadata.is_file() => checks.push(Check::problem(
                 "files",
-                format!("{shown} is not a plain file"),
+                format!("{shown} is not a regular file"),
                 format!("`mv {0} {0}.old`", quoted(&path)),
             )),
             Access::OfAnother => checks.push(Check::problem(
                 "files",
                 format!("{shown} belongs to another user"),
-                mend("sudo chown \"$(id -un)\""),
+                fix("sudo chown \"$(id -un)\""),
             )),
             Access::Writable | Access::Readable => checks.push(Check::warning(
                 "files",
                 format!("others could read {shown}"),
-                mend("chmod 600"),
+                fix("chmod 600"),
             )),
             Access::Closed => checks.push(Check::problem(
                 "files",
                 format!("{shown} cannot be written: a token that is still valid is served, none is renewed"),
-                mend("chmod 600"),
+                fix("chmod 600"),
             )),
             Access::Private => {}
         }
     }
     checks.extend(leftovers(dir));
     if checks.is_empty() {
-        checks.push(Check::ok("files", "the files in it are yours alone"));
+        checks.push(Check::ok("files", "the files in it are private"));
     }
     checks
 }

@@ -1,6 +1,6 @@
-//! `sentry auth doctor`: what could keep the login from working, and the command that mends it.
+//! `sentry auth doctor`: what could keep the login from working, and the command that fixes it.
 //!
-//! Apart from `status`, which tells about one login that works. A doctor must get to the end on a machine where
+//! Separate from `status`, which tells about one login that works. A doctor must get to the end on a machine where
 //! nothing works: a check that cannot be made is a line of the report, never an error.
 //!
 //! Rules: it looks and changes nothing (no token is renewed; only `--repair` moves files); a warning does not change

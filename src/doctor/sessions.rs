@@ -33,13 +33,13 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         questions.push(Question {
             origin: &found.origin,
             token: &found.token,
-            mend: Some(format!("put another token into {}", found.variable)),
+            fix: Some(format!("put another token into {}", found.variable)),
         });
     }
     questions.extend(with_tokens(snapshot).map(|(session, tokens)| Question {
         origin: &session.origin,
         token: &tokens.access,
-        mend: match tokens.refresh {
+        fix: match tokens.refresh {
             _ if is_expired(world, tokens) => None,
             Some(_) => Some(format!(
                 "`sentry auth refresh --force --url {}`",
@@ -62,7 +62,7 @@ struct Question<'a> {
     origin: &'a Origin,
     token: &'a Secret,
     /// What to do when it does not take it; `None`: the token has expired, so it should not.
-    mend: Option<String>,
+    fix: Option<String>,
 }
 
 fn with_tokens(snapshot: &Snapshot) -> impl Iterator<Item = (&Session, &Tokens)> {
@@ -92,10 +92,9 @@ fn stored(world: &World, session: &Session) -> Check {
     let Some(tokens) = &session.tokens else {
         return Check::problem(NAME, format!("{who} has ended"), login(session));
     };
-    let until = tokens.expires_at.map_or_else(
-        || "without an end".to_owned(),
-        |time| format!("until {time}"),
-    );
+    let until = tokens
+        .expires_at
+        .map_or_else(|| "without end".to_owned(), |time| format!("until {time}"));
     if tokens.refresh.is_none() {
         return match is_expired(world, tokens) {
             true => Check::problem(
@@ -141,18 +140,14 @@ fn stored(world: &World, session: &Session) -> Check {
 
 fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
     const NAME: &str = "server";
-    let Question {
-        origin,
-        token,
-        mend,
-    } = question;
+    let Question { origin, token, fix } = question;
     let (verdict, date) = OAuth::new(world, origin, "").check_with_date(token);
     clock.compare(world, origin, date);
     match verdict {
         Verdict::Accepted(_) => Check::ok(NAME, format!("{origin} accepts the token")),
         Verdict::Forbidden => Check::ok(NAME, format!("{origin} knows the token")),
-        Verdict::Rejected => match mend {
-            Some(mend) => Check::problem(NAME, format!("{origin} does not accept the token"), mend),
+        Verdict::Rejected => match fix {
+            Some(fix) => Check::problem(NAME, format!("{origin} does not accept the token"), fix),
             None => Check::ok(NAME, format!("{origin} answers")),
         },
         Verdict::Unknown(why) => {
@@ -181,16 +176,16 @@ impl Clock {
 
     fn check(self, world: &World, snapshot: &Snapshot) -> Check {
         const NAME: &str = "clock";
-        const MEND: &str = "`timedatectl set-ntp true`";
+        const FIX: &str = "`timedatectl set-ntp true`";
         if let Some((server, ours, theirs)) = &self.compared {
             let (ahead, behind) = (theirs.until(*ours), ours.until(*theirs));
             if ahead > TOLERANCE {
                 let what = format!("{} seconds ahead of {server}", ahead.as_secs());
-                return Check::warning(NAME, what, MEND);
+                return Check::warning(NAME, what, FIX);
             }
             if behind > TOLERANCE {
                 let what = format!("{} seconds behind {server}", behind.as_secs());
-                return Check::warning(NAME, what, MEND);
+                return Check::warning(NAME, what, FIX);
             }
         }
         let from_the_future = with_tokens(snapshot).find(|(_, tokens)| {
@@ -205,7 +200,7 @@ impl Clock {
                     "the token of {} was issued in the future: this clock was wrong then, or is now",
                     session.origin
                 ),
-                MEND,
+                FIX,
             ),
             (None, Some((server, ..))) => Check::ok(NAME, format!("agrees with {server}")),
             (None, None) => Check::ok(NAME, "no server told the time"),
@@ -215,7 +210,7 @@ impl Clock {
 
 fn keyring(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "keyring";
-    const MEND: &str = "unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`";
+    const FIX: &str = "unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`";
     let mirror = match snapshot
         .store
         .as_ref()
@@ -223,7 +218,7 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
     {
         Some(mirror) if mirror.is_refused() => {
             let what = "tokens are not copied: the session bus address is not a `unix:` one";
-            return Check::warning(NAME, what, MEND);
+            return Check::warning(NAME, what, FIX);
         }
         Some(mirror) if mirror.is_on() => mirror,
         _ => return Check::ok(NAME, "off"),
@@ -243,9 +238,9 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
                 );
             }
             Err(why) => {
-                return Check::warning(NAME, format!("tokens cannot be copied: {why}"), MEND);
+                return Check::warning(NAME, format!("tokens cannot be copied: {why}"), FIX);
             }
         }
     }
-    Check::ok(NAME, "in step")
+    Check::ok(NAME, "in sync")
 }

@@ -1,6 +1,6 @@
 //! The git credential protocol: bytes to a request, an answer to bytes.
 //!
-//! Apart from [`crate::broker`], which knows which credential, and nothing of `key=value` lines. Parsing and rendering
+//! Separate from [`crate::broker`], which knows which credential, and nothing of `key=value` lines. Parsing and rendering
 //! are functions of bytes.
 //!
 //! Rules: an answer is built whole, checked byte by byte and written once, because git uses whatever was printed before
@@ -37,7 +37,7 @@ use description::MAX_INPUT;
 use render::render;
 
 /// How long git may take to send its request.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs `git-credential-sentry`.
 pub fn git_main() -> ExitCode {
@@ -49,7 +49,7 @@ pub fn git_main() -> ExitCode {
     let operation = world::arguments().next().unwrap_or_default();
     match answer(
         operation.to_str().unwrap_or(""),
-        &mut Stdin::with_patience(PATIENCE),
+        &mut Stdin::with_timeout(TIMEOUT),
         &world,
     ) {
         Ok(answer) => match world::print(&answer) {

@@ -47,7 +47,7 @@ pub(super) fn render(
                 answer.line("capability[]", "state")?;
             }
             if !token.is_token() {
-                anyhow::bail!("the stored token is not one");
+                anyhow::bail!("the stored token is not a valid token");
             }
             let username = description
                 .username

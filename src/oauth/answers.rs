@@ -11,12 +11,12 @@ use crate::account::User;
 use crate::failure::Failure;
 use crate::secret::Secret;
 
-/// RFC 8628 section 3.2: what a person needs to approve a login.
+/// RFC 8628 section 3.2: what a user needs to approve a login.
 #[derive(Debug)]
 pub(crate) struct DeviceCode {
     /// Stays between us and the server.
     pub(crate) device_code: Secret,
-    /// What the person types; not yet checked.
+    /// What the user types; not yet checked.
     pub(crate) user_code: String,
     /// Where; not yet checked.
     pub(crate) verification_uri: String,
@@ -83,7 +83,7 @@ pub(crate) enum PollAnswer {
 pub(crate) struct Disturbance {
     /// In a few words for the user.
     pub(crate) why: String,
-    /// How long the server wants to be left alone.
+    /// How long the server asks clients to wait.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -109,7 +109,7 @@ pub(crate) enum RefreshAnswer {
 pub(crate) struct Transient {
     /// In a few words for the user, and what may help.
     pub(crate) why: Failure,
-    /// How long the server wants to be left alone.
+    /// How long the server asks clients to wait.
     pub(crate) retry_after: Option<Duration>,
     /// Whether the request left this machine, or cannot; if neither, it can be sent again at once.
     pub(crate) sent: bool,

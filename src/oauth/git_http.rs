@@ -19,7 +19,7 @@ use crate::printable::printable;
 use crate::world::World;
 
 /// Longest time that git may take to read its configuration.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Most bytes that are read of it.
 const MOST: u64 = 1 << 20;
@@ -101,7 +101,7 @@ fn ask(world: &World, origin: &Origin) -> Option<String> {
         ours.send(read.ok().map(|_| output)).ok();
     };
     let output = match std::thread::Builder::new().spawn(reader) {
-        Ok(_) => theirs.recv_timeout(PATIENCE).ok().flatten(),
+        Ok(_) => theirs.recv_timeout(TIMEOUT).ok().flatten(),
         Err(_) => None,
     };
     if output.is_none() {

@@ -47,19 +47,19 @@ fn read(text: &str) -> Option<Value> {
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(_) if text.starts_with('"') => {
-            let mended = Zeroizing::new(without_lone_surrogates(text));
-            serde_json::from_str(&mended).ok()
+            let fixed = Zeroizing::new(without_lone_surrogates(text));
+            serde_json::from_str(&fixed).ok()
         }
         Err(_) => None,
     }
 }
 
 fn without_lone_surrogates(text: &str) -> String {
-    let mut mended = String::with_capacity(text.len());
+    let mut fixed = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(|it: char| it == '\\' || it < ' ') {
         let (plain, escape) = rest.split_at(at);
-        mended.push_str(plain);
+        fixed.push_str(plain);
         let unit = |escape: &str| {
             let digits = escape.strip_prefix("\\u")?.get(..4)?;
             u16::from_str_radix(digits, 16).ok()
@@ -68,7 +68,7 @@ fn without_lone_surrogates(text: &str) -> String {
         let length = match (unit(escape), second()) {
             (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (Some(0xd800..=0xdfff), _) => {
-                mended.push('\u{fffd}');
+                fixed.push('\u{fffd}');
                 rest = &escape[6..];
                 continue;
             }
@@ -81,10 +81,10 @@ fn without_lone_surrogates(text: &str) -> String {
                 continue;
             }
         };
-        mended.push_str(&escape[..length]);
+        fixed.push_str(&escape[..length]);
         rest = &escape[length..];
     }
-    mended + rest
+    fixed + rest
 }
 
 /// Finds where a value ends, without looking into it: nothing here calls itself, however deep a value is.

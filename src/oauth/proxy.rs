@@ -125,7 +125,7 @@ fn parse(setting: &str) -> Result<Proxy, &'static str> {
         Some((credentials, place)) => (Some(credentials), place),
         None => (None, authority),
     };
-    let (host, port) = split_port(place).ok_or("its host is not one")?;
+    let (host, port) = split_port(place).ok_or("its host is not a valid host name")?;
     let port = match port {
         None if protocol == ProxyProtocol::Https => 443,
         None => 1080,
@@ -139,7 +139,7 @@ fn parse(setting: &str) -> Result<Proxy, &'static str> {
         return Err("it names no host");
     }
     if !is_host(host) {
-        return Err("its host is not one");
+        return Err("its host is not a valid host name");
     }
     let mut proxy = Proxy::builder(protocol).host(host).port(port);
     if let Some(credentials) = credentials {

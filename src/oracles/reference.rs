@@ -52,7 +52,7 @@ pub(super) fn is_organization(place: &Place) -> bool {
     }
 }
 
-/// What a person types: without a scheme it is https.
+/// What a user types: without a scheme it is https.
 pub(super) fn setting(text: &str) -> Option<Place> {
     match text.contains("://") {
         true => origin(text),

@@ -31,7 +31,7 @@ pub fn printable(input: &[u8]) {
     }
 }
 
-/// ECMA-48 controls (C0, DEL, C1); line ends and bidirectional controls of Unicode (UAX #9); tag characters.
+/// ECMA-48 controls (C0, DEL, C1); newlines and bidirectional controls of Unicode (UAX #9); tag characters.
 fn steers(character: char) -> bool {
     let code = u32::from(character);
     let controls = [0x00..=0x1f, 0x7f..=0x9f];
@@ -48,7 +48,7 @@ fn steers(character: char) -> bool {
         .any(|range| range.contains(&code))
 }
 
-/// The answer to a device code request: what a person is shown is a code and an address on the instance itself.
+/// The answer to a device code request: what a user is shown is a code and an address on the instance itself.
 pub fn device(input: &[u8]) {
     struct Server<'a>(&'a [u8]);
     impl Endpoint for Server<'_> {

@@ -20,7 +20,7 @@ pub(crate) enum Provenance<'a> {
     Session(&'a Session),
     /// A session had it.
     Former,
-    /// Nobody knows, but it has the form of one of Sentry's tokens.
+    /// Its origin is unknown, but it has the form of one of Sentry's tokens.
     Token,
     /// It is somebody else's.
     Foreign,
@@ -43,7 +43,7 @@ pub(crate) enum Keep {
 }
 
 impl Provenance<'_> {
-    /// Told from what is known now; `former`: a session had it once.
+    /// Judged by what is known now; `former`: a session had it once.
     pub(crate) fn of<'a>(
         facts: &'a Facts<'_>,
         secret: &Secret,

@@ -288,7 +288,7 @@ fn gathered<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> F
     gathered
 }
 
-/// A session that is good for ever; its account is called as its user is.
+/// A session that does not expire; its account is called as its user is.
 pub(super) fn session(name: &str, instance: &str, active: bool) -> Session {
     Session {
         account: name.to_owned(),

@@ -20,10 +20,10 @@ use crate::store::Store;
 use crate::world::World;
 
 /// How long a command waits for a refresh before it looks at what it would import.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
-const ROOM: u64 = 32 * 1024;
+const RESERVED: u64 = 32 * 1024;
 
 /// Where the file is, or would be.
 pub(super) fn path(store: &Store) -> PathBuf {
@@ -86,7 +86,7 @@ fn nameless(path: &Path) -> io::Result<File> {
     let dir = path.parent().unwrap_or(Path::new("/"));
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
     let file = rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ROOM)?;
+    rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED)?;
     Ok(file.into())
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn import_waiting(world: &World, store: &Store) -> anyhow::Result<boo
     if path(store).symlink_metadata().is_err() {
         return Ok(false);
     }
-    let guard = Lock::credential(store.directory()).acquire(world.clock(), PATIENCE)?;
+    let guard = Lock::credential(store.directory()).acquire(world.clock(), TIMEOUT)?;
     import(world, store, &guard).map(|()| true)
 }
 
@@ -224,6 +224,6 @@ fn open_and_read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         }
     }
     let mut content = Zeroizing::new(Vec::new());
-    file.take(ROOM).read_to_end(&mut content)?;
+    file.take(RESERVED).read_to_end(&mut content)?;
     Ok(Some(content))
 }

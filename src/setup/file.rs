@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::world::World;
 
 /// How long another program may hold a lock file: git holds it for milliseconds.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause between two looks at a lock file.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -147,7 +147,7 @@ impl ForeignFile {
         let mut name = self.target.file_name().unwrap_or_default().to_owned();
         name.push(".lock");
         let path = dir.join(name);
-        let deadline = world.clock().uptime() + PATIENCE;
+        let deadline = world.clock().uptime() + TIMEOUT;
         loop {
             let made = OpenOptions::new().write(true).create_new(true).open(&path);
             match made {

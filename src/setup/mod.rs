@@ -38,7 +38,7 @@ pub(crate) use undo::UndoLog;
 pub(crate) use writers::{Writer, settle};
 
 /// How long to wait for a refresh in another process.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Changes a file and the database: both or neither. Without a database, the file alone.
 ///
@@ -56,7 +56,7 @@ pub(crate) fn together<T>(
         return Ok(change()?.1);
     };
     let dir = store.path().parent().unwrap_or(store.path());
-    let held = Lock::credential(dir).acquire(world.clock(), PATIENCE)?;
+    let held = Lock::credential(dir).acquire(world.clock(), TIMEOUT)?;
     // Shows first that the database can be written.
     let transaction = store.change(&held, world.clock())?;
     // An interrupt in between would leave a half.

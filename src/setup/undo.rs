@@ -1,7 +1,7 @@
 //! What `setup-git` and `setup-docker` found before they wrote, kept so that `--undo` can put it back.
 //!
 //! Separate from the files, which have the last word: what stands in them is undone whether or not it is in the log, and
-//! the log is asked for the earlier value only.
+//! the undo log is read for the earlier value only.
 //!
 //! An entry is the setting `undo <client> <file> <name>`. A name has no spaces; a file may.
 

@@ -10,7 +10,7 @@ use super::file::{ATTEMPTS, same_file};
 use crate::world::{Process, World, writes_configuration};
 
 /// How long such a program is waited for: one that asks its user for a password may take for ever.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -34,7 +34,7 @@ pub(crate) fn settle(
     mut is_kept: impl FnMut() -> anyhow::Result<bool>,
     mut again: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Writer>> {
-    let deadline = world.clock().uptime() + PATIENCE;
+    let deadline = world.clock().uptime() + TIMEOUT;
     for _ in 0..ATTEMPTS {
         // Who is not there now has written, or will read what we wrote.
         let mut writer = running(world, file);

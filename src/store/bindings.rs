@@ -1,4 +1,4 @@
-//! What a person arranged: hosts bound to an instance, settings; and digests of tokens that are no longer good.
+//! What a user arranged: hosts bound to an instance, settings; and digests of tokens that are no longer good.
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -22,7 +22,7 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// The name a person knows it by.
+    /// The name a user knows it by.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Client::Git => "git",
@@ -36,7 +36,7 @@ impl Client {
     }
 }
 
-/// A host that a person bound to an instance.
+/// A host that a user bound to an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Binding {
     /// `git <origin>` or `docker <host>[/<path>]`.

@@ -1,4 +1,4 @@
-//! What SQLite says, for a person: which file, in a few words, and what to do about it.
+//! What SQLite says, for a user: which file, in a few words, and what to do about it.
 
 use std::path::Path;
 
@@ -93,7 +93,7 @@ pub(super) fn is_link(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.extended == Some(SQLITE_CANTOPEN_SYMLINK))
 }
 
-/// Whether an error of this room says that the file is damaged, or not a database.
+/// Whether an error of this module says that the file is damaged, or not a database.
 pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),

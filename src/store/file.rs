@@ -82,7 +82,7 @@ pub(super) fn has_log(path: &Path) -> bool {
 fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
     let refuse = |why: &str| bail!("refusing to use {}: {why}", path.display());
     if !metadata.is_file() {
-        return refuse("it is not a plain file");
+        return refuse("it is not a regular file");
     }
     #[cfg(unix)]
     {
@@ -90,7 +90,7 @@ fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
         if metadata.uid() != us() {
             return refuse("it belongs to another user");
         }
-        // None: another process closed the database, and SQLite took the side file away while we looked.
+        // None: another process closed the database, and SQLite took the sidecar file away while we looked.
         if metadata.nlink() > 1 {
             return refuse("it has a second name (hard link)");
         }
@@ -336,7 +336,7 @@ type FileStamp = (u64, u64, i64, i64);
 /// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
 const SETTLED: i64 = 3000;
 
-/// The database of a directory, if it is safely ours and at rest. Says nothing about why not.
+/// The database of a directory, if it is safely ours and idle. Says nothing about why not.
 #[cfg(unix)]
 pub(super) fn read_idle(world: &World, dir: &Path, now: Timestamp) -> Option<IdleFile> {
     let path = dir.join(NAME);
@@ -413,7 +413,7 @@ pub(crate) struct Repair {
     pub(crate) kept_as: PathBuf,
 }
 
-/// Renames the database and its side files; nothing is deleted.
+/// Renames the database and its sidecar files; nothing is deleted.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
     let sides = SIDES.map(|side| format!("{NAME}{side}"));
     let files: Vec<&str> = [NAME]

@@ -15,7 +15,7 @@ use super::error::busy;
 use crate::world::Clock;
 
 /// How long to wait for the other program.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A directory older than this was left behind by a program that died.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ impl LockDir {
     /// Makes the directory beside the database.
     pub(super) fn acquire(database: &Path, clock: &dyn Clock) -> anyhow::Result<LockDir> {
         let dir = database.with_extension("db.lock");
-        let deadline = clock.uptime() + PATIENCE;
+        let deadline = clock.uptime() + TIMEOUT;
         loop {
             match fs::create_dir(&dir) {
                 Ok(()) => return Ok(LockDir { dir }),

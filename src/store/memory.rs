@@ -1,6 +1,6 @@
 //! SQLite's memory: the program's own ([`crate::memory`]), in place of C's.
 //!
-//! Apart from its neighbours because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
+//! Separate from its neighbours because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
 
 #![allow(unsafe_code, reason = "SQLite asks for memory through C functions")]
 

@@ -1,6 +1,6 @@
 //! The database: one SQLite file, shared with Sentry's official CLI.
 //!
-//! Apart from [`crate::session`] because it knows rows, not policy: nothing here decides whether a token is good.
+//! Separate from [`crate::session`] because it knows rows, not policy: nothing here decides whether a token is good.
 //!
 //! Reading goes through a [`ReadTransaction`], writing through a [`WriteTransaction`]; each is one transaction that first looks which tables
 //! are there, because the official CLI may migrate the file between any two of ours. A `WriteTransaction` can only be had with

@@ -1,6 +1,6 @@
-//! Where a person is: `/dev/tty`, and nothing else.
+//! Where a user is: `/dev/tty`, and nothing else.
 //!
-//! Apart from the streams because in a helper both standard streams are a protocol: whatever a person reads or types
+//! Separate from the streams because in a helper both standard streams are a protocol: whatever a user reads or types
 //! goes through the terminal itself.
 //!
 //! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
@@ -34,7 +34,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// The controlling terminal, if we may use it: it opens, and we are in its foreground process group (otherwise the
     /// kernel would stop us, and the program that waits for us).
-    pub(crate) fn of_person(world: &World) -> Option<Terminal> {
+    pub(crate) fn of_user(world: &World) -> Option<Terminal> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
         #[cfg(unix)]
@@ -51,7 +51,7 @@ impl Terminal {
         })
     }
 
-    /// Standard error, for a command that a person started themselves: shows, does not ask.
+    /// Standard error, for a command that a user started themselves: shows, does not ask.
     pub(crate) fn stderr(world: &World) -> Terminal {
         let live = terminal_on_stderr();
         Terminal {
@@ -73,7 +73,7 @@ impl Terminal {
         }
     }
 
-    /// What a person should look at first.
+    /// What a user should look at first.
     pub(crate) fn strong(&self, text: &str) -> String {
         match self.bold {
             true => format!("\x1b[1m{text}\x1b[0m"),
@@ -98,13 +98,13 @@ impl Terminal {
     }
 
     /// Asks and waits for a line; `None` when nobody answers in time, or nobody can.
-    pub(crate) fn ask(&self, question: &str, patience: Duration) -> Option<String> {
+    pub(crate) fn ask(&self, question: &str, timeout: Duration) -> Option<String> {
         let mut tty = self.tty.as_ref()?;
         // What was typed before the question is no answer to it.
         let _ = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
         self.write(&format!("{question} "));
         let timeout = Timespec {
-            tv_sec: i64::try_from(patience.as_secs()).ok()?,
+            tv_sec: i64::try_from(timeout.as_secs()).ok()?,
             tv_nsec: 0,
         };
         let ready = loop {
@@ -132,7 +132,7 @@ impl Terminal {
         &self,
         world: &World,
         question: &str,
-        patience: Duration,
+        timeout: Duration,
     ) -> Option<Zeroizing<String>> {
         use rustix::termios::{LocalModes, OptionalActions::Now, tcgetattr, tcsetattr};
 
@@ -146,7 +146,7 @@ impl Terminal {
             tcsetattr(&handle, Now, &before).ok();
         });
         tcsetattr(tty, Now, &silent).ok()?;
-        let answer = self.ask(question, patience).map(Zeroizing::new);
+        let answer = self.ask(question, timeout).map(Zeroizing::new);
         tcsetattr(tty, Now, &modes).ok()?;
         answer
     }

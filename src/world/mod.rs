@@ -1,6 +1,6 @@
 //! The world outside: environment, paths, streams, clocks and signals.
 //!
-//! Apart from everything else so that the rest is a function of values: this is the only place that touches `std::env`,
+//! Separate from everything else so that the rest is a function of values: this is the only place that touches `std::env`,
 //! the standard streams and the system clocks. A test makes a [`World`] of its own.
 
 mod clients;

@@ -69,7 +69,7 @@ impl World {
         by.filter(|_| !is_default())
     }
 
-    /// The person's home: `HOME`, else what the password database says.
+    /// The user's home: `HOME`, else what the password database says.
     ///
     /// # Errors
     /// [`NoHome`], or a relative `HOME`.

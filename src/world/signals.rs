@@ -1,6 +1,6 @@
 //! What SIGINT, SIGTERM, SIGHUP and SIGQUIT do while a login waits or a token is on its way to the disk.
 //!
-//! Apart from its neighbours because it starts a thread; nothing on the path of a cached `get` calls it.
+//! Separate from its neighbours because it starts a thread; nothing on the path of a cached `get` calls it.
 //!
 //! Rules: untouched until the first [`Signals::on_interrupt`] or [`Signals::defer`]; from then on one thread takes the
 //! signals. While a [`Deferral`] lives they wait; when it ends they take effect. Those that were ignored when the process

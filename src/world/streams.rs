@@ -22,12 +22,12 @@ pub(crate) fn print_error(message: &str) {
     anstream::stderr().write_all(message.as_bytes()).ok();
 }
 
-/// Whether a person may be reading standard error.
+/// Whether a user may be reading standard error.
 pub(crate) fn terminal_on_stderr() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Whether a person would be typing on standard input.
+/// Whether a user would be typing on standard input.
 pub(crate) fn terminal_on_stdin() -> bool {
     io::stdin().is_terminal()
 }
@@ -49,10 +49,10 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
-    /// Reads until `patience` has passed, counted from now.
-    pub(crate) fn with_patience(patience: Duration) -> Stdin {
+    /// Reads until `timeout` has passed, counted from now.
+    pub(crate) fn with_timeout(timeout: Duration) -> Stdin {
         Stdin {
-            deadline: Instant::now() + patience,
+            deadline: Instant::now() + timeout,
         }
     }
 }

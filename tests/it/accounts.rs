@@ -448,7 +448,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
         "error: {url} does not say who approved the login; nothing was stored\n{hint}"
     ));
     assert_eq!(scene.rows(), before);
-    scene.sentry.mend();
+    scene.sentry.fix();
     // The same for a token.
     scene.sentry.set_user(user(BOB));
     scene.sentry.add_api_token("of-bob");

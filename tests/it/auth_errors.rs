@@ -145,16 +145,16 @@ fn other(sandbox: &Sandbox) -> PathBuf {
 #[test]
 fn what_is_no_plain_file_of_ours_is_refused() {
     let plants: [(&str, Plant); 4] = [
-        ("it is not a plain file", |sandbox| {
+        ("it is not a regular file", |sandbox| {
             fs::rename(sandbox.db(), other(sandbox)).unwrap();
             symlink(other(sandbox), sandbox.db()).unwrap();
         }),
-        ("it is not a plain file", |sandbox| {
+        ("it is not a regular file", |sandbox| {
             fs::remove_file(sandbox.db()).unwrap();
             let fifo = sandbox.command("mkfifo").arg(sandbox.db());
             let _made = fifo.run().success();
         }),
-        ("it is not a plain file", |sandbox| {
+        ("it is not a regular file", |sandbox| {
             fs::remove_file(sandbox.db()).unwrap();
             fs::create_dir(sandbox.db()).unwrap();
         }),

@@ -10,7 +10,7 @@ use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::tls::{Certificate, Tls};
 use rusqlite::params;
 
-/// A machine with an expired session at a server whose authority nobody knows yet.
+/// A machine with an expired session at a server whose authority is not trusted yet.
 struct Scene {
     sentry: FakeSentry,
     tls: Tls,

@@ -71,7 +71,7 @@ fn twenty_gets_cost_one_refresh_and_get_one_answer() {
     };
     let crowd: Vec<Running> = (0..20).map(one).collect();
     sentry.wait_for_held(SOON);
-    sentry.mend();
+    sentry.fix();
     sentry.release();
     let answers: Vec<String> = crowd.into_iter().map(|get| token(get.wait())).collect();
     assert_eq!(answers, vec![sentry.current_access(); 20]);

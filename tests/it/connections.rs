@@ -10,7 +10,7 @@ use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::names::Names;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::storage::SOON;
-use crate::terminal::Person;
+use crate::terminal::User;
 use crate::tls::{Certificate, NAME, Tls};
 use rustix::process::Signal;
 
@@ -157,21 +157,21 @@ fn an_answer_that_came_while_the_process_was_stopped_is_read() {
                 .env("SENTRY_URL", tls.url())
                 .env("SSL_CERT_FILE", tls.authority());
         }
-        let person = Person::start(machine.sentry(&["auth", "login", "--no-browser"]));
+        let user = User::start(machine.sentry(&["auth", "login", "--no-browser"]));
         sentry.wait_for_held(SOON);
-        (sentry, tls, machine, person)
+        (sentry, tls, machine, user)
     });
     let mut scenes = scenes;
-    for (sentry, _, _, person) in &mut scenes {
-        person.running().signal(Signal::STOP);
+    for (sentry, _, _, user) in &mut scenes {
+        user.running().signal(Signal::STOP);
         sentry.release();
     }
     // Longer than a request may take.
     thread::sleep(Duration::from_secs(13));
-    for (sentry, _tls, _machine, mut person) in scenes {
-        person.running().signal(Signal::CONT);
-        person.expect("check  that it shows the code ");
-        assert_eq!(person.wait(), 0, "{}", person.screen());
+    for (sentry, _tls, _machine, mut user) in scenes {
+        user.running().signal(Signal::CONT);
+        user.expect("check  that it shows the code ");
+        assert_eq!(user.wait(), 0, "{}", user.screen());
         assert_eq!(sentry.device_codes(), 1);
     }
 }

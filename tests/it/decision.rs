@@ -15,7 +15,7 @@ use crate::registry::Registry;
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::service::{tool, tools};
 use crate::storage::set_mode;
-use crate::terminal::Person;
+use crate::terminal::User;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -183,10 +183,10 @@ fn a_dead_session_is_not_replaced_by_another_account() {
             .stderr_has(&format!("the session at {} has ended", sentry.url()));
         // At a terminal too: what the other account has is no answer to the question.
         let get = machine.git_credential("get");
-        let mut person = Person::start_piped(get, described(host));
-        person.expect("[Y/n]").type_line("n");
-        assert_eq!(person.wait(), 0);
-        assert_eq!(person.stdout(), "quit=1\n\n");
+        let mut user = User::start_piped(get, described(host));
+        user.expect("[Y/n]").type_line("n");
+        assert_eq!(user.wait(), 0);
+        assert_eq!(user.stdout(), "quit=1\n\n");
         let forgotten = "DELETE FROM helper_setting WHERE key LIKE 'declined %'";
         assert_eq!(store.execute(forgotten, []), Ok(1));
     }
@@ -228,21 +228,21 @@ fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
     // jane approves, because she is signed in to the browser.
     scene.sentry.set_user(user(JANE));
     scene.sentry.approve_next();
-    let mut person = Person::start_piped(git(), described(host));
-    person.expect("[Y/n]").type_line("y");
-    assert_eq!(person.wait(), 1, "{}", person.screen());
-    assert_eq!(person.stdout(), "");
+    let mut user = User::start_piped(git(), described(host));
+    user.expect("[Y/n]").type_line("y");
+    assert_eq!(user.wait(), 1, "{}", user.screen());
+    assert_eq!(user.stdout(), "");
     let told = "jane@example.com approved the login, not the account that the host is bound to";
-    assert!(person.screen().contains(told), "{}", person.screen());
+    assert!(user.screen().contains(told), "{}", user.screen());
     assert_eq!(scene.machine.stored_row().unwrap().token, Some(jane));
     // bob does.
     scene.sentry.set_user(user(BOB));
     scene.sentry.approve_next();
-    let mut person = Person::start_piped(git(), described(host));
-    person.expect("[Y/n]").type_line("y");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let mut user = User::start_piped(git(), described(host));
+    user.expect("[Y/n]").type_line("y");
+    assert_eq!(user.wait(), 0, "{}", user.screen());
     let bob = scene.sentry.current_access();
-    assert!(person.stdout().contains(&bob), "{}", person.stdout());
+    assert!(user.stdout().contains(&bob), "{}", user.stdout());
     let _served = get_of(&scene.machine, "r.example")
         .success()
         .stdout_has(&bob);
@@ -271,7 +271,7 @@ fn list_leaves_out_what_get_refuses() {
     assert_eq!(listed(&machine), json!({}));
     let _refused = get().fails(1).stderr_is("");
 
-    sentry.mend();
+    sentry.fix();
     let _refreshed = machine
         .sentry(&["auth", "refresh", "--force"])
         .run()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Cmd, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 use crate::tls::{Certificate, Tls};
 use serde_json::{Value, json};
 
@@ -270,13 +270,13 @@ fn a_url_prefix_that_is_empty_or_has_no_tls_is_written_on_the_instance() {
             answer["verification_uri_complete"] = complete.into();
         });
         sentry.approve_next();
-        let mut person = Person::start(login(&machine).arg("--force"));
-        person.expect(&format!(
+        let mut user = User::start(login(&machine).arg("--force"));
+        user.expect(&format!(
             "open   {}/oauth/device/?user_code=AB-CD\n",
             tls.url()
         ));
-        assert_eq!(person.wait(), 0, "{}", person.screen());
-        sentry.mend();
+        assert_eq!(user.wait(), 0, "{}", user.screen());
+        sentry.fix();
     }
 }
 
@@ -311,7 +311,7 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
             "error: {url} wants {named} opened, which is not this instance\n\
              hint: the instance calls itself {named}; use {usable} as SENTRY_URL, or correct system.url-prefix\n"
         ));
-        sentry.mend();
+        sentry.fix();
     }
     assert_eq!(sentry.polls(), 0);
 }
@@ -327,7 +327,7 @@ fn a_login_that_gets_fewer_scopes_says_which_are_missing() {
         sentry.approve_next();
         let login = login(&machine).args(["--force", "--scope", "org:read,org:write,event:read"]);
         let said = login.run().success().stderr;
-        sentry.mend();
+        sentry.fix();
         let line = said.lines().find(|line| line.contains("fewer scopes"));
         line.unwrap_or_default().to_owned()
     };

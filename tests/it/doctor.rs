@@ -140,8 +140,8 @@ fn a_healthy_machine_is_told_so_line_by_line() {
     let until = Machine::time(before.as_ref().unwrap().expires_at);
     let report = format!(
         "\
-ok       directory: {dir} is yours alone
-ok       files: the files in it are yours alone
+ok       directory: {dir} is private
+ok       files: the files in it are private
 ok       database: {dir}/cli.db is intact (schema 21, journal mode wal)
 ok       lock: free
 ok       environment: no token
@@ -243,11 +243,11 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
     machine.warns(&format!(
         "warning  files: others could read {shown}/cli.db\n         hint: `chmod 600 {shown}/cli.db`\n"
     ));
-    machine.warns("ok       files: the files in it are yours alone\n");
+    machine.warns("ok       files: the files in it are private\n");
     fs::remove_file(dir.join("login.lock")).unwrap();
     symlink("/dev/null", dir.join("login.lock")).unwrap();
     machine.complains(&format!(
-        "problem  files: {shown}/login.lock is not a plain file\n         \
+        "problem  files: {shown}/login.lock is not a regular file\n         \
          hint: `mv {shown}/login.lock {shown}/login.lock.old`\n"
     ));
 }
@@ -418,7 +418,7 @@ fn each_state_of_a_session_has_its_line() {
     ));
     machine.sql("UPDATE accounts SET expires_at = NULL");
     machine.complains(&format!(
-        "ok       session: jane at {url}: an API token, good without an end\n\
+        "ok       session: jane at {url}: an API token, does not expire\n\
          problem  server: {url} does not accept the token\n         \
          hint: `sentry auth login --url {url} --force`\n"
     ));
@@ -498,7 +498,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     ));
     let refresh = machine.sandbox.sentry(&["auth", "refresh", "--force"]);
     let _refreshed = refresh.run().success();
-    machine.warns("ok       keyring: in step\n");
+    machine.warns("ok       keyring: in sync\n");
     keyring.fall_silent();
     machine.warns(
         "warning  keyring: tokens cannot be copied: it does not answer\n         \
@@ -557,15 +557,15 @@ fn git_that_asks_others_or_nobody_is_told() {
     let machine = Machine::new();
     let url = machine.sentry.url();
     machine.bind("git https://git.example");
-    let mend =
+    let fix =
         format!("         hint: `sentry auth setup-git --host https://git.example --url {url}`\n");
     machine.complains(&format!(
-        "problem  git: git does not ask this program for https://git.example\n{mend}"
+        "problem  git: git does not ask this program for https://git.example\n{fix}"
     ));
     machine.git_config("credential.helper", "store --file=/x");
     machine.git_config("credential.https://git.example.helper", "sentry");
     machine.warns(&format!(
-        "warning  git: for https://git.example git asks `store` too, which may keep a copy of the token\n{mend}"
+        "warning  git: for https://git.example git asks `store` too, which may keep a copy of the token\n{fix}"
     ));
     machine.git_config(
         "credential.https://new.example.helper",
@@ -632,11 +632,11 @@ fn docker_that_asks_others_or_nobody_is_told() {
     let machine = Machine::new();
     let url = machine.sentry.url();
     machine.bind("docker registry.example");
-    let mend = format!(
+    let fix = format!(
         "         hint: `sentry auth setup-docker --registry registry.example --url {url}`\n"
     );
     let unasked =
-        format!("problem  docker: docker does not ask this program for registry.example\n{mend}");
+        format!("problem  docker: docker does not ask this program for registry.example\n{fix}");
     machine.complains(&unasked);
     machine.docker_config(&json!({"credsStore": "sentry"}));
     machine.warns("ok       docker: docker asks this program for registry.example\n");
@@ -653,7 +653,7 @@ fn docker_that_asks_others_or_nobody_is_told() {
     let config = machine.sandbox.home().join(".docker/config.json");
     machine.complains(&format!(
         "{unasked}warning  docker: docker never looks for `credHelpers.https://registry.example` in {}: a registry is \
-         looked up by its host\n{mend}",
+         looked up by its host\n{fix}",
         config.display()
     ));
     machine.docker_config(
@@ -805,7 +805,7 @@ fn after_a_repair_a_login_works() {
     let login = machine.sandbox.sentry(&["auth", "login", "--with-token"]);
     let _login = login.stdin("api-token").run().success();
     machine.warns("warning  files: ");
-    machine.warns("an API token, good without an end\n");
+    machine.warns("an API token, does not expire\n");
 }
 
 #[test]
@@ -832,7 +832,7 @@ fn a_healthy_database_is_not_repaired() {
     let _refused = repair()
         .fails(1)
         .stdout_is("")
-        .stderr_has("it is not a plain file");
+        .stderr_has("it is not a regular file");
 }
 
 #[test]

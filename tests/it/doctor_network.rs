@@ -127,12 +127,12 @@ fn authorities_in_force_are_named_and_one_that_is_missing_has_a_remedy_that_work
          or NODE_EXTRA_CA_CERTS to keep the system's beside it\n",
     );
     let file = tls.authority().display().to_string();
-    let mended = machine.env("SSL_CERT_FILE", &file);
-    let report = doctor(&mended).success();
+    let fixed = machine.env("SSL_CERT_FILE", &file);
+    let report = doctor(&fixed).success();
     let url = tls.url();
     let expected = format!("ok       network: to {url}: no proxy; {file}, by SSL_CERT_FILE\n");
     assert_eq!(lines(&report), expected);
-    let more = mended
+    let more = fixed
         .env("SSL_CERT_FILE", "")
         .env("NODE_EXTRA_CA_CERTS", &file);
     let report = doctor(&more).success();

@@ -1,12 +1,12 @@
 //! What the programs take from the environment: tokens, the OAuth client, whether to ask, colour.
 //!
-//! Apart from `instances`, `places`, `network` and `trace`, which have the other variables.
+//! Separate from `instances`, `places`, `network` and `trace`, which have the other variables.
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Output, Sandbox};
 use crate::service::tools;
 use crate::storage::files_with;
-use crate::terminal::Person;
+use crate::terminal::User;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -239,12 +239,12 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().env("SENTRY_URL", sentry.url());
     let get = |machine: &Sandbox| {
-        Person::start_piped(machine.git_credential("get"), described(&sentry.url()))
+        User::start_piped(machine.git_credential("get"), described(&sentry.url()))
     };
-    let mut person = get(&machine);
-    assert_eq!(person.wait(), 1);
+    let mut user = get(&machine);
+    assert_eq!(user.wait(), 1);
     assert_eq!(
-        person.screen(),
+        user.screen(),
         format!(
             "git-credential-sentry: not logged in to {0} (hint: `sentry auth login --url {0}`)\n",
             sentry.url()
@@ -253,24 +253,23 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     let machine = machine.env("SENTRY_CLIENT_ID", CLIENT_ID);
     for answer in ["", "y", "YES", "no"] {
         let other = Sandbox::new().for_sentry(&sentry);
-        let mut person = get(&other);
-        person
-            .expect("only the environment names this instance; type `yes` if you trust it:")
+        let mut user = get(&other);
+        user.expect("only the environment names this instance; type `yes` if you trust it:")
             .type_line(answer);
-        assert_eq!(person.wait(), 0);
-        assert_eq!(person.stdout(), "quit=1\n\n");
+        assert_eq!(user.wait(), 0);
+        assert_eq!(user.stdout(), "quit=1\n\n");
     }
     assert_eq!(sentry.device_codes(), 0);
     sentry.set_interval(Some(1));
     sentry.approve_next();
-    let mut person = get(&machine);
-    person.expect("if you trust it:").type_line("yes");
-    person.expect(&format!("logged in to {} as jane\n", sentry.url()));
-    assert_eq!(person.wait(), 0, "{}", person.screen());
-    assert!(person.stdout().contains(&sentry.current_access()));
+    let mut user = get(&machine);
+    user.expect("if you trust it:").type_line("yes");
+    user.expect(&format!("logged in to {} as jane\n", sentry.url()));
+    assert_eq!(user.wait(), 0, "{}", user.screen());
+    assert!(user.stdout().contains(&sentry.current_access()));
 }
 
-// Asking a person.
+// Asking a user.
 
 #[test]
 fn nobody_is_asked_where_that_is_not_wanted() {
@@ -290,11 +289,11 @@ fn nobody_is_asked_where_that_is_not_wanted() {
             "the session at {0} has ended (hint: `sentry auth login --url {0}`)\n",
             sentry.url()
         );
-        let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{variable}={value}");
         assert_eq!(git.stdout(), "");
         assert_eq!(git.screen(), format!("git-credential-sentry: {told}"));
-        let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+        let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
         assert_eq!(docker.wait(), 1, "{variable}={value}");
         assert_eq!(docker.stdout(), told);
         assert_eq!(docker.screen(), "");
@@ -303,7 +302,7 @@ fn nobody_is_asked_where_that_is_not_wanted() {
 }
 
 #[test]
-fn a_person_is_asked_otherwise() {
+fn a_user_is_asked_otherwise() {
     for (variable, value) in [
         ("NOTHING", "set"),
         ("SENTRY_CREDENTIAL_INTERACTIVE", "auto"),
@@ -315,17 +314,15 @@ fn a_person_is_asked_otherwise() {
     ] {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry).env(variable, value);
-        let mut person =
-            Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
-        person
-            .expect(&format!(
-                "git needs a login to Sentry: the session at {}",
-                sentry.url()
-            ))
-            .expect("log in now? [Y/n]")
-            .type_line("n");
-        assert_eq!(person.wait(), 0, "{variable}={value}");
-        assert_eq!(person.stdout(), "quit=1\n\n");
+        let mut user = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        user.expect(&format!(
+            "git needs a login to Sentry: the session at {}",
+            sentry.url()
+        ))
+        .expect("log in now? [Y/n]")
+        .type_line("n");
+        assert_eq!(user.wait(), 0, "{variable}={value}");
+        assert_eq!(user.stdout(), "quit=1\n\n");
     }
 }
 
@@ -337,10 +334,10 @@ fn gits_own_configuration_may_forbid_questions() {
         let configure = ["config", "--global", "credential.interactive", value];
         let _configured = machine.command("git").args(configure).run().success();
         let told = format!("the session at {} has ended", sentry.url());
-        let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{value}");
         assert!(git.screen().contains(&told) && !git.screen().contains("log in now?"));
-        let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+        let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
         assert_eq!(docker.wait(), 1, "{value}");
         assert!(docker.stdout().contains(&told) && docker.screen().is_empty());
     }
@@ -349,7 +346,7 @@ fn gits_own_configuration_may_forbid_questions() {
         let machine = with_ended_session(&sentry);
         let configure = ["config", "--global", "credential.interactive", value];
         let _configured = machine.command("git").args(configure).run().success();
-        let mut git = Person::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
         git.expect("log in now? [Y/n]").type_line("n");
         assert_eq!(git.wait(), 0, "{value}");
     }
@@ -371,9 +368,9 @@ fn git_asks_nothing_where_it_was_started_with_that_setting() {
                 "core.askPass=true",
             ])
             .args(["credential", "fill"]);
-        let mut person = Person::start_piped(fill, described(&sentry.url()));
-        person.wait();
-        let screen = person.screen();
+        let mut user = User::start_piped(fill, described(&sentry.url()));
+        user.wait();
+        let screen = user.screen();
         assert!(
             screen.contains("git-credential-sentry: the session at "),
             "{screen}"
@@ -387,25 +384,21 @@ fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login(
     let sentry = FakeSentry::start();
     let machine = with_ended_session(&sentry);
     let url = sentry.url();
-    let git = || Person::start_piped(machine.git_credential("get"), described(&url));
-    let docker = || Person::start_piped(machine.docker_credential("get"), "r.example");
+    let git = || User::start_piped(machine.git_credential("get"), described(&url));
+    let docker = || User::start_piped(machine.docker_credential("get"), "r.example");
     let passes = |seconds: i64| {
         let store = machine.database().expect("a store");
         let sql = "UPDATE helper_setting SET value = CAST(value - 1000 * ?1 AS TEXT) WHERE key LIKE 'declined %'";
         assert_eq!(store.execute(sql, [seconds]), Ok(1));
     };
-    let asks = |mut person: Person| {
-        person.expect("log in now? [Y/n]").type_line("n");
-        person.wait();
+    let asks = |mut user: User| {
+        user.expect("log in now? [Y/n]").type_line("n");
+        user.wait();
     };
-    let is_quiet = |mut person: Person| {
-        person.wait();
-        assert!(
-            !person.screen().contains("log in now?"),
-            "{}",
-            person.screen()
-        );
-        person.stdout()
+    let is_quiet = |mut user: User| {
+        user.wait();
+        assert!(!user.screen().contains("log in now?"), "{}", user.screen());
+        user.stdout()
     };
     asks(git());
     assert_eq!(is_quiet(git()), "quit=1\n\n");
@@ -444,17 +437,17 @@ fn a_login_that_is_denied_in_the_browser_is_a_no_too() {
     sentry.set_interval(Some(1));
     sentry.deny_next();
     let machine = with_ended_session(&sentry);
-    let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+    let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
     docker.expect("log in now? [Y/n]").type_line("y");
     assert_eq!(docker.wait(), 1);
-    let mut docker = Person::start_piped(machine.docker_credential("get"), "r.example");
+    let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
     assert_eq!(docker.wait(), 1);
     assert_eq!(docker.screen(), "");
     assert_eq!(sentry.device_codes(), 1);
 }
 
 #[test]
-fn a_command_of_the_person_logs_in_whatever_the_helpers_may_do() {
+fn a_command_of_the_user_logs_in_whatever_the_helpers_may_do() {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     sentry.approve_next();
@@ -477,9 +470,9 @@ fn colour_is_for_terminals_that_want_it() {
         sentry.set_interval(Some(1));
         sentry.approve_next();
         let login = machine.sentry(&["auth", "login", "--no-browser"]);
-        let mut person = Person::start(login.env("TERM", "xterm"));
-        assert_eq!(person.wait(), 0, "{}", person.screen());
-        person.screen().contains("\u{1b}[1m")
+        let mut user = User::start(login.env("TERM", "xterm"));
+        assert_eq!(user.wait(), 0, "{}", user.screen());
+        user.screen().contains("\u{1b}[1m")
     };
     for (variable, value, expected) in [
         ("NOTHING", "set", true),

@@ -6,7 +6,7 @@ use crate::sandbox::{Cmd, Sandbox};
 use crate::service::tools;
 use std::path::Path;
 
-/// Keys to which no token goes, each told from all others.
+/// Keys to which no token goes, each distinct from all others.
 const KEYS: [(&str, &str); 12] = [
     ("smtp", "m.example:587"),
     ("imap", "m.example"),

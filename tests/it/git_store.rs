@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-/// A git whose only helper is ours, and a person who answers whatever else it asks.
+/// A git whose only helper is ours, and a user who answers whatever else it asks.
 struct Git {
     program: PathBuf,
     machine: Sandbox,
@@ -26,15 +26,15 @@ fn talkative_gits() -> Vec<Git> {
 impl Git {
     fn new(program: PathBuf) -> Self {
         let machine = Sandbox::new();
-        let person = machine.root().join("person");
+        let user = machine.root().join("user");
         let script = "#!/bin/sh\n\
-                      echo \"person: $1\" >&2\n\
+                      echo \"user: $1\" >&2\n\
                       case $1 in Username*) echo typed-name;; *) echo typed-word;; esac\n";
-        fs::write(&person, script).expect("a file");
-        fs::set_permissions(&person, Permissions::from_mode(0o755)).expect("a mode");
+        fs::write(&user, script).expect("a file");
+        fs::set_permissions(&user, Permissions::from_mode(0o755)).expect("a mode");
         Self {
             program,
-            machine: machine.env("GIT_ASKPASS", person),
+            machine: machine.env("GIT_ASKPASS", user),
         }
     }
 
@@ -88,7 +88,7 @@ impl Git {
         self
     }
 
-    /// Nothing is found: the person is asked these questions.
+    /// Nothing is found: the user is asked these questions.
     #[track_caller]
     fn asks(&self, request: &str, answer: &str, questions: &str) -> &Self {
         let _asked = self
@@ -106,8 +106,8 @@ impl Git {
             &described,
             &format!("{described}username=typed-name\npassword=typed-word\n"),
             &format!(
-                "person: Username for '{protocol}://{host}': \n\
-                 person: Password for '{protocol}://typed-name@{host}': \n"
+                "user: Username for '{protocol}://{host}': \n\
+                 user: Password for '{protocol}://typed-name@{host}': \n"
             ),
         )
     }
@@ -119,7 +119,7 @@ impl Git {
         self.asks(
             &described,
             &format!("{described}password=typed-word\n"),
-            &format!("person: Password for 'https://{username}@{host}': \n"),
+            &format!("user: Password for 'https://{username}@{host}': \n"),
         )
     }
 }
@@ -165,8 +165,8 @@ fn git_finds_nothing_for_another_path() {
         git.asks(
             other,
             &format!("{other}username=typed-name\npassword=typed-word\n"),
-            "person: Username for 'https://code.example/two.git': \n\
-             person: Password for 'https://typed-name@code.example/two.git': \n",
+            "user: Username for 'https://code.example/two.git': \n\
+             user: Password for 'https://typed-name@code.example/two.git': \n",
         );
     }
 }
@@ -316,7 +316,7 @@ fn git_gets_the_credential_of_the_right_user() {
         git.asks(
             "capability[]=authtype\nprotocol=https\nhost=code.example\nusername=bob\n",
             "protocol=https\nhost=code.example\nusername=bob\npassword=typed-word\n",
-            "person: Password for 'https://bob@code.example': \n",
+            "user: Password for 'https://bob@code.example': \n",
         );
     }
 }
@@ -335,8 +335,8 @@ fn git_finds_nothing_that_was_ephemeral() {
         git.asks(
             "capability[]=authtype\nprotocol=https\nhost=code.example\n",
             "protocol=https\nhost=code.example\nusername=typed-name\npassword=typed-word\n",
-            "person: Username for 'https://code.example': \n\
-             person: Password for 'https://typed-name@code.example': \n",
+            "user: Username for 'https://code.example': \n\
+             user: Password for 'https://typed-name@code.example': \n",
         );
         assert_eq!(git.machine.stored_credentials(), 0);
     }

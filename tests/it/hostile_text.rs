@@ -2,11 +2,11 @@
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, User};
 use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 use crate::tls::{Certificate, Tls};
 use serde_json::json;
 
-/// What a screen may show besides plain text: line ends, and the program's own emphasis and line that is replaced.
+/// What a screen may show besides plain text: newlines, and the program's own emphasis and line that is replaced.
 const OURS: [&str; 4] = ["\r\u{1b}[K", "\u{1b}[1m", "\u{1b}[0m", "\r\n"];
 
 /// Each class of what moves a cursor, sets a title, writes to the clipboard, or reads differently from what it is.
@@ -74,14 +74,14 @@ fn all_are_harmless(what: &str, attack: impl Fn(&FakeSentry, &Sandbox, &str) -> 
         sentry.set_interval(Some(1));
         let machine = Sandbox::new().for_sentry(&sentry).env("TERM", "xterm");
         let cmd = attack(&sentry, &machine, &text)?;
-        Some((text, Person::start(cmd), machine, sentry))
+        Some((text, User::start(cmd), machine, sentry))
     };
     let attacks: Vec<_> = texts().into_iter().filter_map(begin).collect();
-    for (text, mut person, _machine, _sentry) in attacks {
-        person.wait();
+    for (text, mut user, _machine, _sentry) in attacks {
+        user.wait();
         is_harmless(
             &format!("{what}: {}", text.escape_debug()),
-            &person.screen_bytes(),
+            &user.screen_bytes(),
         );
     }
 }
@@ -250,10 +250,10 @@ fn a_helper_that_is_refused_cannot_steer_the_terminal() {
         machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
         sentry.fault(Endpoint::Refresh, Answer::error(400, &text));
         let request = format!("protocol=http\nhost={}\n", sentry.address());
-        let mut git = Person::start_piped(machine.git_credential("get"), request);
+        let mut git = User::start_piped(machine.git_credential("get"), request);
         assert_eq!(git.wait(), 1);
         is_harmless("git", &git.screen_bytes());
-        let mut docker = Person::start_piped(machine.docker_credential("get"), sentry.url());
+        let mut docker = User::start_piped(machine.docker_credential("get"), sentry.url());
         assert_eq!(docker.wait(), 1);
         is_harmless("docker", docker.stdout().replace('\n', "\r\n").as_bytes());
         assert_eq!(docker.screen(), "");
@@ -274,11 +274,11 @@ fn a_name_in_a_certificate_cannot_steer_the_terminal() {
         .env("SSL_CERT_FILE", tls.authority())
         .env("TERM", "xterm");
     for command in ["login", "login --token sntryu_x"] {
-        let mut person = Person::start(auth(&machine, command));
-        assert_eq!(person.wait(), 1);
-        is_harmless(command, &person.screen_bytes());
-        let is_told = person.screen().contains("31mevil]0;x.test");
-        assert!(is_told, "{}", person.screen());
+        let mut user = User::start(auth(&machine, command));
+        assert_eq!(user.wait(), 1);
+        is_harmless(command, &user.screen_bytes());
+        let is_told = user.screen().contains("31mevil]0;x.test");
+        assert!(is_told, "{}", user.screen());
     }
     assert_eq!(sentry.requests().len(), 0);
 }

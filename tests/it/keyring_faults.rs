@@ -1,6 +1,6 @@
 //! The keyring mirror and a bus at its worst: silent at each stage, of a kind that is not used, locked, empty.
 //!
-//! Apart from `mirror`, where a real keyring works. Whatever the bus does, a login and a refresh succeed with one
+//! Separate from `mirror`, where a real keyring works. Whatever the bus does, a login and a refresh succeed with one
 //! warning, a logout that could not remove the copy says so, and whoever only reads never comes near it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -146,7 +146,7 @@ fn lives_without_its_keyring(case: &str, machine: &Sandbox, sentry: &FakeSentry,
     }
     let status = machine_runs(&["auth", "status"]);
     assert_eq!(status.code, 0, "{case}: {status:?}");
-    assert!(!status.stdout.contains("in step"), "{case}: {status:?}");
+    assert!(!status.stdout.contains("in sync"), "{case}: {status:?}");
     let logout = machine_runs(&["auth", "logout"]);
     assert_eq!(logout.code, 1, "{case}: {logout:?}");
     assert_eq!(warnings(&logout), 1, "{case}: {logout:?}");
@@ -281,7 +281,7 @@ fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring()
     let _nothing = get.stdout_is("").never_says(&former.access);
     let _nothing = machine.sentry(&["auth", "token"]).run().fails(1);
     assert!(machine.stored_row().is_none());
-    // The next login of the same person replaces the copy, and its logout removes it.
+    // The next login of the same user replaces the copy, and its logout removes it.
     sentry.approve_next();
     let _login = machine.sentry(&["auth", "login"]).run().success();
     let everything = keyring.search_all();
@@ -302,9 +302,9 @@ fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring()
 fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     let mut keyring = Keyring::start();
     let (sentry, machine) = mirrored(&keyring);
-    let in_step = || {
+    let in_sync = || {
         let status = machine.sentry(&["auth", "status"]).run().success();
-        status.stdout.contains("Keyring: mirror, in step\n")
+        status.stdout.contains("Keyring: mirror, in sync\n")
     };
     keyring.fall_silent();
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
@@ -312,13 +312,13 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     keyring.wake_up();
     // Whether or not the call that was given up was carried out in the end: what is shown is what is so.
     let everything = keyring.search_all();
-    assert_eq!(in_step(), everything.contains(&sentry.current_access()));
+    assert_eq!(in_sync(), everything.contains(&sentry.current_access()));
     let _refresh = machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success()
         .stderr_has("was renewed");
-    assert!(in_step());
+    assert!(in_sync());
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
     let everything = keyring.search_all();
     assert!(!everything.contains("sntryu_"), "{everything}");

@@ -1,11 +1,11 @@
-//! `sentry auth login` and `logout`: what the person sees, and what is stored afterwards.
+//! `sentry auth login` and `logout`: what the user sees, and what is stored afterwards.
 
 use std::time::Duration;
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Layout, Sandbox};
 use crate::storage::{files, files_with, mode};
-use crate::terminal::Person;
+use crate::terminal::User;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -21,15 +21,15 @@ fn sentry() -> FakeSentry {
 fn a_login_shows_url_and_code_and_ends_by_itself() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
-    let mut person = Person::start(machine.sentry(&["auth", "login"]));
+    let mut user = User::start(machine.sentry(&["auth", "login"]));
     let code = sentry.wait_for_code(SOON);
-    person.expect(&format!("log in to {}:", sentry.url()));
-    person.expect(&format!("{}/oauth/device/?user_code={code}", sentry.url()));
-    person.expect(&format!("check  that it shows the code {code}"));
-    person.expect("waiting for approval, ");
+    user.expect(&format!("log in to {}:", sentry.url()));
+    user.expect(&format!("{}/oauth/device/?user_code={code}", sentry.url()));
+    user.expect(&format!("check  that it shows the code {code}"));
+    user.expect("waiting for approval, ");
     sentry.approve(&code);
-    person.expect(&format!("logged in to {} as jane", sentry.url()));
-    assert_eq!(person.wait(), 0);
+    user.expect(&format!("logged in to {} as jane", sentry.url()));
+    assert_eq!(user.wait(), 0);
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     assert_eq!(mode(&machine.db()), 0o600);
     assert_eq!(mode(&machine.config_dir()), 0o700);
@@ -130,7 +130,7 @@ fn a_denied_login_changes_nothing() {
 }
 
 #[test]
-fn an_expired_code_and_an_impatient_person_are_told_apart() {
+fn an_expired_code_and_an_impatient_user_are_told_apart() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     let login = machine.sentry(&["auth", "login"]).spawn();
@@ -152,11 +152,11 @@ fn ctrl_c_leaves_the_store_as_it_was() {
     let machine = Sandbox::new().for_sentry(&sentry);
     let pair = sentry.issue();
     machine.seed_session(&sentry, &pair, Age::FRESH);
-    let mut person = Person::start(machine.sentry(&["auth", "login", "--force"]));
-    person.expect("waiting for approval");
-    person.press_ctrl_c();
-    person.expect("login cancelled; nothing was stored");
-    assert_eq!(person.wait(), 130);
+    let mut user = User::start(machine.sentry(&["auth", "login", "--force"]));
+    user.expect("waiting for approval");
+    user.press_ctrl_c();
+    user.expect("login cancelled; nothing was stored");
+    assert_eq!(user.wait(), 130);
     assert_eq!(machine.stored_tokens(), Some(pair));
 }
 
@@ -264,7 +264,7 @@ fn a_foreign_verification_address_is_neither_shown_nor_opened() {
         });
         let login = machine.sentry(&["auth", "login"]).run().fails(1);
         assert!(!login.stderr.contains(evil), "{}", login.stderr);
-        sentry.mend();
+        sentry.fix();
     }
     assert_eq!(sentry.polls(), 0);
 }
@@ -308,21 +308,19 @@ fn a_token_that_is_typed_is_not_shown_and_the_terminal_stays_as_it_was() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.add_api_token("sntryu_typed");
     let script = "trap : INT; sentry auth login --with-token; code=$?; stty -a; echo code $code";
-    let start = || Person::start(machine.command("sh").args(["-c", script]));
-    let mut person = start();
-    person.expect("token: ").type_line("sntryu_typed");
-    person
-        .expect("logged in to ")
+    let start = || User::start(machine.command("sh").args(["-c", script]));
+    let mut user = start();
+    user.expect("token: ").type_line("sntryu_typed");
+    user.expect("logged in to ")
         .expect(" echo ")
         .expect("code 0");
-    assert!(!person.screen().contains("sntryu_typed"));
-    let mut person = start();
-    person.expect("token: ").press_ctrl_c();
-    person
-        .expect("isig icanon")
+    assert!(!user.screen().contains("sntryu_typed"));
+    let mut user = start();
+    user.expect("token: ").press_ctrl_c();
+    user.expect("isig icanon")
         .expect(" echo ")
         .expect("code 130");
-    assert!(!person.screen().contains("-isig"), "{}", person.screen());
+    assert!(!user.screen().contains("-isig"), "{}", user.screen());
 }
 
 #[test]
@@ -589,14 +587,14 @@ fn the_old_layout_asks_before_it_replaces_another_instance() {
         "error: the database holds one session, and that is one of {url}\nhint: `sentry auth logout --url {url}` first\n",
         url = old.url()
     ));
-    let mut person = Person::start(login());
-    person.expect("replace the one of").type_line("n");
-    assert_eq!(person.wait(), 1);
+    let mut user = User::start(login());
+    user.expect("replace the one of").type_line("n");
+    assert_eq!(user.wait(), 1);
     assert_eq!(machine.stored_tokens(), Some(old.current()));
     new.approve_next();
-    let mut person = Person::start(login());
-    person.expect("replace the one of").type_line("y");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let mut user = User::start(login());
+    user.expect("replace the one of").type_line("y");
+    assert_eq!(user.wait(), 0, "{}", user.screen());
     assert_eq!(machine.stored_tokens(), Some(new.current()));
 }
 

@@ -1,6 +1,6 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
-//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the person; `git_server`, `registry`,
+//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the user; `git_server`, `registry`,
 //! `engine`, `keyring`, `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests of
 //! git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process; all other
 //! modules are the tests themselves.
@@ -98,6 +98,7 @@ mod storage_limits;
 mod storage_locks;
 mod storage_versions;
 mod strace;
+mod style;
 mod terminal;
 mod terminal_rules;
 mod tls;

@@ -1,6 +1,6 @@
 //! Answers beyond all measure, at every endpoint: little memory, an end in time, and no harm.
 //!
-//! Apart from `token_endpoint`, where the same befalls a refresh, because here it is memory that counts. The kernel
+//! Separate from `token_endpoint`, where the same befalls a refresh, because here it is memory that counts. The kernel
 //! counts it: beyond `RLIMIT_DATA`, which covers all that a process does not share, there is none to be had.
 
 use std::time::Duration;
@@ -70,19 +70,11 @@ fn floods(bomb: &[u8]) -> [Flood; 6] {
     [
         ("a bomb", End::Understood, packed("gzip")),
         ("a bomb in a bomb", End::Understood, packed("gzip, gzip")),
-        (
-            "a body without an end",
-            End::TooLong,
-            endless("\r\n", &*body),
-        ),
-        (
-            "chunks without an end",
-            End::TooLong,
-            endless(chunked, chunk),
-        ),
+        ("a body without end", End::TooLong, endless("\r\n", &*body)),
+        ("chunks without end", End::TooLong, endless(chunked, chunk)),
         ("an exbibyte", End::TooLong, endless(exbibyte, &*body)),
         (
-            "headers without an end",
+            "headers without end",
             End::NoHttp,
             endless("", "X-More: and more\r\n"),
         ),

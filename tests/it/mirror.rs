@@ -32,7 +32,7 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
         .sentry(&["auth", "status"])
         .run()
         .success()
-        .stdout_has("Keyring: mirror, in step\n");
+        .stdout_has("Keyring: mirror, in sync\n");
 
     let _refresh = machine
         .sentry(&["auth", "refresh", "--force"])
@@ -65,7 +65,7 @@ fn a_user_whom_the_server_names_later_has_one_copy() {
     let _login = machine.sentry(&["auth", "login"]).run().success();
     let access = sentry.current_access();
     let status = machine.sentry(&["auth", "status"]).run().success();
-    let _in_step = status.stdout_has("Keyring: mirror, in step\n");
+    let _in_step = status.stdout_has("Keyring: mirror, in sync\n");
     assert_eq!(keyring.search_all().matches(&access).count(), 1);
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
     assert!(!keyring.search_all().contains(&access));

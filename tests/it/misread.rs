@@ -9,7 +9,7 @@ use crate::environment::{docker, git};
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::proxy_server::Socks4;
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 use crate::tls::{Certificate, Tls};
 
 const UTF_16: &str = "it is written in UTF-16; a token is plain text";
@@ -83,10 +83,10 @@ fn nothing_on_standard_input_is_told_as_nothing() {
         let told = login.stdin(nothing).run().fails(1).stdout_is("");
         let _told = told.stderr_is("error: there is no token: standard input is empty\n");
     }
-    let mut person = Person::start(machine.sentry(&["auth", "login", "--with-token"]));
-    person.expect("token: ").type_line("'sntryu_x'");
-    person.expect(&format!("cannot use what was typed as a token: {QUOTED}"));
-    assert_eq!(person.wait(), 1);
+    let mut user = User::start(machine.sentry(&["auth", "login", "--with-token"]));
+    user.expect("token: ").type_line("'sntryu_x'");
+    user.expect(&format!("cannot use what was typed as a token: {QUOTED}"));
+    assert_eq!(user.wait(), 1);
     assert_eq!(sentry.requests().len(), 0);
 }
 
@@ -119,8 +119,8 @@ fn an_organization_of_the_saas_is_explained() {
             "git-credential-sentry: {words} (hint: `export {variable}=https://sentry.io`)\n"
         ));
         // What the hint says is all that is needed.
-        let mended = machine.env(variable, "https://sentry.io");
-        let _served = git(&mended, "https://sentry.io")
+        let fixed = machine.env(variable, "https://sentry.io");
+        let _served = git(&fixed, "https://sentry.io")
             .success()
             .stdout_has("password=tok\n");
     }
@@ -196,7 +196,7 @@ fn a_client_id_belongs_to_the_instance_that_is_named_beside_it() {
         .env("SENTRY_URL", "https://us.sentry.io");
     let get = get.stdin("protocol=https\nhost=sentry.io\n");
     let store = machine.database().expect("a store");
-    let mended = store.execute("UPDATE helper_session SET retry_at = NULL", []);
-    assert!(mended.is_ok());
+    let fixed = store.execute("UPDATE helper_session SET retry_at = NULL", []);
+    assert!(fixed.is_ok());
     let _served = get.run().success().stdout_has(&sentry.current_access());
 }

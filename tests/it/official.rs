@@ -262,7 +262,7 @@ fn race(machine: &Sandbox, sentry: &FakeSentry, one: Cmd, two: Cmd) -> End {
     );
     let (one, two) = (one.spawn(), two.spawn());
     let _ended = (one.wait(), two.wait());
-    sentry.mend();
+    sentry.fix();
     match (machine.stored_row(), machine.stored_tokens()) {
         (None, _) => End::Deleted,
         (_, Some(pair)) if sentry.is_refreshable(&pair.refresh) => End::Alive,

@@ -1,4 +1,4 @@
-//! `login.lock`: one device flow at a time, whoever starts it, and nobody waits for it who has no person.
+//! `login.lock`: one device flow at a time, whoever starts it, and nobody waits for it who has no user.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Running, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -28,12 +28,12 @@ fn request(sentry: &FakeSentry) -> String {
 }
 
 /// Starts `git-credential-sentry get` many times on one terminal; the answers are in the files `answer.1` and so on.
-fn crowd(sentry: &FakeSentry, machine: &Sandbox) -> Person {
+fn crowd(sentry: &FakeSentry, machine: &Sandbox) -> User {
     fs::write(machine.home().join("request"), request(sentry)).unwrap();
     let script = format!(
         "for i in $(seq {CROWD}); do git-credential-sentry get <request >answer.$i & done; wait"
     );
-    Person::start(machine.command("sh").args(["-c", &script]))
+    User::start(machine.command("sh").args(["-c", &script]))
 }
 
 fn answers(machine: &Sandbox) -> Vec<String> {
@@ -45,12 +45,12 @@ fn answers(machine: &Sandbox) -> Vec<String> {
 #[test]
 fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
     let (sentry, machine) = scene();
-    let mut person = crowd(&sentry, &machine);
-    person.expect(QUESTION).type_line("yes");
+    let mut user = crowd(&sentry, &machine);
+    user.expect(QUESTION).type_line("yes");
     let code = sentry.wait_for_code(SOON);
     sentry.approve(&code);
-    assert_eq!(person.wait(), 0);
-    let screen = person.screen();
+    assert_eq!(user.wait(), 0);
+    let screen = user.screen();
     assert_eq!(screen.matches(QUESTION).count(), 1, "{screen}");
     assert_eq!(sentry.device_codes(), 1);
     let password = format!("password={}\n", sentry.current_access());
@@ -62,17 +62,17 @@ fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
 #[test]
 fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
     let (sentry, machine) = scene();
-    let mut person = crowd(&sentry, &machine);
+    let mut user = crowd(&sentry, &machine);
     // One that comes after the no would ask again.
     for _ in 1..CROWD {
-        person.expect("is in progress; waiting for it");
+        user.expect("is in progress; waiting for it");
     }
-    if !person.screen().contains(QUESTION) {
-        person.expect(QUESTION);
+    if !user.screen().contains(QUESTION) {
+        user.expect(QUESTION);
     }
-    person.type_line("no");
-    assert_eq!(person.wait(), 0);
-    let screen = person.screen();
+    user.type_line("no");
+    assert_eq!(user.wait(), 0);
+    let screen = user.screen();
     assert_eq!(screen.matches(QUESTION).count(), 1, "{screen}");
     assert_eq!(sentry.requests().len(), 0);
     for answer in answers(&machine) {
@@ -81,23 +81,23 @@ fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
 }
 
 #[test]
-fn a_get_with_a_person_joins_the_login_that_is_under_way() {
+fn a_get_with_a_user_joins_the_login_that_is_under_way() {
     let (sentry, machine) = scene();
     let login = machine.sentry(&["auth", "login"]).spawn();
     let code = sentry.wait_for_code(SOON);
-    let mut person = Person::start_piped(machine.git_credential("get"), request(&sentry));
-    person.expect(&format!("another login to {} is in progress", sentry.url()));
+    let mut user = User::start_piped(machine.git_credential("get"), request(&sentry));
+    user.expect(&format!("another login to {} is in progress", sentry.url()));
     sentry.approve(&code);
-    assert_eq!(person.wait(), 0);
+    assert_eq!(user.wait(), 0);
     let password = format!("password={}\n", sentry.current_access());
-    assert!(person.stdout().contains(&password), "{}", person.screen());
-    assert!(!person.screen().contains(QUESTION), "{}", person.screen());
+    assert!(user.stdout().contains(&password), "{}", user.screen());
+    assert!(!user.screen().contains(QUESTION), "{}", user.screen());
     let _login = login.wait().success();
     assert_eq!(sentry.device_codes(), 1);
 }
 
 #[test]
-fn a_get_without_a_person_never_waits_for_a_login() {
+fn a_get_without_a_user_never_waits_for_a_login() {
     let (sentry, machine) = scene();
     let mut login = machine.sentry(&["auth", "login"]).spawn();
     let _code = sentry.wait_for_code(SOON);
@@ -117,7 +117,7 @@ fn a_get_without_a_person_never_waits_for_a_login() {
             _ => answer.stdout_is("credentials not found in native keychain\n"),
         };
     }
-    // It waits on, for a person who takes longer than all of them.
+    // It waits on, for a user who takes longer than all of them.
     assert!(login.is_running());
     assert_eq!(sentry.device_codes(), 1);
 }

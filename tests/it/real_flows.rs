@@ -1,4 +1,4 @@
-//! From `sentry auth login` to a clone and a pull, as a person does it: no token in the environment,
+//! From `sentry auth login` to a clone and a pull, as a user does it: no token in the environment,
 //! nothing configured by hand.
 
 use crate::engine::Engine;
@@ -10,7 +10,7 @@ use crate::real_podman_skopeo::{podman, skopeo};
 use crate::registry::Registry;
 use crate::sandbox::{Output, Running, Sandbox};
 use crate::service::tool;
-use crate::terminal::Person;
+use crate::terminal::User;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ fn logged_in(sentry: &FakeSentry) -> Sandbox {
     sentry.set_interval(Some(1));
     sentry.approve_next();
     let login = machine.sentry(&["auth", "login", "--no-browser", "--url", &sentry.url()]);
-    let mut person = Person::start(login.env("SENTRY_CLIENT_ID", CLIENT_ID));
-    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let mut user = User::start(login.env("SENTRY_CLIENT_ID", CLIENT_ID));
+    assert_eq!(user.wait(), 0, "{}", user.screen());
     machine
 }
 
@@ -128,13 +128,13 @@ fn a_clone_with_a_dead_session_logs_in_again_and_completes() {
     expire(&machine, &sentry);
     let first_login = sentry.wait_for_code(Duration::ZERO);
 
-    let mut person = Person::start(clone(&machine, &server, &tool("git")));
-    person.expect("[Y/n]").type_line("y");
+    let mut user = User::start(clone(&machine, &server, &tool("git")));
+    user.expect("[Y/n]").type_line("y");
     let code = sentry.wait_for_code(Duration::from_secs(10));
     assert_ne!(code, first_login);
-    person.expect(&code);
+    user.expect(&code);
     sentry.approve(&code);
-    assert_eq!(person.wait(), 0, "{}", person.screen());
+    assert_eq!(user.wait(), 0, "{}", user.screen());
     assert!(machine.home().join("work/README").exists());
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }

@@ -51,7 +51,7 @@ impl Scene {
                 assert_eq!(asked, 1, "{status} to {target}");
                 let heard = self.elsewhere.requests();
                 assert!(heard.is_empty(), "{status} to {target}: {heard:?}");
-                self.here.mend();
+                self.here.fix();
             }
         }
     }

@@ -117,8 +117,8 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
         );
         let attempts = scene.sentry.refresh_attempts();
         assert!(asked.contains(&attempts), "{name}: {attempts}");
-        // Except when a person asks.
-        scene.sentry.mend();
+        // Except when a user asks.
+        scene.sentry.fix();
         let _refresh = scene.machine.sentry(&["auth", "refresh"]).run().success();
         assert_eq!(
             scene.machine.stored_tokens(),
@@ -222,7 +222,7 @@ fn odd_success_answers_are_stored_first() {
             "{name}"
         );
         assert_eq!(scene.sentry.refreshes(), 1, "{name}");
-        scene.sentry.mend();
+        scene.sentry.fix();
         let _refresh = scene
             .machine
             .sentry(&["auth", "refresh", "--force"])

@@ -219,7 +219,7 @@ fn what_is_sent_was_read_under_the_lock() {
 }
 
 /// Seconds that a caller may need: 12 for its own request or 20 for another's, and a little for a machine with much to do.
-const PATIENCE: Duration = Duration::from_secs(26);
+const TIMEOUT: Duration = Duration::from_secs(26);
 
 #[test]
 fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
@@ -228,7 +228,7 @@ fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
     let pair = sentry.issue();
     machine.seed_session(&sentry, &pair, Age::EXPIRED);
     sentry.fault_always(Endpoint::Refresh, Fault::Hang);
-    let token = || machine.sentry(&["auth", "token"]).limit(PATIENCE).spawn();
+    let token = || machine.sentry(&["auth", "token"]).limit(TIMEOUT).spawn();
     let caller = token();
     sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
     let mut waiters = [token(), token()];
@@ -266,7 +266,7 @@ fn a_check_that_takes_long_is_followed_by_a_refresh_at_the_latest_of_the_next() 
     suspect(&sentry, &machine);
     sentry.expire(&pair.access);
     sentry.fault(Endpoint::Api, Fault::Delay(Duration::from_secs(7)));
-    let token = || machine.sentry(&["auth", "token"]).limit(PATIENCE).run();
+    let token = || machine.sentry(&["auth", "token"]).limit(TIMEOUT).run();
     let first = token().success();
     let new = sentry.current_access();
     let served = [&pair.access, &new].map(|access| format!("{access}\n"));
@@ -325,7 +325,7 @@ fn a_request_that_was_not_sent_is_sent_again_once() {
         machine.database().unwrap().execute(elsewhere, []).unwrap();
         let _failed = machine
             .sentry(&["auth", "token"])
-            .limit(PATIENCE)
+            .limit(TIMEOUT)
             .run()
             .fails(1)
             .stderr_has("error: cannot refresh the token of https://sentry.example: ");

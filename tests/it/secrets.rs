@@ -7,7 +7,7 @@ use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Request};
 use crate::keyring::Keyring;
 use crate::sandbox::{Cmd, Sandbox};
 use crate::storage::{files, files_with};
-use crate::terminal::Person;
+use crate::terminal::User;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -589,7 +589,7 @@ fn what_a_server_throws_back_is_not_repeated() {
         life.expire();
         let get = life.git("get", "");
         life.step(what, 1, &[], get);
-        life.sentry.mend();
+        life.sentry.fix();
         let sql = "UPDATE helper_session SET retry_at = NULL, intent = NULL, intent_at = NULL";
         let _reset = life.machine.database().unwrap().execute(sql, []);
     }
@@ -600,7 +600,7 @@ fn what_a_server_throws_back_is_not_repeated() {
             let cmd = life.auth(command);
             let code = cmd.clone().run().code;
             life.step(what, code, &[], cmd);
-            life.sentry.mend();
+            life.sentry.fix();
         }
     }
     for (what, fault) in throwing_back(life.latest(Api)) {
@@ -616,7 +616,7 @@ fn what_a_server_throws_back_is_not_repeated() {
         });
         let login = life.auth("login --force");
         life.step(field, 1, &[], login);
-        life.sentry.mend();
+        life.sentry.fix();
     }
     let mut dead = json!({"error": "invalid_grant"});
     dead["error_description"] = life.sentry.current().refresh.into();
@@ -635,13 +635,13 @@ fn a_login_on_the_terminal_of_a_get_shows_no_secret() {
     life.sentry.approve_next();
     let get = life.git("get", "").traced(CALLS, &life.trace());
     let request = format!("protocol=http\nhost={}\n", life.sentry.address());
-    let mut person = Person::start_piped(get, request);
-    person.expect("[Y/n]").type_line("y");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
+    let mut user = User::start_piped(get, request);
+    user.expect("[Y/n]").type_line("y");
+    assert_eq!(user.wait(), 0, "{}", user.screen());
     life.learn();
-    let answer = person.stdout();
+    let answer = user.stdout();
     assert!(answer.contains(life.latest(Access)));
-    life.look("get", &[(person.screen(), "screen")], |_, _, _| None);
+    life.look("get", &[(user.screen(), "screen")], |_, _, _| None);
     life.look("get", &[(answer, Place::Answer)], |_, kind, place| {
         (kind == Access).then_some(place)
     });

@@ -1,6 +1,6 @@
 //! A real server that runs beside the programs under test, for as long as a test needs it.
 //!
-//! Apart from `sandbox::Running`, which it builds on, because a server is waited for when it is
+//! Separate from `sandbox::Running`, which it builds on, because a server is waited for when it is
 //! *ready* and has workers that must be gone before its directory is. It dies with the thread that
 //! started it, even when the test run is killed: start it in the test itself, not in a helper thread.
 

@@ -68,7 +68,7 @@ fn a_signal_while_the_server_works_waits_for_the_commit() {
         sentry.fault(Endpoint::Refresh, Fault::Held);
         let mut token = machine.sentry(&["auth", "token"]).spawn();
         sentry.wait_for_held(SOON);
-        // An impatient person: once is as good as three times.
+        // An impatient user: once is as good as three times.
         for _ in 0..3 {
             token.signal(signal);
         }
@@ -159,7 +159,7 @@ fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
 }
 
 #[test]
-fn a_signal_while_a_login_waits_for_its_person_stores_nothing_and_frees_its_locks() {
+fn a_signal_while_a_login_waits_for_its_user_stores_nothing_and_frees_its_locks() {
     for signal in SIGNALS {
         let sentry = FakeSentry::start();
         sentry.set_interval(Some(1));

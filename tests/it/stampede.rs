@@ -184,7 +184,7 @@ fn holder_of(scene: &Scene) -> i32 {
 #[test]
 fn a_holder_that_is_killed_before_its_request_leaves_the_refresh_to_the_next() {
     let scene = Scene::new();
-    scene.sentry.mend();
+    scene.sentry.fix();
     let lock = scene.machine.config_dir().join("credential.lock");
     let mut holder = scene
         .machine
@@ -267,7 +267,7 @@ fn near_its_end_a_token_is_refreshed_by_one_and_the_new_one_served_to_all() {
 }
 
 #[test]
-fn a_cached_get_takes_no_notice_of_a_login_that_waits_for_its_person() {
+fn a_cached_get_takes_no_notice_of_a_login_that_waits_for_its_user() {
     let scene = Scene::new();
     let later = "UPDATE accounts SET expires_at = (unixepoch() + 86400) * 1000";
     scene

@@ -261,7 +261,7 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// The plain files below a directory, sorted.
+/// The regular files below a directory, sorted.
 pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for name in names(dir) {
@@ -275,7 +275,7 @@ pub fn files(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Names of the plain files below a directory that have this text in them.
+/// Names of the regular files below a directory that have this text in them.
 pub fn files_with(dir: &Path, text: &str) -> Vec<String> {
     let has = |path: &PathBuf| {
         let content = fs::read(path).expect("a file");

@@ -189,7 +189,7 @@ fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
 }
 
 #[test]
-fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_mended() {
+fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
     let scene = Scene::without_a_log(Age::FRESH);
     half_written(&scene);
     let said = on_a_disk(&scene, &format!("{READ_ONLY}; sentry auth token")).run();

@@ -51,16 +51,16 @@ fn is_refused(scene: &Scene, words: &str) {
 fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
     type Plant = fn(&Scene, &Path);
     let plants: [(&str, Plant); 5] = [
-        ("it is not a plain file", |scene, side| {
+        ("it is not a regular file", |scene, side| {
             symlink(victim(scene), side).unwrap()
         }),
-        ("it is not a plain file", |_, side| {
+        ("it is not a regular file", |_, side| {
             symlink("/nowhere/at/all", side).unwrap()
         }),
-        ("it is not a plain file", |_, side| {
+        ("it is not a regular file", |_, side| {
             fs::create_dir(side).unwrap()
         }),
-        ("it is not a plain file", make_fifo),
+        ("it is not a regular file", make_fifo),
         ("it has a second name (hard link)", |scene, side| {
             fs::hard_link(victim(scene), side).unwrap()
         }),
@@ -152,11 +152,11 @@ fn what_others_could_read_is_closed_with_one_warning() {
         let scene = Scene::new(Age::FRESH);
         scene.killed_after("UPDATE accounts SET username = 'ann'");
         for side in ["cli.db", "cli.db-wal", "cli.db-shm"] {
-            // As SQLite does it: a side file has the mode of the database. A later chmod of the database leaves it.
+            // As SQLite does it: a sidecar file has the mode of the database. A later chmod of the database leaves it.
             let is_open = name == "cli.db" || side != "cli.db";
             set_mode(&scene.file(side), if is_open { open } else { 0o600 });
         }
-        // Keeps the side files from being removed.
+        // Keeps the sidecar files from being removed.
         let reader = scene.database();
         let _reading: i64 = reader
             .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))

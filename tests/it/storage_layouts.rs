@@ -325,7 +325,7 @@ fn a_migration_before_an_interrupted_refresh_is_taken_up_loses_nothing() {
         .sentry
         .fault_always(Endpoint::Refresh, Fault::ResetBefore);
     let _failed = scene.token().run().fails(1);
-    scene.sentry.mend();
+    scene.sentry.fix();
     migrate(&scene.database(), &FakeSentry::start());
     scene.is_alive();
 }

@@ -153,7 +153,7 @@ fn a_file_of_any_version_serves_what_it_has_before_anything_is_written() {
             let scene = scene(layout, Age::FRESH, &file);
             let before = ours(&scene.database());
             serves(&scene, &file, &scene.pair.access);
-            // At rest, the file is read in another way.
+            // Idle, the file is read in another way.
             let _mode: String = scene
                 .database()
                 .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))

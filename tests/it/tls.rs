@@ -1,6 +1,6 @@
-//! A Sentry behind TLS, with certificates of an authority that nobody knows.
+//! A Sentry behind TLS, with certificates of an untrusted authority.
 //!
-//! Apart from `nginx` because it guards nothing: whatever is asked goes on to the fake Sentry.
+//! Separate from `nginx` because it guards nothing: whatever is asked goes on to the fake Sentry.
 
 use crate::fake_sentry::FakeSentry;
 use crate::nginx;
@@ -122,7 +122,7 @@ fn make_certificates(room: &Sandbox, certificate: Certificate) {
     let script = "
         set -e
         new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
-        openssl req -x509 $new -keyout ca.key -out ca.pem -days 2 -subj '/CN=nobody knows' \
+        openssl req -x509 $new -keyout ca.key -out ca.pem -days 2 -subj '/CN=untrusted' \
             -addext keyUsage=critical,keyCertSign
         openssl req $new -keyout server.key -out server.csr -subj /CN=127.0.0.1
         echo subjectAltName=$NAME >names

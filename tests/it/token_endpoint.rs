@@ -1,6 +1,6 @@
-//! A token endpoint at its worst: answers without an end, without a sense, and with a word about when to come back.
+//! A token endpoint at its worst: answers without end, without a sense, and with a word about when to come back.
 //!
-//! Apart from `refresh`, which has the answers that a working server or proxy gives.
+//! Separate from `refresh`, which has the answers that a working server or proxy gives.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::storage::{SOON, Scene};
 /// A caller waits for 12 s; the rest is for a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(18);
 
-/// Half a gigabyte of address space: whoever reads without an end does not get far.
+/// Half a gigabyte of address space: whoever reads without end does not get far.
 fn token(scene: &Scene) -> Cmd {
     let limit = ["--as=536870912"];
     scene.token().under("prlimit", &limit).limit(LIMIT)
@@ -108,7 +108,7 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
     let raw = |head_and_body: String| Fault::Raw(head_and_body.into_bytes());
     let faults = [
         (
-            "chunks without an end",
+            "chunks without end",
             endless(
                 &format!("{head}Transfer-Encoding: chunked\r\n\r\n"),
                 chunk,
@@ -116,15 +116,15 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
             ),
         ),
         (
-            "a body without an end",
+            "a body without end",
             endless(&format!("{head}\r\n"), "x".repeat(0x10000), Duration::ZERO),
         ),
         (
-            "headers without an end",
+            "headers without end",
             endless(head, "X-More: and more\r\n", Duration::ZERO),
         ),
         (
-            "100 Continue without an end",
+            "100 Continue without end",
             endless("", "HTTP/1.1 100 Continue\r\n\r\n", Duration::ZERO),
         ),
         (
@@ -289,7 +289,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
             // The time has come.
             let past = "UPDATE helper_session SET retry_at = (unixepoch() - 1) * 1000";
             scene.database().execute(past, []).unwrap();
-            scene.sentry.mend();
+            scene.sentry.fix();
             let _renewed = token(&scene).run().success();
             assert_eq!(scene.sentry.refreshes(), 1, "{retry_after:?}");
         }
@@ -297,7 +297,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
 }
 
 #[test]
-fn a_person_who_asks_for_a_refresh_gets_a_try_every_time() {
+fn a_user_who_asks_for_a_refresh_gets_a_try_every_time() {
     let scene = Scene::new(Age::EXPIRED);
     let refresh = || scene.machine.sentry(&["auth", "refresh"]);
     let busy = Answer::new(503, "text/plain", "").header("Retry-After", "3000");
@@ -309,7 +309,7 @@ fn a_person_who_asks_for_a_refresh_gets_a_try_every_time() {
         let _told = told.stderr_has("hint: `sentry auth refresh` tries at once\n");
     }
     keeps_its_session(&scene, "refused three times");
-    scene.sentry.mend();
+    scene.sentry.fix();
     let _renewed = refresh().run().success();
     let fresh = format!("{}\n", scene.sentry.current_access());
     let _token = token(&scene).run().success().stdout_is(&fresh);
@@ -440,7 +440,7 @@ fn odd_bodies() -> Vec<(&'static str, Fault)> {
             Fault::Raw(format!("{head}Content-Length: 500\r\n\r\n{{\"device_code\":\"x").into()),
         ),
         (
-            "chunks without an end",
+            "chunks without end",
             endless(
                 &format!("{head}Transfer-Encoding: chunked\r\n\r\n"),
                 chunk,
@@ -573,7 +573,7 @@ fn badly_written() -> [(&'static str, Vec<u8>); 9] {
             with(r#""user":{"id":"1","name":"\ud83d"}"#),
         ),
         (
-            "a line end",
+            "a newline",
             with("\"user\":{\"id\":\"1\",\"name\":\"a\nb\"}"),
         ),
         (

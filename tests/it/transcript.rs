@@ -17,7 +17,7 @@ struct Heard {
     ended: bool,
 }
 
-/// Why a wait was in vain.
+/// Why a wait failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InVain {
     Ended,

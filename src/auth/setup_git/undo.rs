@@ -32,7 +32,7 @@ struct Undone {
     /// What stood there, and what is left.
     found: Vec<String>,
     rest: Vec<String>,
-    /// What the log has, if anything.
+    /// The entry of the undo log, if there is one.
     before: Option<Value>,
 }
 

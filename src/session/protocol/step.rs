@@ -183,7 +183,7 @@ pub(crate) enum WaitLimit {
 pub(crate) enum Pause {
     /// The answer was lost: within the grace that a server may give.
     Short,
-    /// The server answered, and wants to be left alone.
+    /// The server answered; a new try too soon would not help.
     Long,
 }
 

@@ -107,7 +107,7 @@ fn what_is_not_a_login_is_not_stored() {
             &machine,
             "store",
             login.to_string(),
-            "the server URL is not one of a registry\n",
+            "the server URL is not that of a registry\n",
         );
     }
 }

@@ -1,6 +1,6 @@
 //! The docker credential-helper protocol as docker, podman and skopeo speak it, and as nobody should.
 //!
-//! Apart from `hosts`, which has the names of registries that pose as others, and from `helper_streams`, which has what
+//! Separate from `hosts`, which has the names of registries that pose as others, and from `helper_streams`, which has what
 //! both helpers do alike.
 
 mod logins;

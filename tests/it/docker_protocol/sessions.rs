@@ -4,7 +4,7 @@ use super::{NOT_FOUND, docker, erase, gets, gets_nothing, lists, store};
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::helpers::{ENVIRONMENT, STORED, with_login, with_session_of, with_token};
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 use serde_json::{Value, json};
 
 /// A machine with a fresh session at https://sentry.io, and one registry bound to it.
@@ -214,41 +214,33 @@ fn an_instance_without_a_login_is_not_found() {
     gets_nothing(&machine, "r.example");
     lists(&machine, &json!({}));
     // At a terminal a user may log in, and goes on without if they do not.
-    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
-    person.expect("[Y/n]").type_line("n");
-    assert_eq!(person.wait(), 1);
-    assert_eq!(person.stdout(), NOT_FOUND);
-    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
-    assert_eq!(person.wait(), 1);
+    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    user.expect("[Y/n]").type_line("n");
+    assert_eq!(user.wait(), 1);
+    assert_eq!(user.stdout(), NOT_FOUND);
+    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    assert_eq!(user.wait(), 1);
     assert_eq!(
-        (person.stdout(), person.screen()),
+        (user.stdout(), user.screen()),
         (NOT_FOUND.to_owned(), String::new())
     );
     assert_eq!(sentry.device_codes(), 0);
 }
 
 #[test]
-fn a_person_who_says_no_is_not_asked_again_by_the_next_get() {
+fn a_user_who_says_no_is_not_asked_again_by_the_next_get() {
     let sentry = FakeSentry::start();
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
-    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
-    person.expect("[Y/n]").type_line("n");
-    assert_eq!(person.wait(), 1);
+    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    user.expect("[Y/n]").type_line("n");
+    assert_eq!(user.wait(), 1);
     let sentence = format!("the session at {} has ended", sentry.url());
-    assert!(
-        person.stdout().starts_with(&sentence),
-        "{}",
-        person.stdout()
-    );
-    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
-    assert_eq!(person.wait(), 1);
-    assert_eq!(person.screen(), "");
-    assert!(
-        person.stdout().starts_with(&sentence),
-        "{}",
-        person.stdout()
-    );
+    assert!(user.stdout().starts_with(&sentence), "{}", user.stdout());
+    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    assert_eq!(user.wait(), 1);
+    assert_eq!(user.screen(), "");
+    assert!(user.stdout().starts_with(&sentence), "{}", user.stdout());
     assert_eq!(sentry.device_codes(), 0);
 }
 
@@ -259,10 +251,10 @@ fn a_login_in_between_answers_the_request() {
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.approve_next();
-    let mut person = Person::start_piped(machine.docker_credential("get"), "r.example");
-    person.expect("[Y/n]").type_line("y");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
-    let answer: Value = serde_json::from_str(&person.stdout()).expect("JSON");
+    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    user.expect("[Y/n]").type_line("y");
+    assert_eq!(user.wait(), 0, "{}", user.screen());
+    let answer: Value = serde_json::from_str(&user.stdout()).expect("JSON");
     assert_eq!(
         answer,
         json!({ "ServerURL": "r.example", "Username": "oauth2", "Secret": sentry.current_access() })

@@ -150,7 +150,7 @@ impl FakeSentry {
     }
 }
 
-/// The device flow: what the person does in the browser.
+/// The device flow: what the user does in the browser.
 impl FakeSentry {
     /// The next user code that this has not returned yet, as soon as it was requested.
     #[track_caller]
@@ -226,7 +226,7 @@ impl FakeSentry {
     }
 
     /// Ends all faults and rewrites to come; what hangs or is held stays so.
-    pub fn mend(&self) {
+    pub fn fix(&self) {
         self.server.change(|state| {
             state.faults.clear();
             state.lasting_faults.clear();

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 request and one answer as bytes on a connection; every connection carries exactly one exchange.
 //!
-//! Apart from the rules so that these never see a socket. Understands what the clients under test
+//! Separate from the rules so that these never see a socket. Understands what the clients under test
 //! send (`Content-Length`, form encoding) and nothing else: a chunked body is refused loudly.
 
 use serde_json::Value;

@@ -89,11 +89,11 @@ pub enum Fault {
     Truncate,
     /// RST instead of an answer, not processed.
     ResetBefore,
-    /// Processed, then RST instead of an answer: the tokens have rotated and nobody knows.
+    /// Processed, then RST instead of an answer: the tokens have rotated and the client cannot know.
     ResetAfter,
     /// Accepted and never answered, not processed.
     Hang,
-    /// An answer without an end, not processed: the head, then `again` for ever, with a pause after each.
+    /// An answer without end, not processed: the head, then `again` for ever, with a pause after each.
     Endless {
         head: Vec<u8>,
         again: Vec<u8>,

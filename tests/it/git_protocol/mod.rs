@@ -1,7 +1,7 @@
 //! The git credential protocol as an adversary, a hurried caller and a real git speak it, and what the helper does with a
 //! session.
 //!
-//! Apart from `hosts`, which has the hosts and URLs; from `git_store`, which has what git stored; and from
+//! Separate from `hosts`, which has the hosts and URLs; from `git_store`, which has what git stored; and from
 //! `helper_streams`, which has what both helpers do alike.
 
 mod answers;

@@ -4,7 +4,7 @@ use super::{described, get, gets_nothing};
 use crate::fake_sentry::FakeSentry;
 use crate::helpers::with_login;
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::Person;
+use crate::terminal::User;
 use std::time::Duration;
 
 #[test]
@@ -48,14 +48,14 @@ fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
 }
 
 #[test]
-fn a_person_who_says_no_is_not_asked_for_a_password() {
+fn a_user_who_says_no_is_not_asked_for_a_password() {
     let sentry = FakeSentry::start();
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
-    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
-    person.expect("[Y/n]").type_line("n");
-    assert_eq!(person.wait(), 0);
-    assert_eq!(person.stdout(), "quit=1\n\n");
+    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    user.expect("[Y/n]").type_line("n");
+    assert_eq!(user.wait(), 0);
+    assert_eq!(user.stdout(), "quit=1\n\n");
     assert_eq!(sentry.device_codes(), 0);
 }
 
@@ -66,12 +66,12 @@ fn a_login_that_is_denied_in_the_browser_is_not_followed_by_a_question() {
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.deny_next();
-    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
-    person.expect("[Y/n]").type_line("y");
+    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    user.expect("[Y/n]").type_line("y");
     let code = sentry.wait_for_code(Duration::from_secs(10));
-    person.expect(&code);
-    assert_eq!(person.wait(), 0);
-    assert_eq!(person.stdout(), "quit=1\n\n");
+    user.expect(&code);
+    assert_eq!(user.wait(), 0);
+    assert_eq!(user.stdout(), "quit=1\n\n");
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn a_login_in_between_answers_the_request() {
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.approve_next();
-    let mut person = Person::start_piped(machine.git_credential("get"), described(&sentry));
-    person.expect("[Y/n]").type_line("");
-    assert_eq!(person.wait(), 0, "{}", person.screen());
-    let answer = person.stdout();
+    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    user.expect("[Y/n]").type_line("");
+    assert_eq!(user.wait(), 0, "{}", user.screen());
+    let answer = user.stdout();
     let expected = format!("username=oauth2\npassword={}\n", sentry.current_access());
     assert!(answer.starts_with(&expected), "{answer}");
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));

@@ -120,7 +120,7 @@ fn address(authority: &str) -> Option<(IpAddr, u16)> {
     (bytes.len() < 4).then(|| (Ipv4Addr::from(bits).into(), port))
 }
 
-/// Letters of other scripts as a person sees them, and nothing that a person does not see.
+/// Letters of other scripts as a user sees them, and nothing that a user does not see.
 fn seen(text: &str) -> String {
     let letter = |character| match character {
         '\u{455}' => Some('s'),

@@ -129,7 +129,7 @@ impl Line {
         servers
     }
 
-    /// What a person may call the instance.
+    /// What a user may call the instance.
     pub fn as_settings(&self) -> Vec<Vec<u8>> {
         match self.kind {
             Kind::Host("https") => vec![self.text.clone(), self.within("https://", "")],

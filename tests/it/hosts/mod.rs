@@ -156,8 +156,8 @@ impl Scene {
         self.check(&said, expected, as_expected && said.stderr.is_empty())
     }
 
-    /// A command of the person's: `how` names the instance.
-    fn person(&self, args: &[&str], how: How<'_>, expected: Answer) -> Result<(), String> {
+    /// A command of the user's: `how` names the instance.
+    fn user(&self, args: &[&str], how: How<'_>, expected: Answer) -> Result<(), String> {
         let cmd = self.machine.sentry(args);
         let said = match how {
             How::Variable(url) => cmd.env("SENTRY_URL", os(url)),
@@ -285,10 +285,10 @@ fn an_instance_is_what_the_corpus_says() {
         }
         for setting in line.as_settings() {
             for how in [How::Variable(&setting), How::Option(&setting)] {
-                scene.person(&["auth", "token"], how, line.setting)?;
+                scene.user(&["auth", "token"], how, line.setting)?;
                 // Where that is a session's instance, it would be asked.
                 if !matches!(line.setting, Answer::Token(_)) {
-                    scene.person(&["auth", "refresh", "--force"], how, line.setting)?;
+                    scene.user(&["auth", "refresh", "--force"], how, line.setting)?;
                 }
             }
         }
@@ -330,7 +330,7 @@ fn a_token_of_the_environment_gets_where_the_corpus_says() {
         }
         match line.as_settings().last() {
             Some(setting) if line.setting != Answer::Untold => {
-                scene.person(&["auth", "token"], How::Option(setting), line.setting)
+                scene.user(&["auth", "token"], How::Option(setting), line.setting)
             }
             _ => Ok(()),
         }

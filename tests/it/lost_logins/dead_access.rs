@@ -84,7 +84,7 @@ fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
-    scene.sentry.mend();
+    scene.sentry.fix();
     scene.is_alive();
 }
 

@@ -1,4 +1,4 @@
-//! Who holds the lock: the worker, with nothing of its caller's; and whoever waits in vain is told who it is.
+//! Who holds the lock: the worker, with nothing of its caller's; and whoever times out is told who it is.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use super::{SOON, foreign_holder, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::sandbox::{Age, Cmd, Output, Running};
 use crate::storage::Scene;
-use crate::terminal::Person;
+use crate::terminal::User;
 
 /// A command whose refresh is granted and not answered.
 fn held(scene: &Scene, command: Cmd) -> Running {
@@ -150,9 +150,9 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
             let told = cmd().run().fails(2).stdout_is("");
             assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
             let _other = cmd().stdin("{}\n").run().fails(2).stdout_is("");
-            let mut person = Person::start(cmd());
-            assert_eq!(person.wait(), 2, "{}", person.screen());
-            assert_eq!(person.screen().lines().count(), 1, "{}", person.screen());
+            let mut user = User::start(cmd());
+            assert_eq!(user.wait(), 2, "{}", user.screen());
+            assert_eq!(user.screen().lines().count(), 1, "{}", user.screen());
         }
     }
     let after = (scene.machine.stored_tokens(), scene.sentry.requests().len());

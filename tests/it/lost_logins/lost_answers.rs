@@ -155,7 +155,7 @@ fn spent(age: Age) -> Scene {
         .sentry
         .fault_always(Endpoint::Refresh, Fault::ResetAfter);
     let _lost = scene.refresh().run().fails(1);
-    scene.sentry.mend();
+    scene.sentry.fix();
     assert!(!scene.sentry.is_valid(&scene.pair.access));
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     scene
@@ -179,7 +179,7 @@ fn fail_without_effect(scene: &Scene, how: Option<Answer>) -> Output {
         Some(answer) => {
             scene.sentry.fault_always(Endpoint::Refresh, answer);
             let told = scene.refresh().run();
-            scene.sentry.mend();
+            scene.sentry.fix();
             told
         }
         None => {

@@ -8,7 +8,7 @@ use super::{SOON, Stopped, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::sandbox::Age;
 use crate::storage::Scene;
-use crate::terminal::Person;
+use crate::terminal::User;
 
 /// Whoever waits gives up after 20 s; the rest is for a machine with much to do.
 const GIVEN_UP: Duration = Duration::from_secs(26);
@@ -72,15 +72,15 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
     // A shell that goes on with the next command when the first one is stopped.
     let script = "set -m; sentry auth token; echo stopped: $?; sentry auth logout; echo ended: $?; kill -KILL %1";
     let bash = scene.machine.command("bash").args(["-c", script]);
-    let mut person = Person::start(bash);
+    let mut user = User::start(bash);
     scene.sentry.wait_for_held(SOON);
-    person.press(b"\x1a");
+    user.press(b"\x1a");
     let stopped = 128 + Signal::TSTP.as_raw();
-    person.expect(&format!("stopped: {stopped}"));
+    user.expect(&format!("stopped: {stopped}"));
     scene.sentry.release();
-    person.expect("ended: 0");
+    user.expect("ended: 0");
     assert_eq!(scene.machine.stored_row(), None);
-    let _ended = person.wait();
+    let _ended = user.wait();
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn a_check_that_fails_is_followed_by_a_pause() {
         assert_eq!(asked, 1, "{failure:?}");
         assert_eq!(scene.sentry.refresh_attempts(), 0, "{failure:?}");
         // A user who asks is answered at once.
-        scene.sentry.mend();
+        scene.sentry.fix();
         scene.is_alive();
     }
 }

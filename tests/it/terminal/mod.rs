@@ -1,4 +1,4 @@
-//! A person at a terminal: reads the screen, types, presses Ctrl-C.
+//! A user at a terminal: reads the screen, types, presses Ctrl-C.
 //!
 //! The program leads a session whose controlling terminal is a pseudo-terminal and whose foreground
 //! process group is its own, so `/dev/tty` opens and Ctrl-C reaches it. The terminal echoes what is
@@ -16,19 +16,19 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// How long a person waits for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a user waits for anything.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub struct Person {
+pub struct User {
     running: Running,
     keyboard: File,
     screen: Transcript,
     /// How much of the screen's text earlier expectations have consumed.
     seen: usize,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Person {
+impl User {
     /// Starts the command as from a shell: all three streams are the terminal.
     #[track_caller]
     pub fn start(cmd: Cmd) -> Self {
@@ -56,25 +56,25 @@ impl Person {
 
     #[track_caller]
     fn begin(cmd: Cmd, command: std::process::Command, pty: Pty) -> Self {
-        let Pty { person, program } = pty;
-        let screen = Transcript::of(person.try_clone().expect("a descriptor"));
+        let Pty { user, program } = pty;
+        let screen = Transcript::of(user.try_clone().expect("a descriptor"));
         let running = cmd.start(command, move || {
             setsid()?;
             ioctl_tiocsctty(&program)
         });
         Self {
             running,
-            keyboard: person,
+            keyboard: user,
             screen,
             seen: 0,
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         }
     }
 
     /// Sets how long every wait to come may take; 30 s by default.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -145,14 +145,13 @@ impl Person {
     /// signal that killed it.
     #[track_caller]
     pub fn wait(&mut self) -> i32 {
-        let deadline = Instant::now() + self.patience;
-        let silent = |person: &Self| {
-            person.screen.ends_by(deadline) && person.running.falls_silent_by(deadline)
-        };
+        let deadline = Instant::now() + self.timeout;
+        let silent =
+            |user: &Self| user.screen.ends_by(deadline) && user.running.falls_silent_by(deadline);
         let Some(status) = self.running.ends_by(deadline).filter(|_| silent(self)) else {
             panic!(
                 "the program did not end within {:?}; the screen:\n{}",
-                self.patience,
+                self.timeout,
                 self.screen()
             );
         };
@@ -161,7 +160,7 @@ impl Person {
 
     #[track_caller]
     fn find<T>(&mut self, what: &str, look: impl Fn(&str) -> Option<(T, usize)>) -> T {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let seen = self.seen;
         let found = self
             .screen
@@ -178,7 +177,7 @@ impl Person {
             Err(InVain::TimedOut) => {
                 panic!(
                     "no {what} within {:?}; the screen:\n{}",
-                    self.patience,
+                    self.timeout,
                     self.screen()
                 )
             }

@@ -1,4 +1,4 @@
-//! A pseudo-terminal: the end that a person holds and the end that programs see. Linux only.
+//! A pseudo-terminal: the end that a user holds and the end that programs see. Linux only.
 
 use rustix::fs::OFlags;
 use rustix::ioctl::{Getter, Opcode, Setter, ioctl, opcode};
@@ -20,7 +20,7 @@ const SET_LOCK: Opcode = opcode::write::<i32>(b'T', 0x31);
 const NUMBER: Opcode = opcode::read::<u32>(b'T', 0x30);
 
 pub(super) struct Pty {
-    pub(super) person: File,
+    pub(super) user: File,
     pub(super) program: File,
 }
 
@@ -30,16 +30,16 @@ impl Pty {
         reason = "rustix has these two ioctls behind a feature that nothing else here needs"
     )]
     pub(super) fn open() -> Self {
-        let person = open_without_adopting("/dev/ptmx");
+        let user = open_without_adopting("/dev/ptmx");
         // SAFETY: `TIOCSPTLCK` takes a pointer to an int.
-        unsafe { ioctl(&person, Setter::<SET_LOCK, i32>::new(0)) }
+        unsafe { ioctl(&user, Setter::<SET_LOCK, i32>::new(0)) }
             .expect("a new terminal can be unlocked");
         // SAFETY: `TIOCGPTN` fills an unsigned int.
-        let number = unsafe { ioctl(&person, Getter::<NUMBER, u32>::new()) }
-            .expect("a terminal has a number");
+        let number =
+            unsafe { ioctl(&user, Getter::<NUMBER, u32>::new()) }.expect("a terminal has a number");
         let program = open_without_adopting(format!("/dev/pts/{number}"));
         tcsetwinsize(&program, WINDOW).expect("a terminal has a size");
-        Self { person, program }
+        Self { user, program }
     }
 }
 

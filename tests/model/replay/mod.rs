@@ -13,7 +13,7 @@
 //! Separate from the rest of the model, which `tests/it/` includes only this module of, with
 //! `src/session/protocol/` beside it.
 //!
-//! Rules: a process that is killed leaves its flow without an end, and may have done one step more than it wrote. Lines
+//! Rules: a process that is killed leaves its flow without end, and may have done one step more than it wrote. Lines
 //! of other kinds are passed over. One database; with more than one session in it, or other programs that write it,
 //! [`Writers::Others`].
 

@@ -183,7 +183,7 @@ impl Turn<'_, '_> {
         self.saw(Saw::Locked, *self.state);
     }
 
-    /// Polling without an end, except that polls which change nothing are left out.
+    /// Polling without end, except that polls which change nothing are left out.
     fn wait(&mut self, wait_limit: WaitLimit) {
         let Some((who, holder)) = self.state.holder(self.machine) else {
             return self.saw(Saw::Done, *self.state);
