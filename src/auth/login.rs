@@ -25,7 +25,7 @@ use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
 
 /// How long a program may take to hand over a token.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const INPUT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let place = ConfigDir::of(world)?;
@@ -278,7 +278,7 @@ fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
     let limit = 2 * MAX_TOKEN + 16;
     // A vector that grows leaves copies behind.
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(limit + 64));
-    Stdin::with_timeout(TIMEOUT)
+    Stdin::with_timeout(INPUT_TIMEOUT)
         .take(limit as u64)
         .read_to_end(&mut bytes)
         .context("cannot read the token")?;
