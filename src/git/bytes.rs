@@ -6,6 +6,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::secret::append;
+
 /// U+10FF00 and the byte.
 const ESCAPE: u32 = 0x0010_ff00;
 
@@ -15,11 +17,13 @@ fn is_escape(character: char) -> bool {
 
 /// The text for these bytes.
 pub(super) fn text_of(bytes: &[u8]) -> Zeroizing<String> {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && text.is_ascii()
+    {
+        return Zeroizing::new(text.to_owned());
+    }
     // No reallocation leaves a copy behind: a byte becomes four at most.
-    let mut text = Zeroizing::new(String::with_capacity(match std::str::from_utf8(bytes) {
-        Ok(_) => bytes.len(),
-        Err(_) => 4 * bytes.len(),
-    }));
+    let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len()));
     let escaped = |byte: &u8| char::from_u32(ESCAPE + u32::from(*byte)).unwrap_or_default();
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {
@@ -39,16 +43,17 @@ pub(super) fn text_of(bytes: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// The bytes that a text stands for.
-pub(super) fn bytes_of(text: &str) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+/// Adds the bytes that a text stands for.
+pub(super) fn append_bytes_of(text: &str, bytes: &mut Zeroizing<Vec<u8>>) {
+    if text.is_ascii() {
+        return append(bytes, text.as_bytes());
+    }
     for character in text.chars() {
         match is_escape(character) {
-            true => bytes.push((u32::from(character) & 0xff) as u8),
-            false => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            true => append(bytes, &[(u32::from(character) & 0xff) as u8]),
+            false => append(bytes, character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    bytes
 }
 
 #[cfg(test)]
@@ -65,15 +70,21 @@ mod tests {
         assert_eq!(*text_of(b"p\xe4ss"), "p\u{10ffe4}ss");
     }
 
+    fn bytes_of(text: &str) -> Vec<u8> {
+        let mut bytes = Zeroizing::default();
+        append_bytes_of(text, &mut bytes);
+        bytes.to_vec()
+    }
+
     proptest! {
         #[test]
         fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            prop_assert_eq!(&*bytes_of(&text_of(&bytes)), &bytes);
+            prop_assert_eq!(bytes_of(&text_of(&bytes)), bytes);
         }
 
         #[test]
         fn escapes_come_back(text in "[\u{10ff70}-\u{10ffff}a]{0,8}") {
-            prop_assert_eq!(&*bytes_of(&text_of(text.as_bytes())), text.as_bytes());
+            prop_assert_eq!(bytes_of(&text_of(text.as_bytes())), text.as_bytes());
         }
     }
 }

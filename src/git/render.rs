@@ -2,10 +2,11 @@
 
 use zeroize::Zeroizing;
 
-use super::bytes::bytes_of;
+use super::bytes::append_bytes_of;
 use super::description::Description;
 use crate::broker::Credential;
 use crate::policy::USERNAME;
+use crate::secret::append;
 use crate::world::Timestamp;
 
 pub(super) fn render(
@@ -86,10 +87,10 @@ impl Answer {
         if value.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
             anyhow::bail!("the stored {key} has a byte that would break the protocol");
         }
-        let value = bytes_of(value);
-        for part in [key.as_bytes(), b"=", &value, b"\n"] {
-            self.0.extend_from_slice(part);
-        }
+        append(&mut self.0, key.as_bytes());
+        append(&mut self.0, b"=");
+        append_bytes_of(value, &mut self.0);
+        append(&mut self.0, b"\n");
         Ok(())
     }
 
@@ -100,7 +101,7 @@ impl Answer {
     }
 
     fn end(mut self) -> Zeroizing<Vec<u8>> {
-        self.0.push(b'\n');
+        append(&mut self.0, b"\n");
         self.0
     }
 }
