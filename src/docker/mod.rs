@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::broker::{Broker, Credential, Former, NoCredential};
 use crate::environment::{self, Environment};
@@ -245,11 +245,14 @@ fn registries<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a str> {
 
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
     let mut text = Zeroizing::default();
-    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut chunk = [0; CHUNK];
     loop {
-        match input.read(&mut *chunk) {
+        match input.read(&mut chunk) {
             Ok(0) => break,
-            Ok(length) => append(&mut text, &chunk[..length]),
+            Ok(length) => {
+                append(&mut text, &chunk[..length]);
+                chunk[..length].zeroize();
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 anyhow::bail!("no request came in time")

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::broker::{Broker, NoCredential, UserResponse};
 use crate::failure::{self, Failure};
@@ -279,11 +279,14 @@ fn in_basic(description: &Description) -> Option<Secret> {
 /// Reads to the blank line that ends a request, or to the end of the input.
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
-    let mut chunk = Zeroizing::new([0; CHUNK]);
+    let mut chunk = [0; CHUNK];
     while !bytes.ends_with(b"\n\n") && *bytes != b"\n" {
-        match input.read(&mut *chunk) {
+        match input.read(&mut chunk) {
             Ok(0) => break,
-            Ok(length) => append(&mut bytes, &chunk[..length]),
+            Ok(length) => {
+                append(&mut bytes, &chunk[..length]);
+                chunk[..length].zeroize();
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 anyhow::bail!("no request came in time")

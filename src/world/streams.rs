@@ -40,7 +40,7 @@ pub(crate) fn inherited_stdin() -> io::Result<File> {
     io::stdin().as_fd().try_clone_to_owned().map(File::from)
 }
 
-/// How many bytes to read at a time: most requests are shorter, and wiping takes longer than reading.
+/// How many bytes to read at a time: most requests are shorter.
 pub(crate) const CHUNK: usize = 512;
 
 /// Standard input that gives up when nothing comes: a caller that hangs must not keep a helper for ever.
