@@ -6,6 +6,10 @@ const LONGEST: usize = 200;
 /// One line of at most 200 characters without control, bidirectional or invisible ones: nothing that moves a cursor,
 /// opens a link, sets a title, or reads differently from what it is.
 pub(crate) fn printable(text: &str) -> String {
+    // Most text is.
+    if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars()
         .filter(|character| !is_hidden(*character))
         .take(LONGEST)

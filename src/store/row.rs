@@ -17,7 +17,7 @@ pub(super) fn select<'a, const N: usize>(
     table: &str,
     rest: &str,
 ) -> rusqlite::Result<(Statement<'a>, [Column; N])> {
-    let sql = format!("SELECT {} FROM {table}{rest}", columns.join(", "));
+    let sql = ["SELECT ", &columns.join(", "), " FROM ", table, rest].concat();
     if let Ok(statement) = connection.prepare(&sql) {
         return Ok((statement, std::array::from_fn(Some)));
     }

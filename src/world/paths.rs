@@ -53,10 +53,11 @@ impl World {
     /// The variable that selects this directory of `cli.db`, where it is another than without it: a repository can carry a
     /// directory, and a file that sets the variable.
     pub(crate) fn selects(&self, dir: &Path) -> Option<&'static str> {
-        let names = |base: PathBuf| [base.join(".sentry"), base.join(".config/sentry")];
         let is_default = || {
             let home = self.variable_path("HOME");
-            home.is_some_and(|home| names(home).iter().any(|default| default == dir))
+            let in_home = home.as_ref().and_then(|home| dir.strip_prefix(home).ok());
+            let defaults = [".sentry", ".config/sentry"];
+            in_home.is_some_and(|rest| defaults.iter().any(|default| rest == Path::new(default)))
         };
         let xdg = || {
             let xdg = self.variable_path(XDG)?;
