@@ -10,7 +10,7 @@ use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::names::Names;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::storage::SOON;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use crate::tls::{Certificate, NAME, Tls};
 use rustix::process::Signal;
 
@@ -157,7 +157,7 @@ fn an_answer_that_came_while_the_process_was_stopped_is_read() {
                 .env("SENTRY_URL", tls.url())
                 .env("SSL_CERT_FILE", tls.authority());
         }
-        let user = User::start(machine.sentry(&["auth", "login", "--no-browser"]));
+        let user = TtyUser::start(machine.sentry(&["auth", "login", "--no-browser"]));
         sentry.wait_for_held(SOON);
         (sentry, tls, machine, user)
     });

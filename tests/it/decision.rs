@@ -15,7 +15,7 @@ use crate::registry::Registry;
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::service::{tool, tools};
 use crate::storage::set_mode;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -183,7 +183,7 @@ fn a_dead_session_is_not_replaced_by_another_account() {
             .stderr_has(&format!("the session at {} has ended", sentry.url()));
         // At a terminal too: what the other account has is no answer to the question.
         let get = machine.git_credential("get");
-        let mut user = User::start_piped(get, described(host));
+        let mut user = TtyUser::start_piped(get, described(host));
         user.expect("[Y/n]").type_line("n");
         assert_eq!(user.wait(), 0);
         assert_eq!(user.stdout(), "quit=1\n\n");
@@ -228,21 +228,21 @@ fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
     // jane approves, because she is signed in to the browser.
     scene.sentry.set_user(user(JANE));
     scene.sentry.approve_next();
-    let mut user = User::start_piped(git(), described(host));
-    user.expect("[Y/n]").type_line("y");
-    assert_eq!(user.wait(), 1, "{}", user.screen());
-    assert_eq!(user.stdout(), "");
+    let mut at_tty = TtyUser::start_piped(git(), described(host));
+    at_tty.expect("[Y/n]").type_line("y");
+    assert_eq!(at_tty.wait(), 1, "{}", at_tty.screen());
+    assert_eq!(at_tty.stdout(), "");
     let told = "jane@example.com approved the login, not the account that the host is bound to";
-    assert!(user.screen().contains(told), "{}", user.screen());
+    assert!(at_tty.screen().contains(told), "{}", at_tty.screen());
     assert_eq!(scene.machine.stored_row().unwrap().token, Some(jane));
     // bob does.
     scene.sentry.set_user(user(BOB));
     scene.sentry.approve_next();
-    let mut user = User::start_piped(git(), described(host));
-    user.expect("[Y/n]").type_line("y");
-    assert_eq!(user.wait(), 0, "{}", user.screen());
+    let mut at_tty = TtyUser::start_piped(git(), described(host));
+    at_tty.expect("[Y/n]").type_line("y");
+    assert_eq!(at_tty.wait(), 0, "{}", at_tty.screen());
     let bob = scene.sentry.current_access();
-    assert!(user.stdout().contains(&bob), "{}", user.stdout());
+    assert!(at_tty.stdout().contains(&bob), "{}", at_tty.stdout());
     let _served = get_of(&scene.machine, "r.example")
         .success()
         .stdout_has(&bob);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Cmd, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use crate::tls::{Certificate, Tls};
 use serde_json::{Value, json};
 
@@ -270,7 +270,7 @@ fn a_url_prefix_that_is_empty_or_has_no_tls_is_written_on_the_instance() {
             answer["verification_uri_complete"] = complete.into();
         });
         sentry.approve_next();
-        let mut user = User::start(login(&machine).arg("--force"));
+        let mut user = TtyUser::start(login(&machine).arg("--force"));
         user.expect(&format!(
             "open   {}/oauth/device/?user_code=AB-CD\n",
             tls.url()

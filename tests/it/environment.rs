@@ -6,7 +6,7 @@ use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Output, Sandbox};
 use crate::service::tools;
 use crate::storage::files_with;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -239,7 +239,7 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().env("SENTRY_URL", sentry.url());
     let get = |machine: &Sandbox| {
-        User::start_piped(machine.git_credential("get"), described(&sentry.url()))
+        TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()))
     };
     let mut user = get(&machine);
     assert_eq!(user.wait(), 1);
@@ -289,11 +289,11 @@ fn nobody_is_asked_where_that_is_not_wanted() {
             "the session at {0} has ended (hint: `sentry auth login --url {0}`)\n",
             sentry.url()
         );
-        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{variable}={value}");
         assert_eq!(git.stdout(), "");
         assert_eq!(git.screen(), format!("git-credential-sentry: {told}"));
-        let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
+        let mut docker = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
         assert_eq!(docker.wait(), 1, "{variable}={value}");
         assert_eq!(docker.stdout(), told);
         assert_eq!(docker.screen(), "");
@@ -314,7 +314,8 @@ fn a_user_is_asked_otherwise() {
     ] {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry).env(variable, value);
-        let mut user = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut user =
+            TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         user.expect(&format!(
             "git needs a login to Sentry: the session at {}",
             sentry.url()
@@ -334,10 +335,10 @@ fn gits_own_configuration_may_forbid_questions() {
         let configure = ["config", "--global", "credential.interactive", value];
         let _configured = machine.command("git").args(configure).run().success();
         let told = format!("the session at {} has ended", sentry.url());
-        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{value}");
         assert!(git.screen().contains(&told) && !git.screen().contains("log in now?"));
-        let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
+        let mut docker = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
         assert_eq!(docker.wait(), 1, "{value}");
         assert!(docker.stdout().contains(&told) && docker.screen().is_empty());
     }
@@ -346,7 +347,7 @@ fn gits_own_configuration_may_forbid_questions() {
         let machine = with_ended_session(&sentry);
         let configure = ["config", "--global", "credential.interactive", value];
         let _configured = machine.command("git").args(configure).run().success();
-        let mut git = User::start_piped(machine.git_credential("get"), described(&sentry.url()));
+        let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         git.expect("log in now? [Y/n]").type_line("n");
         assert_eq!(git.wait(), 0, "{value}");
     }
@@ -368,7 +369,7 @@ fn git_asks_nothing_where_it_was_started_with_that_setting() {
                 "core.askPass=true",
             ])
             .args(["credential", "fill"]);
-        let mut user = User::start_piped(fill, described(&sentry.url()));
+        let mut user = TtyUser::start_piped(fill, described(&sentry.url()));
         user.wait();
         let screen = user.screen();
         assert!(
@@ -384,18 +385,18 @@ fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login(
     let sentry = FakeSentry::start();
     let machine = with_ended_session(&sentry);
     let url = sentry.url();
-    let git = || User::start_piped(machine.git_credential("get"), described(&url));
-    let docker = || User::start_piped(machine.docker_credential("get"), "r.example");
+    let git = || TtyUser::start_piped(machine.git_credential("get"), described(&url));
+    let docker = || TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     let passes = |seconds: i64| {
         let store = machine.database().expect("a store");
         let sql = "UPDATE helper_setting SET value = CAST(value - 1000 * ?1 AS TEXT) WHERE key LIKE 'declined %'";
         assert_eq!(store.execute(sql, [seconds]), Ok(1));
     };
-    let asks = |mut user: User| {
+    let asks = |mut user: TtyUser| {
         user.expect("log in now? [Y/n]").type_line("n");
         user.wait();
     };
-    let is_quiet = |mut user: User| {
+    let is_quiet = |mut user: TtyUser| {
         user.wait();
         assert!(!user.screen().contains("log in now?"), "{}", user.screen());
         user.stdout()
@@ -437,10 +438,10 @@ fn a_login_that_is_denied_in_the_browser_is_a_no_too() {
     sentry.set_interval(Some(1));
     sentry.deny_next();
     let machine = with_ended_session(&sentry);
-    let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut docker = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     docker.expect("log in now? [Y/n]").type_line("y");
     assert_eq!(docker.wait(), 1);
-    let mut docker = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut docker = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     assert_eq!(docker.wait(), 1);
     assert_eq!(docker.screen(), "");
     assert_eq!(sentry.device_codes(), 1);
@@ -470,7 +471,7 @@ fn colour_is_for_terminals_that_want_it() {
         sentry.set_interval(Some(1));
         sentry.approve_next();
         let login = machine.sentry(&["auth", "login", "--no-browser"]);
-        let mut user = User::start(login.env("TERM", "xterm"));
+        let mut user = TtyUser::start(login.env("TERM", "xterm"));
         assert_eq!(user.wait(), 0, "{}", user.screen());
         user.screen().contains("\u{1b}[1m")
     };

@@ -2,7 +2,7 @@
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, User};
 use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use crate::tls::{Certificate, Tls};
 use serde_json::json;
 
@@ -74,7 +74,7 @@ fn all_are_harmless(what: &str, attack: impl Fn(&FakeSentry, &Sandbox, &str) -> 
         sentry.set_interval(Some(1));
         let machine = Sandbox::new().for_sentry(&sentry).env("TERM", "xterm");
         let cmd = attack(&sentry, &machine, &text)?;
-        Some((text, User::start(cmd), machine, sentry))
+        Some((text, TtyUser::start(cmd), machine, sentry))
     };
     let attacks: Vec<_> = texts().into_iter().filter_map(begin).collect();
     for (text, mut user, _machine, _sentry) in attacks {
@@ -250,10 +250,10 @@ fn a_helper_that_is_refused_cannot_steer_the_terminal() {
         machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
         sentry.fault(Endpoint::Refresh, Answer::error(400, &text));
         let request = format!("protocol=http\nhost={}\n", sentry.address());
-        let mut git = User::start_piped(machine.git_credential("get"), request);
+        let mut git = TtyUser::start_piped(machine.git_credential("get"), request);
         assert_eq!(git.wait(), 1);
         is_harmless("git", &git.screen_bytes());
-        let mut docker = User::start_piped(machine.docker_credential("get"), sentry.url());
+        let mut docker = TtyUser::start_piped(machine.docker_credential("get"), sentry.url());
         assert_eq!(docker.wait(), 1);
         is_harmless("docker", docker.stdout().replace('\n', "\r\n").as_bytes());
         assert_eq!(docker.screen(), "");
@@ -274,7 +274,7 @@ fn a_name_in_a_certificate_cannot_steer_the_terminal() {
         .env("SSL_CERT_FILE", tls.authority())
         .env("TERM", "xterm");
     for command in ["login", "login --token sntryu_x"] {
-        let mut user = User::start(auth(&machine, command));
+        let mut user = TtyUser::start(auth(&machine, command));
         assert_eq!(user.wait(), 1);
         is_harmless(command, &user.screen_bytes());
         let is_told = user.screen().contains("31mevil]0;x.test");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Layout, Sandbox};
 use crate::storage::{files, files_with, mode};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -21,7 +21,7 @@ fn sentry() -> FakeSentry {
 fn a_login_shows_url_and_code_and_ends_by_itself() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
-    let mut user = User::start(machine.sentry(&["auth", "login"]));
+    let mut user = TtyUser::start(machine.sentry(&["auth", "login"]));
     let code = sentry.wait_for_code(SOON);
     user.expect(&format!("log in to {}:", sentry.url()));
     user.expect(&format!("{}/oauth/device/?user_code={code}", sentry.url()));
@@ -152,7 +152,7 @@ fn ctrl_c_leaves_the_store_as_it_was() {
     let machine = Sandbox::new().for_sentry(&sentry);
     let pair = sentry.issue();
     machine.seed_session(&sentry, &pair, Age::FRESH);
-    let mut user = User::start(machine.sentry(&["auth", "login", "--force"]));
+    let mut user = TtyUser::start(machine.sentry(&["auth", "login", "--force"]));
     user.expect("waiting for approval");
     user.press_ctrl_c();
     user.expect("login cancelled; nothing was stored");
@@ -308,7 +308,7 @@ fn a_token_that_is_typed_is_not_shown_and_the_terminal_stays_as_it_was() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.add_api_token("sntryu_typed");
     let script = "trap : INT; sentry auth login --with-token; code=$?; stty -a; echo code $code";
-    let start = || User::start(machine.command("sh").args(["-c", script]));
+    let start = || TtyUser::start(machine.command("sh").args(["-c", script]));
     let mut user = start();
     user.expect("token: ").type_line("sntryu_typed");
     user.expect("logged in to ")
@@ -587,12 +587,12 @@ fn the_old_layout_asks_before_it_replaces_another_instance() {
         "error: the database holds one session, and that is one of {url}\nhint: `sentry auth logout --url {url}` first\n",
         url = old.url()
     ));
-    let mut user = User::start(login());
+    let mut user = TtyUser::start(login());
     user.expect("replace the one of").type_line("n");
     assert_eq!(user.wait(), 1);
     assert_eq!(machine.stored_tokens(), Some(old.current()));
     new.approve_next();
-    let mut user = User::start(login());
+    let mut user = TtyUser::start(login());
     user.expect("replace the one of").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     assert_eq!(machine.stored_tokens(), Some(new.current()));

@@ -9,7 +9,7 @@ use crate::environment::{docker, git};
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::proxy_server::Socks4;
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use crate::tls::{Certificate, Tls};
 
 const UTF_16: &str = "it is written in UTF-16; a token is plain text";
@@ -83,7 +83,7 @@ fn nothing_on_standard_input_is_told_as_nothing() {
         let told = login.stdin(nothing).run().fails(1).stdout_is("");
         let _told = told.stderr_is("error: there is no token: standard input is empty\n");
     }
-    let mut user = User::start(machine.sentry(&["auth", "login", "--with-token"]));
+    let mut user = TtyUser::start(machine.sentry(&["auth", "login", "--with-token"]));
     user.expect("token: ").type_line("'sntryu_x'");
     user.expect(&format!("cannot use what was typed as a token: {QUOTED}"));
     assert_eq!(user.wait(), 1);

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Running, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -28,12 +28,12 @@ fn request(sentry: &FakeSentry) -> String {
 }
 
 /// Starts `git-credential-sentry get` many times on one terminal; the answers are in the files `answer.1` and so on.
-fn crowd(sentry: &FakeSentry, machine: &Sandbox) -> User {
+fn crowd(sentry: &FakeSentry, machine: &Sandbox) -> TtyUser {
     fs::write(machine.home().join("request"), request(sentry)).unwrap();
     let script = format!(
         "for i in $(seq {CROWD}); do git-credential-sentry get <request >answer.$i & done; wait"
     );
-    User::start(machine.command("sh").args(["-c", &script]))
+    TtyUser::start(machine.command("sh").args(["-c", &script]))
 }
 
 fn answers(machine: &Sandbox) -> Vec<String> {
@@ -85,7 +85,7 @@ fn a_get_with_a_user_joins_the_login_that_is_under_way() {
     let (sentry, machine) = scene();
     let login = machine.sentry(&["auth", "login"]).spawn();
     let code = sentry.wait_for_code(SOON);
-    let mut user = User::start_piped(machine.git_credential("get"), request(&sentry));
+    let mut user = TtyUser::start_piped(machine.git_credential("get"), request(&sentry));
     user.expect(&format!("another login to {} is in progress", sentry.url()));
     sentry.approve(&code);
     assert_eq!(user.wait(), 0);

@@ -10,7 +10,7 @@ use crate::real_podman_skopeo::{podman, skopeo};
 use crate::registry::Registry;
 use crate::sandbox::{Output, Running, Sandbox};
 use crate::service::tool;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn logged_in(sentry: &FakeSentry) -> Sandbox {
     sentry.set_interval(Some(1));
     sentry.approve_next();
     let login = machine.sentry(&["auth", "login", "--no-browser", "--url", &sentry.url()]);
-    let mut user = User::start(login.env("SENTRY_CLIENT_ID", CLIENT_ID));
+    let mut user = TtyUser::start(login.env("SENTRY_CLIENT_ID", CLIENT_ID));
     assert_eq!(user.wait(), 0, "{}", user.screen());
     machine
 }
@@ -128,7 +128,7 @@ fn a_clone_with_a_dead_session_logs_in_again_and_completes() {
     expire(&machine, &sentry);
     let first_login = sentry.wait_for_code(Duration::ZERO);
 
-    let mut user = User::start(clone(&machine, &server, &tool("git")));
+    let mut user = TtyUser::start(clone(&machine, &server, &tool("git")));
     user.expect("[Y/n]").type_line("y");
     let code = sentry.wait_for_code(Duration::from_secs(10));
     assert_ne!(code, first_login);

@@ -7,7 +7,7 @@ use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Request};
 use crate::keyring::Keyring;
 use crate::sandbox::{Cmd, Sandbox};
 use crate::storage::{files, files_with};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine as _};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -635,7 +635,7 @@ fn a_login_on_the_terminal_of_a_get_shows_no_secret() {
     life.sentry.approve_next();
     let get = life.git("get", "").traced(CALLS, &life.trace());
     let request = format!("protocol=http\nhost={}\n", life.sentry.address());
-    let mut user = User::start_piped(get, request);
+    let mut user = TtyUser::start_piped(get, request);
     user.expect("[Y/n]").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     life.learn();

@@ -1,12 +1,12 @@
 //! The user sits at a real terminal: what the programs see of it is what they see in life.
 
 use crate::sandbox::Sandbox;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-fn sh(script: &str) -> User {
-    User::start(
+fn sh(script: &str) -> TtyUser {
+    TtyUser::start(
         Sandbox::new()
             .command("/bin/sh")
             .args(["-c", script])
@@ -14,8 +14,8 @@ fn sh(script: &str) -> User {
     )
 }
 
-fn sh_piped(script: &str, stdin: &str) -> User {
-    User::start_piped(
+fn sh_piped(script: &str, stdin: &str) -> TtyUser {
+    TtyUser::start_piped(
         Sandbox::new()
             .command("/bin/sh")
             .args(["-c", script])
@@ -75,7 +75,7 @@ fn ctrl_c_reaches_the_program_and_its_children() {
 
 #[test]
 fn an_expectation_in_vain_shows_the_screen() {
-    let complaint = |mut user: User| {
+    let complaint = |mut user: TtyUser| {
         let panic = catch_unwind(AssertUnwindSafe(|| {
             user.expect("nothing");
         }))

@@ -4,7 +4,7 @@ use super::{NOT_FOUND, docker, erase, gets, gets_nothing, lists, store};
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::helpers::{ENVIRONMENT, STORED, with_login, with_session_of, with_token};
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use serde_json::{Value, json};
 
 /// A machine with a fresh session at https://sentry.io, and one registry bound to it.
@@ -214,11 +214,11 @@ fn an_instance_without_a_login_is_not_found() {
     gets_nothing(&machine, "r.example");
     lists(&machine, &json!({}));
     // At a terminal a user may log in, and goes on without if they do not.
-    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut user = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     user.expect("[Y/n]").type_line("n");
     assert_eq!(user.wait(), 1);
     assert_eq!(user.stdout(), NOT_FOUND);
-    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut user = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     assert_eq!(user.wait(), 1);
     assert_eq!(
         (user.stdout(), user.screen()),
@@ -232,12 +232,12 @@ fn a_user_who_says_no_is_not_asked_again_by_the_next_get() {
     let sentry = FakeSentry::start();
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
-    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut user = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     user.expect("[Y/n]").type_line("n");
     assert_eq!(user.wait(), 1);
     let sentence = format!("the session at {} has ended", sentry.url());
     assert!(user.stdout().starts_with(&sentence), "{}", user.stdout());
-    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut user = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     assert_eq!(user.wait(), 1);
     assert_eq!(user.screen(), "");
     assert!(user.stdout().starts_with(&sentence), "{}", user.stdout());
@@ -251,7 +251,7 @@ fn a_login_in_between_answers_the_request() {
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.approve_next();
-    let mut user = User::start_piped(machine.docker_credential("get"), "r.example");
+    let mut user = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
     user.expect("[Y/n]").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     let answer: Value = serde_json::from_str(&user.stdout()).expect("JSON");

@@ -4,7 +4,7 @@ use super::{described, get, gets_nothing};
 use crate::fake_sentry::FakeSentry;
 use crate::helpers::with_login;
 use crate::sandbox::{Age, Sandbox};
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 use std::time::Duration;
 
 #[test]
@@ -52,7 +52,7 @@ fn a_user_who_says_no_is_not_asked_for_a_password() {
     let sentry = FakeSentry::start();
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
-    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    let mut user = TtyUser::start_piped(machine.git_credential("get"), described(&sentry));
     user.expect("[Y/n]").type_line("n");
     assert_eq!(user.wait(), 0);
     assert_eq!(user.stdout(), "quit=1\n\n");
@@ -66,7 +66,7 @@ fn a_login_that_is_denied_in_the_browser_is_not_followed_by_a_question() {
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.deny_next();
-    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    let mut user = TtyUser::start_piped(machine.git_credential("get"), described(&sentry));
     user.expect("[Y/n]").type_line("y");
     let code = sentry.wait_for_code(Duration::from_secs(10));
     user.expect(&code);
@@ -81,7 +81,7 @@ fn a_login_in_between_answers_the_request() {
     let machine = with_login(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     sentry.approve_next();
-    let mut user = User::start_piped(machine.git_credential("get"), described(&sentry));
+    let mut user = TtyUser::start_piped(machine.git_credential("get"), described(&sentry));
     user.expect("[Y/n]").type_line("");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     let answer = user.stdout();

@@ -10,7 +10,7 @@ use super::{SOON, foreign_holder, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::sandbox::{Age, Cmd, Output, Running};
 use crate::storage::Scene;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 
 /// A command whose refresh is granted and not answered.
 fn held(scene: &Scene, command: Cmd) -> Running {
@@ -150,7 +150,7 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
             let told = cmd().run().fails(2).stdout_is("");
             assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
             let _other = cmd().stdin("{}\n").run().fails(2).stdout_is("");
-            let mut user = User::start(cmd());
+            let mut user = TtyUser::start(cmd());
             assert_eq!(user.wait(), 2, "{}", user.screen());
             assert_eq!(user.screen().lines().count(), 1, "{}", user.screen());
         }

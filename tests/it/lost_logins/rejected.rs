@@ -6,7 +6,7 @@ use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay}
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
 use crate::storage::Scene;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 
 /// Another program has posted the pair, and its answer is under way; ours posts it, too.
 fn beaten(age: Age) -> (Scene, Output) {
@@ -126,7 +126,7 @@ fn a_rejected_pair_is_followed_by_a_login_where_a_user_can_be_asked() {
     scene.sentry.set_interval(Some(1));
     scene.sentry.approve_next();
     let request = format!("protocol=http\nhost={}\n", scene.sentry.address());
-    let mut user = User::start_piped(scene.machine.git_credential("get"), request);
+    let mut user = TtyUser::start_piped(scene.machine.git_credential("get"), request);
     user.expect("[Y/n]").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     assert!(user.stdout().contains(&scene.sentry.current_access()));

@@ -8,7 +8,7 @@ use super::{SOON, Stopped, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::sandbox::Age;
 use crate::storage::Scene;
-use crate::terminal::User;
+use crate::terminal::TtyUser;
 
 /// Whoever waits gives up after 20 s; the rest is for a machine with much to do.
 const GIVEN_UP: Duration = Duration::from_secs(26);
@@ -72,7 +72,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
     // A shell that goes on with the next command when the first one is stopped.
     let script = "set -m; sentry auth token; echo stopped: $?; sentry auth logout; echo ended: $?; kill -KILL %1";
     let bash = scene.machine.command("bash").args(["-c", script]);
-    let mut user = User::start(bash);
+    let mut user = TtyUser::start(bash);
     scene.sentry.wait_for_held(SOON);
     user.press(b"\x1a");
     let stopped = 128 + Signal::TSTP.as_raw();

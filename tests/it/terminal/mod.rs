@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// How long a user waits for anything.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-pub struct User {
+pub struct TtyUser {
     running: Running,
     keyboard: File,
     screen: Transcript,
@@ -28,7 +28,7 @@ pub struct User {
     timeout: Duration,
 }
 
-impl User {
+impl TtyUser {
     /// Starts the command as from a shell: all three streams are the terminal.
     #[track_caller]
     pub fn start(cmd: Cmd) -> Self {
