@@ -3,6 +3,7 @@
 //! Separate from the commands so that `--url` and `--account` mean the same in each of them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::account::{self, Session};
 use crate::cli::SessionArgs;
@@ -16,6 +17,9 @@ use crate::printable::printable;
 use crate::session;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
+
+/// How long a reader may keep what was removed in the WAL before that is told.
+const READER: Duration = Duration::from_secs(5);
 
 /// Where the commands act: a directory, and the database in it if there is one.
 pub(super) struct ConfigDir {
@@ -136,9 +140,35 @@ impl ConfigDir {
         Ok(done)
     }
 
+    /// Leaves nothing of what was removed in the files, and says so where that cannot be done: a reader is waited for.
+    /// Where nothing was, what an earlier command had to leave is tried once more.
+    pub(super) fn wipe(&self, world: &World, removed: bool) {
+        let Some(store) = &self.store else {
+            return;
+        };
+        if !removed {
+            store.truncate_wal(world.clock(), Duration::ZERO);
+            return;
+        }
+        let rewritten = self
+            .lock(world)
+            .and_then(|held| store.rewrite(&held, world.clock()));
+        if let Err(error) = rewritten {
+            world.warn(&format!(
+                "what other programs left of removed tokens may still be in {}: {error:#}",
+                store.path().display()
+            ));
+        }
+        if !store.truncate_wal(world.clock(), READER) {
+            world.warn(&format!(
+                "another program is reading {0}; what was removed stays in {0}-wal until it ends",
+                store.path().display()
+            ));
+        }
+    }
+
     pub(super) fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
-        Ok(Lock::credential(&self.dir)
-            .acquire(world.clock(), std::time::Duration::from_secs(20))?)
+        Ok(Lock::credential(&self.dir).acquire(world.clock(), Duration::from_secs(20))?)
     }
 }
 

@@ -16,18 +16,19 @@ use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, removal, same_file}
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
 
-/// Removes what was stored for the servers that are meant, and says so.
+/// Removes what was stored for the servers that are meant, and says so; tells whether there was anything. The caller
+/// [wipes](ConfigDir::wipe) the files afterwards.
 pub(super) fn forget(
     world: &World,
     place: &ConfigDir,
     is_meant: impl Fn(&Server, &[Binding]) -> bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let Some(store) = &place.store else {
-        return Ok(());
+        return Ok(false);
     };
     // Most have nothing, and are not written.
     if stored(&store.read()?, &is_meant)?.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let forgotten = place.change(world, |change| {
         let found = stored(change, is_meant)?;
@@ -40,7 +41,7 @@ pub(super) fn forget(
         let what = stored_by(server.client);
         say(&format!("removed {what} for {}", server.name()));
     }
-    Ok(())
+    Ok(!forgotten.is_empty())
 }
 
 fn stored(
@@ -84,7 +85,8 @@ pub(super) fn forget_host(
         let what = format!("nothing is known of {}", printable(host));
         return Err(Failure::new(what).hint("`sentry auth hosts`").into());
     }
-    forget(world, place, |server, _| is_meant(server))?;
+    let removed = forget(world, place, |server, _| is_meant(server))?;
+    place.wipe(world, removed);
     let is_bound = |view: &ReadTransaction<'_>| -> anyhow::Result<Vec<Binding>> {
         let mut bound = view.bindings(Client::Git)?;
         bound.extend(view.bindings(Client::Docker)?);

@@ -31,23 +31,18 @@ pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
             (_, Some(session)) => vec![session],
             (instance, None) => {
                 // What git stored since is no login, and would be answered like one.
-                forget(world, &place, |server, bindings| {
+                let removed = forget(world, &place, |server, bindings| {
                     server.is_of(&instance, bindings)
                 })?;
+                place.wipe(world, removed);
                 return still_in_force(world, not_logged_in(&instance).to_string());
             }
         },
     };
-    let mut complete = true;
-    for session in &doomed {
-        complete &= log_out(world, &place, session, &sessions, args)?;
-    }
-    if args.all {
-        forget(world, &place, |server, bindings| {
-            server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
-        })?;
-    }
-    tell_of_hosts(&place, &doomed)?;
+    let ended = end(world, &place, &doomed, &sessions, args);
+    // After a failure nobody waits once more: what is left is a matter of the next logout.
+    place.wipe(world, matches!(ended, Ok((_, true))));
+    let (complete, _) = ended?;
     if doomed.is_empty() {
         return still_in_force(world, "not logged in".to_owned());
     }
@@ -73,6 +68,27 @@ fn doomed(
     }
     let only = only_one_at(&instance, sessions, "sentry auth logout --account ")?.cloned();
     Ok((instance, only))
+}
+
+/// Ends the sessions; tells whether nothing of them is left, and whether anything was removed.
+fn end(
+    world: &World,
+    place: &ConfigDir,
+    doomed: &[Session],
+    sessions: &[Session],
+    args: &LogoutArgs,
+) -> anyhow::Result<(bool, bool)> {
+    let (mut complete, mut removed) = (true, !doomed.is_empty());
+    for session in doomed {
+        complete &= log_out(world, place, session, sessions, args)?;
+    }
+    if args.all {
+        removed |= forget(world, place, |server, bindings| {
+            server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
+        })?;
+    }
+    tell_of_hosts(place, doomed)?;
+    Ok((complete, removed))
 }
 
 /// Tells whether nothing of it is left.

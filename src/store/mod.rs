@@ -27,6 +27,7 @@ mod row;
 mod session_read;
 mod session_write;
 mod transaction;
+mod wipe;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -265,14 +266,7 @@ impl Store {
         clock: &dyn Clock,
     ) -> anyhow::Result<WriteTransaction<'_>> {
         let explain = |error| self.explain(error);
-        let journal: String = self
-            .connection
-            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-            .map_err(explain)?;
-        let mutex = match journal.as_str() {
-            "wal" => None,
-            _ => Some(LockDir::acquire(&self.path, clock)?),
-        };
+        let mutex = self.lock_dir(clock)?;
         // A committed rotation that a power cut forgets is a lost login; a deleted token must not stay in a free page.
         self.connection
             .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
@@ -289,6 +283,18 @@ impl Store {
             connection: &self.connection,
             _mutex: mutex,
         })
+    }
+
+    /// What keeps the official CLI's WASM driver out while this connection writes; none is needed in WAL mode.
+    fn lock_dir(&self, clock: &dyn Clock) -> anyhow::Result<Option<LockDir>> {
+        let journal: String = self
+            .connection
+            .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+            .map_err(|error| self.explain(error))?;
+        match journal.as_str() {
+            "wal" => Ok(None),
+            _ => LockDir::acquire(&self.path, clock).map(Some),
+        }
     }
 
     /// `PRAGMA integrity_check`, journal mode and schema version, for the doctor.

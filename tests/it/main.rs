@@ -77,6 +77,7 @@ mod redirects;
 mod refresh;
 mod refresh_races;
 mod registry;
+mod removed_secrets;
 #[path = "../model/replay/mod.rs"]
 mod replay;
 mod sandbox;

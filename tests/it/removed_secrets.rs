@@ -1,0 +1,224 @@
+//! What a user removes is gone from the files, whoever reads them meanwhile and whatever other programs left there.
+
+use crate::sandbox::{Age, Cmd, Running};
+use crate::service::tool;
+use crate::storage::{SOON, Scene, files_with};
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Another program with the database open. It reads in a transaction until [`Reader::goes_on`], and then keeps the file
+/// open.
+struct Reader<'a> {
+    scene: &'a Scene,
+    running: Running,
+}
+
+impl<'a> Reader<'a> {
+    fn of(scene: &'a Scene) -> Reader<'a> {
+        let script = "
+import sqlite3, sys, time, os
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute('BEGIN')
+database.execute('SELECT * FROM accounts').fetchall()
+print('reads', file=sys.stderr, flush=True)
+while not os.path.exists(sys.argv[2]): time.sleep(0.005)
+database.execute('COMMIT')
+print('open', file=sys.stderr, flush=True)
+while True: time.sleep(1000)";
+        let reader = scene
+            .machine
+            .command(tool("python3"))
+            .args(["-c", script])
+            .arg(scene.machine.db())
+            .arg(go(scene));
+        let running = reader.spawn();
+        running.wait_for_stderr("reads");
+        Reader { scene, running }
+    }
+
+    fn goes_on(&self) {
+        fs::write(go(self.scene), "").unwrap();
+        self.running.wait_for_stderr("open");
+    }
+}
+
+fn go(scene: &Scene) -> PathBuf {
+    scene.machine.root().join("go")
+}
+
+/// Names of the store's files that have one of these secrets.
+fn left(scene: &Scene, secrets: &[&str]) -> Vec<String> {
+    let found = secrets
+        .iter()
+        .map(|secret| files_with(&scene.dir(), secret));
+    found.flatten().collect()
+}
+
+fn pair(scene: &Scene) -> [&str; 2] {
+    [&scene.pair.access, &scene.pair.refresh]
+}
+
+fn stores_a_password(scene: &Scene) {
+    let stored = "protocol=https\nhost=git.example\nusername=jane\npassword=NEEDLE\n";
+    let _stored = scene
+        .machine
+        .git_credential("store")
+        .stdin(stored)
+        .run()
+        .success();
+}
+
+/// The commands by which a user removes something, what each says first, and what is to be gone.
+fn removals(scene: &Scene) -> Vec<(Cmd, String, Vec<String>)> {
+    let out = || format!("logged out of {}", scene.sentry.url());
+    let tokens = || pair(scene).map(str::to_owned).to_vec();
+    let email = scene.sentry.user().email;
+    vec![
+        (scene.machine.sentry(&["auth", "logout"]), out(), tokens()),
+        (
+            scene.machine.sentry(&["auth", "logout", "--all"]),
+            out(),
+            tokens(),
+        ),
+        (
+            scene
+                .machine
+                .sentry(&["auth", "logout", "--account", &email]),
+            out(),
+            tokens(),
+        ),
+        (
+            scene
+                .machine
+                .sentry(&["auth", "hosts", "--forget", "git.example"]),
+            "removed the password that git had stored for https://git.example".to_owned(),
+            vec!["NEEDLE".to_owned()],
+        ),
+    ]
+}
+
+#[test]
+fn a_removal_waits_for_a_reader_and_then_nothing_is_left() {
+    for number in 0..4 {
+        let scene = Scene::new(Age::FRESH);
+        stores_a_password(&scene);
+        let (command, says, secrets) = removals(&scene).swap_remove(number);
+        let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        let reader = Reader::of(&scene);
+        let command = command.spawn();
+        command.wait_for_stderr(&says);
+        assert_ne!(left(&scene, &secrets), Vec::<String>::new());
+        reader.goes_on();
+        let since = Instant::now();
+        let told = command.wait().success().stderr;
+        assert!(since.elapsed() < Duration::from_secs(5));
+        assert!(!told.contains("warning"), "{told}");
+        // The other program has the files open still.
+        assert_eq!(left(&scene, &secrets), Vec::<String>::new(), "{says}");
+        assert!(scene.file("cli.db-wal").exists());
+    }
+}
+
+#[test]
+fn a_removal_says_what_a_reader_keeps_and_the_next_one_ends_that() {
+    for number in 0..4 {
+        let scene = Scene::new(Age::FRESH);
+        stores_a_password(&scene);
+        let (command, _, secrets) = removals(&scene).swap_remove(number);
+        let again = removals(&scene).swap_remove(0).0;
+        let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        let reader = Reader::of(&scene);
+        let since = Instant::now();
+        let told = command.limit(SOON).run().success().stderr;
+        let waited = since.elapsed();
+        let (db, five) = (
+            scene.machine.db().display().to_string(),
+            Duration::from_secs(5),
+        );
+        let warning = format!(
+            "warning: another program is reading {db}; what was removed stays in {db}-wal until it ends\n"
+        );
+        assert_eq!(told.matches("warning: ").count(), 1, "{told}");
+        assert!(told.contains(&warning), "{told}");
+        assert!(five <= waited && waited < 3 * five, "{waited:?}");
+        reader.goes_on();
+        let _whatever_is_left_to_do = again.run();
+        assert_eq!(left(&scene, &secrets), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_logout_removes_what_a_reader_that_was_killed_kept() {
+    let scene = Scene::new(Age::FRESH);
+    let mut reader = Reader::of(&scene);
+    let logout = scene.machine.sentry(&["auth", "logout"]).spawn();
+    logout.wait_for_stderr("logged out");
+    reader.running.signal(rustix::process::Signal::KILL);
+    let told = logout.wait().success().stderr;
+    assert!(!told.contains("warning"), "{told}");
+    assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
+}
+
+#[test]
+fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
+    for args in [&["auth", "logout"][..], &["auth", "logout", "--all"]] {
+        for scene in [Scene::new(Age::FRESH), Scene::without_a_log(Age::FRESH)] {
+            // As a program writes a row whose name grows, if it does not overwrite what it frees.
+            scene.sql(
+                "PRAGMA secure_delete = OFF;
+                 INSERT INTO accounts (account_id, host, token)
+                 VALUES ('1', 'https://one.example', 'x'), ('2', 'https://two.example', 'y');",
+            );
+            for name in [
+                "Jane",
+                "Jane, whose name is longer",
+                "J",
+                "Jane, another one",
+            ] {
+                scene.sql(&format!(
+                    "PRAGMA secure_delete = OFF; UPDATE accounts SET name = '{name}' WHERE is_active = 1"
+                ));
+            }
+            let file = fs::read(scene.machine.db()).unwrap();
+            let token = scene.pair.access.as_bytes();
+            let copies = file.windows(token.len()).filter(|window| *window == token);
+            assert!(copies.count() > 1, "the token is in the file once only");
+            let _out = scene.machine.sentry(args).run().success();
+            assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
+    let scene = Scene::new(Age::FRESH);
+    stores_a_password(&scene);
+    let erased = "protocol=https\nhost=git.example\n";
+    let _erased = scene
+        .machine
+        .git_credential("erase")
+        .stdin(erased)
+        .run()
+        .success();
+    let stored = r#"{"ServerURL":"r.example","Username":"jane","Secret":"NEEDLE"}"#;
+    let _stored = scene
+        .machine
+        .docker_credential("store")
+        .stdin(stored)
+        .run()
+        .success();
+    let _erased = scene
+        .machine
+        .docker_credential("erase")
+        .stdin("r.example")
+        .run()
+        .success();
+    assert_eq!(left(&scene, &["NEEDLE"]), Vec::<String>::new());
+    scene.sentry.add_api_token("sntryu_another");
+    let login = scene
+        .machine
+        .sentry(&["auth", "login", "--force", "--with-token"]);
+    let _replaced = login.stdin("sntryu_another\n").run().success();
+    assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
+}
