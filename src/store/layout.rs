@@ -178,7 +178,13 @@ impl Layout {
 }
 
 fn is_used(table: &str) -> bool {
-    let shared = ["accounts", "auth", "user_info"];
+    let shared = [
+        "accounts",
+        "auth",
+        "metadata",
+        "schema_version",
+        "user_info",
+    ];
     shared.iter().any(|name| table.eq_ignore_ascii_case(name)) || after_prefix(table).is_some()
 }
 

@@ -399,7 +399,7 @@ fn damage_of_any_kind_is_told_at_once_and_left_alone() {
 }
 
 /// What would copy tokens elsewhere, or serve planted ones, in the spelling of those who plant it.
-const PLANTED: [(Layout, &str, &str); 8] = [
+const PLANTED: [(Layout, &str, &str); 12] = [
     (
         Layout::Auth,
         "CREATE TRIGGER thief AFTER UPDATE ON auth BEGIN INSERT INTO loot VALUES (new.token); END",
@@ -441,6 +441,29 @@ const PLANTED: [(Layout, &str, &str); 8] = [
         Layout::Accounts,
         "CREATE VIEW helper_of_tomorrow AS SELECT 1",
         "a view on `helper_of_tomorrow`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE TABLE helper_credential (server, secret); \
+         CREATE TRIGGER thief AFTER INSERT ON [helper_Credential] BEGIN INSERT INTO loot VALUES (new.secret); END",
+        "a trigger on `helper_Credential`",
+    ),
+    // It would send tokens as headers to whatever instance is asked.
+    (
+        Layout::Accounts,
+        "DROP TABLE IF EXISTS metadata; CREATE VIEW \"Metadata\" AS SELECT 'defaults.headers' AS key, 'X: ' || token AS value FROM accounts",
+        "a view on `Metadata`",
+    ),
+    (
+        Layout::Auth,
+        "CREATE TABLE IF NOT EXISTS metadata (key PRIMARY KEY, value); \
+         CREATE TRIGGER thief AFTER UPDATE ON `METADATA` BEGIN INSERT INTO loot SELECT token FROM auth; END",
+        "a trigger on `METADATA`",
+    ),
+    (
+        Layout::Accounts,
+        "CREATE TRIGGER thief BEFORE INSERT ON [Schema_Version] BEGIN INSERT INTO loot SELECT token FROM accounts; END",
+        "a trigger on `Schema_Version`",
     ),
 ];
 
