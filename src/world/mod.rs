@@ -54,7 +54,9 @@ impl World {
             quiet: false,
         };
         let target = world.variable(TRACE);
-        match target.map_or(Ok(None), |target| Trace::to(&target)) {
+        match target.map_or(Ok(None), |target| {
+            Trace::to(&target, |file| world.check_may_create(file))
+        }) {
             Ok(trace) => World { trace, ..world },
             Err(why) => {
                 world.untraced.set(Some(why));

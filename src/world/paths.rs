@@ -185,7 +185,7 @@ impl World {
         let Ok(home) = self.home() else {
             return Ok(());
         };
-        match path.starts_with(&home) && belongs_to_another(&home) {
+        match is_within(path, &home) && belongs_to_another(&home) {
             true => Err(Failure::new(format!(
                 "nothing is created in {}: it is the home directory of another user",
                 home.display()
@@ -194,6 +194,15 @@ impl World {
             false => Ok(()),
         }
     }
+}
+
+/// Whether what is made at a path lies in a directory, by whatever name: what is missing of the path is made below the
+/// part that is there.
+fn is_within(path: &Path, directory: &Path) -> bool {
+    let there = || path.ancestors().find_map(|part| part.canonicalize().ok());
+    let directory_itself = || directory.canonicalize().ok();
+    path.starts_with(directory)
+        || matches!((there(), directory_itself()), (Some(part), Some(directory)) if part.starts_with(&directory))
 }
 
 /// Where there is no `XDG_RUNTIME_DIR`. By the real user id, as in containers/image.

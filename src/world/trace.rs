@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Timestamp;
+use crate::failure::Failure;
 
 /// First line of each file: what has it was made by this program.
 const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
@@ -26,17 +27,23 @@ impl Trace {
     /// `1` is standard error, an absolute path a file of ours, and `0` nowhere.
     ///
     /// # Errors
-    /// Why there is no trace.
-    pub(super) fn to(target: &str) -> Result<Option<Trace>, String> {
+    /// Why there is no trace; `may_create` says why not to make a file.
+    pub(super) fn to(
+        target: &str,
+        may_create: impl Fn(&Path) -> Result<(), Failure>,
+    ) -> Result<Option<Trace>, String> {
         let path = Path::new(target);
         match target {
             "0" => Ok(None),
             "1" => Ok(Some(Trace::Stderr)),
             _ if !path.is_absolute() => Err("it is neither `1` nor an absolute path".to_owned()),
-            _ => match create(path).or_else(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => append(path),
-                _ => Err(error),
-            }) {
+            _ => match may_create(path)
+                .map_err(io::Error::other)
+                .and_then(|()| create(path))
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => append(path),
+                    _ => Err(error),
+                }) {
                 Ok(file) => Ok(Some(Trace::File(RefCell::new(file)))),
                 Err(why) => Err(format!("{}: {why}", path.display())),
             },

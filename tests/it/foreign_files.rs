@@ -4,7 +4,7 @@ use crate::sandbox::{Cmd, Output, Sandbox};
 use crate::service::tool;
 use crate::storage::{mode, names, unprivileged};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -408,6 +408,42 @@ fn nothing_is_created_in_the_home_of_another_user() {
     };
     let _refused = stored.fails(1).stderr_has("hint: run it without sudo");
     assert_eq!(names(&home), [""; 0]);
+}
+
+#[test]
+fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
+    let sandbox = Sandbox::new();
+    let (root, home) = (sandbox.root().to_owned(), sandbox.home());
+    symlink(&home, root.join("link")).unwrap();
+    fs::create_dir(root.join("beside")).unwrap();
+    let as_another = |cmd: Cmd| match rustix::process::geteuid().is_root() {
+        true => {
+            chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
+            cmd.run()
+        }
+        false => cmd.with_injected("geteuid:retval=4242").run(),
+    };
+    for dir in ["link/store", "beside/../home/store", "link/a/b"] {
+        let store = sandbox.git_credential("store");
+        let store = store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n");
+        let stored = as_another(store.env("SENTRY_CONFIG_DIR", root.join(dir)));
+        let _refused = stored.fails(1).stderr_has("hint: run it without sudo");
+        assert_eq!(names(&home), [""; 0], "{dir}");
+    }
+    for trace in ["home/trace", "link/trace"] {
+        let trace = root.join(trace);
+        let get = sandbox.git_credential("get").env("SENTRY_TOKEN", "t0ken");
+        let get = get.stdin("protocol=https\nhost=sentry.io\n");
+        let got = as_another(get.env("SENTRY_CREDENTIAL_TRACE", &trace));
+        let got = got.success().stdout_has("t0ken");
+        let _untraced = got.stderr_is(&format!(
+            "warning: no trace by SENTRY_CREDENTIAL_TRACE: {}: nothing is created in {}: \
+             it is the home directory of another user\n",
+            trace.display(),
+            home.display()
+        ));
+        assert_eq!(names(&home), [""; 0]);
+    }
 }
 
 /// All at once.
