@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use ureq::Error;
 use ureq::config::Config;
@@ -16,9 +17,12 @@ use ureq::unversioned::transport::NextTimeout;
 /// Most addresses of one name that are tried.
 const MOST: usize = 16;
 
+/// Longest that a name server may take.
+pub(super) const LOOKUP: Duration = Duration::from_secs(5);
+
 /// A name server did not help.
-#[derive(Debug)]
-pub(super) struct LookupError(std::io::Error);
+#[derive(Debug, Clone)]
+pub(super) struct LookupError(Arc<std::io::Error>);
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,9 +32,37 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// `localhost` without a resolver, everything else by the system's, in a thread that may be given up.
-#[derive(Debug)]
-pub(super) struct Addresses;
+/// What a name stands for; no error: nobody answered in time.
+type Found = Result<Vec<SocketAddr>, Option<LookupError>>;
+
+/// `localhost` without a resolver, what was looked up before from memory, everything else by the system's, in a thread
+/// that may be given up.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Addresses {
+    known: Vec<((String, u16), Found)>,
+}
+
+impl Addresses {
+    /// Looks a name up now: later nobody is asked.
+    pub(super) fn look_up(&mut self, uri: &Uri) {
+        let place = place(uri);
+        if !self.known.iter().any(|(known, _)| *known == place) {
+            let found = find(&place, LOOKUP);
+            self.known.push((place, found));
+        }
+    }
+}
+
+/// Host and port of a URI.
+pub(super) fn place(uri: &Uri) -> (String, u16) {
+    let host = uri.host().unwrap_or_default();
+    let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
+        Some("http") => 80,
+        _ => 443,
+    });
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    (bare.to_owned(), port)
+}
 
 impl Resolver for Addresses {
     fn resolve(
@@ -39,21 +71,16 @@ impl Resolver for Addresses {
         _: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let host = uri.host().unwrap_or_default();
-        let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
-            Some("http") => 80,
-            _ => 443,
-        });
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let found = match bare.parse::<IpAddr>() {
-            Ok(address) => vec![SocketAddr::new(address, port)],
-            // RFC 6761 section 6.3: this machine, whatever a name server says.
-            Err(_) if bare.eq_ignore_ascii_case("localhost") => vec![
-                (Ipv4Addr::LOCALHOST, port).into(),
-                (Ipv6Addr::LOCALHOST, port).into(),
-            ],
-            Err(_) => looked_up(bare.to_owned(), port, timeout)?,
+        let place = place(uri);
+        let known = self.known.iter().find(|(known, _)| *known == place);
+        let found = match known {
+            Some((_, found)) => found.clone(),
+            None => find(&place, *timeout.after),
         };
+        let found = found.map_err(|why| match why {
+            Some(why) => Error::Other(Box::new(why)),
+            None => Error::Timeout(timeout.reason),
+        })?;
         let mut addresses = self.empty();
         for address in alternating(found).into_iter().take(MOST) {
             addresses.push(address);
@@ -65,17 +92,30 @@ impl Resolver for Addresses {
     }
 }
 
-fn looked_up(host: String, port: u16, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
+fn find((host, port): &(String, u16), limit: Duration) -> Found {
+    match host.parse::<IpAddr>() {
+        Ok(address) => Ok(vec![SocketAddr::new(address, *port)]),
+        // RFC 6761 section 6.3: this machine, whatever a name server says.
+        Err(_) if host.eq_ignore_ascii_case("localhost") => Ok(vec![
+            (Ipv4Addr::LOCALHOST, *port).into(),
+            (Ipv6Addr::LOCALHOST, *port).into(),
+        ]),
+        Err(_) => looked_up(host.clone(), *port, limit),
+    }
+}
+
+fn looked_up(host: String, port: u16, limit: Duration) -> Found {
+    let failed = |why| Some(LookupError(Arc::new(why)));
     let (ours, theirs) = mpsc::sync_channel(1);
     let lookup = move || {
         let found = (host.as_str(), port).to_socket_addrs();
         // Nobody waits any more after the time is over.
         ours.send(found.map(Vec::from_iter)).ok();
     };
-    std::thread::Builder::new().spawn(lookup)?;
-    match theirs.recv_timeout(*timeout.after) {
-        Ok(found) => found.map_err(|why| Error::Other(Box::new(LookupError(why)))),
-        Err(_) => Err(Error::Timeout(timeout.reason)),
+    std::thread::Builder::new().spawn(lookup).map_err(failed)?;
+    match theirs.recv_timeout(limit) {
+        Ok(found) => found.map_err(failed),
+        Err(_) => Err(None),
     }
 }
 
@@ -134,7 +174,7 @@ mod tests {
                 ..NextTimeout::default()
             };
             let uri = uri.parse().unwrap();
-            let found = Addresses.resolve(&uri, &Config::default(), timeout);
+            let found = Addresses::default().resolve(&uri, &Config::default(), timeout);
             found.map(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         for (uri, expected) in [

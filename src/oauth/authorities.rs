@@ -26,6 +26,8 @@ pub(super) struct Authorities {
     instead: Option<Vec<Certificate<'static>>>,
     /// Beside those.
     more: Vec<Certificate<'static>>,
+    /// The system's, where they are read already.
+    systems: Option<Vec<Certificate<'static>>>,
     /// Variables and settings, each with its path.
     sources: Vec<(&'static str, PathBuf)>,
 }
@@ -92,6 +94,13 @@ impl Authorities {
         Ok(())
     }
 
+    /// Reads the system's now, if they are to count. On Linux the system's verifier has nothing but them.
+    pub(super) fn load_systems(&mut self) {
+        if self.is_unsaid() && cfg!(target_os = "linux") {
+            self.systems = Some(systems());
+        }
+    }
+
     /// What named them, each with its path.
     pub(super) fn sources(&self) -> &[(&'static str, PathBuf)] {
         &self.sources
@@ -105,7 +114,12 @@ impl Authorities {
     /// As ureq takes them.
     pub(super) fn roots(&self) -> RootCerts {
         if self.is_unsaid() {
-            return RootCerts::PlatformVerifier;
+            return match &self.systems {
+                None => RootCerts::PlatformVerifier,
+                // An image without certificates of its own: use the ones that are built in.
+                Some(none) if none.is_empty() => RootCerts::WebPki,
+                Some(systems) => RootCerts::Specific(Arc::new(systems.clone())),
+            };
         }
         let mut all = self.instead.clone().unwrap_or_else(systems);
         all.extend_from_slice(&self.more);

@@ -24,9 +24,9 @@ const LAST_LOOK: Duration = Duration::from_millis(20);
 /// How many reads may follow on that: more than the longest answer needs, and an end for one that has none.
 const LAST_READS: u32 = 32;
 
-/// An agent that opens its connections in this way and tells the watch about them. Its own time limits are those for
+/// An agent that opens its connections in this way, to these addresses, and tells the watch about them. Its own time limits are those for
 /// finding and connecting only.
-pub(super) fn agent(config: Config, watch: &Arc<Watch>) -> Agent {
+pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) -> Agent {
     let outermost = Outermost {
         proxied: config.proxy().is_some(),
         watch: Arc::clone(watch),
@@ -36,7 +36,7 @@ pub(super) fn agent(config: Config, watch: &Arc<Watch>) -> Agent {
             .chain(Direct)
             .chain(RustlsConnector::default())
             .chain(outermost);
-    Agent::with_parts(config, connector, Addresses)
+    Agent::with_parts(config, connector, addresses)
 }
 
 /// The time of one request, and how far it got.

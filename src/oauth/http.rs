@@ -9,9 +9,10 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 use zeroize::Zeroizing;
 
+use super::addresses::LOOKUP;
 use super::connect::{self, Watch};
 use super::json;
-use super::route::Route;
+use super::route::{Route, Way};
 use super::transport_error::TransportError;
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
@@ -104,6 +105,14 @@ impl Http {
         }
     }
 
+    /// The same by a way that is prepared.
+    pub(super) fn by(way: &Way, origin: &Origin) -> Http {
+        Http {
+            origin: origin.clone(),
+            route: way.to(origin),
+        }
+    }
+
     /// A client of another region of the same instance.
     pub(super) fn sibling(&self, region: &Origin) -> Http {
         Http {
@@ -160,7 +169,10 @@ impl Http {
             .map_err(|failure| TransportError::unusable(failure.clone()))?;
         let watch = Arc::new(Watch::begin(limit));
         let lost = |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
-        let attempt = |roots| send(&connect::agent(self.config(route, roots), &watch));
+        let attempt = |roots| {
+            let config = self.config(route, roots);
+            send(&connect::agent(config, route.addresses.clone(), &watch))
+        };
         let mut response = match attempt(route.authorities.roots()) {
             // An image without certificates of its own: use the ones that are built in.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {
@@ -198,7 +210,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .timeout_resolve(Some(CONNECT))
+            .timeout_resolve(Some(LOOKUP))
             .timeout_connect(Some(CONNECT))
             .max_idle_connections(0)
             .accept_encoding("identity")

@@ -41,6 +41,7 @@ pub(crate) use api::{Check, Organizations};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http::Answer;
 pub(crate) use http::REQUEST;
+pub(crate) use route::Way;
 pub(crate) use transport_error::TransportError;
 
 use git_http::GitHttp;
@@ -75,6 +76,14 @@ impl OAuth {
     pub(crate) fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
             http: Http::new(world, origin),
+            client_id: client_id.to_owned(),
+        }
+    }
+
+    /// The same by a way that is prepared; to another instance nothing is sent.
+    pub(crate) fn by(way: &Way, origin: &Origin, client_id: &str) -> OAuth {
+        OAuth {
+            http: Http::by(way, origin),
             client_id: client_id.to_owned(),
         }
     }

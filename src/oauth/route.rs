@@ -4,6 +4,11 @@
 //! order: the environment, what Sentry's official CLI stored for all its commands, and where neither says anything git's
 //! own configuration. Only what goes out on the network asks; a cached `get` does not.
 
+use std::sync::Arc;
+
+use ureq::http::Uri;
+
+use super::addresses::{Addresses, place};
 use super::authorities::Authorities;
 use super::git_http::GitHttp;
 use super::proxy::{self, ProxyChoice, Via};
@@ -18,6 +23,44 @@ use crate::world::World;
 pub(super) struct Route {
     pub(super) via: Option<Via>,
     pub(super) authorities: Authorities,
+    /// Those that are known already.
+    pub(super) addresses: Addresses,
+}
+
+/// The way to one instance, with all that it needs: whoever has it opens no file, starts no program and asks no name
+/// server.
+pub(crate) struct Way {
+    origin: Origin,
+    route: Result<Arc<Route>, Failure>,
+}
+
+impl Way {
+    /// Reads settings and certificates, and looks names up.
+    pub(crate) fn prepared(world: &World, origin: &Origin) -> Way {
+        let route = Route::of(world, origin).map(|route| Arc::new(route.prepared(origin)));
+        Way {
+            origin: origin.clone(),
+            route,
+        }
+    }
+
+    /// The TCP port that requests connect to: the proxy's, if there is one. `None`: nothing connects.
+    pub(crate) fn port(&self) -> Option<u16> {
+        let route = self.route.as_ref().ok()?;
+        Some(place(&route.first_stop(&self.origin)?).1)
+    }
+
+    /// # Errors
+    /// A setting cannot be used, or it is the way to another instance.
+    pub(super) fn to(&self, origin: &Origin) -> Result<Arc<Route>, Failure> {
+        match self.origin == *origin {
+            true => self.route.clone(),
+            false => Err(Failure::new(format!(
+                "the way to {} was prepared, not to {origin}",
+                self.origin
+            ))),
+        }
+    }
 }
 
 impl Route {
@@ -31,6 +74,7 @@ impl Route {
             return Ok(Route {
                 via: None,
                 authorities: Authorities::default(),
+                addresses: Addresses::default(),
             });
         }
         let mut authorities = Authorities::of_environment(world)?;
@@ -57,9 +101,35 @@ impl Route {
                 authorities.add_directory("git's `http.sslCAPath`", directory)?;
             }
         }
-        let route = Route { via, authorities };
+        let route = Route {
+            via,
+            authorities,
+            addresses: Addresses::default(),
+        };
         world.trace(|| format!("to {origin}: {}; {}", route.proxy(), route.trusted()));
         Ok(route)
+    }
+
+    fn prepared(mut self, origin: &Origin) -> Route {
+        if origin.scheme() == Scheme::Https {
+            self.authorities.load_systems();
+        }
+        let is_found_by_proxy = |via: &Via| !via.proxy.resolve_target();
+        let target = origin.to_string().parse().ok();
+        let target = target.filter(|_| !self.via.as_ref().is_some_and(is_found_by_proxy));
+        let names = [self.first_stop(origin), target];
+        for name in names.iter().flatten() {
+            self.addresses.look_up(name);
+        }
+        self
+    }
+
+    /// What is connected to.
+    fn first_stop(&self, origin: &Origin) -> Option<Uri> {
+        match &self.via {
+            Some(via) => Some(via.proxy.uri().clone()),
+            None => origin.to_string().parse().ok(),
+        }
     }
 
     /// The proxy in a few words.

@@ -7,6 +7,9 @@
 //! a holder, and one pipe to its parent for both outputs; nothing else of the caller's. Its parent waits for a while and
 //! then goes on without it; the worker listens on.
 //!
+//! What a server sends is read in here, by a process that needs little. So before it connects it reads what it needs of
+//! the system (settings, certificates, addresses), and gives up the rest: see [`World::confine`] and `docs/hardening.md`.
+//!
 //! Rules: no secret among the arguments; the worker reads the pair itself, under the lock; where no worker can be started
 //! the caller does the work.
 
@@ -24,6 +27,7 @@ use super::protocol::{Flow, Goal};
 use super::usable::{Demand, TokenError};
 use crate::account::Session;
 use crate::lock::{Doing, Lock, LockGuard};
+use crate::oauth::Way;
 use crate::store::Store;
 use crate::world::{self, World};
 
@@ -83,7 +87,10 @@ fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::R
         Demand::Replacement => Goal::Replacement(pair),
         Demand::Refresh => Goal::Refresh,
     };
+    let way = Way::prepared(world, &session.origin);
+    world.confine(store.directory(), way.port());
     let mut performer = Performer::new(world, &store, Subject::Session(session));
+    performer.way = Some(way);
     performer.guard = Some(guard);
     performer.deadline = Duration::from_millis(order.since) + WORKER;
     world.trace(|| format!("flow: begin worker {demand:?}"));

@@ -5,6 +5,7 @@
 
 mod clients;
 mod clock;
+mod confine;
 mod paths;
 mod process;
 mod signals;

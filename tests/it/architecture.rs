@@ -345,6 +345,7 @@ fn each_of_these_is_used_in_one_module_only() {
         ("rustls", "oauth"),
         ("keyring::v1", "mirror"),
         ("fs2::", "lock"),
+        ("landlock::", "world"),
         ("std::env", "world"),
         ("io::stdin()", "world"),
         ("io::stdout()", "world"),

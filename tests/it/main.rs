@@ -19,6 +19,8 @@ mod authorities;
 mod binding;
 mod budget;
 mod concurrency;
+#[cfg(target_os = "linux")]
+mod confined;
 mod connections;
 mod decision;
 mod device_flow;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Performer, client_id};
 use crate::account::Tokens;
 use crate::failure::Failure;
-use crate::oauth::{Check, Grant, OAuth, RefreshAnswer};
+use crate::oauth::{Check, Grant, RefreshAnswer};
 use crate::secret::Secret;
 use crate::session::pair::Pair;
 use crate::session::protocol::{Acted, Candidate, Saw};
@@ -20,7 +20,7 @@ impl Performer<'_> {
             return Saw::Refused;
         };
         let origin = session.origin.clone();
-        match OAuth::new(self.world, &origin, "").check(&tokens.access) {
+        match self.oauth(&origin, "").check(&tokens.access) {
             // Accepted: the host that refused it just does not let this user in.
             Check::Accepted(_) | Check::Forbidden => Saw::Accepted,
             Check::Rejected => Saw::Unauthorized,
@@ -47,7 +47,7 @@ impl Performer<'_> {
         if left < SHORTEST {
             return Saw::NotSent;
         }
-        let answer = OAuth::new(self.world, &origin, &client_id).refresh(&refresh, left);
+        let answer = self.oauth(&origin, &client_id).refresh(&refresh, left);
         self.client_id = Some(client_id);
         self.posted = Some(tokens);
         self.retry_after = None;

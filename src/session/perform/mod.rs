@@ -21,6 +21,8 @@ use crate::account::{Freshness, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
+use crate::oauth::{OAuth, Way};
+use crate::origin::Origin;
 use crate::store::Store;
 use crate::world::{Deferral, World};
 
@@ -59,6 +61,8 @@ pub(super) struct Performer<'a> {
     pub(super) demand: Demand,
     /// The session that is active after a logout, if it is another one now.
     pub(super) next_active: Option<Session>,
+    /// How to reach the instance, where that is prepared.
+    pub(super) way: Option<Way>,
     /// The pair that a worker stored.
     reported: Option<Pair>,
     /// The row's tokens when they were posted: what a swap replaces.
@@ -84,6 +88,7 @@ impl<'a> Performer<'a> {
             trouble: None,
             demand: Demand::Usable,
             next_active: None,
+            way: None,
             reported: None,
             posted: None,
             granted: None,
@@ -175,6 +180,13 @@ impl<'a> Performer<'a> {
 
     fn lock(&self) -> Lock {
         Lock::credential(self.store.directory())
+    }
+
+    fn oauth(&self, origin: &Origin, client_id: &str) -> OAuth {
+        match &self.way {
+            Some(way) => OAuth::by(way, origin, client_id),
+            None => OAuth::new(self.world, origin, client_id),
+        }
     }
 
     fn try_lock(&mut self) -> Saw<Pair> {
