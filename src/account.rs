@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::{Digest, Secret};
@@ -25,11 +27,11 @@ pub(crate) struct Session {
     /// The one that a command without `--url` means.
     pub(crate) active: bool,
     /// What we noted about it.
-    pub(crate) marks: RefreshState,
+    pub(crate) refresh_state: RefreshState,
 }
 
 /// Who logged in, as far as the server said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct User {
     /// Sentry's id; tells accounts of one instance apart.
     pub(crate) id: Option<String>,
@@ -120,7 +122,7 @@ pub(crate) struct Tokens {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RefreshState {
     /// The OAuth client that the session was issued to.
-    pub(crate) client_id: Option<String>,
+    pub(crate) client_id: Option<OAuthClient>,
     /// An access token that git reported as rejected.
     pub(crate) suspect: Option<Digest>,
     /// When Sentry last accepted a suspect token.
@@ -133,6 +135,25 @@ pub(crate) struct RefreshState {
     pub(crate) intent: Option<(Digest, Timestamp)>,
     /// The server rejected the pair that is stored, which is read as no tokens; when.
     pub(crate) rejected_at: Option<Timestamp>,
+}
+
+/// What is known about the OAuth client of a session.
+#[derive(Debug, Clone)]
+pub(crate) enum OAuthClient {
+    /// It was noted when the session was issued.
+    Noted(String),
+    /// It was noted for another session at the same instance. The official CLI, which notes none, may have given the row
+    /// a new key; or that was another login.
+    Guessed(String),
+}
+
+impl OAuthClient {
+    /// The id, noted or not.
+    pub(crate) fn likely(&self) -> &str {
+        match self {
+            OAuthClient::Noted(id) | OAuthClient::Guessed(id) => id,
+        }
+    }
 }
 
 /// How much of an account's id is shown and typed, at least.
@@ -232,6 +253,13 @@ impl Session {
         self.origin.may_receive(origin) && self.identity().as_ref() == Some(identity)
     }
 
+    /// Whether a login to `origin` is a login to this session again: of the same account, or with the same token.
+    pub(crate) fn is_login_of(&self, origin: &Origin, user: &User, access: &Secret) -> bool {
+        let identity = Identity::of(user, Some(access));
+        self.origin == *origin && self.has_token(access)
+            || identity.is_some_and(|identity| self.is_account_of(origin, &identity))
+    }
+
     /// Whether this is its access token.
     pub(crate) fn has_token(&self, access: &Secret) -> bool {
         let tokens = self.tokens.as_ref();
@@ -296,18 +324,18 @@ impl Session {
             .tokens
             .as_ref()
             .and_then(|tokens| tokens.refresh.as_ref());
-        let intent = self.marks.intent.map(|(digest, _)| digest);
+        let intent = self.refresh_state.intent.map(|(digest, _)| digest);
         intent.is_some() && refresh.map(Secret::digest) == intent
     }
 
     /// Whether a host may have refused a token of it within the last minute.
     pub(crate) fn is_doubted(&self, now: Timestamp) -> bool {
-        self.marks.suspect.is_some() || self.is_checked(now)
+        self.refresh_state.suspect.is_some() || self.is_checked(now)
     }
 
     /// Whether Sentry accepted a suspect token a moment ago.
     fn is_checked(&self, now: Timestamp) -> bool {
-        let at = self.marks.checked_at;
+        let at = self.refresh_state.checked_at;
         at.is_some_and(|at| at <= now && at.until(now) < CHECK_INTERVAL)
     }
 
@@ -315,7 +343,7 @@ impl Session {
     fn is_suspect(&self, access: &Secret, now: Timestamp) -> bool {
         !self.is_checked(now)
             && self
-                .marks
+                .refresh_state
                 .suspect
                 .is_some_and(|mark| mark == access.digest())
     }
@@ -326,11 +354,16 @@ impl Session {
     pub(crate) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let is_to_come =
             |at: &Timestamp| (Duration::from_millis(1)..LONGEST_PAUSE).contains(&now.until(*at));
-        self.marks.retry_at.filter(is_to_come)
+        self.refresh_state.retry_at.filter(is_to_come)
     }
 }
 
 impl Tokens {
+    /// Names the pair: the digest of the refresh token, or of the access token where there is no other.
+    pub(crate) fn digest(&self) -> Digest {
+        self.refresh.as_ref().unwrap_or(&self.access).digest()
+    }
+
     fn margin(&self, expires_at: Timestamp) -> Duration {
         match self.issued_at {
             Some(issued_at) if issued_at < expires_at => {
@@ -365,7 +398,7 @@ mod tests {
                 expires_at: expires_at.map(Timestamp::from_millis),
             }),
             active: true,
-            marks: RefreshState::default(),
+            refresh_state: RefreshState::default(),
         }
     }
 
@@ -506,15 +539,17 @@ mod tests {
     #[test]
     fn a_mark_counts_only_for_the_token_it_was_made_for() {
         let mut session = session(Some(0), None);
-        session.marks.suspect = Some(Secret::new("former").digest());
-        session.marks.intent = Some((Secret::new("former").digest(), Timestamp::from_millis(0)));
+        session.refresh_state.suspect = Some(Secret::new("former").digest());
+        session.refresh_state.intent =
+            Some((Secret::new("former").digest(), Timestamp::from_millis(0)));
         assert_eq!(freshness(&session, 0), Freshness::Fresh);
-        session.marks.suspect = Some(Secret::new("access").digest());
+        session.refresh_state.suspect = Some(Secret::new("access").digest());
         assert_eq!(
             freshness(&session, 0),
             Freshness::Stale(StaleReason::Suspect)
         );
-        session.marks.intent = Some((Secret::new("refresh").digest(), Timestamp::from_millis(0)));
+        session.refresh_state.intent =
+            Some((Secret::new("refresh").digest(), Timestamp::from_millis(0)));
         assert_eq!(
             freshness(&session, 0),
             Freshness::Stale(StaleReason::Interrupted)

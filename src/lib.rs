@@ -34,7 +34,7 @@
 //! 6. [`oauth::OAuth::refresh`] sends what was read under the lock. Signals wait from here on. An answer that was lost is
 //!    asked for once more at once: Sentry plans to repeat it for 30 s.
 //! 7. The new pair is committed if the row still has the old one, or none, and only then judged. If the database refuses
-//!    for a minute, it goes to `credential.recovery`, which the next process imports.
+//!    for a minute, it goes to a recovery file, which the next process imports.
 //! 8. The [`mirror`] gets its copy, if it is on; the lock is released. `invalid_grant` marks the pair and removes
 //!    nothing: another program may be about to store what it was granted.
 //!

@@ -11,6 +11,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Adds to bytes that are wiped on drop. A vector that grows by itself leaves a copy behind.
@@ -211,7 +212,7 @@ impl fmt::Display for NotWritten {
 impl std::error::Error for NotWritten {}
 
 /// SHA-256 of a secret.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {

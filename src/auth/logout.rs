@@ -20,9 +20,10 @@ use crate::world::World;
 
 pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
     let place = ConfigDir::of(world)?;
-    if let Some(store) = &place.store {
-        // A login that waits to be stored is one to end, too.
-        session::import_waiting(world, store)?;
+    // A login that waits to be stored is one to end, too.
+    match &place.store {
+        Some(store) => drop(session::import_waiting(world, store)?),
+        None => session::discard_all(world, &place.dir)?,
     }
     let sessions = place.sessions()?;
     let doomed: Vec<Session> = match args.all {

@@ -46,7 +46,8 @@ fn agrees(terminal: &Terminal, known: LoginBasis) -> bool {
 fn client_id_of(facts: &Facts<'_>, instance: &Origin) -> Option<String> {
     let mut sessions = facts.sessions.iter();
     let session = sessions.find(|session| session.origin == *instance)?;
-    session.marks.client_id.clone()
+    let client_id = session.refresh_state.client_id.as_ref()?;
+    Some(client_id.likely().to_owned())
 }
 
 impl Broker<'_> {

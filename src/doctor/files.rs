@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::{Check, quoted};
+use crate::session;
 
 /// A `cli.db.lock` older than this was left behind by a program that died.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 6] = [
     "cli.db",
     "cli.db-wal",
     "cli.db-shm",
     "cli.db-journal",
     "credential.lock",
     "login.lock",
-    "credential.recovery",
 ];
 
 /// `None`: there is no such directory.
@@ -70,17 +70,18 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
 
 pub(super) fn files(dir: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    for path in FILES.map(|name| dir.join(name)) {
+    let recovery = session::waiting(dir).unwrap_or_default();
+    for path in FILES.map(|name| dir.join(name)).iter().chain(&recovery) {
         let Ok(metadata) = path.symlink_metadata() else {
             continue;
         };
         let shown = path.display();
-        let fix = |command: &str| format!("`{command} {}`", quoted(&path));
-        match Access::of(&path, &metadata) {
+        let fix = |command: &str| format!("`{command} {}`", quoted(path));
+        match Access::of(path, &metadata) {
             _ if !metadata.is_file() => checks.push(Check::problem(
                 "files",
                 format!("{shown} is not a regular file"),
-                format!("`mv {0} {0}.old`", quoted(&path)),
+                format!("`mv {0} {0}.old`", quoted(path)),
             )),
             Access::OfAnother => checks.push(Check::problem(
                 "files",
@@ -100,6 +101,16 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
             Access::Private => {}
         }
     }
+    checks.extend(recovery.iter().map(|path| {
+        Check::warning(
+            "files",
+            format!(
+                "a token that the database would not take waits in {}",
+                path.display()
+            ),
+            "`sentry auth refresh --force`",
+        )
+    }));
     checks.extend(leftovers(dir));
     if checks.is_empty() {
         checks.push(Check::ok("files", "the files in it are private"));
@@ -110,18 +121,6 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
 /// What other runs left behind.
 fn leftovers(dir: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    let recovery = dir.join("credential.recovery");
-    if recovery.exists() {
-        let what = format!(
-            "a token that the database would not take waits in {}",
-            recovery.display()
-        );
-        checks.push(Check::warning(
-            "files",
-            what,
-            "`sentry auth refresh --force`",
-        ));
-    }
     let mutex = dir.join("cli.db.lock");
     let age = mutex.symlink_metadata().and_then(|mutex| mutex.modified());
     if age.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > ABANDONED)) {

@@ -106,8 +106,8 @@ fn stored(world: &World, session: &Session) -> Check {
         };
     }
     let refresh = |force: &str| format!("`sentry auth refresh {force}--url {origin}`");
-    let marks = &session.marks;
-    if marks.client_id.is_none() && environment::client_id(world, origin).is_none() {
+    let state = &session.refresh_state;
+    if state.client_id.is_none() && environment::client_id(world, origin).is_none() {
         let what = format!("{who}: cannot be renewed, because its OAuth client id is not known");
         return Check::problem(
             NAME,
@@ -115,7 +115,7 @@ fn stored(world: &World, session: &Session) -> Check {
             "`export SENTRY_CLIENT_ID=` the one that you logged in with",
         );
     }
-    match (session.freshness(world.now()), marks.intent, marks.retry_at) {
+    match (session.freshness(world.now()), state.intent, state.retry_at) {
         (Freshness::Stale(StaleReason::Interrupted), Some((_, at)), _) => Check::warning(
             NAME,
             format!("{who}: a renewal was begun at {at}, and how it ended is not known"),

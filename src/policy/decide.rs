@@ -134,7 +134,7 @@ impl Decision<'_> {
                     return false;
                 };
                 let has_client =
-                    || session.marks.client_id.is_some() || can_refresh(&session.origin);
+                    || session.refresh_state.client_id.is_some() || can_refresh(&session.origin);
                 let can_be_refreshed =
                     || tokens.refresh.is_some() && session.paused_until(now).is_none();
                 !tokens.is_expired(now) || (can_be_refreshed() && has_client())

@@ -304,6 +304,6 @@ pub(super) fn session(name: &str, instance: &str, active: bool) -> Session {
             expires_at: None,
         }),
         active,
-        marks: RefreshState::default(),
+        refresh_state: RefreshState::default(),
     }
 }

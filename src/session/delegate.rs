@@ -7,8 +7,6 @@ use std::io::{self, PipeReader};
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::pair::Pair;
@@ -17,7 +15,6 @@ use super::usable::{Demand, TokenError, Usable};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockGuard};
-use crate::secret::Digest;
 use crate::world::{self, World};
 
 /// How long a caller waits for the exchange, its own or a worker's.
@@ -33,8 +30,7 @@ const VERSION: u32 = 1;
 #[derive(Serialize, Deserialize)]
 pub(super) struct Order {
     version: u32,
-    /// The digest that names the pair, in base64.
-    pair: String,
+    pub(super) pair: Pair,
     pub(super) demand: Demand,
     /// Since when the lock is held, in milliseconds of [`crate::world::Clock::uptime`].
     pub(super) since: u64,
@@ -44,19 +40,19 @@ pub(super) struct Order {
 #[derive(Serialize, Deserialize)]
 pub(super) struct Report {
     version: u32,
-    outcome: WireOutcome,
-    /// The digest that names the pair that is stored now, in base64.
-    pair: Option<String>,
+    #[serde(with = "WireOutcome")]
+    outcome: Outcome,
+    /// The pair that is stored now.
+    pair: Option<Pair>,
     /// What to tell the user.
     what: Option<String>,
     hint: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum WireOutcome {
-    Current,
-    Refreshed,
+#[serde(remote = "Outcome", rename_all = "snake_case")]
+enum WireOutcome {
+    Usable { refreshed: bool },
     Stale,
     Unavailable,
     LoginRequired,
@@ -126,7 +122,7 @@ fn start(
 ) -> Option<(Child, PipeReader)> {
     let order = Order {
         version: VERSION,
-        pair: BASE64.encode(pair.digest().as_bytes()),
+        pair,
         demand,
         since: u64::try_from(world.clock().uptime().as_millis()).ok()?,
     };
@@ -155,11 +151,6 @@ impl Order {
         let order: Order = serde_json::from_str(argument).ok()?;
         (order.version == VERSION).then_some(order)
     }
-
-    /// Which pair it is about.
-    pub(super) fn pair(&self) -> Option<Pair> {
-        pair_named(&self.pair)
-    }
 }
 
 impl Report {
@@ -167,7 +158,7 @@ impl Report {
     pub(super) fn superseded() -> Report {
         Report {
             version: VERSION,
-            outcome: WireOutcome::Current,
+            outcome: Outcome::Usable { refreshed: false },
             pair: None,
             what: None,
             hint: None,
@@ -180,18 +171,18 @@ impl Report {
             _ => None,
         };
         let (outcome, failure) = match outcome {
-            Ok(Usable::Current(_)) => (WireOutcome::Current, None),
-            Ok(Usable::Refreshed(_)) => (WireOutcome::Refreshed, None),
-            Ok(Usable::Postponed(_, failure)) => (WireOutcome::Stale, Some(failure)),
-            Err(TokenError::LoginRequired(failure)) => (WireOutcome::LoginRequired, Some(failure)),
+            Ok(Usable::Current(_)) => (Outcome::Usable { refreshed: false }, None),
+            Ok(Usable::Refreshed(_)) => (Outcome::Usable { refreshed: true }, None),
+            Ok(Usable::Postponed(_, failure)) => (Outcome::Stale, Some(failure)),
+            Err(TokenError::LoginRequired(failure)) => (Outcome::LoginRequired, Some(failure)),
             Err(TokenError::Unavailable(error)) => {
-                (WireOutcome::Unavailable, Some(Failure::of(&error)))
+                (Outcome::Unavailable, Some(Failure::of(&error)))
             }
         };
         Report {
             version: VERSION,
             outcome,
-            pair: pair.map(|pair| BASE64.encode(pair.digest().as_bytes())),
+            pair,
             what: failure.as_ref().map(Failure::to_string),
             hint: failure.and_then(|failure| failure.hint_text().map(str::to_owned)),
         }
@@ -206,26 +197,9 @@ impl Report {
             }
         });
         WorkerExit {
-            saw: Saw::Reported(self.outcome.into()),
-            pair: self.pair.as_deref().and_then(pair_named),
+            saw: Saw::Reported(self.outcome),
+            pair: self.pair,
             trouble,
-        }
-    }
-}
-
-fn pair_named(digest: &str) -> Option<Pair> {
-    let digest = BASE64.decode(digest).ok()?;
-    Digest::from_bytes(&digest).map(Pair::named)
-}
-
-impl From<WireOutcome> for Outcome {
-    fn from(outcome: WireOutcome) -> Outcome {
-        match outcome {
-            WireOutcome::Current => Outcome::Usable { refreshed: false },
-            WireOutcome::Refreshed => Outcome::Usable { refreshed: true },
-            WireOutcome::Stale => Outcome::Stale,
-            WireOutcome::Unavailable => Outcome::Unavailable,
-            WireOutcome::LoginRequired => Outcome::LoginRequired,
         }
     }
 }

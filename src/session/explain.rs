@@ -2,6 +2,8 @@
 //!
 //! Separate from [`perform`](super::perform) so that what is said can be read in one place.
 
+use std::path::Path;
+
 use super::perform::Performer;
 use super::protocol::{Conclusion, LoginReason, Obstacle};
 use super::usable::{TokenError, Usable};
@@ -19,64 +21,47 @@ pub(super) fn usable(
             Failure::new("there is no session").into(),
         ));
     };
-    let living = || {
-        let now = performer.world.now();
-        let tokens = session.tokens.clone();
-        tokens.filter(|tokens: &Tokens| !tokens.is_expired(now))
-    };
-    match (conclusion, living()) {
-        (Conclusion::Refreshed, _) if session.tokens.is_some() => {
-            let tokens = session.tokens.clone();
-            tokens
-                .map(Usable::Refreshed)
-                .ok_or_else(|| unavailable(changed(&session.origin)))
-        }
-        (Conclusion::Current | Conclusion::Refreshed | Conclusion::Done, Some(tokens)) => {
-            Ok(Usable::Current(tokens))
-        }
-        (Conclusion::Current | Conclusion::Refreshed | Conclusion::Done, None) => {
-            Err(unavailable(changed(&session.origin)))
-        }
-        (Conclusion::Stale(reason), Some(tokens)) => {
-            let failure = stale(performer, session, reason);
-            Ok(Usable::Postponed(tokens, failure))
-        }
-        (Conclusion::Stale(reason @ (Obstacle::Contended | Obstacle::NoLock)), None) => {
-            Err(unavailable(expired(performer, session, reason)))
-        }
-        (Conclusion::Stale(reason), None) => Err(unavailable(stale(performer, session, reason))),
-        (Conclusion::Unavailable(reason), _) => Err(unavailable(lost(performer, session, reason))),
-        (Conclusion::LoginRequired(LoginReason::Reported), _) => {
-            let failure = performer.trouble.clone();
-            Err(TokenError::LoginRequired(
-                failure.unwrap_or_else(|| ended(session, "has ended")),
-            ))
-        }
-        (Conclusion::LoginRequired(why), _) => {
-            Err(TokenError::LoginRequired(login_required(session, why)))
+    let now = performer.world.now();
+    let tokens = session.tokens.clone();
+    let living = tokens
+        .clone()
+        .filter(|tokens: &Tokens| !tokens.is_expired(now));
+    let unavailable = |failure: Failure| TokenError::Unavailable(failure.into());
+    let changed = || unavailable(changed(&session.origin));
+    match conclusion {
+        Conclusion::Refreshed => tokens.map(Usable::Refreshed).ok_or_else(changed),
+        Conclusion::Current | Conclusion::Done => living.map(Usable::Current).ok_or_else(changed),
+        Conclusion::Stale(reason) => match (living, reason) {
+            (Some(tokens), _) => Ok(Usable::Postponed(tokens, stale(performer, session, reason))),
+            (None, Obstacle::Contended | Obstacle::NoLock) => {
+                Err(unavailable(expired(performer, session)))
+            }
+            (None, _) => Err(unavailable(stale(performer, session, reason))),
+        },
+        Conclusion::Unavailable(_) => Err(unavailable(incomplete(
+            performer,
+            &session.origin,
+            conclusion,
+        ))),
+        Conclusion::LoginRequired(why) => {
+            Err(TokenError::LoginRequired(match &performer.trouble {
+                Some(reported) if why == LoginReason::Reported => reported.clone(),
+                _ => login_required(session, why),
+            }))
         }
     }
 }
 
-/// How a login or a logout that was not completed is told.
+/// How it is told that a pair, a login or a logout was not stored.
 pub(super) fn incomplete(
     performer: &Performer<'_>,
     origin: &Origin,
     conclusion: Conclusion,
 ) -> Failure {
-    let trouble = trouble(performer);
     match conclusion {
         Conclusion::Unavailable(Obstacle::Kept) => kept(performer, origin),
-        Conclusion::Unavailable(Obstacle::Discard) => {
-            let what = format!("logged out of {origin}, but tokens are left behind: {trouble}");
-            trouble.with_text(what)
-        }
-        _ => trouble,
+        _ => trouble(performer),
     }
-}
-
-fn unavailable(failure: Failure) -> TokenError {
-    TokenError::Unavailable(failure.into())
 }
 
 fn trouble(performer: &Performer<'_>) -> Failure {
@@ -92,16 +77,16 @@ fn changed(origin: &Origin) -> Failure {
 }
 
 fn kept(performer: &Performer<'_>, origin: &Origin) -> Failure {
-    let path = super::recovery::path(performer.store);
+    let path = performer.kept_in.as_deref().map(Path::display);
+    let path = path.map_or_else(String::new, |path| format!(" in {path}"));
     let what = format!(
-        "the new token of {origin} is kept in {}: {}",
-        path.display(),
+        "the new token of {origin} is kept{path}: {}",
         trouble(performer)
     );
     Failure::new(what).hint("the next command imports it, once the database can be written")
 }
 
-fn expired(performer: &Performer<'_>, session: &Session, _reason: Obstacle) -> Failure {
+fn expired(performer: &Performer<'_>, session: &Session) -> Failure {
     let trouble = trouble(performer);
     let what = match &session.tokens {
         Some(_) => format!(
@@ -125,9 +110,9 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
             trouble().with_text(what)
         }
         Obstacle::Paused => {
-            let when = session.marks.retry_at.map(|at| at.to_string());
+            let when = session.refresh_state.retry_at.map(|at| at.to_string());
             let when = when.unwrap_or_else(|| "a moment".to_owned());
-            let why = session.marks.retry_reason.clone();
+            let why = session.refresh_state.retry_reason.clone();
             let why = why.unwrap_or_else(|| format!("{origin} failed a moment ago"));
             Failure::new(format!("{why}; the next try is after {when}"))
                 .hint("`sentry auth refresh` tries at once")
@@ -155,15 +140,8 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
     }
 }
 
-fn lost(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Failure {
-    match reason {
-        Obstacle::Kept => kept(performer, &session.origin),
-        _ => trouble(performer),
-    }
-}
-
 fn login_required(session: &Session, why: LoginReason) -> Failure {
-    match (why, session.marks.intent) {
+    match (why, session.refresh_state.intent) {
         (LoginReason::LoggedOut, _) => ended(session, "was logged out"),
         (LoginReason::Cleared | LoginReason::Reported, _) => ended(session, "has ended"),
         (LoginReason::Interrupted, Some((_, at))) => ended(

@@ -20,6 +20,7 @@ mod protocol;
 mod record;
 mod recovery;
 mod refresh_worker;
+mod reserve;
 mod swap;
 mod usable;
 
@@ -34,7 +35,7 @@ use protocol::{Conclusion, Flow};
 
 pub(crate) use new_login::NewLogin;
 pub(crate) use perform::granted;
-pub(crate) use recovery::{import, import_waiting};
+pub(crate) use recovery::{discard_all, import, import_waiting, waiting};
 pub(crate) use refresh_worker::work_if_asked;
 pub(crate) use usable::{Demand, TokenError, Usable};
 
@@ -57,15 +58,11 @@ pub(crate) fn usable(
         world.trace(|| format!("the token of {} is stale: {reason:?}", session.origin));
     }
     let row = perform::row(world, session);
-    let flow_demand = match (demand, row.pair) {
-        (Demand::Replacement, Some(pair)) => protocol::Goal::Replacement(pair),
-        (Demand::Refresh, _) => protocol::Goal::Refresh,
-        _ => protocol::Goal::Usable,
-    };
+    let goal = demand.goal(row.pair);
     let mut performer = Performer::new(world, store, Subject::Session(session.clone()));
     performer.demand = demand;
-    world.trace(|| format!("flow: begin refresh {flow_demand:?} {row:?}"));
-    let conclusion = performer.run(Flow::refresh(flow_demand, row));
+    world.trace(|| format!("flow: begin refresh {goal:?} {row:?}"));
+    let conclusion = performer.run(Flow::refresh(goal, row));
     explain::usable(&performer, conclusion)
 }
 
@@ -122,11 +119,11 @@ pub(crate) fn record_login(
     }
 }
 
-/// Removes a session, and what the recovery file has of it; the answer is the session that is active instead, if it was
+/// Removes a session, and what recovery files have of it; the answer is the session that is active instead, if it was
 /// the active one.
 ///
 /// # Errors
-/// The session, or the file, is still there.
+/// The session is still there.
 pub(crate) fn log_out(
     world: &World,
     store: &Store,

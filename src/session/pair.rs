@@ -1,10 +1,12 @@
-//! The name of a pair of tokens: what flows, marks and traces say instead of the tokens.
+//! The name of a pair of tokens: what flows and traces say instead of the tokens.
+
+use serde::{Deserialize, Serialize};
 
 use crate::account::Tokens;
 use crate::secret::Digest;
 
-/// Names a pair of tokens: the digest of its refresh token, or of the access token where there is no other.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// Names a pair of tokens, by [`Tokens::digest`].
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pair(Digest);
 
 impl Pair {
@@ -20,7 +22,7 @@ impl Pair {
 
     /// The name of a pair.
     pub(super) fn of(tokens: &Tokens) -> Pair {
-        Pair(tokens.refresh.as_ref().unwrap_or(&tokens.access).digest())
+        Pair(tokens.digest())
     }
 }
 

@@ -1,6 +1,6 @@
-//! What `credential.recovery` says: a versioned wire format.
+//! What a file of [`recovery`](super::recovery) says: a versioned wire format.
 //!
-//! Separate from [`recovery`](super::recovery), which knows files but not what is in them.
+//! Separate from it because it knows files but not what is in them.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -29,25 +29,19 @@ pub(super) struct Record {
     /// Absent for a login.
     old_token: Option<Zeroizing<String>>,
     old_refresh_token: Option<Zeroizing<String>>,
+    /// The first programs wrote none.
+    old_issued_at: Option<i64>,
     token: Zeroizing<String>,
     refresh_token: Option<Zeroizing<String>>,
     issued_at: Option<i64>,
     expires_at: Option<i64>,
     client_id: Option<String>,
     /// Of a login.
-    user: Option<RecordedUser>,
+    user: Option<User>,
 }
 
 fn first_version() -> u32 {
     1
-}
-
-#[derive(Serialize, Deserialize)]
-struct RecordedUser {
-    id: Option<String>,
-    email: Option<String>,
-    username: Option<String>,
-    name: Option<String>,
 }
 
 impl Record {
@@ -62,6 +56,7 @@ impl Record {
             account: Some(session.account.clone()),
             old_token: Some(exposed(&old.access)),
             old_refresh_token: old.refresh.as_ref().map(exposed),
+            old_issued_at: old.issued_at.map(Timestamp::millis),
             client_id: client_id.map(str::to_owned),
             ..Record::of(&session.origin, new)
         }
@@ -69,20 +64,9 @@ impl Record {
 
     /// What a login was granted.
     pub(super) fn of_login(login: &NewLogin) -> Record {
-        let User {
-            id,
-            email,
-            username,
-            name,
-        } = login.user.clone();
         Record {
             client_id: login.client_id.clone(),
-            user: Some(RecordedUser {
-                id,
-                email,
-                username,
-                name,
-            }),
+            user: Some(login.user.clone()),
             ..Record::of(&login.origin, &login.tokens)
         }
     }
@@ -94,6 +78,7 @@ impl Record {
             account: None,
             old_token: None,
             old_refresh_token: None,
+            old_issued_at: None,
             token: exposed(&new.access),
             refresh_token: new.refresh.as_ref().map(exposed),
             issued_at: new.issued_at.map(Timestamp::millis),
@@ -132,25 +117,27 @@ impl Record {
         }
     }
 
-    /// Whether a session would be, or was, the one that these tokens belong to.
+    /// Whether these tokens belong to a session: were granted for its pair, or by a login to it.
     pub(super) fn is_of(&self, session: &Session) -> bool {
-        let Ok(origin) = Origin::parse(&self.origin) else {
+        let (Ok(origin), Some(new)) = (Origin::parse(&self.origin), self.new_tokens()) else {
             return false;
         };
+        if let Some(user) = &self.user {
+            return session.is_login_of(&origin, user, &new.access);
+        }
         // The official CLI may have moved the row to another table, under another key.
-        let has_old = || {
-            let refresh = session
-                .tokens
-                .as_ref()
-                .map(|tokens| tokens.refresh.as_ref());
-            refresh == Some(secret(&self.old_refresh_token).as_ref())
-        };
-        let same_user = |user: &RecordedUser| user.id.is_some() && user.id == session.user.id;
-        session.origin == origin
-            && match &self.user {
-                Some(user) => same_user(user),
-                None => self.account.as_ref() == Some(&session.account) || has_old(),
-            }
+        let old = secret(self.old_refresh_token.as_ref());
+        let tokens = session.tokens.as_ref();
+        let has_old = old.is_some() && tokens.is_some_and(|tokens| tokens.refresh == old);
+        session.origin == origin && (self.account.as_ref() == Some(&session.account) || has_old)
+    }
+
+    /// Whether these tokens were stored once and are replaced, or logged out.
+    pub(super) fn is_former(&self, change: &WriteTransaction<'_>) -> anyhow::Result<bool> {
+        match Secret::token(&self.token) {
+            Ok(access) => change.is_former(&access),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Stores the tokens where they belong, in a transaction of the caller's; says what became of them.
@@ -159,76 +146,80 @@ impl Record {
         change: &WriteTransaction<'_>,
         now: Timestamp,
     ) -> anyhow::Result<&'static str> {
-        let (Ok(origin), Some(new)) = (Origin::parse(&self.origin), self.new_tokens()) else {
+        let (Ok(origin), Some(tokens)) = (Origin::parse(&self.origin), self.new_tokens()) else {
             return Ok("not usable");
         };
-        let session = change
-            .sessions()?
-            .into_iter()
-            .find(|session| self.is_of(session));
-        match (&self.user, session) {
-            (None, None) => Ok("logged out meanwhile"),
-            (None, Some(session)) => {
-                let Some(old) = self.old_tokens() else {
-                    return Ok("not usable");
-                };
-                let client_id = self.client_id.as_deref();
-                let swap = swap(change, &session, &old, &new, client_id, now)?;
-                Ok(match swap {
-                    Swap::Stored => "stored",
-                    Swap::Gone => "logged out meanwhile",
-                    Swap::Superseded => "superseded",
-                })
-            }
-            (Some(_), Some(session)) if is_newer(&session, &new) => Ok("superseded"),
-            (Some(user), _) => {
-                let login = NewLogin {
-                    origin,
-                    user: User {
-                        id: user.id.clone(),
-                        email: user.email.clone(),
-                        username: user.username.clone(),
-                        name: user.name.clone(),
-                    },
-                    tokens: new,
-                    client_id: self.client_id.clone(),
-                };
-                login.store(change, now)?;
-                Ok("stored")
-            }
+        let Some(user) = self.user.clone() else {
+            return self.import_refresh(change, &tokens, now);
+        };
+        let login = NewLogin {
+            origin,
+            user,
+            tokens,
+            client_id: self.client_id.clone(),
+        };
+        if self.is_former(change)? || is_superseded(change, &login)? {
+            return Ok("superseded");
         }
+        login.store(change, now)?;
+        Ok("stored")
+    }
+
+    fn import_refresh(
+        &self,
+        change: &WriteTransaction<'_>,
+        new: &Tokens,
+        now: Timestamp,
+    ) -> anyhow::Result<&'static str> {
+        let Some(old) = self.old_tokens() else {
+            return Ok("not usable");
+        };
+        let mut sessions = change.sessions()?.into_iter();
+        let Some(session) = sessions.find(|session| self.is_of(session)) else {
+            return Ok("logged out meanwhile");
+        };
+        let client_id = self.client_id.as_deref();
+        Ok(match swap(change, &session, &old, new, client_id, now)? {
+            Swap::Stored => "stored",
+            Swap::Gone => "logged out meanwhile",
+            Swap::Superseded => "superseded",
+        })
     }
 
     fn new_tokens(&self) -> Option<Tokens> {
-        let time = |time: Option<i64>| time.map(Timestamp::from_millis);
         Some(Tokens {
             access: Secret::token(&self.token).ok()?,
-            refresh: secret(&self.refresh_token),
-            issued_at: time(self.issued_at),
-            expires_at: time(self.expires_at),
+            refresh: secret(self.refresh_token.as_ref()),
+            issued_at: self.issued_at.map(Timestamp::from_millis),
+            expires_at: self.expires_at.map(Timestamp::from_millis),
         })
     }
 
     fn old_tokens(&self) -> Option<Tokens> {
         Some(Tokens {
-            access: secret(&self.old_token)?,
-            refresh: secret(&self.old_refresh_token),
-            issued_at: None,
+            access: secret(self.old_token.as_ref())?,
+            refresh: secret(self.old_refresh_token.as_ref()),
+            issued_at: self.old_issued_at.map(Timestamp::from_millis),
             expires_at: None,
         })
     }
 }
 
-/// Whether a session was logged in to, or refreshed, since these tokens were issued, or has these very tokens.
-fn is_newer(session: &Session, new: &Tokens) -> bool {
-    let stored = session.tokens.as_ref().and_then(|tokens| tokens.issued_at);
-    stored >= new.issued_at
+/// Whether the user has logged in again since, where this login would be stored, or this very login is there. A refresh
+/// of a former login is not the user's act, however late it was stored.
+fn is_superseded(change: &WriteTransaction<'_>, login: &NewLogin) -> anyhow::Result<bool> {
+    for session in change.doubles(&login.origin, &login.user, &login.tokens)? {
+        if session.tokens.is_some() && change.login_at(&session)? >= login.tokens.issued_at {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn exposed(secret: &Secret) -> Zeroizing<String> {
     Zeroizing::new(secret.expose().to_owned())
 }
 
-fn secret(text: &Option<Zeroizing<String>>) -> Option<Secret> {
-    Secret::token(text.as_ref()?).ok()
+fn secret(text: Option<&Zeroizing<String>>) -> Option<Secret> {
+    Secret::token(text?).ok()
 }

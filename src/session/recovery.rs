@@ -1,12 +1,13 @@
 //! `credential.recovery`: granted tokens that the database would not take.
 //!
 //! Separate from the store, because it stands in for it. The old pair is dead at the server by then, so this file is all
-//! that stands between a full disk and a new login. It is written once, readable by its owner only, and imported by the
-//! next process that holds the lock: a refresh if the database still has the old pair, or none; a login unless a newer
-//! one is there. A logout removes it.
+//! that stands between a full disk and a new login. Each grant has a file of its own, readable by its owner only and
+//! never written over: `credential.recovery`, `credential.recovery.2`, and so on. The next process that holds the lock
+//! imports them all: a refresh if the database still has the old pair, or none; a login unless a newer one is there. A
+//! logout removes those of its session.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,186 +17,146 @@ use zeroize::Zeroizing;
 use super::record::Record;
 use crate::account::Session;
 use crate::lock::{Lock, LockGuard};
-use crate::store::Store;
+use crate::store::{Store, WriteTransaction};
 use crate::world::World;
+
+const NAME: &str = "credential.recovery";
+
+/// More grants than ever wait.
+const MOST: usize = 99;
 
 /// How long a command waits for a refresh before it looks at what it would import.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
-const RESERVED: u64 = 32 * 1024;
+pub(super) const ROOM: u64 = 32 * 1024;
 
-/// Where the file is, or would be.
-pub(super) fn path(store: &Store) -> PathBuf {
-    store.path().with_file_name("credential.recovery")
+/// Where the first file of a directory is, or would be.
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join(NAME)
 }
 
-/// Room for the file, taken while the refresh token is not spent yet: where the database cannot be written because the
-/// disk is full, a new file could not be written either.
-#[derive(Default)]
-pub(super) struct Reserve {
-    /// Has no name yet. `None`: this file system has no such files.
-    file: Option<File>,
+/// The names that a file may have, in order.
+pub(super) fn names(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let numbered = (2..=MOST).map(|number| format!("{NAME}.{number}"));
+    [NAME.to_owned()]
+        .into_iter()
+        .chain(numbered)
+        .map(|name| dir.join(name))
 }
 
-impl Reserve {
-    /// Takes it.
-    pub(super) fn take(store: &Store) -> io::Result<Reserve> {
-        match nameless(&path(store)) {
-            Ok(file) => Ok(Reserve { file: Some(file) }),
-            Err(error) if is_full(&error) => Err(error),
-            Err(_) => Ok(Reserve { file: None }),
-        }
-    }
-
-    /// Writes the record and waits until it is on the disk.
-    pub(super) fn write(self, store: &Store, record: &Record) -> anyhow::Result<()> {
-        let path = path(store);
-        let content = record.render()?;
-        let named = match self.file {
-            Some(file) => fill(&file, &content).and_then(|()| name(&file, &path)),
-            None => Err(io::ErrorKind::Unsupported.into()),
-        };
-        named
-            .or_else(|_| create(&path).and_then(|file| fill(&file, &content)))
-            .and_then(|()| File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all())
-            .with_context(|| {
-                format!(
-                    "{} granted tokens, but neither the database nor {} can be written",
-                    record.origin(),
-                    path.display()
-                )
-            })
-    }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull
-            | io::ErrorKind::QuotaExceeded
-            | io::ErrorKind::FileTooLarge
-            | io::ErrorKind::ReadOnlyFilesystem
-    )
-}
-
-#[cfg(target_os = "linux")]
-fn nameless(path: &Path) -> io::Result<File> {
-    use rustix::fs::{FallocateFlags, Mode, OFlags};
-
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR)?;
-    rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED)?;
-    Ok(file.into())
-}
-
-#[cfg(target_os = "linux")]
-fn name(file: &File, path: &Path) -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
-
-    use rustix::fs::{AtFlags, CWD};
-
-    let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // Fails when the name is taken, as O_EXCL would.
-    Ok(rustix::fs::linkat(
-        CWD,
-        nameless,
-        CWD,
-        path,
-        AtFlags::SYMLINK_FOLLOW,
-    )?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn nameless(_path: &Path) -> io::Result<File> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn name(_file: &File, _path: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    options.open(path)
-}
-
-fn fill(mut file: &File, content: &str) -> io::Result<()> {
-    file.rewind()?;
-    file.write_all(content.as_bytes())?;
-    file.set_len(content.len() as u64)?;
-    file.sync_all()
-}
-
-/// Imports the file, if there is one, and removes it.
+/// The files that are there, in the order of their names.
 ///
 /// # Errors
-/// The file is not ours, or the database cannot be written: it stays.
-pub(crate) fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
-    let path = path(store);
-    let Some(content) = read(&path)? else {
-        return Ok(());
+/// The directory cannot be read.
+pub(crate) fn waiting(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
     };
+    let mut found = Vec::new();
+    for entry in entries {
+        found.extend(entry?.file_name().into_string());
+    }
+    found.retain(|name| name.starts_with(NAME));
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let is_there = |path: &PathBuf| found.iter().any(|name| path.ends_with(name));
+    Ok(names(dir).filter(is_there).collect())
+}
+
+/// Imports the files, and removes them. One that cannot be imported keeps no other from it.
+///
+/// # Errors
+/// A file is not ours, or the database cannot be written: it stays.
+pub(crate) fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
+    let mut ended = Ok(());
+    for path in read_dir(store.directory())? {
+        let imported = import_one(world, store, guard, &path);
+        ended = ended.and(imported);
+    }
+    ended
+}
+
+fn import_one(world: &World, store: &Store, guard: &LockGuard, path: &Path) -> anyhow::Result<()> {
     // A file that was cut short was never complete, so there is nothing to lose.
-    if let Some(record) = Record::parse(&content)? {
+    if let Some(record) = Record::parse(&read(path)?)? {
         let change = store.change(guard, world.clock())?;
         let outcome = record.import(&change, world.now())?;
         change.commit()?;
-        world.trace(|| format!("imported credential.recovery: {outcome}"));
+        world.trace(|| format!("imported {}: {outcome}", path.display()));
     }
-    remove(&path)
+    remove(path)
 }
 
-/// Imports the file, if there is one, for a caller who has no session yet; tells whether there was one.
+/// Imports the files, if there are any, for a caller who has no session yet; tells whether there were.
 ///
 /// # Errors
 /// As [`import`], and the lock's.
 pub(crate) fn import_waiting(world: &World, store: &Store) -> anyhow::Result<bool> {
-    if path(store).symlink_metadata().is_err() {
+    if read_dir(store.directory())?.is_empty() {
         return Ok(false);
     }
     let guard = Lock::credential(store.directory()).acquire(world.clock(), TIMEOUT)?;
     import(world, store, &guard).map(|()| true)
 }
 
-/// Removes the file if it has tokens of this session: they end with it.
+/// Removes the files with tokens of a session that the transaction has logged out: they end with it.
 ///
 /// # Errors
-/// The file is not ours, or cannot be removed: living tokens may be in it.
-pub(super) fn discard(store: &Store, session: &Session) -> anyhow::Result<()> {
-    let path = path(store);
-    let Some(content) = read(&path)? else {
-        return Ok(());
-    };
-    match Record::parse(&content)?.is_none_or(|record| record.is_of(session)) {
-        true => remove(&path),
-        false => Ok(()),
+/// A file is not ours, or cannot be removed: living tokens may be in it.
+pub(super) fn discard(
+    dir: &Path,
+    change: &WriteTransaction<'_>,
+    session: &Session,
+) -> anyhow::Result<()> {
+    for path in read_dir(dir)? {
+        let is_doomed = match Record::parse(&read(&path)?)? {
+            Some(record) => record.is_of(session) || record.is_former(change)?,
+            None => true,
+        };
+        if is_doomed {
+            remove(&path)?;
+        }
     }
+    // One that was removed before could come back, too.
+    sync(dir).with_context(|| format!("cannot write {}", dir.display()))
 }
 
-/// Removes the file for good: one that a power cut brings back has tokens that were logged out, or are spent.
+/// Removes every file, where there is no database that they belong to.
+///
+/// # Errors
+/// The lock's, or a file cannot be removed.
+pub(crate) fn discard_all(world: &World, dir: &Path) -> anyhow::Result<()> {
+    if read_dir(dir)?.is_empty() {
+        return Ok(());
+    }
+    let _guard = Lock::credential(dir).acquire(world.clock(), TIMEOUT)?;
+    read_dir(dir)?.iter().try_for_each(|path| remove(path))
+}
+
+/// Removes a file for good: one that a power cut brings back has tokens that were logged out, or are spent.
 fn remove(path: &Path) -> anyhow::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("/"));
     fs::remove_file(path)
-        .and_then(|()| File::open(dir)?.sync_all())
+        .and_then(|()| sync(path.parent().unwrap_or(Path::new("/"))))
         .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<Vec<u8>>>> {
+/// Waits until the names in a directory are on the disk.
+pub(super) fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+fn read_dir(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    waiting(dir).with_context(|| format!("cannot read {}", dir.display()))
+}
+
+fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     open_and_read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn open_and_read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+fn open_and_read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let not_regular = || Err(io::Error::other("it is not a regular file"));
     let mut options = OpenOptions::new();
     options.read(true);
@@ -208,7 +169,6 @@ fn open_and_read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     }
     let file = match options.open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(_) if path.is_symlink() => return not_regular(),
         Err(error) => return Err(error),
     };
@@ -224,6 +184,80 @@ fn open_and_read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
         }
     }
     let mut content = Zeroizing::new(Vec::new());
-    file.take(RESERVED).read_to_end(&mut content)?;
-    Ok(Some(content))
+    file.take(ROOM).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::account::{Tokens, User};
+    use crate::origin::Origin;
+    use crate::secret::Secret;
+    use crate::session::reserve::Reserve;
+    use crate::session::{NewLogin, log_out, record_login};
+    use crate::world::{SystemClock, Timestamp};
+
+    fn login(name: &str) -> NewLogin {
+        NewLogin {
+            origin: Origin::saas(),
+            user: User {
+                id: Some(name.to_owned()),
+                ..User::default()
+            },
+            tokens: Tokens {
+                access: Secret::new(format!("access-{name}")),
+                refresh: Some(Secret::new(format!("refresh-{name}"))),
+                issued_at: Some(Timestamp::from_millis(1)),
+                expires_at: None,
+            },
+            client_id: None,
+        }
+    }
+
+    #[test]
+    fn each_grant_has_a_file_of_its_own_and_all_are_imported() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let world = World::of(&[], Rc::new(SystemClock));
+        let store = Store::open_or_create(&world, dir).unwrap();
+        // With room that was taken before, and without.
+        for (name, reserve) in [
+            ("a", Reserve::take(dir).unwrap()),
+            ("b", Reserve::take(dir).unwrap()),
+            ("c", Reserve::default()),
+        ] {
+            let record = Record::of_login(&login(name));
+            reserve.write(dir, &record).unwrap();
+        }
+        assert_eq!(waiting(dir).unwrap().len(), 3);
+        assert!(import_waiting(&world, &store).unwrap());
+        let sessions = store.read().unwrap().sessions().unwrap();
+        let mut users: Vec<_> = sessions
+            .into_iter()
+            .map(|session| session.user.id)
+            .collect();
+        users.sort();
+        assert_eq!(users, ["a", "b", "c"].map(|name| Some(name.to_owned())));
+        assert_eq!(waiting(dir).unwrap(), Vec::<PathBuf>::new());
+        assert!(!import_waiting(&world, &store).unwrap());
+    }
+
+    #[test]
+    fn a_session_is_there_for_as_long_as_tokens_of_it_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let world = World::of(&[], Rc::new(SystemClock));
+        let store = Store::open_or_create(&world, dir).unwrap();
+        let session = record_login(&world, &store, login("a")).unwrap();
+        // A logout that ends between row and file, whatever ends it, is a logout that cannot remove the file.
+        fs::create_dir(path(dir)).unwrap();
+        assert!(log_out(&world, &store, &session).is_err());
+        assert!(store.read().unwrap().session(&session).unwrap().is_some());
+        fs::remove_dir(path(dir)).unwrap();
+        log_out(&world, &store, &session).unwrap();
+        assert!(store.read().unwrap().session(&session).unwrap().is_none());
+    }
 }

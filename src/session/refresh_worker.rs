@@ -23,8 +23,8 @@ use super::delegate::{OPERATION, Order, Report};
 use super::explain;
 use super::pair::Pair;
 use super::perform::{Performer, Subject};
-use super::protocol::{Flow, Goal};
-use super::usable::{Demand, TokenError};
+use super::protocol::Flow;
+use super::usable::TokenError;
 use crate::account::Session;
 use crate::lock::{Doing, Lock, LockGuard};
 use crate::oauth::Way;
@@ -73,27 +73,19 @@ pub(crate) fn work_if_asked(world: &World) -> Option<ExitCode> {
 /// The exchange under the lock that the parent took.
 fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::Result<Report> {
     let store = Store::open(world, dir)?.context("the database is gone")?;
-    let pair = order.pair().context("the pair has no name")?;
-    let is_meant = |session: &Session| {
-        let tokens = session.tokens.as_ref();
-        tokens.is_some_and(|tokens| Pair::of(tokens) == pair)
-    };
+    let is_meant = |session: &Session| session.tokens.as_ref().map(Pair::of) == Some(order.pair);
     let sessions = store.read()?.sessions()?;
     let Some(session) = sessions.into_iter().find(is_meant) else {
         return Ok(Report::superseded());
     };
-    let demand = match order.demand {
-        Demand::Usable => Goal::Usable,
-        Demand::Replacement => Goal::Replacement(pair),
-        Demand::Refresh => Goal::Refresh,
-    };
     let way = Way::prepared(world, &session.origin);
     world.confine(store.directory(), way.port());
+    let goal = order.demand.goal(Some(order.pair));
     let mut performer = Performer::new(world, &store, Subject::Session(session));
     performer.way = Some(way);
     performer.guard = Some(guard);
     performer.deadline = Duration::from_millis(order.since) + WORKER;
-    world.trace(|| format!("flow: begin worker {demand:?}"));
-    let conclusion = performer.run(Flow::worker(demand));
+    world.trace(|| format!("flow: begin worker {goal:?}"));
+    let conclusion = performer.run(Flow::worker(goal));
     Ok(Report::of(explain::usable(&performer, conclusion)))
 }

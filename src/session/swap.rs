@@ -25,7 +25,7 @@ pub(super) fn swap(
     };
     let swap = protocol::swap(Some(stored.map(Pair::named)), &Pair::of(old));
     if swap == Swap::Stored {
-        change.replace_tokens(&current, &old.access, new, client_id, now)?;
+        change.replace_tokens(&current, old, new, client_id, now)?;
     }
     Ok(swap)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pair::Pair;
+use super::protocol::Goal;
 use crate::account::Tokens;
 use crate::failure::Failure;
 
@@ -15,6 +17,17 @@ pub(crate) enum Demand {
     Replacement,
     /// A new token in any case.
     Refresh,
+}
+
+impl Demand {
+    /// The same as the flow has it, for the pair that the row has.
+    pub(super) fn goal(self, pair: Option<Pair>) -> Goal<Pair> {
+        match (self, pair) {
+            (Demand::Replacement, Some(pair)) => Goal::Replacement(pair),
+            (Demand::Refresh, _) => Goal::Refresh,
+            _ => Goal::Usable,
+        }
+    }
 }
 
 /// A token that can be used, and how it came about.
@@ -40,11 +53,7 @@ impl Usable {
 
     /// The tokens.
     pub(crate) fn into_tokens(self) -> Tokens {
-        match self {
-            Usable::Current(tokens) | Usable::Refreshed(tokens) | Usable::Postponed(tokens, _) => {
-                tokens
-            }
-        }
+        self.tokens().clone()
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{named_params, params};
 
 use super::WriteTransaction;
 use super::layout::Sessions;
-use crate::account::{Identity, Session, Tokens, User};
+use crate::account::{Session, Tokens, User};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::Timestamp;
@@ -97,27 +97,31 @@ impl WriteTransaction<'_> {
             }
         };
         self.execute(
-            "INSERT OR REPLACE INTO helper_session (account, origin, client_id) VALUES (?, ?, ?)",
-            params![account, origin.to_string(), client_id],
+            "INSERT OR REPLACE INTO helper_session (account, origin, client_id, stored, login_at) VALUES (?, ?, ?, ?, ?)",
+            params![
+                account,
+                origin.to_string(),
+                client_id,
+                tokens.digest().as_bytes(),
+                tokens.issued_at.map(Timestamp::millis),
+            ],
         )?;
         self.set_default_instance(origin)
     }
 
-    /// The sessions that a login stands for: of the same account, or of the same token; in the old layout whoever is
-    /// there.
-    fn doubles(
+    /// The sessions that a login takes the place of: of the same account, or of the same token; in the old layout whoever
+    /// is there.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub(crate) fn doubles(
         &self,
         origin: &Origin,
         user: &User,
         tokens: &Tokens,
     ) -> anyhow::Result<Vec<Session>> {
-        let identity = Identity::of(user, Some(&tokens.access));
         let is_double = |session: &Session| {
-            session.account == ONLY
-                || (session.origin == *origin && session.has_token(&tokens.access))
-                || identity
-                    .as_ref()
-                    .is_some_and(|identity| session.is_account_of(origin, identity))
+            session.account == ONLY || session.is_login_of(origin, user, &tokens.access)
         };
         let mut sessions = self.sessions()?;
         sessions.retain(is_double);

@@ -17,7 +17,7 @@ const VERSION: &str = "schema";
 /// In order. Few tables and short definitions: SQLite parses every one before the first statement of each `get`.
 ///
 /// `server` is `git <origin>` or `docker <host>[/<path>]`; a higher `seq` is newer; `account` is an `account_id`, or
-/// `auth` where there is only one; `suspect`, `intent`, `rejected` and `digest` are SHA-256 of tokens; times are
+/// `auth` where there is only one; `suspect`, `intent`, `rejected`, `stored` and `digest` are SHA-256 of tokens; times are
 /// milliseconds. What is known of a host that refused a token is a setting, `refused <server>`.
 const MIGRATIONS: [&[Step]; 2] = [
     &[
@@ -47,6 +47,9 @@ const MIGRATIONS: [&[Step]; 2] = [
         Step::Column("helper_session", "checked_at"),
         // Why there is to be no refresh before `retry_at`.
         Step::Column("helper_session", "retry_reason"),
+        // The pair that we stored last, and when the login was granted that it comes from.
+        Step::Column("helper_session", "stored"),
+        Step::Column("helper_session", "login_at"),
     ],
 ];
 

@@ -1,4 +1,4 @@
-//! Reading sessions: the rows of `accounts` or `auth`, with our marks from `helper_session`.
+//! Reading sessions: the rows of `accounts` or `auth`, with what `helper_session` says of their refreshes.
 
 use std::cmp::Reverse;
 
@@ -7,7 +7,7 @@ use rusqlite::Row;
 use super::ReadTransaction;
 use super::layout::{Sessions, Table};
 use super::row::{digest, select, text, time};
-use crate::account::{RefreshState, Session, Tokens, User};
+use crate::account::{OAuthClient, RefreshState, Session, Tokens, User};
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::secret::{Digest, Secret};
@@ -89,8 +89,8 @@ impl ReadTransaction<'_> {
             notes.push(Note {
                 account: text(row, account)?,
                 origin: text(row, origin)?,
-                marks: RefreshState {
-                    client_id: text(row, client_id)?,
+                state: RefreshState {
+                    client_id: None,
                     suspect: digest(row, suspect)?,
                     retry_at: time(row, retry_at)?,
                     checked_at: time(row, checked_at)?,
@@ -98,6 +98,7 @@ impl ReadTransaction<'_> {
                     intent: digest(row, intent)?.zip(time(row, intent_at)?),
                     rejected_at: None,
                 },
+                client_id: text(row, client_id)?,
                 rejected: digest(row, rejected)?.zip(time(row, rejected_at)?),
             });
         }
@@ -131,29 +132,38 @@ impl ReadTransaction<'_> {
 struct Note {
     account: Option<String>,
     origin: Option<String>,
-    marks: RefreshState,
+    state: RefreshState,
+    client_id: Option<String>,
     /// A refresh token that the server called invalid, and when.
     rejected: Option<(Digest, Timestamp)>,
 }
 
-/// The marks of an account. The client is also that of another session at the same host: the official CLI may have given
-/// the row a new key.
-fn marks(notes: &[Note], account: &str, host: Option<&str>, pair: Option<&Secret>) -> RefreshState {
+/// What is noted about an account. Its client may be noted for another session at the same host, which proves nothing.
+fn refresh_state(
+    notes: &[Note],
+    account: &str,
+    host: Option<&str>,
+    pair: Option<&Secret>,
+) -> RefreshState {
     let own = notes
         .iter()
         .find(|note| note.account.as_deref() == Some(account));
-    let mut marks = own.map(|note| note.marks.clone()).unwrap_or_default();
+    let mut state = own.map(|note| note.state.clone()).unwrap_or_default();
     if let (Some((rejected, at)), Some(pair)) = (own.and_then(|note| note.rejected), pair)
         && rejected == pair.digest()
     {
-        marks.rejected_at = Some(at);
+        state.rejected_at = Some(at);
     }
-    if marks.client_id.is_none() {
-        let mut notes = notes.iter();
-        let same = notes.find(|note| host.is_some() && note.origin.as_deref() == host);
-        marks.client_id = same.and_then(|note| note.marks.client_id.clone());
-    }
-    marks
+    let guessed = || {
+        let is_there = |note: &&Note| host.is_some() && note.origin.as_deref() == host;
+        let mut there = notes.iter().filter(is_there);
+        there.find_map(|note| note.client_id.clone())
+    };
+    let noted = own.and_then(|note| note.client_id.clone());
+    state.client_id = noted
+        .map(OAuthClient::Noted)
+        .or_else(|| guessed().map(OAuthClient::Guessed));
+    state
 }
 
 fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
@@ -178,16 +188,16 @@ fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
     };
     let (refresh, issued_at, expires_at) = (token(7)?, time(row, Some(8))?, time(row, Some(9))?);
     let access = token(6)?;
-    let marks = marks(
+    let refresh_state = refresh_state(
         notes,
         &account,
         host.as_deref(),
         refresh.as_ref().or(access.as_ref()),
     );
     // A rejected pair stays in the row, and is as good as none.
-    let access = access.filter(|_| marks.rejected_at.is_none());
+    let access = access.filter(|_| refresh_state.rejected_at.is_none());
     Ok(Some(Session {
-        marks,
+        refresh_state,
         account,
         origin,
         user: User {

@@ -1,6 +1,6 @@
-//! Writing sessions that are there: a swap of tokens, a logout, and our marks.
+//! Writing sessions that are there: a swap of tokens, a logout, and the state of a refresh.
 
-use rusqlite::{ToSql, named_params, params};
+use rusqlite::{OptionalExtension as _, ToSql, named_params, params};
 
 use super::WriteTransaction;
 use super::layout::Sessions;
@@ -46,19 +46,50 @@ impl WriteTransaction<'_> {
     pub(crate) fn replace_tokens(
         &self,
         session: &Session,
-        old: &Secret,
+        old: &Tokens,
         new: &Tokens,
         client_id: Option<&str>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
         self.set_tokens(session, new, now)?;
-        self.remember_former(old, now)?;
+        self.remember_former(&old.access, now)?;
         self.note(
             session,
-            "client_id = coalesce(?3, client_id)",
-            &[&client_id],
+            "client_id = coalesce(?3, client_id), \
+             login_at = CASE WHEN stored IS ?4 THEN login_at ELSE ?5 END, stored = ?6",
+            &[
+                &client_id,
+                &old.digest().as_bytes(),
+                &old.issued_at.map(Timestamp::millis),
+                &new.digest().as_bytes(),
+            ],
         )?;
         self.note(session, FORGOTTEN, &[])
+    }
+
+    /// When the login was granted that the pair of a session comes from, however often we have refreshed it since. Of a
+    /// pair that another program stored only its own age is known.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub(crate) fn login_at(&self, session: &Session) -> anyhow::Result<Option<Timestamp>> {
+        let Some(tokens) = &session.tokens else {
+            return Ok(None);
+        };
+        let sql = "SELECT login_at FROM helper_session WHERE account = ? AND stored = ?";
+        let noted = self
+            .transaction
+            .query_row(
+                sql,
+                params![session.account, tokens.digest().as_bytes()],
+                |row| row.get::<_, Option<i64>>(0),
+            )
+            .optional()
+            .map_err(|error| self.explain(error))?;
+        Ok(noted
+            .flatten()
+            .map(Timestamp::from_millis)
+            .or(tokens.issued_at))
     }
 
     /// Marks the pair of a session as rejected by the server. The row stays as it is: another program compares with it
@@ -140,7 +171,7 @@ impl WriteTransaction<'_> {
         self.note(session, "suspect = NULL, checked_at = ?3", &[&now.millis()])
     }
 
-    /// Changes our notes about a session; `?3` and so on are `values`.
+    /// Changes what we noted about a session; `?3` and so on are `values`.
     fn note(&self, session: &Session, set: &str, values: &[&dyn ToSql]) -> anyhow::Result<()> {
         let origin = session.origin.to_string();
         self.execute(

@@ -242,9 +242,7 @@ fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
     let trace = fs::read_to_string(&trace).unwrap();
     let answer = scene.sentry.current_access();
     let answered = trace.find(&answer).expect("an answer of the server");
-    let told = trace
-        .find("\\\"outcome\\\":\\\"refreshed")
-        .expect("a report");
+    let told = trace.find("\\\"refreshed\\\":true").expect("a report");
     let between = &trace[answered..told];
     let written = between.rfind("pwrite64(").expect("a commit");
     let synced = &between[written..];

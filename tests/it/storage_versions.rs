@@ -22,6 +22,8 @@ const VERSION_2: &str = "
     ALTER TABLE helper_session ADD COLUMN rejected_at;
     ALTER TABLE helper_session ADD COLUMN checked_at;
     ALTER TABLE helper_session ADD COLUMN retry_reason;
+    ALTER TABLE helper_session ADD COLUMN stored;
+    ALTER TABLE helper_session ADD COLUMN login_at;
     INSERT INTO helper_setting VALUES ('schema', 2);";
 
 /// What some version to come may add.

@@ -68,14 +68,6 @@ const MUTANTS: &[Mutant] = &[
         noticed: Event::SaysEndedThoughALivingPairIsThere,
     },
     Mutant {
-        what: "a logout leaves the recovery file",
-        file: "transitions.rs",
-        from: "(At::Removing, Saw::Done) => At::Discarding,",
-        to: "(At::Removing, Saw::Done) => At::Concluded(Conclusion::Done),",
-        world: "a database that is away, and a logout that is refused",
-        noticed: Event::FileAfterLogout,
-    },
-    Mutant {
         what: "a request that was not sent takes back an intent that was found",
         file: "exchange.rs",
         from: "match self.interrupted || self.resent {",

@@ -5,7 +5,7 @@ use crate::search::search;
 use crate::sets;
 use crate::world::config::{Repair, SERVERS};
 
-const NOTICED: [(Repair, &str, Event); 11] = [
+const NOTICED: [(Repair, &str, Event); 12] = [
     (Repair::NamesOnly, "two logouts", Event::BackAfterLogout),
     (
         Repair::ListensOn,
@@ -51,6 +51,11 @@ const NOTICED: [(Repair, &str, Event); 11] = [
         Repair::OwnFile,
         "a database that is away, and a login",
         Event::GrantStoredNowhere,
+    ),
+    (
+        Repair::LogoutDiscards,
+        "a database that is away, and a logout that is refused",
+        Event::FileAfterLogout,
     ),
     (
         Repair::DurableDiscard,

@@ -96,7 +96,6 @@ fn a_login_and_a_logout_are_replayed() {
          2 TryLock -> Locked
          2 Import -> Done
          2 Remove -> Done
-         2 Discard -> Done
          2 End(Done)
         "
     );

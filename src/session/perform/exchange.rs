@@ -15,37 +15,34 @@ use crate::world::World;
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Performer<'_> {
-    pub(super) fn check(&mut self) -> Saw<Pair> {
-        let Some((session, tokens)) = self.pair() else {
-            return Saw::Refused;
-        };
-        let origin = session.origin.clone();
-        match self.oauth(&origin, "").check(&tokens.access) {
+    pub(super) fn check(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let (session, tokens) = self.pair()?;
+        let origin = &session.origin;
+        match self.oauth(origin, "").check(&tokens.access) {
             // Accepted: the host that refused it just does not let this user in.
-            Check::Accepted(_) | Check::Forbidden => Saw::Accepted,
-            Check::Rejected => Saw::Unauthorized,
+            Check::Accepted(_) | Check::Forbidden => Ok(Saw::Accepted),
+            Check::Rejected => Ok(Saw::Unauthorized),
             Check::Unknown(why) => {
                 let what = format!("cannot ask {origin} about the token: {why}");
-                self.trouble = Some(why.with_text(what));
-                Saw::Refused
+                Err(why.with_text(what).into())
             }
         }
     }
 
-    pub(super) fn post(&mut self, client: Candidate) -> Saw<Pair> {
-        let Some((session, tokens)) = self.pair() else {
-            return Saw::NotSent;
+    pub(super) fn post(&mut self, client: Candidate) -> anyhow::Result<Saw<Pair>> {
+        let Ok((session, tokens)) = self.pair() else {
+            return Ok(Saw::NotSent);
         };
         let origin = session.origin.clone();
         let Some(client_id) = client_id(self.world, session, client) else {
-            return Saw::NoClient;
+            return Ok(Saw::NoClient);
         };
         let Some(refresh) = tokens.refresh.clone() else {
-            return Saw::NotSent;
+            return Ok(Saw::NotSent);
         };
         let left = self.deadline.saturating_sub(self.world.clock().uptime());
         if left < SHORTEST {
-            return Saw::NotSent;
+            return Ok(Saw::NotSent);
         }
         let answer = self.oauth(&origin, &client_id).refresh(&refresh, left);
         self.client_id = Some(client_id);
@@ -60,7 +57,7 @@ impl Performer<'_> {
                 let new = granted(self.world, &grant, Some(&refresh));
                 let pair = Pair::of(&new);
                 self.granted = Some(new);
-                return Saw::Granted(pair);
+                return Ok(Saw::Granted(pair));
             }
             RefreshAnswer::InvalidGrant(refusal) => (Saw::InvalidGrant, refused(refusal)),
             RefreshAnswer::InvalidClient(refusal) => (Saw::InvalidClient, refused(refusal)),
@@ -84,7 +81,7 @@ impl Performer<'_> {
             }
         };
         self.trouble = Some(trouble);
-        saw
+        Ok(saw)
     }
 }
 

@@ -9,15 +9,19 @@ mod write;
 
 pub(crate) use exchange::granted;
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use anyhow::Context as _;
 
 use super::delegate::{CALLER, delegate};
 use super::new_login::NewLogin;
 use super::pair::Pair;
 use super::protocol::{Access, Candidate, ClientId, Conclusion, Do, Flow, Row, Saw, WaitLimit};
-use super::recovery::{self, Reserve};
+use super::recovery;
+use super::reserve::Reserve;
 use super::usable::Demand;
-use crate::account::{Freshness, Session, StaleReason, Tokens};
+use crate::account::{Freshness, OAuthClient, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
@@ -63,6 +67,8 @@ pub(super) struct Performer<'a> {
     pub(super) next_active: Option<Session>,
     /// How to reach the instance, where that is prepared.
     pub(super) way: Option<Way>,
+    /// The recovery file that has what was granted.
+    pub(super) kept_in: Option<PathBuf>,
     /// The pair that a worker stored.
     reported: Option<Pair>,
     /// The row's tokens when they were posted: what a swap replaces.
@@ -89,6 +95,7 @@ impl<'a> Performer<'a> {
             demand: Demand::Usable,
             next_active: None,
             way: None,
+            kept_in: None,
             reported: None,
             posted: None,
             granted: None,
@@ -115,7 +122,7 @@ impl<'a> Performer<'a> {
     }
 
     fn perform(&mut self, todo: Do<Pair>) -> Saw<Pair> {
-        match todo {
+        let met = match todo {
             Do::Look | Do::Read => self.read(),
             Do::TryLock => self.try_lock(),
             Do::Wait(wait_limit) => self.wait(wait_limit),
@@ -132,9 +139,12 @@ impl<'a> Performer<'a> {
             Do::Reject(_) => self.reject(),
             Do::Pause(pause, intent) => self.pause(pause, intent),
             Do::Remove => self.remove(),
-            Do::Discard => self.discard(),
-            Do::End(_) => Saw::Done,
-        }
+            Do::End(_) => Ok(Saw::Done),
+        };
+        met.unwrap_or_else(|error| {
+            self.trouble = Some(Failure::of(&error));
+            Saw::Refused
+        })
     }
 
     /// The session that the flow is about; a login has none.
@@ -145,37 +155,24 @@ impl<'a> Performer<'a> {
         }
     }
 
-    /// Notes why a step was not done.
-    fn refused(&mut self, error: &anyhow::Error) -> Saw<Pair> {
-        self.trouble = Some(Failure::of(error));
-        Saw::Refused
-    }
-
-    fn read(&mut self) -> Saw<Pair> {
+    fn read(&mut self) -> anyhow::Result<Saw<Pair>> {
         let Some(session) = self.session() else {
-            return Saw::NoRow;
+            return Ok(Saw::NoRow);
         };
-        let read = self.store.read().and_then(|view| {
-            let by_key = view.session(session)?;
+        let view = self.store.read()?;
+        let mut read = view.session(session)?;
+        if read.is_none() && self.reported.is_some() {
             // The official CLI may have given the row a new key since.
-            let reported = self.reported;
-            let by_pair = || {
-                let is_meant =
-                    |session: &Session| session.tokens.as_ref().map(Pair::of) == reported;
-                let mut sessions = view.sessions()?.into_iter();
-                Ok(sessions.find(|session| reported.is_some() && is_meant(session)))
-            };
-            by_key.map_or_else(by_pair, |session| Ok(Some(session)))
-        });
-        match read {
-            Ok(Some(session)) => {
-                let row = row(self.world, &session);
-                self.subject = Subject::Session(session);
-                Saw::Row(row)
-            }
-            Ok(None) => Saw::NoRow,
-            Err(error) => self.refused(&error),
+            let is_meant =
+                |session: &Session| session.tokens.as_ref().map(Pair::of) == self.reported;
+            read = view.sessions()?.into_iter().find(is_meant);
         }
+        let Some(session) = read else {
+            return Ok(Saw::NoRow);
+        };
+        let row = row(self.world, &session);
+        self.subject = Subject::Session(session);
+        Ok(Saw::Row(row))
     }
 
     fn lock(&self) -> Lock {
@@ -189,55 +186,63 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn try_lock(&mut self) -> Saw<Pair> {
+    fn try_lock(&mut self) -> anyhow::Result<Saw<Pair>> {
         match self.lock().try_acquire() {
             Ok(guard) => {
                 self.guard = Some(guard);
                 self.deadline = self.world.clock().uptime() + CALLER;
-                Saw::Locked
+                Ok(Saw::Locked)
             }
-            Err(LockError::Contended(_)) => Saw::Contended,
-            Err(error) => self.refused(&error.into()),
+            Err(LockError::Contended(_)) => Ok(Saw::Contended),
+            Err(error) => Err(error.into()),
         }
     }
 
-    fn wait(&mut self, how_long: WaitLimit) -> Saw<Pair> {
+    fn wait(&mut self, how_long: WaitLimit) -> anyhow::Result<Saw<Pair>> {
         let clock = self.world.clock();
         let (since, sleep) = self
             .waiting
             .unwrap_or((clock.uptime(), Duration::from_millis(2)));
         if clock.uptime() >= since + wait_limit(how_long) {
             self.trouble = Some(Failure::new(self.lock().contended().to_string()));
-            return Saw::TimedOut;
+            return Ok(Saw::TimedOut);
         }
         clock.sleep(sleep);
         self.waiting = Some((since, (sleep * 2).min(LONGEST_SLEEP)));
-        Saw::Done
+        Ok(Saw::Done)
     }
 
-    fn import(&mut self) -> Saw<Pair> {
-        let Some(guard) = &self.guard else {
-            return Saw::Refused;
+    fn delegate(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let pair = Pair::of(&self.pair()?.1);
+        let (lock, demand) = (self.lock(), self.demand);
+        let Some(exit) = delegate(self.world, &lock, &mut self.guard, pair, demand) else {
+            return Ok(Saw::NoWorker);
         };
-        match recovery::import(self.world, self.store, guard) {
-            Ok(()) => Saw::Done,
-            Err(error) => self.refused(&error),
-        }
+        self.trouble = exit.trouble;
+        self.reported = exit.pair;
+        Ok(exit.saw)
     }
 
-    fn delegate(&mut self) -> Saw<Pair> {
-        let Some((_, tokens)) = self.pair() else {
-            return Saw::NoWorker;
-        };
-        let (lock, pair) = (self.lock(), Pair::of(&tokens));
-        match delegate(self.world, &lock, &mut self.guard, pair, self.demand) {
-            Some(exit) => {
-                self.trouble = exit.trouble;
-                self.reported = exit.pair;
-                exit.saw
-            }
-            None => Saw::NoWorker,
-        }
+    fn import(&self) -> anyhow::Result<Saw<Pair>> {
+        recovery::import(self.world, self.store, self.held()?)?;
+        Ok(Saw::Done)
+    }
+
+    /// The lock.
+    fn held(&self) -> anyhow::Result<&LockGuard> {
+        self.guard.as_ref().context("the lock is not ours")
+    }
+
+    /// The session, for a step that only a refresh or a logout has.
+    fn stored(&self) -> anyhow::Result<&Session> {
+        self.session().context("there is no session")
+    }
+
+    /// The same with its tokens, as last read.
+    pub(super) fn pair(&self) -> anyhow::Result<(&Session, Tokens)> {
+        let session = self.stored()?;
+        let tokens = session.tokens.clone();
+        Ok((session, tokens.context("there are no tokens")?))
     }
 }
 
@@ -258,27 +263,38 @@ pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
             .as_ref()
             .is_some_and(|tokens| tokens.refresh.is_some()),
         intent: session.is_interrupted(),
-        rejected: session.marks.rejected_at.is_some(),
+        rejected: session.refresh_state.rejected_at.is_some(),
         paused,
-        client: match (
-            &session.marks.client_id,
-            client_id(world, session, Candidate::First),
-        ) {
-            (Some(_), _) => ClientId::Noted,
-            (None, Some(_)) => ClientId::Guessed,
-            (None, None) => ClientId::Missing,
+        client: match &session.refresh_state.client_id {
+            Some(OAuthClient::Noted(_)) => ClientId::Noted,
+            _ if client_id(world, session, Candidate::First).is_some() => ClientId::Guessed,
+            _ => ClientId::Missing,
         },
     }
 }
 
 /// The client id to post with.
 fn client_id(world: &World, session: &Session, client: Candidate) -> Option<String> {
-    let first = || environment::client_id(world, &session.origin);
+    let (noted, guessed) = match session.refresh_state.client_id.clone() {
+        Some(OAuthClient::Noted(id)) => (Some(id), None),
+        Some(OAuthClient::Guessed(id)) => (None, Some(id)),
+        None => (None, None),
+    };
+    if client == Candidate::Noted {
+        return noted;
+    }
+    // The official CLI stores no id, and uses its own where the environment names none.
+    let built_in = environment::BUILT_IN_CLIENT_ID.to_owned();
+    let mut guesses = [
+        guessed,
+        environment::client_id(world, &session.origin),
+        Some(built_in).filter(|_| session.origin.is_saas()),
+    ]
+    .into_iter()
+    .flatten();
+    let first = guesses.next()?;
     match client {
-        Candidate::Noted => session.marks.client_id.clone(),
-        Candidate::First => first(),
-        // The official CLI stores no id, and uses its own where the environment names none.
-        Candidate::Second => Some(environment::BUILT_IN_CLIENT_ID.to_owned())
-            .filter(|built_in| session.origin.is_saas() && first().as_ref() != Some(built_in)),
+        Candidate::Second => guesses.find(|guess| *guess != first),
+        _ => Some(first),
     }
 }

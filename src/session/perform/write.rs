@@ -1,8 +1,8 @@
-//! The steps that write: marks, swaps, a login, a logout, the recovery file.
+//! The steps that write: the state of a refresh, swaps, a login, a logout, the recovery file.
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::{Performer, Subject};
 use crate::account::{Session, Tokens};
@@ -12,7 +12,8 @@ use crate::mirror::Mirror;
 use crate::session::pair::Pair;
 use crate::session::protocol::{Intent, Pause, Saw, Swap};
 use crate::session::record::Record;
-use crate::session::recovery::{self, Reserve};
+use crate::session::recovery;
+use crate::session::reserve::Reserve;
 use crate::session::swap;
 use crate::store::{WriteTransaction, may_pass};
 
@@ -29,18 +30,11 @@ const SHORT_PAUSE: Duration = Duration::from_secs(5);
 const LONG_PAUSE: Duration = Duration::from_secs(30);
 
 impl Performer<'_> {
-    /// The session and its tokens, as last read.
-    pub(crate) fn pair(&self) -> Option<(&Session, Tokens)> {
-        let session = self.session()?;
-        Some((session, session.tokens.clone()?))
-    }
-
     fn write<T>(
         &self,
         write: impl Fn(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let guard = self.guard.as_ref().context("the lock is not ours")?;
-        let change = self.store.change(guard, self.world.clock())?;
+        let change = self.store.change(self.held()?, self.world.clock())?;
         let done = write(&change)?;
         change.commit()?;
         Ok(done)
@@ -67,86 +61,71 @@ impl Performer<'_> {
     }
 
     fn tell_waiters(&self) {
-        let intent = self.session().and_then(|session| session.marks.intent);
+        let intent = self
+            .session()
+            .and_then(|session| session.refresh_state.intent);
         if let (Some(guard), Some((_, since))) = (&self.guard, intent) {
             guard.describe(Doing::Stores, since);
         }
     }
 
-    pub(super) fn trust(&mut self) -> Saw<Pair> {
-        let Some(session) = self.session() else {
-            return Saw::Refused;
-        };
-        match self.write(|change| change.trust(session, self.world.now())) {
-            Ok(()) => Saw::Done,
-            Err(error) => self.refused(&error),
-        }
+    pub(super) fn trust(&self) -> anyhow::Result<Saw<Pair>> {
+        let session = self.stored()?;
+        self.write(|change| change.trust(session, self.world.now()))?;
+        Ok(Saw::Done)
     }
 
     /// Whatever could keep a new pair from being stored comes to light here.
-    pub(super) fn intend(&mut self) -> Saw<Pair> {
-        match self.prepare() {
-            Ok(()) => Saw::Done,
-            Err(error) => self.refused(&error),
-        }
-    }
-
-    fn prepare(&mut self) -> anyhow::Result<()> {
-        let (session, tokens) = self.pair().context("there is no session")?;
+    pub(super) fn intend(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let (session, tokens) = self.pair()?;
         let deferral = self.world.signals().defer();
         let deferral = deferral.context("a signal could not be kept waiting")?;
-        let reserve = Reserve::take(self.store)
-            .with_context(|| format!("cannot write {}", recovery::path(self.store).display()))?;
-        let guard = self.guard.as_ref().context("the lock is not ours")?;
-        let change = self.store.change(guard, self.world.clock())?;
-        let refresh = tokens.refresh.as_ref().unwrap_or(&tokens.access);
-        let (digest, now) = (refresh.digest(), self.world.now());
+        let dir = self.store.directory();
+        let reserve = Reserve::take(dir)
+            .with_context(|| format!("cannot write {}", recovery::path(dir).display()))?;
+        let change = self.store.change(self.held()?, self.world.clock())?;
+        let (digest, now) = (tokens.digest(), self.world.now());
         change.intend(session, digest, now)?;
         change.commit_and_settle()?;
         let mut session = session.clone();
-        if session
-            .marks
-            .intent
-            .is_none_or(|(noted, _)| noted != digest)
-        {
-            session.marks.intent = Some((digest, now));
-        }
+        let noted = session.refresh_state.intent;
+        let noted = noted.filter(|(noted, _)| *noted == digest);
+        session.refresh_state.intent = noted.or(Some((digest, now)));
         self.subject = Subject::Session(session);
         self._until_stored = Some(deferral);
         self.reserve = Some(reserve);
-        Ok(())
+        Ok(Saw::Done)
     }
 
-    pub(super) fn swap(&mut self) -> Saw<Pair> {
-        let (Some(session), Some(old), Some(new)) = (self.session(), &self.posted, &self.granted)
-        else {
-            return Saw::Refused;
-        };
+    pub(super) fn swap(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let session = self.stored()?;
+        let (old, new) = self.exchanged()?;
         let mirror = Mirror::of(self.world, self.store);
         let swapped = self.write_patiently(|change| {
             let client_id = self.client_id.as_deref();
             let swap = swap::swap(change, session, old, new, client_id, self.world.now())?;
             mirror.announce(change)?;
             Ok(swap)
-        });
-        match swapped {
-            Ok(Swap::Stored) => {
-                mirror.put(session, new);
-                let session = Session {
-                    tokens: Some(new.clone()),
-                    ..session.clone()
-                };
-                self.subject = Subject::Session(session);
-                Saw::Swapped(Swap::Stored)
-            }
-            Ok(swap) => Saw::Swapped(swap),
-            Err(error) => self.refused(&error),
+        })?;
+        if swapped == Swap::Stored {
+            mirror.put(session, new);
+            self.subject = Subject::Session(Session {
+                tokens: Some(new.clone()),
+                ..session.clone()
+            });
         }
+        Ok(Saw::Swapped(swapped))
     }
 
-    pub(super) fn store_login(&mut self) -> Saw<Pair> {
+    /// What was posted, and what was granted for it.
+    fn exchanged(&self) -> anyhow::Result<(&Tokens, &Tokens)> {
+        let pairs = self.posted.as_ref().zip(self.granted.as_ref());
+        pairs.context("nothing was granted")
+    }
+
+    pub(super) fn store_login(&mut self) -> anyhow::Result<Saw<Pair>> {
         let Subject::Login(login) = &self.subject else {
-            return Saw::Refused;
+            bail!("there is no login");
         };
         let mirror = Mirror::of(self.world, self.store);
         let store = |change: &WriteTransaction<'_>| {
@@ -156,72 +135,57 @@ impl Performer<'_> {
             let session = change.sessions()?.into_iter().find(is_ours);
             session.context("the new session is not in the database")
         };
-        let stored = match login.tokens.refresh {
-            Some(_) => self.write_patiently(store),
+        let session = match login.tokens.refresh {
+            Some(_) => self.write_patiently(store)?,
             // Not tried for long: the user still has an API token.
-            None => self.write(store),
+            None => self.write(store)?,
         };
-        match stored {
-            Ok(session) => {
-                mirror.put(&session, &login.tokens);
-                self.subject = Subject::Session(session);
-                Saw::Done
-            }
-            Err(error) => self.refused(&error),
-        }
+        mirror.put(&session, &login.tokens);
+        self.subject = Subject::Session(session);
+        Ok(Saw::Done)
     }
 
-    pub(super) fn keep(&mut self) -> Saw<Pair> {
-        let kept = match (&self.subject, &self.posted, &self.granted) {
-            (Subject::Session(session), Some(old), Some(new)) => {
+    pub(super) fn keep(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let kept = match &self.subject {
+            Subject::Session(session) => {
+                let (old, new) = self.exchanged()?;
                 Record::of_refresh(session, old, new, self.client_id.as_deref())
             }
-            (Subject::Login(login), ..) if login.tokens.refresh.is_some() => {
-                Record::of_login(login)
-            }
-            _ => return Saw::Refused,
+            Subject::Login(login) if login.tokens.refresh.is_some() => Record::of_login(login),
+            // Why it was not stored is known already.
+            Subject::Login(_) => return Ok(Saw::Refused),
         };
         let reserve = self.reserve.take().unwrap_or_default();
-        match reserve.write(self.store, &kept) {
-            Ok(()) => Saw::Done,
-            Err(error) => self.refused(&error),
-        }
+        self.kept_in = Some(reserve.write(self.store.directory(), &kept)?);
+        Ok(Saw::Done)
     }
 
-    pub(super) fn settle(&mut self, pair: Pair) -> Saw<Pair> {
+    pub(super) fn settle(&mut self, pair: Pair) -> anyhow::Result<Saw<Pair>> {
         let clock = self.world.clock();
         let deadline = clock.uptime() + SETTLE;
         let mut pause = Duration::from_millis(25);
         loop {
-            let saw = self.read();
+            let saw = self.read()?;
             let is_unchanged = matches!(saw, Saw::Row(row) if row.pair == Some(pair));
             if !is_unchanged || clock.uptime() >= deadline {
-                return saw;
+                return Ok(saw);
             }
             clock.sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(800));
         }
     }
 
-    pub(super) fn reject(&mut self) -> Saw<Pair> {
-        let Some((session, tokens)) = self.pair() else {
-            return Saw::Refused;
-        };
-        match self.write(|change| swap::reject(change, session, &tokens, self.world.now())) {
-            Ok(swap) => {
-                if swap == Swap::Stored {
-                    Mirror::to_clear(self.world, self.store).remove(session);
-                }
-                Saw::Swapped(swap)
-            }
-            Err(error) => self.refused(&error),
+    pub(super) fn reject(&self) -> anyhow::Result<Saw<Pair>> {
+        let (session, tokens) = self.pair()?;
+        let swap = self.write(|change| swap::reject(change, session, &tokens, self.world.now()))?;
+        if swap == Swap::Stored {
+            Mirror::to_clear(self.world, self.store).remove(session);
         }
+        Ok(Saw::Swapped(swap))
     }
 
-    pub(super) fn pause(&mut self, pause: Pause, intent: Intent) -> Saw<Pair> {
-        let Some(session) = self.session() else {
-            return Saw::Refused;
-        };
+    pub(super) fn pause(&self, pause: Pause, intent: Intent) -> anyhow::Result<Saw<Pair>> {
+        let session = self.stored()?;
         let pause = match pause {
             Pause::Short => SHORT_PAUSE,
             Pause::Long => self.retry_after.unwrap_or(LONG_PAUSE),
@@ -236,36 +200,22 @@ impl Performer<'_> {
             }
         });
         // Not being able to note it means another try sooner, no more: the trouble stays what it is.
-        match noted {
-            Ok(()) => Saw::Done,
-            Err(_) => Saw::Refused,
-        }
+        Ok(noted.map_or(Saw::Refused, |()| Saw::Done))
     }
 
-    pub(super) fn remove(&mut self) -> Saw<Pair> {
-        let Some(session) = self.session() else {
-            return Saw::Refused;
-        };
-        let removed = self.write(|change| match change.session(session)? {
-            Some(session) => change.log_out(&session, self.world.now()),
-            None => Ok(None),
-        });
-        match removed {
-            Ok(next) => {
-                self.next_active = next;
-                Saw::Done
-            }
-            Err(error) => self.refused(&error),
-        }
-    }
-
-    pub(super) fn discard(&mut self) -> Saw<Pair> {
-        let Some(session) = self.session() else {
-            return Saw::Refused;
-        };
-        match recovery::discard(self.store, session) {
-            Ok(()) => Saw::Done,
-            Err(error) => self.refused(&error),
-        }
+    pub(super) fn remove(&mut self) -> anyhow::Result<Saw<Pair>> {
+        let session = self.stored()?;
+        self.next_active = self.write(|change| {
+            let stored = change.session(session)?;
+            let next = match &stored {
+                Some(stored) => change.log_out(stored, self.world.now())?,
+                None => None,
+            };
+            // Before the commit: were we killed in between, no later logout would look for these tokens.
+            let dir = self.store.directory();
+            recovery::discard(dir, change, stored.as_ref().unwrap_or(session))?;
+            Ok(next)
+        })?;
+        Ok(Saw::Done)
     }
 }

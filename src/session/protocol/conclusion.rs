@@ -24,7 +24,7 @@ pub(crate) enum Obstacle {
     Contended,
     /// The lock cannot be taken.
     NoLock,
-    /// The recovery file cannot be imported.
+    /// A recovery file cannot be imported.
     Import,
     /// The row cannot be read, or marked.
     Unreadable,
@@ -48,14 +48,12 @@ pub(crate) enum Obstacle {
     NotSent,
     /// Another program changed the row, and its token has expired.
     Changed,
-    /// The new pair is in the recovery file.
+    /// The new pair is in a recovery file.
     Kept,
     /// The new pair could be written nowhere.
     GrantLost,
     /// The session could not be removed, or stored.
     Store,
-    /// The row is removed, but not the recovery file.
-    Discard,
     /// The worker said why.
     Reported,
     /// The worker died.

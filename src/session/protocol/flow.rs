@@ -66,7 +66,6 @@ pub(super) enum At<P> {
     Adopting,
     Pausing(Pause, Intent, Obstacle),
     Removing,
-    Discarding,
     Concluded(Conclusion),
 }
 
@@ -136,13 +135,8 @@ impl<P: Copy + Eq> Flow<P> {
             At::Rejecting(pair) => Do::Reject(pair),
             At::Pausing(pause, intent, _) => Do::Pause(pause, intent),
             At::Removing => Do::Remove,
-            At::Discarding => Do::Discard,
             At::Concluded(conclusion) => Do::End(conclusion),
         }
-    }
-
-    pub(super) fn is_refresh(&self) -> bool {
-        matches!(self.task, Task::Refresh(_))
     }
 
     /// Whether something is to be done about a pair.

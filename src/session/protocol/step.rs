@@ -11,7 +11,7 @@ pub(crate) enum Do<P> {
     TryLock,
     /// Let some time pass, unless the wait_limit is used up.
     Wait(WaitLimit),
-    /// Import the recovery file, if there is one.
+    /// Import the recovery files, if there are any.
     Import,
     /// Read the row, holding the lock.
     Read,
@@ -34,7 +34,7 @@ pub(crate) enum Do<P> {
     },
     /// Store the pair of a login as the active session.
     Store(P),
-    /// Write what the database would not take to the recovery file.
+    /// Write what the database would not take to a recovery file.
     Keep {
         /// What it replaces; `None` for a login.
         old: Option<P>,
@@ -47,10 +47,8 @@ pub(crate) enum Do<P> {
     Reject(P),
     /// Note when the next try may be, and whether the intent is taken back.
     Pause(Pause, Intent),
-    /// Remove the row.
+    /// Remove the session: its recovery files, and then its row.
     Remove,
-    /// Remove the session's recovery file.
-    Discard,
     /// Nothing more: this is how it ended.
     End(Conclusion),
 }

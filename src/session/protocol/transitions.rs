@@ -16,7 +16,9 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Locking(wait_limit), Saw::Contended) => At::Looking(wait_limit),
             (At::Locking(_), _) => self.without_lock(Obstacle::NoLock),
             (At::Looking(wait_limit), Saw::Row(row)) => self.looked(wait_limit, &row),
-            (At::Looking(_), Saw::NoRow) if self.is_refresh() => ended(LoginReason::LoggedOut),
+            (At::Looking(_), Saw::NoRow) if matches!(self.task, Task::Refresh(_)) => {
+                ended(LoginReason::LoggedOut)
+            }
             (At::Looking(wait_limit), _) => At::Waiting(wait_limit),
             (At::Waiting(wait_limit), Saw::Done) => At::Locking(wait_limit),
             (At::Waiting(_), _) => self.without_lock(Obstacle::Contended),
@@ -86,17 +88,13 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Rejecting(_), _) => ended(LoginReason::Rejected),
             (At::Pausing(_, _, reason), _) => stale(reason),
 
-            (At::Storing(_), Saw::Done) | (At::Discarding, Saw::Done) => {
-                At::Concluded(Conclusion::Done)
-            }
+            (At::Storing(_) | At::Removing, Saw::Done) => At::Concluded(Conclusion::Done),
             (At::Storing(new), _) => At::Keeping { old: None, new },
             (At::Keeping { .. }, Saw::Done) => {
                 At::Concluded(Conclusion::Unavailable(Obstacle::Kept))
             }
             (At::Keeping { .. }, _) => At::Concluded(Conclusion::Unavailable(Obstacle::GrantLost)),
-            (At::Removing, Saw::Done) => At::Discarding,
             (At::Removing, _) => At::Concluded(Conclusion::Unavailable(Obstacle::Store)),
-            (At::Discarding, _) => At::Concluded(Conclusion::Unavailable(Obstacle::Discard)),
             (At::Concluded(conclusion), _) => At::Concluded(conclusion),
         }
     }
@@ -126,7 +124,7 @@ impl<P: Copy + Eq> Flow<P> {
         match (self.task, saw) {
             (Task::Refresh(_), Saw::Done) => At::Reading,
             (Task::Refresh(_), _) => stale(Obstacle::Import),
-            // A pair that waits belongs before this login; and a logout removes the file after the row.
+            // A pair that waits belongs before this login; and a logout removes both.
             (Task::Login(new), _) => At::Storing(new),
             (Task::Logout, _) => At::Removing,
         }

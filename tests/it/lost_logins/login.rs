@@ -10,7 +10,7 @@ use super::{SOON, foreign_holder, until};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Running, Sandbox};
-use crate::storage::files_with;
+use crate::storage::{Scene, files_with, names};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
@@ -176,14 +176,16 @@ enum Busy {
     Lock,
 }
 
-/// A login that is granted and cannot be stored for a minute.
+/// A login that is granted and cannot be stored for a minute; where there was one before, its refresh waits already.
 fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     let machine = Sandbox::new().for_sentry(&sentry);
-    if let Some(age) = before {
-        machine.seed_session(&sentry, &sentry.issue(), age);
-    }
+    let former = before.map(|age| {
+        let pair = sentry.issue();
+        machine.seed_session(&sentry, &pair, age);
+        pair
+    });
     let mut login = machine.sentry(&["auth", "login", "--force"]).spawn();
     let code = sentry.wait_for_code(SOON);
     let writer = machine.database().unwrap();
@@ -193,6 +195,19 @@ fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry,
             writer.execute_batch("BEGIN IMMEDIATE").unwrap();
             None
         }
+    };
+    let (sentry, machine) = match former {
+        Some(pair) => {
+            let scene = Scene {
+                sentry,
+                machine,
+                pair,
+            };
+            let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
+            let _waits = scene.keep_aside(&new);
+            (scene.sentry, scene.machine)
+        }
+        None => (sentry, machine),
     };
     sentry.fault(Endpoint::Poll, Fault::Held);
     sentry.approve(&code);
@@ -236,7 +251,9 @@ fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_i
         let get = machine.git_credential("get").stdin(request);
         let _imported = get.run().success().stdout_has(&current.access);
         assert_eq!(machine.stored_tokens(), Some(current));
-        assert!(!machine.config_dir().join("credential.recovery").exists());
+        let mut names = names(&machine.config_dir());
+        names.retain(|name| name.contains("recovery"));
+        assert_eq!(names, Vec::<String>::new());
         let refresh = machine.sentry(&["auth", "refresh", "--force"]);
         let _alive = refresh.run().success();
         for lock in ["login.lock", "credential.lock"] {

@@ -38,9 +38,8 @@ pub(crate) enum Event {
     NeighbourRevivedTheSession,
     /// It needed longer to store its grant than we wait before we say that the session has ended.
     NeighbourStoredLate,
-    /// A login that only the recovery file would take gives way to tokens that a refresh stored afterwards, and those are
-    /// lost to one of the reasons above.
-    KeptLoginGaveWay,
+    /// While a login waits in a recovery file, it refreshes a former one, whose tokens then count as newer.
+    NeighbourOutdatedTheLogin,
 
     // These must not happen.
     /// A login lost in a step for which there is no better name.

@@ -70,6 +70,7 @@ fn will_post(live: &Live, pair: Pair) -> bool {
 fn is_over(world: &World, state: &State, pair: Pair) -> bool {
     let machines = &state.machines[..world.machines];
     machines.iter().all(|here| match here.row {
+        _ if here.discarded & bit(pair) != 0 => true,
         Stored::Gone => here.removed & bit(pair) != 0,
         Stored::Pair(stored) => stored.family() > pair.family(),
         Stored::Null | Stored::Deleted => false,
@@ -79,9 +80,8 @@ fn is_over(world: &World, state: &State, pair: Pair) -> bool {
 fn name(world: &World, before: &State, step: Step, after: &State, lost: Pair) -> Option<Event> {
     let kind = step.who.and_then(|who| before.processes[who.process].kind);
     let is_ours = kind.is_none_or(Kind::is_ours);
-    let row = step
-        .who
-        .map(|who| after.machines[after.machine_of(who)].row);
+    let machine = step.who.map(|who| &after.machines[after.machine_of(who)]);
+    let row = machine.map(|here| here.row);
     Some(match step.what {
         What::Kill if is_ours => Event::KilledBeforeCommit,
         What::Kill => Event::NeighbourKilled,
@@ -104,7 +104,7 @@ fn name(world: &World, before: &State, step: Step, after: &State, lost: Pair) ->
             Event::NeighbourDropsBecauseWeCleared
         }
         What::Neighbour(_) => by_neighbour(row),
-        What::Flow(Do::Remove | Do::Discard, _) => return None,
+        What::Flow(Do::Remove, _) | What::Half(Do::Remove) => return None,
         What::Flow(Do::Store(new), _) | What::Half(Do::Store(new))
             if new.family() != lost.family() =>
         {
@@ -113,13 +113,15 @@ fn name(world: &World, before: &State, step: Step, after: &State, lost: Pair) ->
         What::Flow(Do::Reject(_), _) => Event::LivingPairRejected,
         What::Flow(Do::Keep { .. }, Saw::Refused) => Event::GrantStoredNowhere,
         What::Flow(Do::Swap { .. }, Saw::Swapped(_)) | What::Half(Do::Import) => match row {
-            // A login of the same user, from the recovery file, gives way to what was stored later.
+            // To a former login of the same user: to a later one it would be over.
             Some(Stored::Pair(pair))
                 if pair.family() != lost.family() && step.what == What::Half(Do::Import) =>
             {
-                match after.families[pair.family()].living() == Some(pair) {
-                    true => return None,
-                    false => Event::KeptLoginGaveWay,
+                match machine.is_some_and(|here| here.ours == Some(pair)) {
+                    true => Event::Dropped,
+                    // The official CLI stored a former login after it.
+                    false if pair.generation() == 0 => return None,
+                    false => Event::NeighbourOutdatedTheLogin,
                 }
             }
             Some(Stored::Null) if step.what != What::Half(Do::Import) => Event::Dropped,

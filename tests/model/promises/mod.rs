@@ -60,19 +60,14 @@ fn rows(step: Step, is_ours: bool, was: &Machine, is: &Machine, notice: &mut imp
                 false => Event::NeighbourRevivedTheSession,
             });
         }
-        let is_kept_login = |former| {
-            let mut kept = was.files.iter().flatten();
-            kept.any(|kept| kept.new == pair && kept.old.is_none() && !kept.is_older_than(former))
-        };
-        let is_login = |former| match step.what {
-            What::Flow(Do::Store(_), _) | What::Half(Do::Store(_)) => true,
-            What::Half(Do::Import) => is_kept_login(former),
-            _ => false,
-        };
+        let is_login = matches!(
+            step.what,
+            What::Flow(Do::Store(_), _) | What::Half(Do::Store(_))
+        );
         if let Stored::Pair(former) = was.row
             && pair < former
             && is_ours
-            && !is_login(former)
+            && !is_login
         {
             notice(Event::OlderTokensOverNewer);
         }

@@ -170,6 +170,7 @@ impl World {
             }
             (Do::Remove, Saw::Done) => {
                 self.row = Some(BTreeSet::from([Stored::Gone]));
+                self.kept.clear();
                 Ok(())
             }
             (Do::Keep { old, new }, Saw::Done) => {
@@ -178,10 +179,6 @@ impl World {
             }
             (Do::Import, Saw::Done) => {
                 self.may_have_done(todo);
-                self.kept.clear();
-                Ok(())
-            }
-            (Do::Discard, Saw::Done) => {
                 self.kept.clear();
                 Ok(())
             }
@@ -271,8 +268,7 @@ fn needs_lock(todo: Do<Pair>) -> bool {
         | Do::Settle(_)
         | Do::Reject(_)
         | Do::Pause(..)
-        | Do::Remove
-        | Do::Discard => true,
+        | Do::Remove => true,
         // A login that does not get the lock is kept without it.
         Do::Look | Do::TryLock | Do::Wait(_) | Do::Delegate | Do::Keep { .. } | Do::End(_) => false,
     }

@@ -2,10 +2,11 @@
 
 use super::Case;
 use crate::promises::events::Event::{
-    AnswerLost, KeptLoginGaveWay, KilledBeforeCommit, NobodyCameWithinTheGrace,
+    AnswerLost, BothProgramsPosted, KilledBeforeCommit, NeighbourClearedTheRow,
+    NeighbourOutdatedTheLogin, NeighbourWroteOlderTokens, NobodyCameWithinTheGrace,
     PowerCutBeforeCommit, RequestOutlivedItsSender, StalledBeyondTheGrace,
 };
-use crate::world::config::Kind::{Force, Get, Login, Logout};
+use crate::world::config::Kind::{Cli049, Force, Get, Login, Logout};
 use crate::world::config::{Budget, NO_FAULTS, World};
 
 /// Databases that refuse, and recovery files.
@@ -80,15 +81,31 @@ pub(crate) fn databases_and_files() -> Vec<Case> {
                     KilledBeforeCommit,
                     NobodyCameWithinTheGrace,
                     RequestOutlivedItsSender,
-                    KeptLoginGaveWay,
                 ],
-                &[
-                    KilledBeforeCommit,
-                    AnswerLost,
-                    RequestOutlivedItsSender,
-                    KeptLoginGaveWay,
-                ],
+                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
+        World::new(
+            "0.49 refreshes, we log in, the lock is away",
+            &[Login, Cli049, Get],
+        )
+        .faults(Budget {
+            refuse: 1,
+            ..NO_FAULTS
+        })
+        .expects(
+            &[
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+                NeighbourOutdatedTheLogin,
+            ],
+            &[NeighbourWroteOlderTokens, NeighbourOutdatedTheLogin],
+            &[
+                BothProgramsPosted,
+                NeighbourClearedTheRow,
+                NeighbourWroteOlderTokens,
+                NeighbourOutdatedTheLogin,
+            ],
+        ),
     ]
 }
 

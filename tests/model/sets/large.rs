@@ -2,11 +2,10 @@
 
 use super::Case;
 use crate::promises::events::Event::{
-    AnswerLost, BothProgramsPosted, DatabaseWasCopied, ErrorInsteadOfAnswer, KeptLoginGaveWay,
-    KilledBeforeCommit, NeighbourClearedTheRow, NeighbourDeletedTheRow, NeighbourKilled,
-    NeighbourLostItsAnswer, NeighbourStoredLate, NeighbourWroteOlderTokens,
-    NobodyCameWithinTheGrace, PausedBeyondTheGrace, PowerCutBeforeCommit, RequestOutlivedItsSender,
-    StalledBeyondTheGrace,
+    AnswerLost, BothProgramsPosted, DatabaseWasCopied, ErrorInsteadOfAnswer, KilledBeforeCommit,
+    NeighbourClearedTheRow, NeighbourDeletedTheRow, NeighbourKilled, NeighbourLostItsAnswer,
+    NeighbourStoredLate, NeighbourWroteOlderTokens, NobodyCameWithinTheGrace, PausedBeyondTheGrace,
+    PowerCutBeforeCommit, RequestOutlivedItsSender, StalledBeyondTheGrace,
 };
 use crate::world::config::Kind::{
     Cli045, Cli049, CliLogin, Erase, Force, Get, Login, Logout, Status,
@@ -50,14 +49,8 @@ pub(crate) fn large() -> Vec<Case> {
                     KilledBeforeCommit,
                     NobodyCameWithinTheGrace,
                     RequestOutlivedItsSender,
-                    KeptLoginGaveWay,
                 ],
-                &[
-                    KilledBeforeCommit,
-                    AnswerLost,
-                    RequestOutlivedItsSender,
-                    KeptLoginGaveWay,
-                ],
+                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
         World::new(
             "large: login, logout, no database, power cuts",

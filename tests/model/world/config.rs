@@ -130,6 +130,8 @@ pub(crate) enum Repair {
     ImportOnce,
     /// Each grant that cannot be stored has a recovery file of its own.
     OwnFile,
+    /// A logout removes the recovery files, before it removes the row.
+    LogoutDiscards,
     /// A logout makes sure that the removal of a recovery file is on the disk, also of one that was removed before.
     DurableDiscard,
 }

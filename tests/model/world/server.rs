@@ -42,8 +42,10 @@ pub(crate) fn grant(state: &mut State) -> Pair {
         .position(free)
         .expect("too many logins");
     let pair = Pair::of_login(place);
+    let before = state.families.map(|family| family.latest);
     state.families[place] = Family {
         latest: Some(pair),
+        before,
         ..Family::default()
     };
     pair

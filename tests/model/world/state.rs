@@ -28,6 +28,8 @@ pub(crate) struct Family {
     pub(crate) grace: bool,
     /// Who had the living pair issued by a refresh.
     pub(crate) spender: Option<Sender>,
+    /// The latest pair of each login when this one was granted.
+    pub(crate) before: [Option<Pair>; FAMILIES],
 }
 
 /// Who posted.
@@ -54,6 +56,8 @@ pub(crate) struct Machine {
     pub(crate) pause: Paused,
     /// The pair that we stored last.
     pub(crate) ours: Option<Pair>,
+    /// The pair as old as the login that it comes from.
+    pub(crate) login: Pair,
     pub(crate) client_noted: bool,
     pub(crate) files: [Option<Kept>; 2],
     /// A recovery file that is removed, though not yet on the disk.
@@ -61,9 +65,11 @@ pub(crate) struct Machine {
     pub(crate) down: bool,
     /// Logins that were in the row, one bit each.
     pub(crate) seen: u8,
+    /// Logins whose recovery file a logout has removed, and that are not stored since.
+    pub(crate) discarded: u8,
     /// Logins that a logout has removed from the row.
     pub(crate) removed: u8,
-    /// Logins that a logout has reported as removed.
+    /// Logins that a logout has removed, and that must not come back.
     pub(crate) out: u8,
     /// The same, by a logout of ours: nothing is left in files either.
     pub(crate) out_of_files: u8,
@@ -96,8 +102,6 @@ pub(crate) struct Kept {
     /// `None`: of a login.
     pub(crate) old: Option<Pair>,
     pub(crate) new: Pair,
-    /// For a login, the latest pair of each login when it was written.
-    pub(crate) since: [Option<Pair>; FAMILIES],
 }
 
 impl Family {
@@ -117,12 +121,14 @@ impl State {
             suspect: None,
             rejected: None,
             pause: Paused::No,
-            ours: None,
+            ours: Some(Pair::A0),
+            login: Pair::A0,
             client_noted: world.client == RightClient::Noted,
             files: [None; 2],
             ghost: None,
             down: false,
             seen: 1,
+            discarded: 0,
             removed: 0,
             out: 0,
             out_of_files: 0,

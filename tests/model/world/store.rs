@@ -1,8 +1,8 @@
 //! The database and the recovery files of one machine, as transactions.
 
 use super::config::{Repair, World};
-use super::pair::Pair;
-use super::state::{Kept, Machine, Paused, Stored};
+use super::pair::{FAMILIES, Pair};
+use super::state::{Family, Kept, Machine, Paused, Stored};
 use crate::protocol::{Access, ClientId, Row, Saw, Swap, swap};
 
 impl Machine {
@@ -58,6 +58,7 @@ impl Machine {
     pub(crate) fn write(&mut self, pair: Pair) {
         self.row = Stored::Pair(pair);
         self.seen |= bit(pair);
+        self.discarded &= !bit(pair);
     }
 
     fn unmark(&mut self) {
@@ -66,9 +67,10 @@ impl Machine {
         self.pause = Paused::No;
     }
 
-    fn store(&mut self, new: Pair) {
+    fn store(&mut self, new: Pair, login: Pair) {
         self.write(new);
         self.ours = Some(new);
+        self.login = login;
         self.client_noted = true;
         self.unmark();
     }
@@ -76,14 +78,22 @@ impl Machine {
     pub(crate) fn swap(&mut self, old: Pair, new: Pair) -> Swap {
         let swapped = swap(self.raw(), &old);
         if swapped == Swap::Stored {
-            self.store(new);
+            self.store(new, self.login_of(old));
         }
         swapped
     }
 
     pub(crate) fn store_login(&mut self, new: Pair) {
-        self.store(new);
+        self.store(new, new);
         self.rejected = None;
+    }
+
+    /// The pair as old as the login that a stored pair comes from, as far as it is known: not of another program's.
+    fn login_of(&self, stored: Pair) -> Pair {
+        match self.ours == Some(stored) {
+            true => self.login,
+            false => stored,
+        }
     }
 
     pub(crate) fn reject(&mut self, world: &World, pair: Pair) -> Swap {
@@ -107,12 +117,21 @@ impl Machine {
         self.out |= self.seen;
     }
 
+    /// A recovery file goes, before the row.
+    pub(crate) fn discard(&mut self, kept: Kept) {
+        self.unlink(kept);
+        self.discarded |= bit(kept.new);
+    }
+
     /// The row goes, with our marks.
-    pub(crate) fn remove(&mut self) {
-        let files = self.files.iter().flatten();
-        let kept = files.fold(0, |kept, file| kept | bit(file.new));
-        self.row = Stored::Gone;
-        self.removed |= self.seen | kept;
+    pub(crate) fn remove(&mut self, world: &World) {
+        self.remove_row();
+        self.removed |= self.discarded;
+        self.out |= self.removed;
+        self.out_of_files |= self.removed;
+        if world.has(Repair::DurableDiscard) {
+            self.ghost = None;
+        }
         self.unmark();
         self.rejected = None;
     }
@@ -132,15 +151,19 @@ impl Machine {
     }
 
     /// Takes what a recovery file has into the row, where it belongs there.
-    pub(crate) fn import(&mut self, world: &World, kept: Kept) {
+    pub(crate) fn import(&mut self, world: &World, families: &[Family; FAMILIES], kept: Kept) {
         if !world.has(Repair::ImportCompares) {
             return self.write(kept.new);
         }
         match (kept.old, self.row) {
             (Some(old), _) => drop(self.swap(old, kept.new)),
-            (None, Stored::Pair(pair)) if kept.is_older_than(pair) => {}
             // Stored before, from this file: what is noted about it since must stay.
-            (None, Stored::Pair(pair)) if pair == kept.new && world.has(Repair::ImportOnce) => {}
+            (None, Stored::Pair(pair)) if pair == kept.new => {
+                if !world.has(Repair::ImportOnce) {
+                    self.store_login(pair);
+                }
+            }
+            (None, Stored::Pair(pair)) if is_newer(self.login_of(pair), kept.new, families) => {}
             (None, _) => self.store_login(kept.new),
         }
     }
@@ -154,26 +177,15 @@ impl Machine {
         }
     }
 
-    /// Removes the recovery files of the session.
-    pub(crate) fn discard(&mut self, world: &World) {
-        for kept in self.files.into_iter().flatten() {
-            self.unlink(kept);
-        }
-        if world.has(Repair::DurableDiscard) {
-            self.ghost = None;
-        }
-    }
-
     pub(crate) fn has_file(&self, pair: Pair) -> bool {
         self.files.iter().flatten().any(|kept| kept.new == pair)
     }
 }
 
-impl Kept {
-    /// Whether a stored pair was issued after the file of a login was written.
-    pub(crate) fn is_older_than(&self, stored: Pair) -> bool {
-        self.since[stored.family()].is_none_or(|latest| latest < stored)
-    }
+/// Whether a pair was issued after a login was granted.
+fn is_newer(pair: Pair, login: Pair, families: &[Family; FAMILIES]) -> bool {
+    let before = families[login.family()].before;
+    before[pair.family()].is_none_or(|latest| latest < pair)
 }
 
 /// A login in a set of logins.

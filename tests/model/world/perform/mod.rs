@@ -1,11 +1,11 @@
 //! What one step of a flow does in this world: the counterpart of `src/session/perform/`.
 
-use crate::world::config::Kind;
-use crate::world::pair::{FAMILIES, Pair};
 mod exchange;
 mod worker;
 
 use crate::protocol::{Conclusion, Do, Flow, Saw, WaitLimit};
+use crate::world::config::{Kind, Repair};
+use crate::world::pair::Pair;
 use crate::world::process::{Live, Mind, Motion, Net, Part, Who};
 use crate::world::state::{Kept, Machine, State};
 use crate::world::steps::{Walk, What};
@@ -68,11 +68,7 @@ impl Turn<'_, '_> {
             }),
             Do::Keep { old, new } => {
                 let mut next = *self.state;
-                let since = match old {
-                    Some(_) => [None; FAMILIES],
-                    None => next.families.map(|family| family.latest),
-                };
-                let kept = Kept { old, new, since };
+                let kept = Kept { old, new };
                 let saw = match next.machines[self.machine].keep(world, kept) {
                     true => Saw::Done,
                     false => Saw::Refused,
@@ -82,16 +78,7 @@ impl Turn<'_, '_> {
             Do::Settle(pair) => self.settle(pair),
             Do::Reject(pair) => self.write(|here| Saw::Swapped(here.reject(world, pair))),
             Do::Pause(pause, intent) => self.pause(pause, intent),
-            Do::Remove => self.write(|here| {
-                here.remove();
-                Saw::Done
-            }),
-            Do::Discard => {
-                let mut next = *self.state;
-                next.machines[self.machine].discard(world);
-                self.saw(Saw::Done, next);
-                self.refuse();
-            }
+            Do::Remove => self.remove(),
             Do::End(conclusion) => self.exit(conclusion),
         }
     }
@@ -223,7 +210,7 @@ impl Turn<'_, '_> {
         if here.down {
             return self.saw(Saw::Refused, next);
         }
-        here.import(world, kept);
+        here.import(world, &self.state.families, kept);
         if next.budget.ambiguous > 0 {
             let mut next = next;
             next.budget.ambiguous -= 1;
@@ -232,5 +219,23 @@ impl Turn<'_, '_> {
         self.refuse();
         self.live.imported = Some(kept);
         self.half(next);
+    }
+
+    /// One file after the other, within the transaction that takes the row.
+    fn remove(&mut self) {
+        let world = self.walk.world;
+        let mut next = *self.state;
+        let here = &mut next.machines[self.machine];
+        match here.files[0] {
+            Some(kept) if !here.down && world.has(Repair::LogoutDiscards) => {
+                here.discard(kept);
+                self.refuse();
+                self.half(next);
+            }
+            _ => self.write(|here| {
+                here.remove(world);
+                Saw::Done
+            }),
+        }
     }
 }

@@ -60,12 +60,6 @@ impl Turn<'_, '_> {
             (Kind::Login, Conclusion::Done, Some(stored)) => {
                 *next.part(self.who) = Part::Live(Live::new(Mind::Naming(stored)));
             }
-            (Kind::Logout, Conclusion::Done, _) => {
-                let here = &mut next.machines[self.machine];
-                here.out |= here.removed;
-                here.out_of_files |= here.removed;
-                next.end(self.who);
-            }
             _ => next.end(self.who),
         }
         self.walk.push(Some(self.who), What::Exit, next);
