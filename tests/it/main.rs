@@ -75,6 +75,7 @@ mod real_flows;
 mod real_git;
 mod real_oauth;
 mod real_podman_skopeo;
+mod real_testcontainers;
 mod redirects;
 mod refresh;
 mod refresh_races;
