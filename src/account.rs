@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::origin::Origin;
-use crate::printable::printable;
+use crate::printable::{printable, quoted};
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
@@ -205,6 +205,31 @@ pub(crate) fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session
             .collect(),
         false => named,
     }
+}
+
+/// What a command is told, so that it means this session and no other.
+pub(crate) fn options_for(session: &Session, sessions: &[Session]) -> String {
+    let account = match is_alone(session, sessions) {
+        true => String::new(),
+        false => format!(" --account {}", printable(short_id(session, sessions))),
+    };
+    format!(" --url {}{account}", session.origin)
+}
+
+/// What brings a session back that has ended.
+pub(crate) fn login_command(session: &Session, sessions: &[Session]) -> String {
+    let email = session.user.email.as_deref().map(printable);
+    let email = email.filter(|_| !is_alone(session, sessions));
+    let email = email.map_or_else(String::new, |email| format!(" {}", quoted(&email)));
+    format!("sentry auth login{email} --url {}", session.origin)
+}
+
+/// Whether its instance tells it from all others.
+fn is_alone(session: &Session, sessions: &[Session]) -> bool {
+    let is_another = |other: &Session| {
+        other.account != session.account && other.origin.may_receive(&session.origin)
+    };
+    !sessions.iter().any(is_another)
 }
 
 /// As much of an account's id as tells it from all others.

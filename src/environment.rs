@@ -92,7 +92,7 @@ fn token_beside(
                 "the token in {variable} belongs to {claimed}, but the environment names {named}"
             );
             return Err(Failure::new(what)
-                .hint("unset SENTRY_URL and SENTRY_HOST, or use a token of that instance"));
+                .hint("`unset SENTRY_URL SENTRY_HOST`, or use a token of that instance"));
         }
         (Some(claimed), _) => claimed,
         (None, named) => named.unwrap_or_else(Origin::saas),

@@ -14,6 +14,7 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, ErrorAnswer, Grant, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, account_of, active_account};
+use crate::printable::quoted;
 use crate::session::{self, NewLogin};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
@@ -32,13 +33,17 @@ const COMMIT: Duration = Duration::from_secs(60);
 /// How long the user's names are tried to be stored: they are not worth a wait.
 const NAMES: Duration = Duration::from_secs(5);
 
+/// What logs in to an instance.
+fn login_at(instance: &Origin) -> String {
+    match instance.is_saas() {
+        true => "sentry auth login".to_owned(),
+        false => format!("sentry auth login --url {instance}"),
+    }
+}
+
 /// The sentence for an instance without a session.
 pub(crate) fn not_logged_in(instance: &Origin) -> Failure {
-    let command = match instance.is_saas() {
-        true => "`sentry auth login`".to_owned(),
-        false => format!("`sentry auth login --url {instance}`"),
-    };
-    Failure::new(format!("not logged in to {instance}")).hint(command)
+    Failure::new(format!("not logged in to {instance}")).hint(format!("`{}`", login_at(instance)))
 }
 
 /// What to log in to, and how.
@@ -252,9 +257,11 @@ impl DeviceLogin<'_> {
             Some(other) => format!("{other} approved the login, not {wanted}; nothing was stored"),
             None => format!("{origin} does not say who approved the login; nothing was stored"),
         };
-        Err(Failure::new(what).hint(format!(
-            "sign in to {origin} as {wanted} in the browser, then start again"
-        )))
+        let again = match self.whose {
+            Whose::Called(email) => format!("{} {}", login_at(origin), quoted(email)),
+            _ => format!("{} --force", login_at(origin)),
+        };
+        Err(Failure::new(what).hint(format!("`{again}`, signed in as {wanted} in the browser")))
     }
 
     fn show(&self, world: &World, terminal: &Terminal, prompt: &Prompt) {
@@ -305,6 +312,11 @@ impl DeviceLogin<'_> {
 
     fn explain(&self, ended: DeviceFlowError) -> NotLoggedIn {
         let origin = self.origin;
+        let again = match self.whose {
+            Whose::Called(email) => format!("`{} {}`", login_at(origin), quoted(email)),
+            _ => format!("`{}`", login_at(origin)),
+        };
+        let in_vain = |what: String| Failure::new(what).hint(&again);
         let told = |refusal: ErrorAnswer| match refusal.description {
             Some(description) => format!(" ({description})"),
             None => String::new(),
@@ -321,31 +333,27 @@ impl DeviceLogin<'_> {
                  or something stands in between"
             ))
             .hint(format!(
-                "use an API token: `sentry auth login --url {origin} --with-token`"
+                "`sentry auth login --url {origin} --with-token` takes an API token"
             )),
-            DeviceFlowError::CodeExpired(refusal) => Failure::new(format!(
+            DeviceFlowError::CodeExpired(refusal) => in_vain(format!(
                 "the code has expired before it was approved{}",
                 told(refusal)
-            ))
-            .hint("start again"),
+            )),
             DeviceFlowError::Expired => {
-                Failure::new("the code has expired before it was approved").hint("start again")
+                in_vain("the code has expired before it was approved".to_owned())
             }
-            DeviceFlowError::TimedOut => {
-                Failure::new("nobody approved the login in time").hint("start again")
-            }
-            DeviceFlowError::Disturbed(why) => Failure::new(format!(
+            DeviceFlowError::TimedOut => in_vain("nobody approved the login in time".to_owned()),
+            DeviceFlowError::Disturbed(why) => in_vain(format!(
                 "{origin} said nothing about the login before the time was over: {why}"
-            ))
-            .hint("start again"),
+            )),
             DeviceFlowError::Refused(refusal) => {
                 let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
                 match refusal.code.as_deref() {
                     Some("invalid_client" | "unauthorized_client") => failure.hint(
-                        "set SENTRY_CLIENT_ID to a public OAuth application of this instance",
+                        "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance",
                     ),
                     Some("invalid_scope") => {
-                        failure.hint("ask for others: `sentry auth login --scope SCOPE`")
+                        failure.hint(format!("`{} --scope SCOPE` asks for others", login_at(origin)))
                     }
                     _ => failure,
                 }
@@ -359,16 +367,19 @@ impl DeviceLogin<'_> {
             )),
             DeviceFlowError::Foreign(named) => {
                 let usable = match Origin::parse(&named) {
-                    Ok(_) => "that".to_owned(),
+                    Ok(_) => named.clone(),
                     Err(_) => named.replace("http://", "https://"),
                 };
-                Failure::new(format!(
+                let failure = Failure::new(format!(
                     "{origin} wants {named} opened, which is not this instance"
-                ))
-                .hint(format!(
-                    "the instance calls itself {named}; use {usable} as SENTRY_URL, \
-                     or correct system.url-prefix"
-                ))
+                ));
+                match Origin::parse(&usable) {
+                    Ok(usable) => failure.hint(format!(
+                        "`sentry auth login --url {usable}`, as the instance calls itself {named}; \
+                         or correct system.url-prefix"
+                    )),
+                    Err(_) => failure,
+                }
             }
         };
         NotLoggedIn::Failed(failure.into())

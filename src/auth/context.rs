@@ -245,8 +245,9 @@ pub(crate) fn is_logged_in(world: &World) -> anyhow::Result<bool> {
 
 fn unknown(name: &str, url: Option<&Origin>) -> Failure {
     let at = url.map_or_else(String::new, |url| format!(" at {url}"));
-    Failure::new(format!("no account{at} is called `{name}`"))
-        .hint("`sentry auth list` shows the accounts")
+    Failure::new(format!(
+        "no account{at} is called `{name}`; `sentry auth list` shows them"
+    ))
 }
 
 /// The only account at an instance, under exactly this name of it if there is one.
@@ -275,7 +276,8 @@ pub(super) fn only_one_at<'a>(
     }
 }
 
-/// The error for what several accounts are called: which ones, and how to name one of them.
+/// The error for what several accounts are called: which ones, and how to name one of them. `command` is what is typed
+/// before an id.
 pub(super) fn ambiguous(
     what: &str,
     candidates: &[&Session],
@@ -294,5 +296,8 @@ pub(super) fn ambiguous(
     let first = candidates.first();
     let id = first.map_or("", |session| account::short_id(session, sessions));
     let id = printable(id);
-    Failure::new(text).hint(format!("name one by its id: `{command}{id}`"))
+    match command.starts_with("sentry ") {
+        true => Failure::new(text).hint(format!("`{command}{id}` means the first of them")),
+        false => Failure::new(format!("{text}\nname one by its id, as in `{command}{id}`")),
+    }
 }

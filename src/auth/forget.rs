@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use super::context::ConfigDir;
 use super::output::say;
 use super::survey::{Survey, is_called};
+use crate::account::options_for;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::policy::{Server, Verdict};
 use crate::printable::{printable, quoted};
-use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, removal, same_file};
+use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, ending, same_file};
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
 
@@ -83,7 +84,7 @@ pub(super) fn forget_host(
         .collect();
     if meant.is_empty() {
         let what = format!("nothing is known of {}", printable(host));
-        return Err(Failure::new(what).hint("`sentry auth hosts`").into());
+        return Err(Failure::new(format!("{what}; `sentry auth hosts` lists what is")).into());
     }
     let removed = forget(world, place, |server, _| is_meant(server))?;
     place.wipe(world, removed);
@@ -139,9 +140,7 @@ fn git_still_asks(world: &World, server: &Server) {
         say(&format!(
             "git still asks this program for {host}: `{key}` in {origin}"
         ));
-        if let Some(command) = removal(setting) {
-            say(&format!("hint: `{command}`"));
-        }
+        say(&format!("hint: {}", ending(setting)));
     }
 }
 
@@ -182,10 +181,12 @@ fn docker_still_asks(world: &World, server: &Server) {
 fn still_gets(world: &World, place: &ConfigDir, servers: &[Server]) -> anyhow::Result<ExitCode> {
     let environment = Environment::of(world);
     let survey = Survey::of(world, place.store.as_ref(), &environment)?;
+    let sessions = place.sessions()?;
     for server in servers {
         let hint = survey.decide(server, |decision, _| match decision.verdict {
             Verdict::Session(session) => {
-                Some(format!("`sentry auth logout --url {}`", session.origin))
+                let options = options_for(session, &sessions);
+                Some(format!("`sentry auth logout{options}`"))
             }
             Verdict::Environment(found) => Some(format!("`unset {}`", found.variable)),
             _ => None,

@@ -18,6 +18,7 @@ use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
+use crate::printable::quoted;
 use crate::secret::{MAX_TOKEN, NotWritten, Secret};
 use crate::session::{self, Demand, NewLogin, Usable};
 use crate::store::Store;
@@ -30,7 +31,7 @@ const INPUT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let place = ConfigDir::of(world)?;
     let token = match args.with_token {
-        true => Some(token_from_stdin(world)?),
+        true => Some(token_from_stdin(world, args)?),
         false => args.token.clone(),
     };
     let instance = match &token {
@@ -110,9 +111,10 @@ fn with_device_flow(
     }
     let url = args.instance.url.as_ref();
     let client_id = environment::client_id_by(world, instance, url).ok_or_else(|| {
-        Failure::new(format!("the OAuth client id for {instance} is not known")).hint(
-            "set SENTRY_CLIENT_ID to a public OAuth application of this instance, or use `--token`",
-        )
+        Failure::new(format!("the OAuth client id for {instance} is not known")).hint(format!(
+            "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance, \
+             or `sentry auth login --url {instance} --with-token`"
+        ))
     })?;
     let login = DeviceLogin {
         origin: instance,
@@ -178,16 +180,10 @@ fn is_there(
         );
         return Err(Failure::new(what).hint(format!("`{again} --force`")).into());
     }
-    match &args.email {
-        Some(email) => {
-            say(&format!("already logged in to {instance} as {email}"));
-            say(&format!("hint: `{again} --force` logs in again"));
-        }
-        None => {
-            say(&format!("already logged in to {instance}"));
-            say(&format!("hint: `{again} --force` logs in again"));
-        }
-    }
+    let who = args.email.as_ref();
+    let who = who.map_or_else(String::new, |email| format!(" as {email}"));
+    say(&format!("already logged in to {instance}{who}"));
+    say(&format!("hint: `{again} --force` logs in again"));
     if args.email.is_some() && !session.active {
         place.change(world, |change| change.activate(session, world.now()))?;
         say(&format!(
@@ -223,13 +219,16 @@ fn command(args: &LoginArgs) -> String {
         command.push_str(&format!(" --url {url}"));
     }
     if let Some(email) = &args.email {
-        command.push_str(&format!(" {email}"));
+        command.push_str(&format!(" {}", quoted(email)));
     }
     if !args.scope.is_empty() {
-        command.push_str(&format!(" --scope {}", args.scope.join(",")));
+        command.push_str(&format!(" --scope {}", quoted(&args.scope.join(","))));
     }
     if args.read_only {
         command.push_str(" --read-only");
+    }
+    if args.no_browser {
+        command.push_str(" --no-browser");
     }
     command
 }
@@ -267,12 +266,13 @@ fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::R
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
+fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
         let typed = Terminal::of_user(world)
             .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
             .context("nobody typed a token")?;
-        return Secret::written(typed.as_bytes()).map_err(|why| unusable("what was typed", why));
+        return Secret::written(typed.as_bytes())
+            .map_err(|why| unusable("what was typed", why, args));
     }
     // UTF-16 takes twice the room.
     let limit = 2 * MAX_TOKEN + 16;
@@ -282,17 +282,20 @@ fn token_from_stdin(world: &World) -> anyhow::Result<Secret> {
         .take(limit as u64)
         .read_to_end(&mut bytes)
         .context("cannot read the token")?;
-    Secret::written(&bytes).map_err(|why| unusable("standard input", why))
+    Secret::written(&bytes).map_err(|why| unusable("standard input", why, args))
 }
 
-fn unusable(what: &str, why: NotWritten) -> anyhow::Error {
+fn unusable(what: &str, why: NotWritten, args: &LoginArgs) -> anyhow::Error {
     let failure = match why {
         NotWritten::Empty => Failure::new(format!("there is no token: {what} is empty")),
         _ => Failure::new(format!("cannot use {what} as a token: {why}")),
     };
     match why {
         NotWritten::Utf16 => {
-            failure.hint("`iconv -f UTF-16 -t UTF-8 <FILE | sentry auth login --with-token`")
+            let login = command(args);
+            failure.hint(format!(
+                "`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-token`"
+            ))
         }
         _ => failure,
     }
@@ -314,7 +317,9 @@ fn instance_of(
     match (claimed, named) {
         (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
             let what = format!("this token belongs to {claimed}, not to {named}");
-            Err(Failure::new(what).hint(format!("`--url {claimed}`")).into())
+            Err(Failure::new(what)
+                .hint(format!("`sentry auth login --url {claimed} --with-token`"))
+                .into())
         }
         (Some(claimed), _) => Ok(claimed),
         (None, _) => Ok(place.session(world, url)?.0),

@@ -132,7 +132,7 @@ fn log_out(
     };
     let settings = format!("{}/settings/account", session.origin);
     say(&format!(
-        "hint: {settings}/{page}/ shows what Sentry still allows"
+        "{settings}/{page}/ shows what Sentry still allows"
     ));
     Ok(complete)
 }

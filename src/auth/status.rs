@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::context::{ConfigDir, environment_token};
 use super::output::{print, print_json, say};
-use crate::account::{Identity, Session, User};
+use crate::account::{Identity, Session, User, login_command};
 use crate::cli::StatusArgs;
 use crate::environment::EnvironmentToken;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
-use crate::oauth::{Check, OAuth, Organizations};
+use crate::oauth::{self, Check, OAuth, Organizations};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::session::{self, Demand, TokenError, Usable};
@@ -67,6 +67,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
     };
     match args.offline {
         true => status.verified = Verified::No("not asked".into()),
+        false if matches!(status.verified, Verified::No(_)) => {}
         false => status.verify(world),
     }
     if let (Verified::Rejected, Some(session), Some(store)) =
@@ -97,6 +98,12 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
         true => print_json(&status.to_json(args.show_token))?,
         false => print(&status.to_text(args.show_token))?,
     }
+    // A setting that cannot be used is no server that cannot be reached.
+    if let (false, Verified::No(_)) = (args.offline, &status.verified)
+        && let Err(failure) = oauth::way(world, &status.instance)
+    {
+        return Err(failure.into());
+    }
     Ok(match status.verified {
         Verified::Rejected => {
             say(&format!(
@@ -104,10 +111,15 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
                 status.instance
             ));
             say(&match status.source {
-                SESSION => format!(
-                    "hint: `sentry auth login --url {} --force`",
-                    status.instance
-                ),
+                SESSION => {
+                    let sessions = place.sessions()?;
+                    let session = status.session.as_ref();
+                    let login = session.map_or_else(
+                        || format!("sentry auth login --url {}", status.instance),
+                        |session| login_command(session, &sessions),
+                    );
+                    format!("hint: `{login} --force`")
+                }
                 variable => format!("hint: `unset {variable}`, or set it to another token"),
             });
             ExitCode::FAILURE
@@ -156,17 +168,28 @@ fn of_session(
     let Some(store) = &place.store else {
         return Ok(Err(not_logged_in(&session.origin)));
     };
-    let tokens = match session::usable(world, store, &session, Demand::Usable) {
+    let began = world.clock().uptime();
+    let usable = session::usable(world, store, &session, Demand::Usable);
+    let waited = world.clock().uptime().saturating_sub(began);
+    let mut verified = Verified::Yes;
+    let mut failed = |why: String| {
+        say(&format!("warning: {why}"));
+        // Whoever did not answer for that long is not waited for again.
+        if waited > oauth::CONNECT {
+            verified = Verified::No("not asked again".to_owned());
+        }
+    };
+    let tokens = match usable {
         Ok(Usable::Current(tokens) | Usable::Refreshed(tokens)) => tokens,
         Ok(Usable::Postponed(tokens, why)) => {
-            say(&format!("warning: {why}"));
+            failed(why.to_string());
             tokens
         }
         Err(TokenError::LoginRequired(failure)) => return Ok(Err(failure)),
         // Kept, but expired: show what is known.
         Err(TokenError::Unavailable(error)) => match session.tokens.clone() {
             Some(tokens) => {
-                say(&format!("warning: {error:#}"));
+                failed(format!("{error:#}"));
                 tokens
             }
             None => return Err(error),
@@ -195,7 +218,7 @@ fn of_session(
         shadows: None,
         storage: Some(store.path().display().to_string()),
         keyring,
-        verified: Verified::Yes,
+        verified,
     }))
 }
 

@@ -42,8 +42,9 @@ fn meant<'a>(sessions: &'a [Session], name: &str) -> Result<&'a Session, Failure
     }
     let instance = Origin::from_setting(name);
     let unknown = || {
-        Failure::new(format!("no account is called {what}"))
-            .hint("`sentry auth list` shows the accounts")
+        Failure::new(format!(
+            "no account is called {what}; `sentry auth list` shows them"
+        ))
     };
     let instance = match instance {
         Ok(instance) => instance,

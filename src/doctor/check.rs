@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::failure::hint_of;
 use crate::printable;
+use crate::setup::path_with;
 use crate::world::World;
 
 /// One line of the report.
@@ -58,6 +59,22 @@ impl Check {
         }
     }
 
+    /// A warning about what no command ends.
+    pub(super) fn notice(name: &'static str, message: impl Into<String>) -> Check {
+        Check {
+            state: State::Warning,
+            ..Check::ok(name, message)
+        }
+    }
+
+    /// A problem that no command ends.
+    pub(super) fn fault(name: &'static str, message: impl Into<String>) -> Check {
+        Check {
+            state: State::Problem,
+            ..Check::ok(name, message)
+        }
+    }
+
     pub(super) fn failed(name: &'static str, error: &anyhow::Error) -> Check {
         Check {
             state: State::Problem,
@@ -89,12 +106,12 @@ impl State {
     }
 }
 
-/// What makes a program be found that lies beside this one.
-pub(super) fn on_path(world: &World, program: &str) -> String {
-    let sibling = world.sibling(program);
-    match sibling.as_deref().and_then(Path::parent) {
-        Some(dir) => format!("`export PATH={}:\"$PATH\"`", quoted(dir)),
-        None => format!("install `{program}` in a directory on PATH"),
+/// A program that is asked and is not found; one that lies beside this one can be.
+pub(super) fn not_on_path(name: &'static str, world: &World, program: &str) -> Check {
+    let what = format!("{name} is told to ask `sentry`, and `{program}` is not on PATH");
+    match path_with(world, program) {
+        Some(command) => Check::problem(name, what, command),
+        None => Check::fault(name, format!("{what}, nor beside this program")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::{Check, quoted};
+use super::check::Check;
 use super::files::{directory, files};
 use super::snapshot::Snapshot;
 use crate::failure::Failure;
@@ -166,23 +166,19 @@ fn lock(dir: &Path) -> Check {
                 "{} holds the lock; others wait for it",
                 holder(Lock::credential(dir))
             );
-            return Check::warning(
-                "lock",
-                what,
-                "a refresh ends within 20 seconds: `sentry auth doctor` again",
-            );
+            return Check::notice("lock", format!("{what}, for about 20 seconds at most"));
         }
         Err(error @ LockError::Unsupported(_)) => {
             let what = format!("{error}: a token that is still valid is served, none is renewed");
             return Check::problem(
                 "lock",
                 what,
-                "set SENTRY_CONFIG_DIR to a directory of a local file system",
+                "`export SENTRY_CONFIG_DIR=DIR`, a directory of a local file system",
             );
         }
         Err(error @ LockError::Unusable(..)) => {
             let what = format!("{error}: a token that is still valid is served, none is renewed");
-            return Check::problem("lock", what, format!("`ls -la {}`", quoted(dir)));
+            return Check::fault("lock", what);
         }
     }
     match Lock::login(dir).try_acquire() {

@@ -2,7 +2,7 @@
 //!
 //! By the clients' rule, which is not ours: they look a registry up by its host as it was typed.
 
-use super::check::{Check, on_path};
+use super::check::{Check, not_on_path};
 use super::snapshot::Snapshot;
 use crate::origin::Origin;
 use crate::printable::{printable, quoted};
@@ -34,8 +34,7 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let names_us = files.iter().any(|file| file.ours().next().is_some());
     let program = "docker-credential-sentry";
     if names_us && world.program(program).is_none() {
-        let what = format!("docker is told to ask `sentry`, and `{program}` is not on PATH");
-        checks.push(Check::problem(NAME, what, on_path(world, program)));
+        checks.push(not_on_path(NAME, world, program));
     }
     let prefix = Client::Docker.server("");
     let mut asked = Vec::new();
@@ -124,7 +123,10 @@ fn dead(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
             .unwrap_or_default();
         let remedy = match binding_of(name, snapshot) {
             Some(binding) => format!("`{}{option}`", set_up(host, binding)),
-            None => format!("`sentry auth setup-docker --undo{option} --registry {host}`"),
+            None => format!(
+                "`sentry auth setup-docker --undo{option} --registry {}`",
+                quoted(host)
+            ),
         };
         Check::warning(NAME, what, remedy)
     })

@@ -80,7 +80,7 @@ fn instance(world: &World, snapshot: &Snapshot) -> Check {
         Check::warning(
             NAME,
             what,
-            "`export SENTRY_CLIENT_ID=` a public OAuth application of this instance, or `sentry auth login --token`",
+            "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance, or `sentry auth login --with-token`",
         )
     } else {
         Check::ok(NAME, format!("{named}, by {variable}"))

@@ -27,11 +27,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
             let what = format!("cannot look at {}: {error}", dir.display());
-            return Some(Check::problem(
-                "directory",
-                what,
-                format!("`ls -ld {}`", quoted(dir)),
-            ));
+            return Some(Check::fault("directory", what));
         }
     };
     let shown = dir.display();
@@ -108,7 +104,7 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
                 "a token that the database would not take waits in {}",
                 path.display()
             ),
-            "`sentry auth refresh --force`",
+            "`sentry auth list` stores it",
         )
     }));
     checks.extend(leftovers(dir));

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{Check, on_path};
+use super::check::{Check, not_on_path};
 use super::snapshot::Snapshot;
 use crate::auth::set_up_command;
 use crate::origin::Origin;
 use crate::printable::printable;
-use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, only_bearer, removal, same_file};
+use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, ending, only_bearer, same_file};
 use crate::store::{Binding, Client, Store};
 use crate::world::World;
 
@@ -147,8 +147,7 @@ impl Look<'_> {
         if !asks || self.world.program(program).is_some() {
             return None;
         }
-        let what = format!("git is told to ask `sentry`, and `{program}` is not on PATH");
-        Some(Check::problem(NAME, what, on_path(self.world, program)))
+        Some(not_on_path(NAME, self.world, program))
     }
 
     fn dead(&self, setting: &Setting) -> Option<Check> {
@@ -162,10 +161,7 @@ impl Look<'_> {
             "git is told to run {}, which is not there",
             printable(&path.display().to_string())
         );
-        let remedy = match removal(setting) {
-            Some(command) => format!("`{command}`"),
-            None => "`unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS`".to_owned(),
-        };
+        let remedy = ending(setting);
         if !setting.helper.is_ours() {
             return Some(Check::warning(NAME, what, remedy));
         }

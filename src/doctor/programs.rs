@@ -35,14 +35,13 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
         [] => Check::warning(NAME, format!("`{name}` is not on PATH"), first),
         [(path, file), others @ ..] if file.parent() == Some(dir) => match others {
             [] => Check::ok(NAME, format!("`{name}` is {}", path.display())),
-            [(other, _), ..] => Check::warning(
+            [(other, _), ..] => Check::notice(
                 NAME,
                 format!(
                     "`{name}` is {}, and behind it on PATH {}",
                     path.display(),
                     other.display()
                 ),
-                format!("`type -a {name}` shows all"),
             ),
         },
         [(path, file), ..] => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::snapshot::Snapshot;
-use crate::account::{Freshness, Session, StaleReason, Tokens};
+use crate::account::{Freshness, Session, StaleReason, Tokens, login_command, options_for};
 use crate::environment;
 use crate::mirror::Mirror;
 use crate::oauth::{Check as Verdict, OAuth};
@@ -20,7 +20,7 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks: Vec<Check> = snapshot
         .sessions
         .iter()
-        .map(|session| stored(world, session))
+        .map(|session| stored(world, session, snapshot))
         .collect();
     if checks.is_empty() && !snapshot.unread {
         checks.push(match &found {
@@ -33,7 +33,10 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         questions.push(Question {
             origin: &found.origin,
             token: &found.token,
-            fix: Some(format!("put another token into {}", found.variable)),
+            fix: Some(format!(
+                "`unset {}`, or set it to another token",
+                found.variable
+            )),
         });
     }
     questions.extend(with_tokens(snapshot).map(|(session, tokens)| Question {
@@ -41,11 +44,8 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         token: &tokens.access,
         fix: match tokens.refresh {
             _ if is_expired(world, tokens) => None,
-            Some(_) => Some(format!(
-                "`sentry auth refresh --force --url {}`",
-                session.origin
-            )),
-            None => Some(login(session)),
+            Some(_) => Some(refresh(session, snapshot)),
+            None => Some(login(session, snapshot)),
         },
     }));
     let mut clock = Clock::default();
@@ -78,11 +78,16 @@ fn is_expired(world: &World, tokens: &Tokens) -> bool {
         .is_some_and(|expires_at| expires_at <= world.now())
 }
 
-fn login(session: &Session) -> String {
-    format!("`sentry auth login --url {} --force`", session.origin)
+fn login(session: &Session, snapshot: &Snapshot) -> String {
+    format!("`{} --force`", login_command(session, &snapshot.sessions))
 }
 
-fn stored(world: &World, session: &Session) -> Check {
+fn refresh(session: &Session, snapshot: &Snapshot) -> String {
+    let options = options_for(session, &snapshot.sessions);
+    format!("`sentry auth refresh --force{options}`")
+}
+
+fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
     const NAME: &str = "session";
     let origin = &session.origin;
     let who = match session.user.label() {
@@ -90,7 +95,7 @@ fn stored(world: &World, session: &Session) -> Check {
         None => origin.to_string(),
     };
     let Some(tokens) = &session.tokens else {
-        return Check::problem(NAME, format!("{who} has ended"), login(session));
+        return Check::problem(NAME, format!("{who} has ended"), login(session, snapshot));
     };
     let until = tokens
         .expires_at
@@ -100,36 +105,37 @@ fn stored(world: &World, session: &Session) -> Check {
             true => Check::problem(
                 NAME,
                 format!("{who}: the API token was good {until}"),
-                login(session),
+                login(session, snapshot),
             ),
             false => Check::ok(NAME, format!("{who}: an API token, good {until}")),
         };
     }
-    let refresh = |force: &str| format!("`sentry auth refresh {force}--url {origin}`");
+    let options = options_for(session, &snapshot.sessions);
+    let refresh = || format!("`sentry auth refresh{options}`");
     let state = &session.refresh_state;
     if state.client_id.is_none() && environment::client_id(world, origin).is_none() {
         let what = format!("{who}: cannot be renewed, because its OAuth client id is not known");
         return Check::problem(
             NAME,
             what,
-            "`export SENTRY_CLIENT_ID=` the one that you logged in with",
+            "`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with",
         );
     }
     match (session.freshness(world.now()), state.intent, state.retry_at) {
         (Freshness::Stale(StaleReason::Interrupted), Some((_, at)), _) => Check::warning(
             NAME,
             format!("{who}: a renewal was begun at {at}, and how it ended is not known"),
-            refresh(""),
+            refresh(),
         ),
         (Freshness::Stale(StaleReason::Suspect), ..) => Check::warning(
             NAME,
             format!("{who}: git reported the token as rejected"),
-            "`sentry auth status` asks Sentry",
+            format!("`sentry auth status{options}` asks Sentry"),
         ),
         (Freshness::Stale(_), _, Some(retry_at)) if retry_at > world.now() => Check::warning(
             NAME,
             format!("{who}: renewing failed; the next try is after {retry_at}"),
-            refresh(""),
+            refresh(),
         ),
         (Freshness::Stale(_), ..) => {
             Check::ok(NAME, format!("{who}: good {until}, the next use renews it"))
@@ -151,11 +157,14 @@ fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
             None => Check::ok(NAME, format!("{origin} answers")),
         },
         Verdict::Unknown(why) => {
-            let hint = why.hint_text().map_or_else(
-                || format!("`curl -v {origin}/api/0/` shows more"),
-                str::to_owned,
-            );
-            Check::problem(NAME, format!("cannot ask {origin}: {why}"), hint)
+            let what = format!("cannot ask {origin}: {why}");
+            match why.hint_text() {
+                Some(_) => Check::failed(NAME, &why.with_text(what).into()),
+                None => {
+                    let more = format!("{what}; `curl -v {origin}/api/0/` shows more");
+                    Check::fault(NAME, more)
+                }
+            }
         }
     }
 }
@@ -194,7 +203,16 @@ impl Clock {
                 .is_some_and(|issued_at| world.now().until(issued_at) > TOLERANCE)
         });
         match (from_the_future, self.compared) {
-            (Some((session, _)), _) => Check::warning(
+            // It is right now, so it was wrong then.
+            (Some((session, _)), Some(_)) => Check::warning(
+                NAME,
+                format!(
+                    "the token of {} was issued in the future: this clock was wrong then",
+                    session.origin
+                ),
+                refresh(session, snapshot),
+            ),
+            (Some((session, _)), None) => Check::warning(
                 NAME,
                 format!(
                     "the token of {} was issued in the future: this clock was wrong then, or is now",
@@ -210,7 +228,7 @@ impl Clock {
 
 fn keyring(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "keyring";
-    const FIX: &str = "unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`";
+    const FIX: &str = "`export SENTRY_CREDENTIAL_KEYRING=off`, or unlock it";
     let mirror = match snapshot
         .store
         .as_ref()
@@ -231,11 +249,7 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
                     "the copy of the token of {} is not the stored one",
                     session.origin
                 );
-                return Check::warning(
-                    NAME,
-                    what,
-                    format!("`sentry auth refresh --force --url {}`", session.origin),
-                );
+                return Check::warning(NAME, what, refresh(session, snapshot));
             }
             Err(why) => {
                 return Check::warning(NAME, format!("tokens cannot be copied: {why}"), FIX);

@@ -40,7 +40,7 @@ pub(crate) use answers::{
 pub(crate) use api::{Check, Organizations};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http::Answer;
-pub(crate) use http::REQUEST;
+pub(crate) use http::{CONNECT, REQUEST};
 pub(crate) use route::Way;
 pub(crate) use transport_error::TransportError;
 

@@ -102,9 +102,20 @@ pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<ProxyChoi
         .map_or(ProxyChoice::Unsaid, ProxyChoice::Through))
 }
 
+/// The variable that changes what a setting says: git's own comes after the environment.
+pub(super) fn variable(named_by: &str) -> &str {
+    match named_by.starts_with("git's ") {
+        true => "HTTPS_PROXY",
+        false => named_by,
+    }
+}
+
 fn unusable(named_by: &str, why: &str) -> Failure {
-    Failure::new(format!("cannot use the value of {named_by}: {why}"))
-        .hint("a proxy looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`")
+    let what = format!("cannot use the value of {named_by}: {why}");
+    let variable = variable(named_by);
+    Failure::new(what).hint(format!(
+        "`export {variable}=PROXY`, which looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`"
+    ))
 }
 
 fn parse(setting: &str) -> Result<Proxy, &'static str> {

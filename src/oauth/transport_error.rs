@@ -8,7 +8,7 @@ use rustls::CertificateError;
 use ureq::{Error, ProxyProtocol};
 
 use super::addresses::LookupError;
-use super::proxy::Via;
+use super::proxy::{Via, variable};
 use super::route::Route;
 use super::tunnel::TunnelError;
 use crate::failure::Failure;
@@ -98,6 +98,9 @@ fn untrusted(
         C::UnknownIssuer | C::BadSignature => format!(
             "its certificate is signed by an authority that is not known here ({certificate})"
         ),
+        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+            format!("{certificate}; `date` shows whether the clock of this machine is right")
+        }
         _ => certificate.to_string(),
     };
     let why = Failure::new(printable(&format!("cannot trust {whom}: {why}")));
@@ -110,9 +113,6 @@ fn untrusted(
             "SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are; \
              `unset SSL_CERT_FILE SSL_CERT_DIR` trusts the system's",
         ),
-        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
-            why.hint("`date` shows whether the clock of this machine is right")
-        }
         _ => why,
     };
     TransportError {
@@ -126,6 +126,7 @@ fn untrusted(
 /// Nothing was sent to the instance: it is the proxy, or the way to it.
 fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> TransportError {
     let (place, named_by) = (via.place(), via.named_by);
+    let variable = variable(named_by);
     let proxy = format!("the proxy {place} ({named_by})");
     let of = |why: &str| {
         let sentence = printable(&format!("cannot connect to {host}: {why}"));
@@ -143,7 +144,9 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
     };
     let error = match error {
         TunnelError::OnlyIpv6 => {
-            let hint = format!("write `socks4a://` or `socks5h://` in {named_by}");
+            // The proxy looks the name up.
+            let hint =
+                format!("`export {variable}=socks4a://{place}`, or `socks5h://` if it speaks that");
             return lasting(of(&error.to_string()), hint);
         }
         TunnelError::AtProxy(error) => error,
@@ -156,7 +159,7 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
             ProxyProtocol::Http => "http".to_owned(),
             protocol => protocol.to_string().to_ascii_lowercase(),
         };
-        format!("write them as `{scheme}://USER:PASSWORD@{place}` into {named_by}")
+        format!("`export {variable}={scheme}://USER:PASSWORD@{place}`")
     };
     match error {
         Error::ConnectProxyFailed(why) => match status(why) {

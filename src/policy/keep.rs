@@ -8,6 +8,7 @@ use super::host::Host;
 use super::request::{Request, USERNAME};
 use crate::account::Session;
 use crate::failure::Failure;
+use crate::printable::quoted;
 use crate::secret::Secret;
 use crate::store::{Binding, Client};
 
@@ -171,7 +172,7 @@ fn options(facts: &Facts<'_>, session: &Session) -> String {
     }
     let active = active_account(&facts.sessions, &session.origin);
     if active.is_none_or(|active| active.account != session.account) {
-        options.push_str(&format!(" --account {}", session.label()));
+        options.push_str(&format!(" --account {}", quoted(&session.label())));
     }
     options
 }
@@ -218,7 +219,13 @@ fn not_the_one(
             options(facts, session)
         )),
         Provenance::Environment => {
-            Failure::new(what).hint("unset it, or use a token of that instance")
+            let theirs = match &facts.environment.token {
+                Ok(Some(found)) => found.origin.to_string(),
+                _ => instance.to_string(),
+            };
+            Failure::new(what).hint(format!(
+                "`sentry auth setup-docker --registry {registry} --url {theirs}`"
+            ))
         }
         _ => Failure::new(what).hint(format!(
             "{login}, then `sentry auth setup-docker --registry {registry} --account NAME`"

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::perform::Performer;
 use super::protocol::{Conclusion, LoginReason, Obstacle};
 use super::usable::{TokenError, Usable};
-use crate::account::{Session, Tokens};
+use crate::account::{Session, Tokens, login_command, options_for};
 use crate::failure::Failure;
 use crate::origin::Origin;
 
@@ -46,7 +46,7 @@ pub(super) fn usable(
         Conclusion::LoginRequired(why) => {
             Err(TokenError::LoginRequired(match &performer.trouble {
                 Some(reported) if why == LoginReason::Reported => reported.clone(),
-                _ => login_required(session, why),
+                _ => login_required(performer, session, why),
             }))
         }
     }
@@ -71,19 +71,18 @@ fn trouble(performer: &Performer<'_>) -> Failure {
 
 fn changed(origin: &Origin) -> Failure {
     Failure::new(format!(
-        "the session at {origin} was changed by another program"
+        "the session at {origin} was changed by another program; the same again uses what it stored"
     ))
-    .hint("the same again uses what it stored")
 }
 
 fn kept(performer: &Performer<'_>, origin: &Origin) -> Failure {
     let path = performer.kept_in.as_deref().map(Path::display);
     let path = path.map_or_else(String::new, |path| format!(" in {path}"));
     let what = format!(
-        "the new token of {origin} is kept{path}: {}",
+        "the new token of {origin} is kept{path}: {}; the next command stores it, once the database can be written",
         trouble(performer)
     );
-    Failure::new(what).hint("the next command imports it, once the database can be written")
+    Failure::new(what)
 }
 
 fn expired(performer: &Performer<'_>, session: &Session) -> Failure {
@@ -114,18 +113,22 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
             let when = when.unwrap_or_else(|| "a moment".to_owned());
             let why = session.refresh_state.retry_reason.clone();
             let why = why.unwrap_or_else(|| format!("{origin} failed a moment ago"));
-            Failure::new(format!("{why}; the next try is after {when}"))
-                .hint("`sentry auth refresh` tries at once")
+            Failure::new(format!("{why}; the next try is after {when}")).hint(format!(
+                "`sentry auth refresh{}` tries at once",
+                options_for(session, &sessions(performer))
+            ))
         }
         Obstacle::NoClient => {
-            Failure::new(format!("the OAuth client id for {origin} is not known"))
-                .hint("set SENTRY_CLIENT_ID to the one that you logged in with")
+            Failure::new(format!("the OAuth client id for {origin} is not snapshot"))
+                .hint("`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with")
         }
         Obstacle::GuessedClient => {
-            let what = format!("{}; the session is kept", trouble());
-            Failure::new(what).hint(
-                "was this login made with another `SENTRY_CLIENT_ID`? set it to that one, or log in again",
-            )
+            let what = format!(
+                "{}; the session is kept: was this login made with another `SENTRY_CLIENT_ID`?",
+                trouble()
+            );
+            Failure::new(what)
+                .hint("`export SENTRY_CLIENT_ID=CLIENT_ID`, that one, or log in again")
         }
         Obstacle::Intent => {
             let what = format!(
@@ -140,27 +143,31 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
     }
 }
 
-fn login_required(session: &Session, why: LoginReason) -> Failure {
+fn login_required(performer: &Performer<'_>, session: &Session, why: LoginReason) -> Failure {
+    let ended = |how: &str| ended(performer, session, how);
     match (why, session.refresh_state.intent) {
-        (LoginReason::LoggedOut, _) => ended(session, "was logged out"),
-        (LoginReason::Cleared | LoginReason::Reported, _) => ended(session, "has ended"),
-        (LoginReason::Interrupted, Some((_, at))) => ended(
-            session,
-            &format!(
-                "was lost, perhaps because a refresh that began at {at} was interrupted, or the database was copied"
-            ),
-        ),
-        (LoginReason::Interrupted | LoginReason::Rejected, _) => ended(
-            session,
-            "has ended: Sentry no longer accepts its refresh token",
-        ),
-        (LoginReason::ApiTokenExpired, _) => ended(session, "has an API token that has expired"),
-        (LoginReason::ApiTokenRefused, _) => ended(session, "has an API token that Sentry rejects"),
+        (LoginReason::LoggedOut, _) => ended("was logged out"),
+        (LoginReason::Cleared | LoginReason::Reported, _) => ended("has ended"),
+        (LoginReason::Interrupted, Some((_, at))) => ended(&format!(
+            "was lost, perhaps because a refresh that began at {at} was interrupted, or the database was copied"
+        )),
+        (LoginReason::Interrupted | LoginReason::Rejected, _) => {
+            ended("has ended: Sentry no longer accepts its refresh token")
+        }
+        (LoginReason::ApiTokenExpired, _) => ended("has an API token that has expired"),
+        (LoginReason::ApiTokenRefused, _) => ended("has an API token that Sentry rejects"),
     }
 }
 
 /// The sentence for a session that only a login brings back.
-fn ended(session: &Session, how: &str) -> Failure {
+fn ended(performer: &Performer<'_>, session: &Session, how: &str) -> Failure {
     let what = format!("the session at {} {how}", session.origin);
-    Failure::new(what).hint(format!("`sentry auth login --url {}`", session.origin))
+    let login = login_command(session, &sessions(performer));
+    Failure::new(what).hint(format!("`{login}`"))
+}
+
+/// All that are stored; none where that cannot be read now.
+fn sessions(performer: &Performer<'_>) -> Vec<Session> {
+    let read = || performer.store.read()?.sessions();
+    read().unwrap_or_default()
 }

@@ -31,12 +31,12 @@ pub(super) fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> 
     if owner(&file.metadata()?) != owner(before) {
         fchown(file, Some(before.uid()), Some(before.gid())).map_err(|_| {
             let what = format!(
-                "cannot write {}: it would not belong to user {} and group {} any more",
+                "cannot write {}: it would not belong to user {} and group {} any more; run it as that user",
                 target.display(),
                 before.uid(),
                 before.gid()
             );
-            Failure::new(what).hint("run it as the user that the file belongs to")
+            Failure::new(what)
         })?;
     }
     keep_access_list(file, target)?;

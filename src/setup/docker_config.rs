@@ -88,11 +88,10 @@ impl ConfigFile {
         });
         found.ok_or_else(|| {
             let what = format!(
-                "{} is not a JSON object as docker writes it",
+                "{} is not a JSON object as docker writes it; nothing was changed",
                 file.path().display()
             );
-            let hint = "correct the file by hand; nothing was changed";
-            Failure::new(what).hint(hint).into()
+            Failure::new(what).into()
         })
     }
 

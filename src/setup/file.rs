@@ -18,6 +18,7 @@ use tempfile::TempPath;
 use super::attributes::{check_writable, keep_attributes};
 use super::exchange::{cannot_exchange, exchange, name_new};
 use crate::failure::Failure;
+use crate::printable::quoted;
 use crate::world::World;
 
 /// How long another program may hold a lock file: git holds it for milliseconds.
@@ -164,7 +165,10 @@ impl ForeignFile {
                         self.path.display(),
                         path.display()
                     );
-                    let hint = format!("where no git is running, `rm {}`", path.display());
+                    let hint = format!(
+                        "`rm {}`, where no git is running",
+                        quoted(&path.display().to_string())
+                    );
                     return Err(Failure::new(what).hint(hint).into());
                 }
                 Err(_) => world.clock().sleep(PAUSE),
@@ -251,14 +255,15 @@ impl ForeignFile {
             },
             None => format!("{error:#}"),
         };
-        let failure = Failure::new(format!("cannot write {}: {cause}", self.path.display()));
+        let what = format!("cannot write {}: {cause}", self.path.display());
+        let failure = Failure::new(what.clone());
         let is_mounted = error
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
         match is_mounted {
-            true => failure.hint(
-                "it is mounted by itself and cannot be replaced: mount its directory instead",
-            ),
+            true => {
+                failure.with_text(what + "; it is mounted by itself: mount its directory instead")
+            }
             false => failure,
         }
         .into()

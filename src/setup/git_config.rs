@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use super::file::{ATTEMPTS, ForeignFile, ReplaceError, Replaced, same_file};
 use super::git::Git;
 use super::git_files::{GitFile, Scope};
-use super::helper_chain::{Setting, escaped, removal};
+use super::helper_chain::{Setting, ending, escaped};
 
 /// The helpers that are configured, whatever they are for.
 const HELPERS: &str = r"^credential\.(.*\.)?helper$";
@@ -90,7 +90,7 @@ impl Git<'_> {
             return format!("`{set_up}`");
         };
         let Some(file) = last.file() else {
-            return "`unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS`".to_owned();
+            return ending(last);
         };
         let has_it = |file: &Path| {
             let found = self.settings_of(file).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Git<'_> {
             .flatten()
             .map(|path| PathBuf::from(path.trim_end_matches('\n')));
         if of_work_tree.is_some_and(|path| same_file(&path, file)) {
-            return removal(last).map_or_else(String::new, |command| format!("`{command}`"));
+            return ending(last);
         }
         let local = self.file(Scope::Local);
         let is_user_s = [Scope::Global, Scope::System]

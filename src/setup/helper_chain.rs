@@ -123,6 +123,14 @@ pub(crate) fn removal(setting: &Setting) -> Option<String> {
     Some(format!("git config --file {}", words.join(" ")))
 }
 
+/// What ends a setting, in backticks.
+pub(crate) fn ending(setting: &Setting) -> String {
+    match removal(setting) {
+        Some(command) => format!("`{command}`"),
+        None => "`unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS`".to_owned(),
+    }
+}
+
 /// An extended regular expression for a text.
 pub(crate) fn escaped(text: &str) -> String {
     let mut expression = String::new();

@@ -22,6 +22,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::lock::Lock;
+use crate::printable::quoted;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
@@ -32,13 +33,20 @@ use file::{ATTEMPTS, ReplaceError, Replaced};
 pub(crate) use git::Git;
 pub(crate) use git_config::Edit;
 pub(crate) use git_files::{GitFile, Scope};
-pub(crate) use helper_chain::{Helper, Reach, Setting, chain, removal};
+pub(crate) use helper_chain::{Helper, Reach, Setting, chain, ending};
 pub(crate) use post_buffer::only_bearer;
 pub(crate) use undo::UndoLog;
 pub(crate) use writers::{Writer, settle};
 
 /// How long to wait for a refresh in another process.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What makes a program be found that lies beside this one, in backticks.
+pub(crate) fn path_with(world: &World, program: &str) -> Option<String> {
+    let sibling = world.sibling(program)?;
+    let dir = quoted(&sibling.parent()?.display().to_string());
+    Some(format!("`export PATH={dir}:\"$PATH\"`"))
+}
 
 /// Changes a file and the database: both or neither. Without a database, the file alone.
 ///

@@ -128,7 +128,10 @@ fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
             "refusing to use {}: others may write its directory",
             shown.display()
         ))
-        .hint(format!("`chmod go-w {}`", dir.display()))
+        .hint(format!(
+            "`chmod go-w {}`",
+            quoted(&dir.display().to_string())
+        ))
         .into());
     }
     Ok(())

@@ -187,10 +187,9 @@ impl World {
         };
         match is_within(path, &home) && belongs_to_another(&home) {
             true => Err(Failure::new(format!(
-                "nothing is created in {}: it is the home directory of another user",
+                "nothing is created in {}: it is the home directory of another user; run it without sudo",
                 home.display()
-            ))
-            .hint("run it without sudo")),
+            ))),
             false => Ok(()),
         }
     }

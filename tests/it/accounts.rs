@@ -254,7 +254,7 @@ fn a_switch_to_an_instance_with_several_accounts_lists_them() {
     let [bob_id, jane_id] = ids.map(|id| id[..short].to_owned());
     let _refused = scene.auth(&["switch", &url]).run().fails(1).stderr_is(&format!(
         "error: `{url}` can be any of these accounts:\n  {bob_id}  bob at {url}\n  {jane_id}  jane at {url}\n\
-         hint: name one by its id: `sentry auth switch {bob_id}`\n"
+         hint: `sentry auth switch {bob_id}` means the first of them\n"
     ));
     assert_eq!(scene.list()[0], "* bob  (renews itself)");
     let _switched = scene.auth(&["switch", &jane_id]).run().success();
@@ -328,15 +328,14 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
             .stderr_has("error: `jane` can be any of these accounts:\n")
             .stderr_has(&format!("  jane at {here}\n"))
             .stderr_has(&format!("  jane at {elsewhere}\n"))
-            .stderr_has("hint: name one by its id: `--account ");
+            .stderr_has("\nname one by its id, as in `--account ");
         let told = scene
             .auth(&[command, "--account", "eve"])
             .run()
             .fails(1)
             .stdout_is("");
-        let _unknown = told.stderr_is(
-            "error: no account is called `eve`\nhint: `sentry auth list` shows the accounts\n",
-        );
+        let _unknown =
+            told.stderr_is("error: no account is called `eve`; `sentry auth list` shows them\n");
     }
     let told = scene
         .auth(&["token", "--account", "acme", "--url", &elsewhere])
@@ -413,8 +412,9 @@ fn a_login_that_somebody_else_approves_is_refused() {
     let _jane = scene.login_of(JANE, &[]).success();
     let before = scene.rows();
     let url = scene.sentry.url();
-    let hint =
-        format!("hint: sign in to {url} as jane@example.com in the browser, then start again\n");
+    let hint = format!(
+        "hint: `sentry auth login --url {url} jane@example.com`, signed in as jane@example.com in the browser\n"
+    );
     let told = scene
         .login_of(BOB, &["jane@example.com"])
         .fails(1)
@@ -540,7 +540,7 @@ fn a_logout_that_could_mean_several_accounts_asks_which() {
         let told = logout.run().fails(1);
         let _listed = told
             .stderr_has(&format!("error: `{url}` can be any of these accounts:\n"))
-            .stderr_has("hint: name one by its id: `sentry auth logout --account ");
+            .stderr_has("hint: `sentry auth logout --account ");
     }
     assert_eq!(scene.rows(), before);
     let _out = scene

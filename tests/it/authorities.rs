@@ -287,7 +287,7 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
         let get = scene.get().env("SSL_CERT_FILE", scene.tls.authority());
         scene.is_told(
             get,
-            "(hint: `date` shows whether the clock of this machine is right)\n",
+            "; `date` shows whether the clock of this machine is right\n",
         );
     }
 }

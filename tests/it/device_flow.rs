@@ -194,7 +194,7 @@ fn the_words_of_the_server_stand_in_brackets() {
     let url = sentry.url();
     let _told = login(&machine).run().fails(1).stderr_is(&format!(
         "error: {url} refused the login: HTTP 400, `invalid_scope` (`x:y` is no scope)\n\
-         hint: ask for others: `sentry auth login --scope SCOPE`\n"
+         hint: `sentry auth login --url {url} --scope SCOPE` asks for others\n"
     ));
     machine.seed_session(&sentry, &sentry.issue(), crate::sandbox::Age::FRESH);
     sentry.fault(Endpoint::Refresh, refused);
@@ -233,7 +233,7 @@ fn what_is_no_device_endpoint_is_told_from_a_refusal_and_the_way_out_works() {
         let _told = login(&machine).run().fails(1).stderr_is(&format!(
             "error: {url} answered HTTP {status}: this is not the device endpoint of Sentry 26.1.0 or newer, \
              or something stands in between\n\
-             hint: use an API token: `sentry auth login --url {url} --with-token`\n"
+             hint: `sentry auth login --url {url} --with-token` takes an API token\n"
         ));
         assert_eq!(machine.stored_tokens(), None);
     }
@@ -289,7 +289,7 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
         (
             "https://sentry.acme.example/oauth/device/",
             "https://sentry.acme.example",
-            "that",
+            "https://sentry.acme.example",
         ),
         (
             "http://sentry.acme.example/x",
@@ -301,7 +301,11 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
             "http://sentry.acme.example:8443",
             "https://sentry.acme.example:8443",
         ),
-        ("http://127.0.0.1:1/x", "http://127.0.0.1:1", "that"),
+        (
+            "http://127.0.0.1:1/x",
+            "http://127.0.0.1:1",
+            "http://127.0.0.1:1",
+        ),
     ] {
         sentry.rewrite(Endpoint::DeviceCode, move |answer| {
             answer["verification_uri"] = address.into();
@@ -309,7 +313,7 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
         let told = login(&machine).run().fails(1);
         let _told = told.stderr_is(&format!(
             "error: {url} wants {named} opened, which is not this instance\n\
-             hint: the instance calls itself {named}; use {usable} as SENTRY_URL, or correct system.url-prefix\n"
+             hint: `sentry auth login --url {usable}`, as the instance calls itself {named}; or correct system.url-prefix\n"
         ));
         sentry.fix();
     }

@@ -261,7 +261,7 @@ fn what_other_runs_left_behind_is_told() {
     set_mode(&dir.join("credential.recovery"), 0o600);
     machine.warns(&format!(
         "warning  files: a token that the database would not take waits in {shown}/credential.recovery\n         \
-         hint: `sentry auth refresh --force`\n"
+         hint: `sentry auth list` stores it\n"
     ));
     for name in ["cli.db.corrupt-5", "cli.db-wal.corrupt-5"] {
         fs::write(dir.join(name), "").unwrap();
@@ -302,8 +302,7 @@ fn whoever_holds_a_lock_is_named() {
     drop(login);
     let _held = lock("credential.lock");
     machine.warns(&format!(
-        "warning  lock: process {us} holds the lock; others wait for it\n         \
-         hint: a refresh ends within 20 seconds: `sentry auth doctor` again\n"
+        "warning  lock: process {us} holds the lock; others wait for it, for about 20 seconds at most\n"
     ));
 }
 
@@ -322,7 +321,7 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
          hint: `unset SENTRY_TOKEN`, or SENTRY_AUTH_TOKEN\n",
     );
     let report = machine.doctor().stdout_has(&format!(
-        "problem  server: {url} does not accept the token\n         hint: put another token into SENTRY_AUTH_TOKEN\n\
+        "problem  server: {url} does not accept the token\n         hint: `unset SENTRY_AUTH_TOKEN`, or set it to another token\n\
          ok       server: {url} accepts the token\n"
     ));
     let _report = report
@@ -360,7 +359,7 @@ fn variables_that_name_an_instance_are_weighed() {
     machine.complains(&format!(
         "ok       instance: {url}, the active session's\n\
          problem  session: jane at {url}: cannot be renewed, because its OAuth client id is not known\n         \
-         hint: `export SENTRY_CLIENT_ID=` the one that you logged in with\n"
+         hint: `export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with\n"
     ));
     let machine = machine.env("SENTRY_URL", "http://user:pass@other.example");
     machine.complains("problem  instance: cannot use the value of SENTRY_URL: ");
@@ -397,7 +396,7 @@ fn each_state_of_a_session_has_its_line() {
     mark("suspect", &digest(&machine.pair.access));
     machine.warns(&format!(
         "warning  session: jane at {url}: git reported the token as rejected\n         \
-         hint: `sentry auth status` asks Sentry\n"
+         hint: `sentry auth status --url {url}` asks Sentry\n"
     ));
     mark("retry_at", "4102444800000");
     machine.sql("UPDATE accounts SET expires_at = 2000");
@@ -448,8 +447,7 @@ fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
         .sentry
         .fault_always(Endpoint::Api, Answer::new(502, "text/html", "<html>"));
     machine.complains(&format!(
-        "problem  server: cannot ask {url}: the server answered HTTP 502\n         \
-         hint: `curl -v {url}/api/0/` shows more\n"
+        "problem  server: cannot ask {url}: the server answered HTTP 502; `curl -v {url}/api/0/` shows more\n"
     ));
     assert_eq!(machine.sentry.refresh_attempts(), 0);
 }
@@ -502,7 +500,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     keyring.fall_silent();
     machine.warns(
         "warning  keyring: tokens cannot be copied: it does not answer\n         \
-         hint: unlock it, or `export SENTRY_CREDENTIAL_KEYRING=off`\n",
+         hint: `export SENTRY_CREDENTIAL_KEYRING=off`, or unlock it\n",
     );
     let machine = machine.env("DBUS_SESSION_BUS_ADDRESS", "unixexec:path=/bin/true");
     machine.warns(
@@ -529,8 +527,7 @@ fn other_programs_of_our_names_are_told_apart() {
     ));
     let machine = machine.env("PATH", path(&[&ours, &root.join("official")]));
     machine.warns(&format!(
-        "warning  programs: `sentry` is {dir}/sentry, and behind it on PATH {}\n         \
-         hint: `type -a sentry` shows all\n",
+        "warning  programs: `sentry` is {dir}/sentry, and behind it on PATH {}\n",
         official.display()
     ));
     write_program(&root.join("official/git-credential-sentry"), "#!/bin/sh\n");

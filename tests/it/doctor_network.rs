@@ -98,7 +98,7 @@ fn a_proxy_or_authorities_that_cannot_be_used_are_a_problem() {
             "HTTPS_PROXY",
             "gopher://joe:proxy-word@x",
             "cannot use the value of HTTPS_PROXY: its scheme is not http, https, socks4, socks4a, socks5 or socks5h\n         \
-             hint: a proxy looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`\n",
+             hint: `export HTTPS_PROXY=PROXY`, which looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`\n",
         ),
         (
             "SSL_CERT_FILE",

@@ -219,7 +219,7 @@ fn a_session_of_the_official_cli_is_refreshed_as_the_client_that_is_named() {
         .stdout_is("")
         .stderr_is(&format!(
             "git-credential-sentry: the OAuth client id for {} is not known (hint: \
-             set SENTRY_CLIENT_ID to the one that you logged in with)\n",
+             `export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with)\n",
             sentry.url()
         ));
     assert_eq!(machine.stored_tokens(), before);

@@ -130,8 +130,7 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         if let Some(set_up) = as_nobody(&machine, args) {
             let failed = set_up.run().fails(1).stderr_has(&format!(
-                "error: cannot write {}: it would not belong to user 0 and group 0 any more\n\
-                 hint: run it as the user that the file belongs to\n",
+                "error: cannot write {}: it would not belong to user 0 and group 0 any more; run it as that user\n",
                 path.display()
             ));
             machine.is_as_before(failed, "it would not belong to user 0");
@@ -219,8 +218,7 @@ fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
         let machine = Machine::new();
         let failed = after(&machine, "mount --bind \"$FILE\" \"$FILE\"", args).run();
         let failed = failed.fails(1).stderr_is(&format!(
-            "error: cannot write {}: Device or resource busy (os error 16)\n\
-             hint: it is mounted by itself and cannot be replaced: mount its directory instead\n",
+            "error: cannot write {}: Device or resource busy (os error 16); it is mounted by itself: mount its directory instead\n",
             machine.path(file).display()
         ));
         machine.is_as_before(failed, "Device or resource busy");
@@ -377,8 +375,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
                 .run(),
         };
         let _refused = run.fails(1).stderr_is(&format!(
-            "error: nothing is created in {}: it is the home directory of another user\n\
-             hint: run it without sudo\n",
+            "error: nothing is created in {}: it is the home directory of another user; run it without sudo\n",
             home.display()
         ));
         assert_eq!(names(&home), [""; 0], "{args:?}");
@@ -406,7 +403,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
         }
         false => store.with_injected("geteuid:retval=4242").run(),
     };
-    let _refused = stored.fails(1).stderr_has("hint: run it without sudo");
+    let _refused = stored.fails(1).stderr_has("; run it without sudo");
     assert_eq!(names(&home), [""; 0]);
 }
 

@@ -181,7 +181,7 @@ fn a_contradiction_between_token_and_environment_is_an_error_that_asks_nobody() 
         one.url(),
         other.url()
     );
-    let hint = "unset SENTRY_URL and SENTRY_HOST, or use a token of that instance";
+    let hint = "`unset SENTRY_URL SENTRY_HOST`, or use a token of that instance";
     let _told = git(&machine, &other.url())
         .fails(1)
         .stdout_is("")

@@ -135,15 +135,14 @@ fn an_expired_code_and_an_impatient_user_are_told_apart() {
     let machine = Sandbox::new().for_sentry(&sentry);
     let login = machine.sentry(&["auth", "login"]).spawn();
     sentry.expire_code(&sentry.wait_for_code(SOON));
-    let _login = login
-        .wait()
-        .fails(1)
-        .stderr_has("error: the code has expired before it was approved\nhint: start again\n");
+    let _login = login.wait().fails(1).stderr_has(
+        "error: the code has expired before it was approved\nhint: `sentry auth login --url ",
+    );
     let _login = machine
         .sentry(&["auth", "login", "--timeout", "2"])
         .run()
         .fails(1)
-        .stderr_has("error: nobody approved the login in time\nhint: start again\n");
+        .stderr_has("error: nobody approved the login in time\nhint: `sentry auth login --url ");
 }
 
 #[test]
@@ -246,7 +245,7 @@ fn a_client_that_the_instance_does_not_know_is_told_what_to_set() {
         .fails(1)
         .stderr_is(&format!(
             "error: {url} refused the login: HTTP 401, `invalid_client`\n\
-         hint: set SENTRY_CLIENT_ID to a public OAuth application of this instance\n"
+         hint: `export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance\n"
         ));
 }
 
@@ -462,11 +461,16 @@ fn a_login_remembers_its_client_id() {
 #[test]
 fn an_instance_without_a_known_client_id_says_what_to_set() {
     let sentry = sentry();
-    let _login = Sandbox::new().sentry(&["auth", "login", "--url", &sentry.url()]).run().fails(1).stderr_is(&format!(
-        "error: the OAuth client id for {} is not known\n\
-         hint: set SENTRY_CLIENT_ID to a public OAuth application of this instance, or use `--token`\n",
-        sentry.url()
-    ));
+    let _login = Sandbox::new()
+        .sentry(&["auth", "login", "--url", &sentry.url()])
+        .run()
+        .fails(1)
+        .stderr_is(&format!(
+            "error: the OAuth client id for {0} is not known\n\
+         hint: `export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance, \
+         or `sentry auth login --url {0} --with-token`\n",
+            sentry.url()
+        ));
     assert_eq!(sentry.requests().len(), 0);
 }
 

@@ -43,6 +43,7 @@ mod git_transfers;
 mod hardening;
 mod helper_streams;
 mod helpers;
+mod hints;
 mod hostile_text;
 mod hosts;
 mod hosts_command;

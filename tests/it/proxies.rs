@@ -145,7 +145,7 @@ fn every_address_of_the_instance_is_offered_to_a_proxy_that_gets_addresses() {
     let told = only_ipv6.known_to(get).run().fails(1);
     let _told = told.stderr_has(
         "it has no IPv4 address, and SOCKS4 knows no other \
-         (hint: write `socks4a://` or `socks5h://` in ALL_PROXY)",
+         (hint: `export ALL_PROXY=socks4a://127.0.0.1:1`, or `socks5h://` if it speaks that)",
     );
 }
 
@@ -167,7 +167,7 @@ fn user_name_and_password_go_to_the_proxy_and_nowhere_else() {
             proxy.address()
         );
         let hint = format!(
-            "(hint: write them as `http://USER:PASSWORD@{}` into HTTPS_PROXY)",
+            "(hint: `export HTTPS_PROXY=http://USER:PASSWORD@{}`)",
             proxy.address()
         );
         for (user, why) in [
@@ -319,9 +319,45 @@ fn a_proxy_that_cannot_be_used_is_an_error_and_never_a_direct_connection() {
             let told = cmd.traced("connect", &calls).run().fails(1).stdout_is("");
             let told = told.stderr_has(&format!("cannot use the value of {variable}: "));
             let told = told.never_says("proxy-word").never_says("\u{1b}");
-            assert!(told.stderr.contains("hint: a proxy looks like "));
+            assert!(told.stderr.contains(&format!(
+                "hint: `export {variable}=PROXY`, which looks like "
+            )));
             let calls = fs::read_to_string(&calls).expect("a trace");
             assert!(!calls.contains("connect("), "{setting:?}: {calls}");
+        }
+    }
+    assert_eq!(scene.sentry.requests().len(), 0);
+}
+
+#[test]
+fn no_command_crashes_or_goes_past_a_proxy_that_cannot_be_used() {
+    let scene = Scene::new();
+    let url = scene.tls.url_by_name();
+    scene.machine.bind("docker r.example", &url, None);
+    let names = Names::new(&scene.machine, &format!("127.0.0.1 {NAME}\n"));
+    let calls = scene.machine.root().join("calls");
+    for setting in unusable().into_iter().step_by(2).take(10) {
+        for variable in VARIABLES {
+            for cmd in [
+                scene.get(),
+                scene.machine.docker_credential("get").stdin("r.example"),
+                scene
+                    .machine
+                    .sentry(&["auth", "login", "--force", "--url", &url]),
+                scene.machine.sentry(&["auth", "refresh"]),
+                scene.machine.sentry(&["auth", "status"]),
+            ] {
+                let _expired = scene.expire();
+                let cmd = names.known_to(cmd.env(variable, &setting));
+                let shown = cmd.to_string();
+                let told = cmd.traced("connect", &calls).run().fails(1);
+                let told = told.never_says("proxy-word").never_says("\u{1b}");
+                let said = format!("{}{}", told.stdout, told.stderr);
+                let why = format!("cannot use the value of {variable}: ");
+                assert!(said.contains(&why), "{shown} {setting:?}: {said}");
+                let calls = fs::read_to_string(&calls).expect("a trace");
+                assert!(!calls.contains("connect("), "{shown} {setting:?}: {calls}");
+            }
         }
     }
     assert_eq!(scene.sentry.requests().len(), 0);

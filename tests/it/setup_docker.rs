@@ -219,8 +219,7 @@ fn what_is_not_a_json_object_is_left_alone() {
             .run()
             .fails(1)
             .stderr_is(&format!(
-                "error: {path} is not a JSON object as docker writes it\n\
-                 hint: correct the file by hand; nothing was changed\n"
+                "error: {path} is not a JSON object as docker writes it; nothing was changed\n"
             ));
         assert_eq!(read(&file(&machine)), text);
         assert!(!machine.db().exists());
@@ -236,7 +235,7 @@ fn a_helper_that_docker_would_not_find_is_not_set_up() {
         .fails(1)
         .stderr_is(&format!(
             "error: docker would not find `docker-credential-sentry`: it is not on PATH\n\
-             hint: add {} to PATH\n",
+             hint: `export PATH={}:\"$PATH\"`\n",
             programs.display()
         ));
     assert!(!file(&machine).exists());
@@ -280,7 +279,8 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
         .success()
         .stderr_is(&format!(
             "set `credHelpers.registry.example.com` to `sentry` in {}\n\
-             hint: podman keeps this file until the next boot only; set REGISTRY_AUTH_FILE to have one that stays\n",
+             warning: podman keeps this file until the next boot only\n\
+             hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n",
             auth.display()
         ));
     let _undone = setup_docker(&machine, &["--undo"]).run().success();
@@ -329,8 +329,8 @@ fn a_password_that_stays_in_the_file_is_told() {
         .stderr_is(&format!(
             "bound registry.example.com to https://sentry.io\n\
              set `credHelpers.registry.example.com` to `sentry` in {path}\n\
-             warning: {path} still holds a password for https://registry.example.com/v2/, which is not used any more\n\
-             hint: remove it from `auths` there\n"
+             warning: {path} still holds a password for https://registry.example.com/v2/, which is not used any more; \
+             remove it from `auths` there\n"
         ));
 }
 

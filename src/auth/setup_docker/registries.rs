@@ -24,12 +24,12 @@ pub(super) fn names(args: &SetupDockerArgs) -> Vec<&str> {
 pub(super) fn warn_of(path: &Path, writer: Option<Writer>) {
     if let Some(writer) = writer {
         say(&format!(
-            "warning: `{}` (process {}) is running and may write {} as it was before",
+            "warning: `{}` (process {}) is running and may write {} as it was before; \
+             `sentry auth doctor` tells when it has ended",
             writer.command,
             writer.pid,
             path.display()
         ));
-        say("hint: `sentry auth doctor` when it has ended");
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! docker starts a helper by its name and takes no path, so ours has to be on PATH first.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -16,12 +16,16 @@ use crate::failure::{Failure, hint_of};
 use crate::origin::Origin;
 use crate::printable::printable;
 use crate::setup::{
-    ConfigFile, ForeignFile, OURS, Slot, UndoLog, looked_up, settle, together, update,
+    ConfigFile, ForeignFile, OURS, Slot, UndoLog, looked_up, path_with, settle, together, update,
 };
 use crate::store::{Binding, Client, ReadTransaction, Store, WriteTransaction};
 use crate::world::World;
 
 const HELPER: &str = "docker-credential-sentry";
+
+/// What makes podman use a file that stays.
+const THAT_STAYS: &str =
+    "`export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too";
 
 pub(super) struct SetUp<'a> {
     world: &'a World,
@@ -190,11 +194,10 @@ impl<'a> SetUp<'a> {
         for name in passwords {
             if self.args.default || is_set_up(host_of(name)) {
                 say(&format!(
-                    "warning: {} still holds a password for {}, which is not used any more",
+                    "warning: {} still holds a password for {}, which is not used any more; remove it from `auths` there",
                     self.path.display(),
                     printable(name)
                 ));
-                say("hint: remove it from `auths` there");
             }
         }
     }
@@ -205,9 +208,8 @@ impl<'a> SetUp<'a> {
             .into_iter()
             .any(|name| self.world.variable(name).is_some());
         if self.args.podman && !lasts && cfg!(target_os = "linux") {
-            say(
-                "hint: podman keeps this file until the next boot only; set REGISTRY_AUTH_FILE to have one that stays",
-            );
+            say("warning: podman keeps this file until the next boot only");
+            say(&format!("hint: {THAT_STAYS}"));
         }
     }
 
@@ -231,21 +233,16 @@ fn with_hint(world: &World, args: &SetupDockerArgs, error: anyhow::Error) -> any
     if !args.podman || is_named || hint_of(&error).is_some() {
         return error;
     }
-    Failure::new(format!("{error:#}"))
-        .hint("`export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too")
-        .into()
+    Failure::new(format!("{error:#}")).hint(THAT_STAYS).into()
 }
 
 fn check_path(world: &World) -> Result<(), Failure> {
     if world.program(HELPER).is_some() {
         return Ok(());
     }
-    let failure = Failure::new(format!(
-        "docker would not find `{HELPER}`: it is not on PATH"
-    ));
-    let sibling = world.sibling(HELPER);
-    Err(match sibling.as_deref().and_then(Path::parent) {
-        Some(dir) => failure.hint(format!("add {} to PATH", dir.display())),
-        None => failure.hint(format!("install `{HELPER}` in a directory on PATH")),
+    let what = format!("docker would not find `{HELPER}`: it is not on PATH");
+    Err(match path_with(world, HELPER) {
+        Some(command) => Failure::new(what).hint(command),
+        None => Failure::new(format!("{what}, nor beside this program")),
     })
 }

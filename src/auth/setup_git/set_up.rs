@@ -98,7 +98,7 @@ impl<'a> SetUp<'a> {
         // Bindings are a user's own, in their database.
         let is_bound = |host: &Origin| !host.may_receive(&self.instance);
         if self.file.scope == Scope::System && self.hosts.iter().any(is_bound) {
-            say("hint: other users have to run this command too, without `--system`");
+            say("other users have to run this command too, without `--system`");
         }
         Ok(())
     }
@@ -258,7 +258,6 @@ fn helper(world: &World) -> anyhow::Result<String> {
         Failure::new(format!(
             "`{HELPER}` is neither on PATH nor beside this program"
         ))
-        .hint(format!("install `{HELPER}` in a directory on PATH"))
     };
     let path = world.sibling(HELPER).ok_or_else(missing)?;
     let path = path

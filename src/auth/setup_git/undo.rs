@@ -11,7 +11,7 @@ use super::values::{is_in, is_ours, key, log_of, others, tell_values};
 use crate::auth::context::ConfigDir;
 use crate::auth::report::Report;
 use crate::origin::Origin;
-use crate::setup::{Edit, Git, GitFile, Reach, Scope, Setting, UndoLog, removal, together};
+use crate::setup::{Edit, Git, GitFile, Reach, Scope, Setting, UndoLog, ending, together};
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 use crate::world::World;
 
@@ -99,7 +99,7 @@ impl<'a> Undo<'a> {
         {
             let what = format!("by {} git still asks this program for all hosts", self.file);
             report.note(what);
-            report.note(format!("hint: `{}`", removal(setting).unwrap_or_default()));
+            report.note(format!("hint: {}", ending(setting)));
         }
         report.tell();
         Ok(())

@@ -50,7 +50,7 @@ impl Performer<'_> {
         self.retry_after = None;
         let refused = |refusal| {
             let what = format!("{origin} refused to refresh the token: {refusal}");
-            Failure::new(what).hint("is SENTRY_CLIENT_ID the one that you logged in with?")
+            Failure::new(what)
         };
         let (saw, trouble) = match answer {
             RefreshAnswer::Granted(grant) => {

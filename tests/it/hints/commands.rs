@@ -1,0 +1,417 @@
+//! What the commands of `sentry auth` and both helpers say to type about logins and accounts.
+
+use super::doctor::{only_bearer, two_accounts};
+use super::{Row, Scene, close, row};
+use crate::fake_sentry::{Answer, Endpoint, User};
+use crate::sandbox::{Age, Layout};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::json;
+use std::fs;
+
+const LOGIN: &str = "sentry auth login --url \"$URL\"";
+const STORE: &str = "printf '{\"ServerURL\":\"r.example\",\"Username\":\"u\",\"Secret\":\"%s\"}' \
+     \"$SECRET\" | docker-credential-sentry store";
+const WITHOUT_RUNTIME: &str = "unshare -Urm sh -euc 'mount -t tmpfs -o ro tmpfs /run; \
+     sentry auth setup-docker --podman r.example --url \"$URL\"'";
+
+pub const ROWS: &[Row] = &[
+    row(
+        &["auth/context.rs: \"`sentry auth login`\""],
+        Scene::saas,
+        "sentry auth setup-git g.example",
+        "`sentry auth login`",
+    ),
+    row(
+        &["auth/context.rs: format!(\"`{command}{id}` means the first of them\")"],
+        |scene| two_accounts(scene, "jane"),
+        "sentry auth switch \"$URL\"",
+        "`sentry auth switch *` means the first of them",
+    )
+    .instead(),
+    row(
+        &["auth/forget.rs: {}"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-git g.example");
+        },
+        "sentry auth hosts --forget g.example",
+        "`git config --file $HOME/.gitconfig --unset-all credential.https://g.example.helper *`",
+    )
+    .ends(1),
+    row(
+        &["auth/forget.rs: `sentry auth setup-docker --undo{option} --registry {}`"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-docker --podman r.example");
+        },
+        "sentry auth hosts --forget r.example",
+        "`sentry auth setup-docker --undo --podman --registry r.example`",
+    )
+    .ends(1),
+    row(
+        &["auth/forget.rs: hint"],
+        |scene| {
+            scene.session(Age::FRESH);
+        },
+        "sentry auth hosts --forget \"${URL#http://}\"",
+        "`sentry auth logout --url $URL`",
+    )
+    .ends(1),
+    row(
+        &["auth/hosts.rs: `sentry auth login`, then `sentry auth setup-git`"],
+        Scene::saas,
+        "sentry auth hosts",
+        "`sentry auth login`, then `sentry auth setup-git`",
+    ),
+    row(
+        &["auth/list.rs: `sentry auth login`"],
+        Scene::saas,
+        "sentry auth list",
+        "`sentry auth login`",
+    ),
+    row(
+        &["auth/login.rs: `sentry auth setup-git --host HOST` lets git use this login,"],
+        |scene| scene.sentry.approve_next(),
+        "sentry auth login --force --url \"$URL\"",
+        "`sentry auth setup-git --host HOST` lets git use this login, and \
+         `sentry auth setup-docker --registry REGISTRY` docker",
+    )
+    .fill(&[("HOST", "g.example")]),
+    row(
+        &["auth/login.rs: `{again} --force` logs in again"],
+        |scene| {
+            scene.session(Age::FRESH);
+        },
+        "sentry auth login --no-browser --url \"$URL\" jane@example.com",
+        "`sentry auth login --url $URL jane@example.com --no-browser --force` logs in again",
+    )
+    .instead(),
+    row(
+        &["auth/login.rs: format!(\"`{again} --force`\")"],
+        |scene| {
+            scene.session(Age::FRESH);
+        },
+        "sentry auth login --url \"$URL\" --scope org:read",
+        "`sentry auth login --url $URL --scope org:read --force`",
+    )
+    .instead(),
+    row(
+        &["auth/login.rs: format!( \"`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAut"],
+        |scene| scene.before("unset SENTRY_CLIENT_ID"),
+        LOGIN,
+        "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance, \
+         or `sentry auth login --url $URL --with-token`",
+    )
+    .fill(&[("=CLIENT_ID", "=test-client-id")]),
+    row(
+        &["auth/login.rs: format!( \"`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-t"],
+        |scene| {
+            scene.token();
+            scene.run("iconv -t UTF-16 <token >'token of windows'");
+        },
+        "sentry auth login --with-token --url \"$URL\" <'token of windows'",
+        "`iconv -f UTF-16 -t UTF-8 <FILE | sentry auth login --url $URL --with-token`",
+    )
+    .fill(&[("FILE", "'token of windows'")])
+    .instead(),
+    row(
+        &["auth/login.rs: format!(\"`sentry auth login --url {claimed} --with-token`\")"],
+        |scene| {
+            let token = scene.token_of_an_organization();
+            scene.sentry.add_org_token(&token);
+            scene.reads(&token);
+        },
+        "sentry auth login --url https://x.example --with-token <token",
+        "`sentry auth login --url $URL --with-token`",
+    )
+    .instead(),
+    row(
+        &["auth/login.rs: format!(\"`sentry auth logout --url {}` first\", other.origin)"],
+        |scene| {
+            let pair = scene.sentry.issue();
+            scene.sandbox.seed_session_in(Layout::Auth, &scene.sentry, &pair, Age::FRESH);
+            scene.sql("UPDATE auth SET host = 'https://old.example'");
+        },
+        LOGIN,
+        "`sentry auth logout --url https://old.example` first",
+    ),
+    row(
+        &["auth/logout.rs: `sentry auth {undo} --undo{options}` ends that"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-git g.example h.example:8443");
+        },
+        "sentry auth logout",
+        "`sentry auth setup-git --undo --host https://g.example --host https://h.example:8443` ends that",
+    )
+    .ends(1),
+    row(
+        &["auth/logout.rs: `unset {}`"],
+        |scene| scene.before("export SENTRY_URL=\"$URL\" SENTRY_AUTH_TOKEN=sntryu_x"),
+        "sentry auth logout",
+        "`unset SENTRY_AUTH_TOKEN`",
+    )
+    .ends(1),
+    row(
+        &["auth/refresh.rs: hint"],
+        |scene| {
+            scene.login(Age::FRESH);
+            scene.before("export SENTRY_URL=\"$URL\" SENTRY_TOKEN=sntryu_x");
+        },
+        "sentry auth refresh",
+        "`unset SENTRY_TOKEN`",
+    ),
+    row(
+        &["auth/setup_docker/set_up.rs: THAT_STAYS"],
+        |scene| scene.before("unset XDG_RUNTIME_DIR"),
+        WITHOUT_RUNTIME,
+        "`export REGISTRY_AUTH_FILE=\"$$HOME/.config/containers/auth.json\"`, for podman too",
+    ),
+    row(
+        &["auth/setup_docker/set_up.rs: {THAT_STAYS}"],
+        |_| {},
+        "sentry auth setup-docker --podman r.example --url \"$URL\"",
+        "`export REGISTRY_AUTH_FILE=\"$$HOME/.config/containers/auth.json\"`, for podman too",
+    ),
+    row(
+        &["auth/setup_docker/set_up.rs: command"],
+        |scene| scene.before("PATH=/usr/local/bin:/usr/bin:/bin"),
+        "\"$BIN/sentry\" auth setup-docker r.example --url \"$URL\"",
+        "`export PATH=$BIN:\"$PATH\"`",
+    ),
+    row(
+        &["auth/setup_git/set_up.rs: {remedy}"],
+        only_bearer,
+        "sentry auth setup-git g.example",
+        "`git config --global http.https://g.example.postBuffer 500m`",
+    ),
+    row(
+        &["auth/setup_git/set_up.rs: {}"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("git init --quiet work; cd work; git config credential.helper store");
+            scene.before("cd work");
+        },
+        "sentry auth setup-git g.example",
+        "`sentry auth setup-git --host https://g.example --url $URL --local`",
+    ),
+    row(
+        &["auth/setup_git/undo.rs: {}"],
+        |scene| scene.run("git config --global credential.helper sentry"),
+        "sentry auth setup-git --undo",
+        "`git config --file $HOME/.gitconfig --unset-all credential.helper *`",
+    ),
+    row(
+        &["auth/status.rs: `unset {variable}`, or set it to another token"],
+        |scene| {
+            scene.login(Age::FRESH);
+            scene.before("export SENTRY_URL=\"$URL\" SENTRY_AUTH_TOKEN=sntryu_unknown");
+        },
+        "sentry auth status",
+        "`unset SENTRY_AUTH_TOKEN`, or set it to another token",
+    ),
+    row(
+        &["auth/status.rs: `{login} --force`"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.sql("UPDATE accounts SET token = 'sntryu_unknown', refresh_token = NULL");
+        },
+        "sentry auth status",
+        "`sentry auth login --url $URL*`",
+    ),
+    row(
+        &["broker/mod.rs: format!( \"as that account, `sentry auth login --url {} --for"],
+        |scene| {
+            two_accounts(scene, "bob");
+            scene.run("sentry auth setup-git g.example --account bob; sentry auth logout --account bob");
+        },
+        "printf 'protocol=https\\nhost=g.example\\n' | git credential-sentry get",
+        "as that account, `sentry auth login --url $URL --force`",
+    ),
+    row(
+        &["environment.rs: \"`unset SENTRY_URL SENTRY_HOST`, or use a token of that inst"],
+        |scene| {
+            let token = scene.token_of_an_organization();
+            scene.before(&format!("export SENTRY_TOKEN={token} SENTRY_URL=https://x.example"));
+        },
+        "sentry auth token",
+        "`unset SENTRY_URL SENTRY_HOST`, or use a token of that instance",
+    ),
+    row(
+        &["environment.rs: format!(\"`export {variable}={}`\", Origin::saas())"],
+        |scene| scene.before("export SENTRY_HOST=acme.sentry.io"),
+        "sentry auth token",
+        "`export SENTRY_HOST=https://sentry.io`",
+    )
+    .ends(1),
+    // The device flow
+    row(
+        &["login.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth applica"],
+        |scene| scene.before("export SENTRY_CLIENT_ID=unknown"),
+        LOGIN,
+        "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance",
+    )
+    .fill(&[("=CLIENT_ID", "=test-client-id")]),
+    row(
+        &["login.rs: &again"],
+        |_| {},
+        "sentry auth login --timeout 1 --url \"$URL\" jane@example.com",
+        "`sentry auth login --url $URL jane@example.com`",
+    )
+    .meanwhile(|scene| scene.sentry.approve_next())
+    .instead(),
+    row(
+        &["login.rs: format!( \"`sentry auth login --url {origin} --with-token` ta"],
+        |scene| {
+            scene.token();
+            scene.sentry.fault_always(Endpoint::DeviceCode, Answer::new(403, "text/html", "<html>"));
+        },
+        LOGIN,
+        "`sentry auth login --url $URL --with-token` takes an API token",
+    )
+    .instead(),
+    row(
+        &["login.rs: format!( \"`sentry auth login --url {usable}`, as the instanc"],
+        |_| {},
+        "sentry auth login --url \"http://localhost:${URL##*:}\"",
+        "`sentry auth login --url $URL`, as the instance calls itself $URL; or correct system.url-prefix",
+    )
+    .instead(),
+    row(
+        &["login.rs: format!(\"`{again}`, signed in as {wanted} in the browser\")"],
+        |scene| {
+            scene.bob();
+            scene.sentry.approve_next();
+        },
+        "sentry auth login --url \"$URL\" jane@example.com",
+        "`sentry auth login --url $URL jane@example.com`, signed in as jane@example.com in the browser",
+    )
+    .meanwhile(|scene| scene.sentry.set_user(User::default()))
+    .instead(),
+    row(
+        &["login.rs: format!(\"`{} --scope SCOPE` asks for others\", login_at(origi"],
+        |scene| scene.sentry.fault(Endpoint::DeviceCode, Answer::error(400, "invalid_scope")),
+        LOGIN,
+        "`sentry auth login --url $URL --scope SCOPE` asks for others",
+    )
+    .fill(&[("SCOPE", "org:read")])
+    .instead(),
+    row(
+        &["login.rs: format!(\"`{}`\", login_at(instance))"],
+        |scene| scene.before("export SENTRY_URL=\"$URL\""),
+        "sentry auth token",
+        "`sentry auth login --url $URL`",
+    ),
+    // docker keeps no token of another login
+    row(
+        &["policy/keep.rs: format!( \"`sentry auth setup-docker --registry {registry} --"],
+        |scene| {
+            scene.run("sentry auth setup-docker r.example --url https://x.example");
+            scene.before("export SENTRY_URL=\"$URL\" SENTRY_TOKEN=sntryu_x SECRET=sntryu_x");
+        },
+        STORE,
+        "`sentry auth setup-docker --registry r.example --url $URL`",
+    ),
+    row(
+        &["policy/keep.rs: format!( \"`sentry auth setup-docker --registry {registry}{}`"],
+        |scene| {
+            two_accounts(scene, "jane");
+            scene.run("sentry auth setup-docker r.example --url https://x.example");
+            scene.sql("UPDATE accounts SET username = NULL, email = NULL, name = 'Jane Doe' WHERE username = 'jane'");
+            scene.before("SECRET=$(sentry auth token --account 'Jane Doe')");
+        },
+        STORE,
+        "`sentry auth setup-docker --registry r.example*--account 'Jane Doe'`",
+    ),
+    row(
+        &["policy/keep.rs: format!( \"{login}, then `sentry auth setup-docker --registry"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-docker r.example");
+            scene.bob();
+            scene.token();
+            scene.before("SECRET=sntryu_of_the_user");
+        },
+        STORE,
+        "`sentry auth login --url $URL --with-token`, then \
+         `sentry auth setup-docker --registry r.example --account NAME`",
+    ),
+    // A refresh
+    row(
+        &["session/explain.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, that one, or log in ag"],
+        |scene| {
+            scene.session(Age::EXPIRED);
+            scene.sentry.add_client("another");
+            scene.before("export SENTRY_CLIENT_ID=another");
+        },
+        "sentry auth refresh",
+        "`export SENTRY_CLIENT_ID=CLIENT_ID`, that one, or log in again",
+    )
+    .fill(&[("=CLIENT_ID", "=test-client-id")]),
+    row(
+        &["session/explain.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logge"],
+        |scene| {
+            scene.session(Age::EXPIRED);
+            scene.before("unset SENTRY_CLIENT_ID");
+        },
+        "sentry auth token",
+        "`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with",
+    )
+    .fill(&[("=CLIENT_ID", "=test-client-id")]),
+    row(
+        &["session/explain.rs: format!( \"`sentry auth refresh{}` tries at once\", options_fo"],
+        |scene| {
+            two_accounts(scene, "jane");
+            scene.sql("UPDATE accounts SET expires_at = 2000 WHERE username = 'jane'");
+            scene.sentry.fault(Endpoint::Refresh, Answer::new(503, "text/html", "<html>"));
+            scene.run("! sentry auth token --account jane");
+        },
+        "sentry auth token --account jane",
+        "`sentry auth refresh --url $URL --account *` tries at once",
+    ),
+    row(
+        &["session/explain.rs: format!(\"`{login}`\")"],
+        |scene| {
+            two_accounts(scene, "jane");
+            scene.sql("UPDATE accounts SET token = NULL, refresh_token = NULL WHERE username = 'jane'");
+            scene.sentry.set_user(User::default());
+        },
+        "sentry auth token --account jane",
+        "`sentry auth login jane@example.com --url $URL`",
+    ),
+];
+
+impl Scene {
+    /// An API token in a file, which is what every command reads.
+    fn token(&mut self) {
+        self.sentry.add_api_token("sntryu_of_the_user");
+        self.reads("sntryu_of_the_user");
+    }
+
+    fn reads(&mut self, text: &str) {
+        fs::write(self.sandbox.home().join("token"), text).unwrap();
+        self.before("exec <\"$HOME/token\"");
+    }
+
+    /// One that says which instance it belongs to.
+    fn token_of_an_organization(&self) -> String {
+        let url = self.sentry.url();
+        let claims = json!({"iat": 1, "url": url, "region_url": url, "org": "acme"});
+        format!(
+            "sntrys_{}_secret",
+            BASE64_STANDARD.encode(claims.to_string())
+        )
+    }
+}
+
+#[test]
+fn what_commands_say_closes() {
+    let (first, _) = ROWS.split_at(ROWS.len() / 2);
+    close(first.iter());
+}
+
+#[test]
+fn what_commands_and_helpers_say_of_logins_closes() {
+    let (_, second) = ROWS.split_at(ROWS.len() / 2);
+    close(second.iter());
+}

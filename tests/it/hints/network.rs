@@ -1,0 +1,126 @@
+//! What is said to type about the way to an instance; and a https://sentry.io for the rows that are about it.
+
+use super::{Row, Scene, close, row};
+use crate::fake_sentry::Endpoint;
+use crate::proxy_server::Proxy;
+use crate::tls::{Certificate, NAME, Tls};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+/// The built-in client of https://sentry.io.
+const SAAS_CLIENT: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
+
+const BY_TLS: &str = "sentry auth login --with-token --url \"$TLS\" <token";
+
+/// On a machine whose own authority it is.
+const WHERE_IT_IS_TRUSTED: &str = "unshare -Urm sh -euc 'mount --bind \"$CA\" /etc/ssl/certs/ca-certificates.crt; \
+     sentry auth login --with-token --url \"$TLS\" <token'";
+
+pub const ROWS: &[Row] = &[
+    row(
+        &["oauth/proxy.rs: format!( \"`export {variable}=PROXY`, which looks like `http:"],
+        |scene| {
+            token(scene);
+            scene.before("export https_proxy=gopher://127.0.0.1:70");
+        },
+        "sentry auth login --with-token --url \"$URL\" <token",
+        "`export https_proxy=PROXY`, which looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`",
+    )
+    .fill(&[("PROXY", "http://127.0.0.1:9")]),
+    row(
+        &["oauth/transport_error.rs: hint"],
+        |scene| {
+            token(scene);
+            let tls = Tls::with(Certificate::Of(NAME), &scene.sentry);
+            let proxy = Proxy::http(Some(("joe", "proxy-word")));
+            scene.before(&format!(
+                "export SSL_CERT_FILE=\"$CA\" https_proxy=http://{} INSTANCE={}",
+                proxy.address(),
+                tls.url_by_name()
+            ));
+            scene.tls.push(tls);
+            scene.proxy = Some(proxy);
+        },
+        "sentry auth login --with-token --url \"$INSTANCE\" <token",
+        "`export https_proxy=http://USER:PASSWORD@*`",
+    )
+    .fill(&[("USER", "joe"), ("PASSWORD", "proxy-word")]),
+    row(
+        &["oauth/transport_error.rs: \"`export SSL_CERT_FILE=FILE` with the certificate of that au"],
+        |scene| {
+            token(scene);
+            scene.tls.push(Tls::start(&scene.sentry));
+        },
+        BY_TLS,
+        "`export SSL_CERT_FILE=FILE` with the certificate of that authority, \
+         or NODE_EXTRA_CA_CERTS to keep the system's beside it",
+    )
+    .fill(&[("=FILE", "=$CA")]),
+    row(
+        &["oauth/transport_error.rs: \"SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are;"],
+        |scene| {
+            token(scene);
+            scene.tls.push(Tls::start(&scene.sentry));
+            let other = Tls::start(&scene.sentry);
+            let other_s = other.authority().display().to_string();
+            scene.before(&format!("export SSL_CERT_FILE={other_s}"));
+            scene.tls.push(other);
+        },
+        WHERE_IT_IS_TRUSTED,
+        "SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are; \
+         `unset SSL_CERT_FILE SSL_CERT_DIR` trusts the system's",
+    ),
+];
+
+fn token(scene: &mut Scene) {
+    scene.sentry.add_api_token("sntryu_x");
+    scene.run("printf sntryu_x >token");
+}
+
+impl Scene {
+    /// The instance is https://sentry.io, for whoever goes there through the proxy of the environment.
+    pub fn saas(&mut self) {
+        let tls = Tls::with(Certificate::Of("sentry.io"), &self.sentry);
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        self.before(&format!(
+            "unset SENTRY_CLIENT_ID; export HTTPS_PROXY=http://{} SSL_CERT_FILE=\"$CA\"",
+            proxy.local_addr().unwrap()
+        ));
+        let target = tls.address();
+        thread::spawn(move || {
+            for client in proxy.incoming().flatten() {
+                thread::spawn(move || connect(client, target));
+            }
+        });
+        self.tls.push(tls);
+        self.sentry.add_client(SAAS_CLIENT);
+        let own = self.sentry.url();
+        self.sentry.rewrite(Endpoint::DeviceCode, move |answer| {
+            for name in ["verification_uri", "verification_uri_complete"] {
+                let uri = answer[name].as_str().unwrap_or_default();
+                answer[name] = uri.replace(&own, "https://sentry.io").into();
+            }
+        });
+    }
+}
+
+/// `CONNECT`, wherever to.
+fn connect(client: TcpStream, target: SocketAddr) -> io::Result<()> {
+    let mut reader = BufReader::new(client.try_clone()?);
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let server = TcpStream::connect(target)?;
+    (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    let (mut from, mut to) = (reader, server.try_clone()?);
+    thread::spawn(move || io::copy(&mut from, &mut to));
+    io::copy(&mut &server, &mut &client)?;
+    Ok(())
+}
+
+#[test]
+fn what_is_said_about_the_way_to_an_instance_closes() {
+    close(ROWS.iter());
+}

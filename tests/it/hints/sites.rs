@@ -1,0 +1,103 @@
+//! Where the program's source has a hint: what is scanned for, so that none is written without a row that types it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What stands before a hint in the source, and which of the arguments that follow it is the hint.
+const CONSTRUCTORS: [(&str, usize); 6] = [
+    (".hint(", 0),
+    ("Check::warning(", 2),
+    ("Check::problem(", 2),
+    ("hint: Some(", 0),
+    ("\"hint: ", 0),
+    ("\\nhint: ", 0),
+];
+
+/// Most characters that a site is named by.
+const LONGEST: usize = 60;
+
+/// All hints of the program, as `FILE: ARGUMENT`, sorted; one that stands there twice is named twice.
+pub fn sites() -> Vec<String> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&src, &mut files);
+    let mut sites = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        let name = file.strip_prefix(&src).unwrap().display().to_string();
+        for (constructor, index) in CONSTRUCTORS {
+            for (at, found) in code.match_indices(constructor) {
+                let rest = &code[at + found.len()..];
+                let argument = match constructor.ends_with("hint: ") {
+                    true => rest.split('"').next().unwrap().to_owned(),
+                    false => arguments(rest).swap_remove(index),
+                };
+                let argument = argument.split_whitespace().collect::<Vec<_>>().join(" ");
+                let argument: String = argument
+                    .trim_end_matches(',')
+                    .chars()
+                    .take(LONGEST)
+                    .collect();
+                sites.push(format!("{name}: {argument}"));
+            }
+        }
+    }
+    sites.sort();
+    sites
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => collect(&path, files),
+            false => files.push(path),
+        }
+    }
+}
+
+/// What stands between an opened parenthesis and the one that closes it, at its commas.
+fn arguments(rest: &str) -> Vec<String> {
+    let (mut arguments, mut depth) = (vec![String::new()], 0);
+    let mut characters = rest.chars();
+    while let Some(character) = characters.next() {
+        let last = arguments.last_mut().unwrap();
+        match character {
+            '"' => {
+                last.push('"');
+                while let Some(inner) = characters.next() {
+                    last.push(inner);
+                    match inner {
+                        '\\' => last.extend(characters.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+                continue;
+            }
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' if depth == 0 => return arguments,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 0 => {
+                arguments.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        last.push(character);
+    }
+    arguments
+}
+
+#[test]
+fn arguments_end_at_the_parenthesis_that_closes_them() {
+    assert_eq!(
+        arguments("NAME, f(a, b), \"x, (\\\"\") + rest)"),
+        ["NAME", " f(a, b)", " \"x, (\\\"\""]
+    );
+}
