@@ -4,6 +4,7 @@
 //! had, and asks a name server for `localhost`.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -17,12 +18,12 @@ use ureq::unversioned::transport::NextTimeout;
 /// Most addresses of one name that are tried.
 const MOST: usize = 16;
 
-/// Longest that a name server may take.
-pub(super) const LOOKUP: Duration = Duration::from_secs(5);
+/// Longest a name is looked up: a resolver asks its second name server after 5 seconds.
+pub(super) const LOOKUP: Duration = Duration::from_millis(5300);
 
 /// A name server did not help.
 #[derive(Debug, Clone)]
-pub(super) struct LookupError(Arc<std::io::Error>);
+pub(super) struct LookupError(Arc<io::Error>);
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,8 +33,8 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// What a name stands for; no error: nobody answered in time.
-type Found = Result<Vec<SocketAddr>, Option<LookupError>>;
+/// What a name stands for.
+type Found = Result<Vec<SocketAddr>, LookupError>;
 
 /// `localhost` without a resolver, what was looked up before from memory, everything else by the system's, in a thread
 /// that may be given up.
@@ -77,10 +78,7 @@ impl Resolver for Addresses {
             Some((_, found)) => found.clone(),
             None => find(&place, *timeout.after),
         };
-        let found = found.map_err(|why| match why {
-            Some(why) => Error::Other(Box::new(why)),
-            None => Error::Timeout(timeout.reason),
-        })?;
+        let found = found.map_err(|why| Error::Other(Box::new(why)))?;
         let mut addresses = self.empty();
         for address in alternating(found).into_iter().take(MOST) {
             addresses.push(address);
@@ -105,7 +103,7 @@ fn find((host, port): &(String, u16), limit: Duration) -> Found {
 }
 
 fn looked_up(host: String, port: u16, limit: Duration) -> Found {
-    let failed = |why| Some(LookupError(Arc::new(why)));
+    let failed = |why| LookupError(Arc::new(why));
     let (ours, theirs) = mpsc::sync_channel(1);
     let lookup = move || {
         let found = (host.as_str(), port).to_socket_addrs();
@@ -115,7 +113,10 @@ fn looked_up(host: String, port: u16, limit: Duration) -> Found {
     std::thread::Builder::new().spawn(lookup).map_err(failed)?;
     match theirs.recv_timeout(limit) {
         Ok(found) => found.map_err(failed),
-        Err(_) => Err(None),
+        Err(_) => Err(failed(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "no name server answers",
+        ))),
     }
 }
 

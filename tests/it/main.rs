@@ -57,6 +57,7 @@ mod lost_logins;
 mod measure;
 mod mirror;
 mod misread;
+mod name_servers;
 mod names;
 mod network;
 mod nginx;
