@@ -3,6 +3,7 @@
 //! What was stored for the hosts of the account goes too, so that nothing answers there. The hosts stay set up: a new
 //! login serves them again.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::context::{ConfigDir, described, is_one_of_several, only_one_at};
@@ -14,7 +15,9 @@ use crate::environment;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::origin::Origin;
+use crate::printable::quoted;
 use crate::session;
+use crate::setup::ConfigFile;
 use crate::store::{Binding, Client};
 use crate::world::World;
 
@@ -88,7 +91,7 @@ fn end(
             server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
         })?;
     }
-    tell_of_hosts(place, doomed)?;
+    tell_of_hosts(world, place, doomed)?;
     Ok((complete, removed))
 }
 
@@ -138,7 +141,7 @@ fn log_out(
 }
 
 /// Names the hosts that stay set up for what was logged out, and what ends that.
-fn tell_of_hosts(place: &ConfigDir, doomed: &[Session]) -> anyhow::Result<()> {
+fn tell_of_hosts(world: &World, place: &ConfigDir, doomed: &[Session]) -> anyhow::Result<()> {
     let Some(store) = &place.store else {
         return Ok(());
     };
@@ -169,15 +172,31 @@ fn tell_of_hosts(place: &ConfigDir, doomed: &[Session]) -> anyhow::Result<()> {
             client.name(),
             hosts.join(", ")
         ));
-        let options: String = hosts
-            .iter()
-            .map(|host| format!(" {option} {host}"))
-            .collect();
-        say(&format!(
-            "hint: `sentry auth {undo} --undo{options}` ends that"
-        ));
+        let is_podmans = |host: &&str| client == Client::Docker && podman_alone(world, host);
+        let (podmans, others): (Vec<&str>, Vec<&str>) = hosts.into_iter().partition(is_podmans);
+        for (hosts, file) in [(others, ""), (podmans, " --podman")] {
+            let options: String = hosts
+                .iter()
+                .map(|host| format!(" {option} {}", quoted(host)))
+                .collect();
+            if !options.is_empty() {
+                say(&format!(
+                    "hint: `sentry auth {undo} --undo{file}{options}` ends that"
+                ));
+            }
+        }
     }
     Ok(())
+}
+
+/// Whether podman asks this program for a registry, and docker does not.
+fn podman_alone(world: &World, host: &str) -> bool {
+    let server = Client::Docker.server(host);
+    let asks = |path: anyhow::Result<PathBuf>| {
+        let file = path.and_then(|path| ConfigFile::read(&path));
+        file.is_ok_and(|file| file.asks_us_for(&server).is_some())
+    };
+    asks(world.podman_auth()) && !asks(world.docker_config())
 }
 
 /// A token in the environment goes on working whatever is removed here.

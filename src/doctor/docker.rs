@@ -31,6 +31,8 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             Err(error) => checks.push(Check::failed(NAME, &error)),
         }
     }
+    // What such a file says is not known, and no set-up can change it.
+    let is_unread = !checks.is_empty();
     let names_us = files.iter().any(|file| file.ours().next().is_some());
     let program = "docker-credential-sentry";
     if names_us && world.program(program).is_none() {
@@ -44,6 +46,9 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             .iter()
             .find_map(|file| file.asks_us_for(&binding.server));
         let Some(key) = key else {
+            if is_unread {
+                continue;
+            }
             let what = format!("docker does not ask this program for {host}");
             let remedy = format!("`{}`", set_up(host, binding));
             checks.push(Check::problem(NAME, what, remedy));

@@ -98,9 +98,12 @@ fn untrusted(
         C::UnknownIssuer | C::BadSignature => format!(
             "its certificate is signed by an authority that is not known here ({certificate})"
         ),
-        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
-            format!("{certificate}; `date` shows whether the clock of this machine is right")
-        }
+        C::Expired | C::ExpiredContext { .. } => format!(
+            "its certificate has expired, or the clock of this machine is wrong ({certificate})"
+        ),
+        C::NotValidYet | C::NotValidYetContext { .. } => format!(
+            "its certificate is not valid yet, or the clock of this machine is wrong ({certificate})"
+        ),
         _ => certificate.to_string(),
     };
     let why = Failure::new(printable(&format!("cannot trust {whom}: {why}")));

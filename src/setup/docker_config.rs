@@ -88,7 +88,7 @@ impl ConfigFile {
         });
         found.ok_or_else(|| {
             let what = format!(
-                "{} is not a JSON object as docker writes it; nothing was changed",
+                "{} is not a JSON object as docker writes it; it has to be corrected by hand",
                 file.path().display()
             );
             Failure::new(what).into()

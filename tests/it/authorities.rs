@@ -285,10 +285,7 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
     for certificate in [Certificate::Expired, Certificate::NotYetValid] {
         let scene = Scene::showing(certificate);
         let get = scene.get().env("SSL_CERT_FILE", scene.tls.authority());
-        scene.is_told(
-            get,
-            "; `date` shows whether the clock of this machine is right\n",
-        );
+        scene.is_told(get, ", or the clock of this machine is wrong (");
     }
 }
 

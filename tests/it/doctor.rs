@@ -669,9 +669,15 @@ fn docker_that_asks_others_or_nobody_is_told() {
     let path = machine.sandbox.home().join(".docker/config.json");
     fs::write(&path, "{\"credHelpers\": hunter2}").unwrap();
     let report = machine.doctor().fails(1).stdout_has(&format!(
-        "problem  docker: {} is not a JSON object as docker writes it\n         hint: ",
+        "problem  docker: {} is not a JSON object as docker writes it; it has to be corrected by hand\n",
         path.display()
     ));
+    // Nor can a set-up change it.
+    assert!(
+        !report.stdout.contains("docker does not ask"),
+        "{}",
+        report.stdout
+    );
     let _report = report.never_says("hunter2");
 }
 

@@ -516,7 +516,7 @@ fn a_lock_of_gits_is_waited_for_and_not_for_ever() {
     let set_up = || machine.set_up(SET_UPS[1].0);
     let failed = set_up().run().fails(1).stderr_is(&format!(
         "error: cannot write {0}/.gitconfig: another program holds {0}/.gitconfig.lock\n\
-         hint: where no git is running, `rm {0}/.gitconfig.lock`\n",
+         hint: `rm {0}/.gitconfig.lock`, where no git is running\n",
         machine.sandbox.home().display()
     ));
     machine.is_as_before(failed, "another program holds");

@@ -43,7 +43,8 @@ fn without_anything_there_is_nothing_to_show() {
     let _shown = shown.stderr_has("no host gets anything\nhint: `sentry auth login`");
     let _empty = hosts(&machine, &["--json"]).success().stdout_is("[]\n");
     let told = hosts(&machine, &["--forget", "code.example"]).fails(1);
-    let _told = told.stderr_has("error: nothing is known of code.example\n");
+    let _told = told
+        .stderr_has("error: nothing is known of code.example; `sentry auth hosts` lists what is\n");
     assert!(!machine.config_dir().exists());
 }
 

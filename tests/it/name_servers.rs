@@ -69,14 +69,15 @@ fn asking(machine: &Sandbox, servers: &[&str], cmd: Cmd) -> Output {
 #[test]
 fn a_silent_name_server_ends_every_command_in_time_and_is_named() {
     let why = format!("cannot find {HOST} (no name server answers)");
-    let ask = |age: Age, code: i32, cmd: fn(&Sandbox) -> Cmd| {
+    type Asked = fn(&Sandbox) -> Cmd;
+    let ask = |age: Age, code: i32, cmd: Asked| {
         let machine = machine(age);
         let told = asking(&machine, &["127.0.0.1"], cmd(&machine)).fails(code);
         let said = format!("{}{}", told.stdout, told.stderr);
         assert!(said.contains(&why), "{said}");
         assert!(machine.stored_tokens().is_some());
     };
-    let asked: [(Age, i32, fn(&Sandbox) -> Cmd); 7] = [
+    let asked: [(Age, i32, Asked); 7] = [
         (Age::EXPIRED, 1, |machine| {
             let get = machine.git_credential("get");
             get.stdin(described(&format!("https://{HOST}")))

@@ -219,7 +219,7 @@ fn what_is_not_a_json_object_is_left_alone() {
             .run()
             .fails(1)
             .stderr_is(&format!(
-                "error: {path} is not a JSON object as docker writes it; nothing was changed\n"
+                "error: {path} is not a JSON object as docker writes it; it has to be corrected by hand\n"
             ));
         assert_eq!(read(&file(&machine)), text);
         assert!(!machine.db().exists());

@@ -136,13 +136,23 @@ pub const ROWS: &[Row] = &[
         "`sentry auth logout --url https://old.example` first",
     ),
     row(
-        &["auth/logout.rs: `sentry auth {undo} --undo{options}` ends that"],
+        &["auth/logout.rs: `sentry auth {undo} --undo{file}{options}` ends that"],
         |scene| {
             scene.session(Age::FRESH);
             scene.run("sentry auth setup-git g.example h.example:8443");
         },
         "sentry auth logout",
         "`sentry auth setup-git --undo --host https://g.example --host https://h.example:8443` ends that",
+    )
+    .ends(1),
+    row(
+        &[],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-docker --podman r.example");
+        },
+        "sentry auth logout",
+        "`sentry auth setup-docker --undo --podman --registry r.example` ends that",
     )
     .ends(1),
     row(

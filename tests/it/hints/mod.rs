@@ -12,7 +12,8 @@ mod store;
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair, User};
 use crate::keyring::Keyring;
-use crate::proxy_server::Proxy;
+use crate::names::Names;
+use crate::proxy_server::{Proxy, Socks4};
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::tls::Tls;
 use std::fs;
@@ -37,6 +38,8 @@ struct Scene {
     tls: Vec<Tls>,
     keyring: Option<Keyring>,
     proxy: Option<Proxy>,
+    socks4: Option<Socks4>,
+    names: Option<Names>,
     /// What the shell does before each command.
     before: String,
 }
@@ -194,6 +197,8 @@ impl Scene {
             tls: Vec::new(),
             keyring: None,
             proxy: None,
+            socks4: None,
+            names: None,
             before: String::new(),
         }
     }
@@ -203,6 +208,10 @@ impl Scene {
         let shell = self.sandbox.command("sh").args(["-c", &script]);
         let shell = shell.env("URL", self.sentry.url());
         let shell = shell.env("BIN", programs());
+        let shell = match &self.names {
+            Some(names) => names.known_to(shell),
+            None => shell,
+        };
         match self.tls.first() {
             Some(tls) => shell.env("TLS", tls.url()).env("CA", tls.authority()),
             None => shell,

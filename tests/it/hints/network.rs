@@ -2,7 +2,8 @@
 
 use super::{Row, Scene, close, row};
 use crate::fake_sentry::Endpoint;
-use crate::proxy_server::Proxy;
+use crate::names::Names;
+use crate::proxy_server::{Proxy, Socks4};
 use crate::tls::{Certificate, NAME, Tls};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -46,6 +47,24 @@ pub const ROWS: &[Row] = &[
         "`export https_proxy=http://USER:PASSWORD@*`",
     )
     .fill(&[("USER", "joe"), ("PASSWORD", "proxy-word")]),
+    row(
+        &[],
+        |scene| {
+            token(scene);
+            let tls = Tls::with(Certificate::Of(NAME), &scene.sentry);
+            let proxy = Socks4::start();
+            scene.names = Some(Names::new(&scene.sandbox, &format!("::1 {NAME}\n")));
+            scene.before(&format!(
+                "export SSL_CERT_FILE=\"$CA\" ALL_PROXY=socks4://{} INSTANCE={}",
+                proxy.address(),
+                tls.url_by_name()
+            ));
+            scene.tls.push(tls);
+            scene.socks4 = Some(proxy);
+        },
+        "sentry auth login --with-token --url \"$INSTANCE\" <token",
+        "`export ALL_PROXY=socks4a://*`, or `socks5h://` if it speaks that",
+    ),
     row(
         &["oauth/transport_error.rs: \"`export SSL_CERT_FILE=FILE` with the certificate of that au"],
         |scene| {
