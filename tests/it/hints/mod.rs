@@ -23,12 +23,12 @@ use std::path::{Path, PathBuf};
 
 /// Sites that only pass on what another one says.
 const PASSED_ON: &[&str] = &[
-    "auth/doctor/mod.rs: hint",
-    "auth/doctor/mod.rs: hint.into()",
-    "auth/mod.rs: {hint}",
+    "doctor/check.rs: hint",
+    "doctor/check.rs: hint.into()",
+    "sentry.rs: {hint}",
     "auth/status.rs: {hint}",
     "login.rs: {hint}",
-    "session/refresh_worker.rs: hint",
+    "session/delegate.rs: hint",
 ];
 
 /// What is there while a row is tried.
