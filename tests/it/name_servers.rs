@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const HOST: &str = "sentry.nowhere.example";
 
-/// A caller's patience with a refresh, and the time that processes take to start.
+/// A caller's limit for a refresh, and the time that processes take to start.
 const LIMIT: Duration = Duration::from_secs(14);
 
 /// 127.0.0.1 takes questions and keeps silent; 127.0.0.2 says of every name that it is 127.0.0.3.
