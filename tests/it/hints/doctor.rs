@@ -138,7 +138,7 @@ pub const ROWS: &[Row] = &[
         "`sentry auth list` stores it",
     ),
     row(
-        &["doctor/files.rs: format!(\"`mv {0} {0}.old`\", quoted(&path))"],
+        &["doctor/files.rs: format!(\"`mv {0} {0}.old`\", quoted(path))"],
         |scene| {
             scene.before("export SENTRY_CONFIG_DIR=\"$HOME/a b\"");
             scene.run("mkdir -m 700 \"$SENTRY_CONFIG_DIR\" \"$SENTRY_CONFIG_DIR/login.lock\"");
