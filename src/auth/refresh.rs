@@ -55,17 +55,17 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
             &json!({"refreshed": refreshed, "instance": session.origin.to_string(), "expires_at": until}),
         )?;
     } else {
-        let until = until.map_or_else(
-            || "without end".to_owned(),
-            |until| format!("until {until}"),
-        );
+        let expires = match until {
+            Some(time) => format!("expires at {time}"),
+            None => "does not expire".to_owned(),
+        };
         match refreshed {
             true => say(&format!(
-                "the token of {} was renewed; it is good {until}",
+                "the token of {} was refreshed; it {expires}",
                 session.origin
             )),
             false => say(&format!(
-                "the token of {} is not due; it is good {until}",
+                "the token of {} is not due for a refresh; it {expires}",
                 session.origin
             )),
         }

@@ -97,17 +97,18 @@ fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
     let Some(tokens) = &session.tokens else {
         return Check::problem(NAME, format!("{who} has ended"), login(session, snapshot));
     };
-    let until = tokens
-        .expires_at
-        .map_or_else(|| "without end".to_owned(), |time| format!("until {time}"));
+    let expires = match tokens.expires_at {
+        Some(time) => format!("expires at {time}"),
+        None => "does not expire".to_owned(),
+    };
     if tokens.refresh.is_none() {
         return match is_expired(world, tokens) {
             true => Check::problem(
                 NAME,
-                format!("{who}: the API token was good {until}"),
+                format!("{who}: the API token has expired"),
                 login(session, snapshot),
             ),
-            false => Check::ok(NAME, format!("{who}: an API token, good {until}")),
+            false => Check::ok(NAME, format!("{who}: an API token, {expires}")),
         };
     }
     let options = options_for(session, &snapshot.sessions);
@@ -138,9 +139,9 @@ fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
             refresh(),
         ),
         (Freshness::Stale(_), ..) => {
-            Check::ok(NAME, format!("{who}: good {until}, the next use renews it"))
+            Check::ok(NAME, format!("{who}: {expires}; the next use refreshes it"))
         }
-        (Freshness::Fresh, ..) => Check::ok(NAME, format!("{who}: good {until}, renews itself")),
+        (Freshness::Fresh, ..) => Check::ok(NAME, format!("{who}: {expires}; refreshes itself")),
     }
 }
 

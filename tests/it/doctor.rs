@@ -146,7 +146,7 @@ ok       database: {dir}/cli.db is intact (schema 21, journal mode wal)
 ok       lock: free
 ok       environment: no token
 ok       instance: {url}, by SENTRY_URL
-ok       session: jane at {url}: good until {until}, renews itself
+ok       session: jane at {url}: expires at {until}; refreshes itself
 ok       server: {url} accepts the token
 ok       clock: no server told the time
 ok       keyring: off
@@ -407,12 +407,12 @@ fn each_state_of_a_session_has_its_line() {
     mark("suspect", "NULL");
     machine.sentry.expire(&machine.pair.access);
     machine.warns(&format!(
-        "ok       session: jane at {url}: good until 1970-01-01T00:00:02Z, the next use renews it\n\
+        "ok       session: jane at {url}: expires at 1970-01-01T00:00:02Z; the next use refreshes it\n\
          ok       server: {url} answers\n"
     ));
     machine.sql("UPDATE accounts SET refresh_token = NULL");
     machine.complains(&format!(
-        "problem  session: jane at {url}: the API token was good until 1970-01-01T00:00:02Z\n         \
+        "problem  session: jane at {url}: the API token has expired\n         \
          hint: `sentry auth login --url {url} --force`\n"
     ));
     machine.sql("UPDATE accounts SET expires_at = NULL");

@@ -317,7 +317,7 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success()
-        .stderr_has("was renewed");
+        .stderr_has("was refreshed");
     assert!(in_sync());
     let _logout = machine.sentry(&["auth", "logout"]).run().success();
     let everything = keyring.search_all();
