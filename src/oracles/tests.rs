@@ -1,21 +1,20 @@
 //! The corpora and variations of them, without a fuzzer: this is what runs wherever the project is tested.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-fn files(folder: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fuzz")
-        .join(folder);
-    let mut paths: Vec<_> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+fn corpora() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/fuzz")
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    paths.iter().map(|path| fs::read(path).unwrap()).collect()
+    paths
 }
 
 /// One change to an input: where, how many bytes go, and what comes in their place.
@@ -35,7 +34,8 @@ fn edit(corpus: &[Vec<u8>]) -> impl Strategy<Value = (Index, usize, Vec<u8>)> {
 }
 
 fn hold(name: &str, oracle: impl Fn(&[u8])) {
-    let corpus = files(&format!("corpus/{name}"));
+    let inputs = entries(&corpora().join(name)).into_iter();
+    let corpus: Vec<Vec<u8>> = inputs.map(|path| fs::read(path).unwrap()).collect();
     assert!(!corpus.is_empty());
     for input in &corpus {
         oracle(input);
@@ -70,14 +70,10 @@ macro_rules! targets {
         )*
 
         #[test]
-        fn every_target_is_here() {
-            let targets = files("fuzz_targets");
-            assert_eq!(targets.len(), [$(stringify!($name)),*].len());
-            $(
-                let call = concat!("oracles::", stringify!($name), "(input)");
-                let calls = |target: &Vec<u8>| String::from_utf8_lossy(target).contains(call);
-                assert_eq!(targets.iter().filter(|target| calls(target)).count(), 1);
-            )*
+        fn each_corpus_has_its_target() {
+            let names = entries(&corpora());
+            let names: Vec<_> = names.iter().map(|path| path.file_name().unwrap()).collect();
+            assert_eq!(names, [$(stringify!($name)),*]);
         }
     };
 }
