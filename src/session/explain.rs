@@ -119,7 +119,7 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
             ))
         }
         Obstacle::NoClient => {
-            Failure::new(format!("the OAuth client id for {origin} is not snapshot"))
+            Failure::new(format!("the OAuth client id for {origin} is not known"))
                 .hint("`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with")
         }
         Obstacle::GuessedClient => {
