@@ -1,8 +1,8 @@
 //! The program `sentry`: parses the command line, dispatches, and chooses the exit code.
 //!
-//! Separate from [`auth`] and [`doctor`], which do not know each other.
+//! Separate from [`auth`] and [`doctor`], which do not depend on each other.
 //!
-//! Exit codes: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
+//! Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
 
 use std::io;
 use std::process::ExitCode;
@@ -57,9 +57,9 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Tells what went wrong, and what to type.
+/// Prints the error and its hint, and maps the error to an exit code.
 fn report(error: &anyhow::Error) -> ExitCode {
-    // A reader that has seen enough (`… | head`) is no failure worth a message.
+    // A closed pipe (`… | head`) is not worth a message.
     let is_closed_pipe = error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);

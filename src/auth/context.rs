@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::lock::{Lock, LockGuard};
 use crate::login::not_logged_in;
 use crate::origin::Origin;
-use crate::policy::{self, Wish};
+use crate::policy::{self, Selection};
 use crate::printable::printable;
 use crate::session;
 use crate::store::{Store, WriteTransaction};
@@ -197,11 +197,11 @@ pub(super) fn environment_token(
     args: &SessionArgs,
 ) -> Result<Option<EnvironmentToken>, Failure> {
     let environment = Environment::of(world);
-    let wish = Wish {
+    let selection = Selection {
         url: args.url.as_ref(),
         account: args.account.as_deref(),
     };
-    let is_meant = policy::environment_token(&environment, wish)?.is_some();
+    let is_meant = policy::environment_token(&environment, selection)?.is_some();
     Ok(environment.token?.filter(|_| is_meant))
 }
 

@@ -107,7 +107,7 @@ fn log_out(
         return Ok(true);
     };
     forget(world, place, |server, bindings| {
-        server.ends_with(session, bindings)
+        server.is_removed_with(session, bindings)
     })?;
     // A refresh that is under way ends first, and its new pair goes too.
     let next = session::log_out(world, store, session)?;

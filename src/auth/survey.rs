@@ -57,7 +57,7 @@ impl<'a> Survey<'a> {
         let (request, now) = (server.request(), self.world.now());
         let decision = policy::decide(&self.facts, &request, now);
         let can_refresh = |origin: &Origin| environment::client_id(self.world, origin).is_some();
-        let is_answer = decision.is_answer(now, can_refresh);
+        let is_answer = decision.has_answer(now, can_refresh);
         look(&decision, is_answer)
     }
 

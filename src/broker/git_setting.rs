@@ -1,14 +1,14 @@
-//! Whether git's own configuration forbids questions.
+//! Reads whether git's configuration forbids prompts (`credential.interactive`).
 //!
-//! Separate from [`super::interactive`] because it starts `git`: only when a question is about to be asked. git's
-//! background maintenance says so by this setting, and by no variable.
+//! Separate from [`super::interactive`] because it starts `git`, which happens only when a prompt is about to be shown.
+//! git's background maintenance forbids prompts by this setting alone, not by a variable.
 
 use std::process::{Command, Stdio};
 
 use crate::world::World;
 
-/// Whether `credential.interactive` says so, for whoever asks, where they ask.
-pub(super) fn forbids_questions(world: &World) -> bool {
+/// Whether `credential.interactive` is false, for the current user and directory.
+pub(super) fn forbids_prompts(world: &World) -> bool {
     let setting = setting(world).unwrap_or_default();
     let setting = setting.trim_end_matches('\n').to_ascii_lowercase();
     matches!(setting.as_str(), "false" | "never" | "no" | "off" | "0")

@@ -1,9 +1,12 @@
-//! Asking the user: when, about which instance, and what a "no" means.
+//! Logs in with the user at the terminal during a `get`.
+//!
+//! Separate from the rest of the broker because it holds the rules about prompting: when a helper may ask, about which
+//! instance, and how long a "no" is remembered.
 
 use std::time::Duration;
 
 use super::git_setting;
-use super::{Broker, Credential, Former, NoCredential, UserResponse};
+use super::{Broker, Credential, NoCredential, PriorSession, UserResponse};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, Whose};
@@ -14,14 +17,14 @@ use crate::store::{Client, Store};
 use crate::terminal::{Browser, Terminal};
 use crate::world::Timestamp;
 
-/// Longest a `get` waits for a user.
+/// How long a `get` waits for the user's approval.
 const LOGIN: Duration = Duration::from_secs(300);
 
-/// Longest the question before a login waits for its answer.
+/// How long the question before a login waits for its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// How long "no" is remembered, silence too: `docker build` asks for every host it knows, `git fetch --all` for every
-/// remote.
+/// How long a "no" is remembered; no answer counts as "no". `docker build` calls `get` for every registry it knows, and
+/// `git fetch --all` for every remote.
 const fn declined_for(client: Client) -> Duration {
     match client {
         Client::Docker => Duration::from_secs(600),
@@ -29,7 +32,7 @@ const fn declined_for(client: Client) -> Duration {
     }
 }
 
-fn agrees(terminal: &Terminal, known: LoginBasis) -> bool {
+fn user_agrees(terminal: &Terminal, known: LoginBasis) -> bool {
     match known {
         LoginBasis::Saas | LoginBasis::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
             Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
@@ -42,7 +45,7 @@ fn agrees(terminal: &Terminal, known: LoginBasis) -> bool {
     }
 }
 
-/// The client that an instance's sessions were issued to.
+/// The OAuth client that the instance's session was issued to.
 fn client_id_of(facts: &Facts<'_>, instance: &Origin) -> Option<String> {
     let mut sessions = facts.sessions.iter();
     let session = sessions.find(|session| session.origin == *instance)?;
@@ -51,13 +54,13 @@ fn client_id_of(facts: &Facts<'_>, instance: &Origin) -> Option<String> {
 }
 
 impl Broker<'_> {
-    /// Logs in with the user at the terminal, and decides again; or says what to run.
+    /// Logs in with the user at the terminal and decides again, or reports the command to run.
     pub(super) fn log_in(
         &self,
         request: &Request<'_>,
         login: &LoginOffer<'_>,
         facts: &Facts<'_>,
-        session: Former,
+        session: PriorSession,
         why: Failure,
     ) -> Result<Credential, NoCredential> {
         let instance = login.instance;
@@ -67,8 +70,8 @@ impl Broker<'_> {
             user,
         };
         let absent = || no_login(&why, UserResponse::Absent);
-        // A grant that waits to be stored is a login, too.
-        if self.imports_waiting() {
+        // A grant that waits to be imported is a login, too.
+        if self.imports_pending_grant() {
             return self.credential_for(request);
         }
         let client_id = match login.known {
@@ -89,10 +92,10 @@ impl Broker<'_> {
         if is_declined {
             return Err(no_login(&why, UserResponse::Declined));
         }
-        if git_setting::forbids_questions(self.world) {
+        if git_setting::forbids_prompts(self.world) {
             return Err(absent());
         }
-        // Several programs may ask on one terminal: the user answers one of them, and for all.
+        // Several programs may prompt on one terminal: the user's answer to one of them counts for all.
         let start = self.world.now();
         let consent = || {
             if self.was_declined(instance, start) {
@@ -100,7 +103,7 @@ impl Broker<'_> {
             }
             let client = request.client.name();
             terminal.say(&format!("{client} needs a login to Sentry: {why}"));
-            let agreed = agrees(&terminal, login.known);
+            let agreed = user_agrees(&terminal, login.known);
             if !agreed {
                 self.remember_declined(instance);
             }
@@ -117,7 +120,7 @@ impl Broker<'_> {
         };
         match flow.run(self.world, self.dir()?, &terminal) {
             Ok(LoggedIn::Here(session)) => {
-                // Whoever has seen the code may have approved it in the user's place.
+                // Anyone who has seen the code may have approved it instead of the user.
                 let name = session.name();
                 let name = name.map_or_else(String::new, |name| format!(" as {name}"));
                 terminal.say(&format!("logged in to {instance}{name}"));
@@ -133,7 +136,7 @@ impl Broker<'_> {
         self.after_login(request, instance)
     }
 
-    fn imports_waiting(&self) -> bool {
+    fn imports_pending_grant(&self) -> bool {
         let store = self.dir().and_then(|dir| Store::open(self.world, dir));
         let Ok(Some(store)) = store else {
             return false;
@@ -141,7 +144,7 @@ impl Broker<'_> {
         session::import_waiting(self.world, &store).unwrap_or(false)
     }
 
-    /// The session may be another one than the host should get: that is decided as for any request.
+    /// Decides again, as for any request: the new session may not be the one that serves this host.
     fn after_login(
         &self,
         request: &Request<'_>,
@@ -153,12 +156,12 @@ impl Broker<'_> {
         let facts = facts.unwrap_or_else(|| Facts::without_store(&environment));
         let decision = self.decide(&facts, request);
         match decision.verdict {
-            Verdict::Session(_) if !self.is_to_be_refreshed(&decision) => {
+            Verdict::Session(_) if !self.needs_refresh(&decision) => {
                 self.perform(&decision, &facts, request, None)
             }
             _ => {
                 let what = format!(
-                    "the new login to {instance} is not the one for this host: {}",
+                    "the new login to {instance} does not serve this host: {}",
                     decision.reason
                 );
                 Err(NoCredential::Unavailable(Failure::new(what).into()))
@@ -177,14 +180,14 @@ impl Broker<'_> {
             .is_some_and(|at| at <= now && at.until(now) < declined_for(client))
     }
 
-    /// Whether the user said no to another program since then.
+    /// Whether the user declined a prompt of another process since then.
     fn was_declined(&self, instance: &Origin, since: Timestamp) -> bool {
         self.declined_at(instance).is_some_and(|at| at >= since)
     }
 
     fn remember_declined(&self, instance: &Origin) {
         let now = self.world.now();
-        // Forgetting it means another question, no more.
+        // If it is not remembered, the user is asked once more.
         self.change(|change| change.note_declined(instance, now))
             .ok();
     }

@@ -1,7 +1,7 @@
-//! Carries out what [`crate::policy`] decides: refreshes, logs in, and keeps what programs store.
+//! Carries out what [`crate::policy`] decides: refreshes, logs in, and stores what clients ask it to store.
 //!
-//! Separate from [`crate::git`] and [`crate::docker`], which know their protocols but not what is behind them, and from
-//! the decision itself, which does nothing. Both helpers ask the one question [`Broker::credential_for`].
+//! Separate from [`crate::git`] and [`crate::docker`], which know the protocols but not the store, and from the
+//! decision itself, which performs no I/O. Both helpers enter through [`Broker::credential_for`].
 
 mod git_setting;
 mod interactive;
@@ -21,63 +21,63 @@ use crate::session::{self, Demand, TokenError, Usable};
 use crate::store::{self, Binding, ReadTransaction, Store};
 use crate::world::{self, Timestamp, World};
 
-/// Serves the helpers from one directory.
+/// Serves the helpers from one configuration directory.
 pub(crate) struct Broker<'a> {
     world: &'a World,
     dir: OnceCell<PathBuf>,
 }
 
-/// What a program gets.
+/// The credential that a client gets.
 #[derive(Debug)]
 pub(crate) enum Credential {
-    /// As it was stored.
+    /// A stored credential.
     Stored(store::Credential),
     /// An access token.
     Token {
         /// The token.
         token: Secret,
-        /// When it dies, if known.
+        /// When the token expires, if known.
         expires_at: Option<Timestamp>,
-        /// The user name that the binding wants.
+        /// The user name that the binding sets.
         username: Option<String>,
     },
 }
 
-/// Why it gets nothing.
+/// Why a client gets no credential.
 #[derive(Debug)]
 pub(crate) enum NoCredential {
-    /// The host is not ours, and nothing is stored for it.
+    /// The host belongs to no instance, and nothing is stored for it.
     NotOurs,
-    /// Only a login helps, and there was none.
+    /// Only a login would help, and there was none.
     NoLogin {
-        /// What to tell.
+        /// What to report.
         why: Failure,
-        /// What there was before.
-        session: Former,
-        /// Who was asked.
+        /// What became of the session that the host had.
+        session: PriorSession,
+        /// What the user at the terminal did.
         user: UserResponse,
     },
-    /// The host is ours, and refused the token a moment ago: it gets none, and the user is told.
+    /// The host refused the token within the last minutes, and does not get it again; the user is informed.
     Refused(Failure),
-    /// The host is ours, but there is no token now.
+    /// The host belongs to an instance, but no token is available now.
     Unavailable(anyhow::Error),
 }
 
-/// The session that a login would bring back.
+/// The session that the host had before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Former {
-    /// The user logged out, or never logged in.
+pub(crate) enum PriorSession {
+    /// None: the user logged out, or never logged in.
     None,
-    /// It ended by itself: the user does not know yet.
+    /// It ended by itself, which the user may not know.
     Ended,
 }
 
-/// The user at the terminal.
+/// What the user at the terminal did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum UserResponse {
-    /// Nobody could be asked.
+    /// There was no user to ask.
     Absent,
-    /// Said no: nobody should ask again.
+    /// The user declined; the client must not prompt again.
     Declined,
 }
 
@@ -88,7 +88,7 @@ impl From<anyhow::Error> for NoCredential {
 }
 
 impl<'a> Broker<'a> {
-    /// A broker for the environment's directory.
+    /// Creates a broker for the environment's configuration directory.
     pub(crate) fn new(world: &'a World) -> Broker<'a> {
         Broker {
             world,
@@ -96,12 +96,12 @@ impl<'a> Broker<'a> {
         }
     }
 
-    /// The world it acts in.
+    /// The world that the broker acts in.
     pub(crate) fn world(&self) -> &'a World {
         self.world
     }
 
-    /// The directory of the database: asked for only when something is to be read or written there.
+    /// The directory of the database; resolved only when it is needed.
     fn dir(&self) -> anyhow::Result<&Path> {
         if let Some(dir) = self.dir.get() {
             return Ok(dir);
@@ -110,10 +110,7 @@ impl<'a> Broker<'a> {
         Ok(self.dir.get_or_init(|| dir))
     }
 
-    /// The credential for a host.
-    ///
-    /// # Errors
-    /// [`NoCredential`].
+    /// Returns the credential for a host.
     pub(crate) fn credential_for(&self, request: &Request<'_>) -> Result<Credential, NoCredential> {
         let environment = Environment::of(self.world);
         let gather = |view: &ReadTransaction<'_>| {
@@ -125,7 +122,7 @@ impl<'a> Broker<'a> {
         };
         if let Some(facts) = Store::read_idle(self.world, dir, gather) {
             let decision = self.decide(&facts, request);
-            if !self.is_to_be_refreshed(&decision) {
+            if !self.needs_refresh(&decision) {
                 return self.carry_out(&decision, &facts, request, None);
             }
         }
@@ -145,7 +142,7 @@ impl<'a> Broker<'a> {
         }
     }
 
-    /// What can be said where the store cannot be read, and why it cannot.
+    /// Decides without the store; if the store could change the decision, reports why it cannot be read.
     fn without_store(
         &self,
         environment: &Environment,
@@ -158,7 +155,7 @@ impl<'a> Broker<'a> {
             Verdict::Environment(_) | Verdict::Broken(_) => {
                 self.carry_out(&decision, &facts, request, None)
             }
-            // Without a home there is nothing that could say otherwise.
+            // Without a home directory there is no store that could decide otherwise.
             Verdict::Nothing if error.is::<world::NoHome>() => Err(NoCredential::NotOurs),
             _ => Err(NoCredential::Unavailable(error)),
         }
@@ -168,7 +165,7 @@ impl<'a> Broker<'a> {
         policy::decide(facts, request, self.world.now())
     }
 
-    fn is_to_be_refreshed(&self, decision: &Decision<'_>) -> bool {
+    fn needs_refresh(&self, decision: &Decision<'_>) -> bool {
         let Verdict::Session(session) = decision.verdict else {
             return false;
         };
@@ -201,8 +198,8 @@ impl<'a> Broker<'a> {
         done
     }
 
-    /// Ends what a logout from a registry began. podman, skopeo and buildah show the registry what they get when they log
-    /// in, and do not `store` it.
+    /// Ends a logout from a registry. podman, skopeo and buildah verify with the registry what `get` returned when they
+    /// log in, and do not `store` it.
     fn sign_in(&self, facts: &Facts<'_>) -> anyhow::Result<()> {
         self.change(|change| {
             for binding in &facts.bindings {
@@ -261,7 +258,7 @@ impl<'a> Broker<'a> {
                             known: LoginBasis::Before,
                             account: decision.account,
                         };
-                        self.log_in(request, &login, facts, Former::Ended, why)
+                        self.log_in(request, &login, facts, PriorSession::Ended, why)
                     }
                 }
             }
@@ -277,7 +274,7 @@ impl<'a> Broker<'a> {
                         login.instance
                     )),
                 };
-                self.log_in(request, &login, facts, Former::None, why)
+                self.log_in(request, &login, facts, PriorSession::None, why)
             }
             Verdict::Broken(failure) => Err(NoCredential::Unavailable(failure.clone().into())),
             Verdict::Nothing => Err(NoCredential::NotOurs),
@@ -285,7 +282,7 @@ impl<'a> Broker<'a> {
     }
 }
 
-/// The process ends soon.
+/// Closes the store without a checkpoint: the process is about to exit.
 fn leave(store: Option<Store>) {
     if let Some(store) = store {
         store.leave();

@@ -1,7 +1,7 @@
-//! Hosts that refused a token a moment ago: they do not get it again at once.
+//! Withholds a token from a host that has just refused it.
 //!
-//! Separate from carrying a decision out, because it is about what came after the last answer: programs such as git-lfs
-//! ask again after each refusal, for as long as they are answered.
+//! Separate from carrying a decision out because it depends on what followed the last answer: programs such as git-lfs
+//! repeat a request after each refusal, for as long as they get an answer.
 
 use super::{Broker, NoCredential};
 use crate::environment::EnvironmentToken;
@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::session::Usable;
 
 impl Broker<'_> {
-    /// Names the environment's token to the host that refused it.
+    /// Withholds the environment's token from a host that refused it.
     pub(super) fn check_environment(
         &self,
         facts: &Facts<'_>,
@@ -26,8 +26,8 @@ impl Broker<'_> {
         Err(NoCredential::Refused(Failure::new(what)))
     }
 
-    /// Keeps the token of a session from a host that refused it, once Sentry was asked about it. Where it could not be
-    /// asked, the host gets one more try.
+    /// Withholds the token of a session from a host that refused it, once Sentry has been asked about the token. If
+    /// Sentry could not be asked, the host gets one more attempt.
     pub(super) fn check_session(
         &self,
         facts: &Facts<'_>,
@@ -42,7 +42,9 @@ impl Broker<'_> {
             Usable::Current(_) | Usable::Refreshed(_) => {
                 format!("{host} refuses this login, although Sentry accepts it")
             }
-            Usable::Postponed(_, why) if facts.refusal.is_some_and(|told| told.is_repeated()) => {
+            Usable::Postponed(_, why)
+                if facts.refusal.is_some_and(|refusal| refusal.is_repeated()) =>
+            {
                 format!("{host} refuses this login: {why}")
             }
             Usable::Postponed(..) => return Ok(()),

@@ -1,4 +1,6 @@
-//! Reading and writing for the helpers, and telling our own tokens from what people typed.
+//! Reads and writes the store for the helpers, and records refusals.
+//!
+//! Separate from the rest of the broker because it knows locks and transactions, and nothing of decisions.
 
 use std::time::Duration;
 
@@ -15,10 +17,7 @@ use crate::world;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Broker<'_> {
-    /// Reads, if there is a database.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Runs `read` in a read transaction; returns the default if there is no database.
     pub(crate) fn read<T: Default>(
         &self,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
@@ -34,28 +33,22 @@ impl Broker<'_> {
         }
     }
 
-    /// Writes under the lock; makes the database if there is none.
-    ///
-    /// # Errors
-    /// The store's and the lock's.
+    /// Runs `write` in a write transaction under the credential lock; creates the database if there is none.
     pub(crate) fn change<T>(
         &self,
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let dir = self.dir()?;
         let store = Store::open_or_create(self.world, dir)?;
-        let held: LockGuard = Lock::credential(dir).acquire(self.world.clock(), TIMEOUT)?;
-        let change = store.change(&held, self.world.clock())?;
+        let guard: LockGuard = Lock::credential(dir).acquire(self.world.clock(), TIMEOUT)?;
+        let change = store.change(&guard, self.world.clock())?;
         let done = write(&change)?;
         change.remove_expired(self.world.now())?;
         change.commit()?;
         Ok(done)
     }
 
-    /// Asks the policy about a secret that is stored for a server, or about one that is erased.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Classifies a secret that a client stores or erases, and applies a policy to it.
     pub(crate) fn judge<T>(
         &self,
         request: &Request<'_>,
@@ -63,21 +56,21 @@ impl Broker<'_> {
         policy: impl FnOnce(&Facts<'_>, Provenance<'_>) -> T,
     ) -> anyhow::Result<T> {
         let environment = Environment::of(self.world);
-        let held = environment::holds(self.world, secret);
+        let in_environment = environment::holds(self.world, secret);
         let gathered = self.read(|view| {
             let facts = Facts::for_request(self.world, &environment, view, request)?;
             Ok(Some((facts, view.is_former(secret)?)))
         })?;
-        let (facts, former) =
+        let (facts, is_former) =
             gathered.unwrap_or_else(|| (Facts::without_store(&environment), false));
-        Ok(policy(&facts, Provenance::of(&facts, secret, former, held)))
+        Ok(policy(
+            &facts,
+            Provenance::of(&facts, secret, is_former, in_environment),
+        ))
     }
 
-    /// Notes whether a server takes a token as `Bearer` only, for whoever asks why a push fails. Writes only what is new,
-    /// and makes no database for it.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Records whether a server takes a token only as `Bearer`, which explains why a push may fail. Writes only a
+    /// change, and creates no database for it.
     pub(crate) fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
         let known = self.read(|view| Ok(Some(view.takes_only_bearer(server)?)))?;
         match known {
@@ -88,11 +81,11 @@ impl Broker<'_> {
         }
     }
 
-    /// Notes that a server refused an access token of a session, which is suspect from then on, or the environment's token.
-    /// Other secrets change nothing.
+    /// Records that a server refused a token: an access token of a session becomes suspect, the environment's token is
+    /// withheld from the server. Other secrets change nothing.
     ///
     /// # Errors
-    /// The store's; not about the environment's token, which works without a store.
+    /// None about the environment's token, which works without a store.
     pub(crate) fn refused(&self, server: &str, secret: &Secret) -> anyhow::Result<()> {
         let is_of_environment = matches!(
             environment::token(self.world),
@@ -111,7 +104,7 @@ impl Broker<'_> {
         if is_of_environment {
             if let Err(error) = note() {
                 self.world
-                    .trace(|| format!("a refusal cannot be noted: {error:#}"));
+                    .trace(|| format!("a refusal cannot be recorded: {error:#}"));
             }
             return Ok(());
         }

@@ -20,11 +20,13 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::broker::{Broker, Credential, Former, NoCredential};
+use crate::broker::{Broker, Credential, NoCredential, PriorSession};
 use crate::environment::{self, Environment};
 use crate::failure;
 use crate::origin::Origin;
-use crate::policy::{self, Facts, Keep, Request, USERNAME, kept_for_docker, signed_out};
+use crate::policy::{
+    self, Facts, Request, StoreVerdict, USERNAME, decide_docker_store, signed_out_binding,
+};
 use crate::secret::append;
 use crate::session;
 use crate::store::{self, Client, Match};
@@ -115,7 +117,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         Err(NoCredential::NotOurs) => anyhow::bail!(NOT_FOUND),
         // Builds ask for every registry that is set up, and go on without one that has no login.
         Err(NoCredential::NoLogin {
-            session: Former::None,
+            session: PriorSession::None,
             ..
         }) => anyhow::bail!(NOT_FOUND),
         Err(NoCredential::NoLogin { why, .. }) => return Err(why.into()),
@@ -146,19 +148,19 @@ fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
     let origin = place.any_origin();
     let request = request(place, origin.as_ref());
     let keep = broker.judge(&request, &login.secret, |facts, from| {
-        kept_for_docker(facts, &request, &login.username, &login.secret, from)
+        decide_docker_store(facts, &request, &login.username, &login.secret, from)
     })?;
     let binding = match keep {
-        Keep::Nothing => return Ok(()),
-        Keep::Refuse(failure) => return Err(failure.into()),
-        Keep::SignIn(binding) => {
+        StoreVerdict::Ignore => return Ok(()),
+        StoreVerdict::Refuse(failure) => return Err(failure.into()),
+        StoreVerdict::SignIn(binding) => {
             return broker.change(|change| {
                 change.forget_credentials(&place.host)?;
                 change.bind(&binding)
             });
         }
-        Keep::Instead(binding) => Some(binding),
-        Keep::Credential => None,
+        StoreVerdict::Replace(binding) => Some(binding),
+        StoreVerdict::Store => None,
     };
     broker.change(|change| {
         // One login for a server, as in docker's own file.
@@ -191,12 +193,12 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
         Ok(Some(facts))
     })?;
     let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
-    let binding = signed_out(&facts, &request);
+    let binding = signed_out_binding(&facts, &request);
     if facts.credentials.is_empty() && binding.is_none() {
         return Ok(());
     }
     broker.change(|change| {
-        change.erase_credentials(&request.wanted())?;
+        change.erase_credentials(&request.pattern())?;
         // The Sentry session stays; only this registry is signed out.
         binding.map_or(Ok(()), |binding| change.bind(&binding))
     })
@@ -217,7 +219,7 @@ fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
         let request = request(&place, place.origin.as_ref());
         let decision = policy::decide(&facts, &request, world.now());
         let can_refresh = |origin: &Origin| environment::client_id(world, origin).is_some();
-        if decision.is_answer(world.now(), can_refresh) {
+        if decision.has_answer(world.now(), can_refresh) {
             let username = decision.answered_username().to_owned();
             servers.insert(url.to_owned(), Value::String(username));
         }
@@ -255,9 +257,9 @@ fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                anyhow::bail!("no request came in time")
+                anyhow::bail!("timed out waiting for the request")
             }
-            Err(_) => anyhow::bail!("the request could not be read"),
+            Err(_) => anyhow::bail!("cannot read the request"),
         }
         if text.len() > MAX_INPUT {
             anyhow::bail!("the request is too long");

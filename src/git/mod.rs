@@ -25,7 +25,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::broker::{Broker, NoCredential, UserResponse};
 use crate::failure::{self, Failure};
 use crate::origin::Origin;
-use crate::policy::{Keep, Request, kept_for_git};
+use crate::policy::{Request, StoreVerdict, decide_git_store};
 use crate::secret::{Secret, append};
 use crate::session;
 use crate::store::{self, Client, Match};
@@ -208,9 +208,9 @@ fn store(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyho
         .flatten()
     {
         let keep = broker.judge(&request, secret, |facts, from| {
-            kept_for_git(facts, &request, secret, from)
+            decide_git_store(facts, &request, secret, from)
         })?;
-        if matches!(keep, Keep::Nothing) {
+        if matches!(keep, StoreVerdict::Ignore) {
             return broker.note_only_bearer(server, is_bearer(description));
         }
     }
@@ -289,9 +289,9 @@ fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                anyhow::bail!("no request came in time")
+                anyhow::bail!("timed out waiting for the request")
             }
-            Err(_) => anyhow::bail!("the request could not be read"),
+            Err(_) => anyhow::bail!("cannot read the request"),
         }
         if bytes.len() > MAX_INPUT {
             return Err(Malformed.into());

@@ -85,7 +85,7 @@ impl Answer {
     fn line(&mut self, key: &str, value: &str) -> anyhow::Result<()> {
         // A line break in a value would let it speak for another host.
         if value.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
-            anyhow::bail!("the stored {key} has a byte that would break the protocol");
+            anyhow::bail!("the stored {key} contains a byte that the protocol does not allow");
         }
         append(&mut self.0, key.as_bytes());
         append(&mut self.0, b"=");

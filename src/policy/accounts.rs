@@ -1,4 +1,4 @@
-//! Which account of an instance is meant.
+//! Finds an account of an instance by name, by key, or by default.
 
 use crate::account::Session;
 use crate::origin::Origin;
@@ -12,7 +12,7 @@ fn accounts_at<'a>(
         .filter(|session| instance.may_receive(&session.origin))
 }
 
-/// The account of an instance that somebody who types this name means.
+/// Finds the account of an instance that a user calls `name`.
 pub(crate) fn account_called<'a>(
     sessions: &'a [Session],
     instance: &Origin,
@@ -21,7 +21,7 @@ pub(crate) fn account_called<'a>(
     accounts_at(sessions, instance).find(|session| session.user.is_called(name))
 }
 
-/// The account of an instance that a binding names, by its key.
+/// Finds the account of an instance that a binding names by its key.
 pub(crate) fn account_of<'a>(
     sessions: &'a [Session],
     instance: &Origin,
@@ -30,7 +30,7 @@ pub(crate) fn account_of<'a>(
     accounts_at(sessions, instance).find(|session| session.has_key(account))
 }
 
-/// The account of an instance where none is named: the active one, else one of exactly this name of the instance, else
+/// Finds the account of an instance to use when none is named: the active one, else one with exactly this origin, else
 /// the one that was used last.
 pub(crate) fn active_account<'a>(
     sessions: &'a [Session],

@@ -1,6 +1,8 @@
-//! Whose token a command of the user means: `--account`, `--url`, the environment, the active account.
+//! Selects the session or token that a user command refers to: by `--account`, `--url`, the environment, or the active
+//! account.
 //!
-//! Separate from [`super::decide()`], because a command names an instance or an account, and no host. The order is the same.
+//! Separate from [`super::decide()`] because a command names an instance or an account, not a host. The order of
+//! precedence is the same.
 
 use super::accounts::active_account;
 use crate::account::Session;
@@ -8,44 +10,47 @@ use crate::environment::{Environment, EnvironmentToken};
 use crate::failure::Failure;
 use crate::origin::Origin;
 
-/// What the user typed.
+/// The options that select a session.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Wish<'a> {
+pub(crate) struct Selection<'a> {
     /// `--url`.
     pub(crate) url: Option<&'a Origin>,
     /// `--account`.
     pub(crate) account: Option<&'a str>,
 }
 
-/// The environment's token, if a command means it: it is no stored account, and of the instance that is named, if one
-/// is. Otherwise a session is meant.
+/// The environment's token, if the command refers to it: no `--account` is given, and the token belongs to the instance
+/// of `--url`, if that is given. Otherwise the command refers to a session.
 ///
 /// # Errors
-/// A variable holds something else.
+/// The variable does not hold a valid token.
 pub(crate) fn environment_token<'a>(
     environment: &'a Environment,
-    wish: Wish<'_>,
+    selection: Selection<'_>,
 ) -> Result<Option<&'a EnvironmentToken>, Failure> {
-    if wish.account.is_some() {
+    if selection.account.is_some() {
         return Ok(None);
     }
     let found = environment.token.as_ref().map_err(Failure::clone)?;
-    let is_meant =
-        |found: &&EnvironmentToken| wish.url.is_none_or(|url| url.may_receive(&found.origin));
-    Ok(found.as_ref().filter(is_meant))
+    let is_selected = |found: &&EnvironmentToken| {
+        selection
+            .url
+            .is_none_or(|url| url.may_receive(&found.origin))
+    };
+    Ok(found.as_ref().filter(is_selected))
 }
 
-/// Which instance is meant where no account is named: `--url`, else the environment's, else the active account's, else
-/// sentry.io; and its session.
+/// The instance that a command without `--account` refers to, and its session. The instance is that of `--url`, else of
+/// the environment, else of the active account, else sentry.io.
 ///
 /// # Errors
-/// The variable that names an instance names none.
+/// The variable does not name an instance.
 pub(crate) fn session_of<'a>(
     environment: &Environment,
     sessions: &'a [Session],
     url: Option<&Origin>,
 ) -> Result<(Origin, Option<&'a Session>), Failure> {
-    // A variable that cannot be used is no obstacle for a command that names the instance itself.
+    // `--url` makes the variable irrelevant, even if it cannot be used.
     let named = match url {
         Some(url) => Some(url),
         None => environment
@@ -72,7 +77,7 @@ mod tests {
     const SAAS: &str = "https://sentry.io";
     const SELF: &str = "https://self.example";
 
-    /// What is meant, with jane active at sentry.io and joe at an instance of his own.
+    /// Describes the selection, with jane active at sentry.io and joe logged in to another instance.
     fn meant(
         token: Option<&str>,
         named: Option<&str>,
@@ -90,14 +95,15 @@ mod tests {
         };
         let sessions = [session("jane", SAAS, true), session("joe", SELF, false)];
         let url = url.map(origin);
-        let wish = Wish {
+        let selection = Selection {
             url: url.as_ref(),
             account,
         };
-        match environment_token(&environment, wish).unwrap() {
+        match environment_token(&environment, selection).unwrap() {
             Some(found) => found.variable.to_owned(),
             None => {
-                let (instance, session) = session_of(&environment, &sessions, wish.url).unwrap();
+                let (instance, session) =
+                    session_of(&environment, &sessions, selection.url).unwrap();
                 let whose = session.map_or("nobody", |session| &session.account);
                 format!("{whose} at {instance}")
             }
@@ -144,7 +150,7 @@ mod tests {
             let case = format!("{token:?} {named:?} {url:?}");
             assert_eq!(meant(token, named, url, None), expected, "{case}");
         }
-        // Whoever names an account means it.
+        // `--account` outranks the environment.
         assert_eq!(
             meant(Some(SAAS), None, None, Some("jane")),
             "jane at https://sentry.io"
@@ -152,14 +158,17 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_cannot_be_used_is_told() {
+    fn a_variable_that_cannot_be_used_is_an_error() {
         let broken = || Failure::new("broken");
         let environment = Environment {
             token: Err(broken()),
             instance: Err(broken()),
         };
-        let wish = Wish::default();
-        assert_eq!(environment_token(&environment, wish).unwrap_err(), broken());
+        let selection = Selection::default();
+        assert_eq!(
+            environment_token(&environment, selection).unwrap_err(),
+            broken()
+        );
         assert_eq!(session_of(&environment, &[], None).unwrap_err(), broken());
     }
 }

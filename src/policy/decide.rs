@@ -1,4 +1,4 @@
-//! The order of precedence. It stands here and nowhere else.
+//! Defines the order of precedence, in one function.
 
 use std::fmt;
 
@@ -13,49 +13,48 @@ use crate::origin::Origin;
 use crate::store::Credential;
 use crate::world::Timestamp;
 
-/// What is to be done, and why.
+/// What to return for a request, and why.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Decision<'a> {
-    /// What is to be done.
+    /// What to return.
     pub(crate) verdict: Verdict<'a>,
     /// Why, in one sentence.
     pub(crate) reason: Reason<'a>,
-    /// The user name that goes beside a token, where the binding wants one.
+    /// The user name to return with a token, if the binding sets one.
     pub(crate) username: Option<&'a str>,
     /// The key of the account that the host is bound to.
     pub(crate) account: Option<&'a str>,
 }
 
-/// What is to be done.
+/// What to return for a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Verdict<'a> {
-    /// Hand out what was stored.
+    /// Return the stored credential.
     Stored(&'a Credential),
-    /// Hand out the environment's token.
+    /// Return the environment's token.
     Environment(&'a EnvironmentToken),
-    /// Hand out the token of a session, once it is looked after where it is stale; where that fails because only a new
-    /// login helps, log in.
+    /// Return the token of the session, refreshed first if it is stale; if only a new login can fix it, log in.
     Session(&'a Session),
     /// Log in with the user at the terminal, if there is one.
     Login(LoginOffer<'a>),
-    /// Tell that a variable cannot be used: it may have been meant for this host.
+    /// Report a variable that cannot be used: it may have been meant for this host.
     Broken(&'a Failure),
-    /// Nothing is known about the host.
+    /// Return nothing: the host is unknown.
     Nothing,
 }
 
-/// What is known of an instance that has no session.
+/// A login that would give the host a token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LoginOffer<'a> {
     /// The instance.
     pub(crate) instance: &'a Origin,
-    /// Why it may be logged in to.
+    /// Why this instance may be logged in to.
     pub(crate) known: LoginBasis,
-    /// The key of the account that the host is bound to; `None`: any account serves it.
+    /// The key of the account that the host is bound to; `None` if any account will do.
     pub(crate) account: Option<&'a str>,
 }
 
-/// Decides.
+/// Decides which credential the request gets.
 pub(crate) fn decide<'a>(
     facts: &'a Facts<'_>,
     request: &'a Request<'_>,
@@ -79,7 +78,7 @@ pub(crate) fn decide<'a>(
         };
         return is(stored.map_or(Verdict::Nothing, Verdict::Stored), reason);
     };
-    // docker: one is in force, the one that the user chose last.
+    // docker has one login per registry: the one that the user chose last.
     if host.is_signed_out() {
         match stored {
             Some(stored) => return is(Verdict::Stored(stored), Reason::SignedOut(host.instance)),
@@ -94,7 +93,7 @@ pub(crate) fn decide<'a>(
         account: host.account(),
     };
     if let (Some(stored), Some(name)) = (stored, request.username)
-        && !host.answers_to(name)
+        && !host.serves_token_as(name)
     {
         return is(Verdict::Stored(stored), Reason::Named(name));
     }
@@ -124,9 +123,9 @@ pub(crate) fn decide<'a>(
 }
 
 impl Decision<'_> {
-    /// Whether it is an answer with nobody at the terminal, as far as one can know before a refresh is tried.
-    /// `can_refresh`: whether the OAuth client for an instance is known, where the session does not say.
-    pub(crate) fn is_answer(&self, now: Timestamp, can_refresh: impl Fn(&Origin) -> bool) -> bool {
+    /// Whether the decision returns a credential without a user at the terminal, as far as that is known before a
+    /// refresh is attempted. `can_refresh`: whether an OAuth client id is known for an instance whose session has none.
+    pub(crate) fn has_answer(&self, now: Timestamp, can_refresh: impl Fn(&Origin) -> bool) -> bool {
         match self.verdict {
             Verdict::Stored(_) | Verdict::Environment(_) => true,
             Verdict::Session(session) => {
@@ -143,7 +142,7 @@ impl Decision<'_> {
         }
     }
 
-    /// The user name of the answer, where the request names none.
+    /// The user name of the answer, if the request names none.
     pub(crate) fn answered_username(&self) -> &str {
         match self.verdict {
             Verdict::Stored(stored) => stored.username.as_deref().unwrap_or_default(),

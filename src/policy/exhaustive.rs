@@ -1,7 +1,9 @@
-//! What must hold in every case of a small world: two instances, a host that may be bound, two accounts, what is stored,
-//! the environment, and what a request may name. A quarter of a million decisions.
+//! Checks the invariants of the policy in every case of a small world: two instances, a host that may be bound, two
+//! accounts, stored credentials, the environment, and the user names a request may have. A quarter of a million
+//! decisions.
 //!
-//! The invariants are written without the code under test: by equality of names, not by [`Origin::may_receive`].
+//! The invariants are written independently of the code under test: by equality of names, not by
+//! [`Origin::may_receive`].
 
 use super::host::ChosenBy;
 use super::reason::Reason;
@@ -66,7 +68,7 @@ const NAMES: [Option<&str>; 5] = [
     Some("robot"),
 ];
 
-/// One case, but for the user name that is asked for.
+/// One case, but for the user name in the request.
 struct Case {
     client: Client,
     asked: &'static str,
@@ -84,7 +86,7 @@ impl Case {
         }
     }
 
-    /// The instance whose tokens the host may have.
+    /// The instance whose tokens the host may receive.
     fn instance(&self) -> &'static str {
         self.binding.map_or(self.asked, |bound| bound.0)
     }
@@ -93,7 +95,7 @@ impl Case {
         self.binding.is_some_and(|bound| bound.3)
     }
 
-    /// Whether the instance has a login, alive or not; of the account that the binding names.
+    /// Whether the instance has a login, live or ended; of the account that the binding names.
     fn has_login(&self) -> bool {
         let wanted = self.binding.and_then(|bound| bound.1);
         self.facts.sessions.iter().any(|session| {
@@ -155,7 +157,7 @@ fn each_case(mut check: impl FnMut(&Case)) {
         .into_iter()
         .flat_map(|variable| [None, Some(A)].map(|named| (variable, environment(variable, named))))
         .collect();
-    // They outlive each case; the process ends with the test.
+    // Leaked: they outlive each case, and the process ends with the test.
     let environments: &'static [_] = environments.leak();
     for client in [Client::Git, Client::Docker] {
         for asked in [A, B, HOST] {
@@ -310,7 +312,7 @@ fn the_account_at_a_bound_host_never_depends_on_the_request(case: &Case) {
                     "{case:?}"
                 );
             }
-            // Where it does depend, it is the account that was named.
+            // Where the account does depend on the request, it is the one that was named.
             if let Reason::Session(_, ChosenBy::Request) = decision.reason {
                 assert!(
                     is_itself && name == Some(&*session.account),
@@ -349,7 +351,7 @@ fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
             .facts
             .sessions
             .iter()
-            .any(|session| server.ends_with(session, &facts.bindings)),
+            .any(|session| server.is_removed_with(session, &facts.bindings)),
         false => true,
     };
     if !is_over {
@@ -365,7 +367,7 @@ fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
 }
 
 fn after_a_logout_nothing_answers_where_a_login_did(case: &Case) {
-    // Of those that the binding does not name, the session was not served.
+    // The session of an account that the binding does not name was not served.
     if !case.has_login() {
         return;
     }

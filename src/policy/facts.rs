@@ -1,6 +1,6 @@
-//! What a decision is made from, read in one transaction.
+//! The facts that a decision depends on, gathered in one read transaction.
 //!
-//! Separate from the decision, which reads nothing.
+//! Separate from the decision, which performs no I/O.
 
 use super::request::Request;
 use crate::account::Session;
@@ -8,25 +8,25 @@ use crate::environment::Environment;
 use crate::store::{Binding, Client, Credential, HostRefusal, ReadTransaction};
 use crate::world::World;
 
-/// What there is, as far as it matters.
+/// The facts that a decision depends on.
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
-    /// Tokens and instances that variables name.
+    /// Tokens and instances from environment variables.
     pub(crate) environment: &'a Environment,
     /// The active one first, then by last use.
     pub(crate) sessions: Vec<Session>,
-    /// What hosts are bound to.
+    /// Bindings of hosts to instances.
     pub(crate) bindings: Vec<Binding>,
-    /// What programs stored; of each server the newest first.
+    /// Stored credentials; for each server, the newest first.
     pub(crate) credentials: Vec<Credential>,
-    /// The program that asks was called to log in to a registry that is signed out.
+    /// The calling program is logging in to a registry that is signed out.
     pub(crate) signing_in: bool,
-    /// The token that the host refused a moment ago.
+    /// The token that the host refused within the last minutes.
     pub(crate) refusal: Option<HostRefusal>,
 }
 
 impl<'a> Facts<'a> {
-    /// What is left where there is no store, or none that can be read.
+    /// The facts without a database, or with one that cannot be read.
     pub(crate) fn without_store(environment: &'a Environment) -> Facts<'a> {
         Facts {
             environment,
@@ -38,10 +38,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// What one request turns on. Few statements: a `get` waits for each.
+    /// Gathers what one request depends on. Few statements: every `get` pays for each of them.
     ///
-    /// # Errors
-    /// The store's.
     pub(crate) fn for_request(
         world: &World,
         environment: &'a Environment,
@@ -50,7 +48,7 @@ impl<'a> Facts<'a> {
     ) -> anyhow::Result<Facts<'a>> {
         let known = view.known(request.server, request.host)?;
         let credential = match known.credential {
-            true => view.credential(&request.wanted(), world.now(), |stored| {
+            true => view.credential(&request.pattern(), world.now(), |stored| {
                 request.can_take(stored)
             })?,
             false => None,
@@ -61,7 +59,7 @@ impl<'a> Facts<'a> {
         };
         let signed_out = binding.as_ref().is_some_and(|binding| binding.signed_out);
         let sessions = view.sessions()?;
-        // Only of a token that somebody complained about can there be a refusal.
+        // A refusal can exist only for a token that was reported as rejected.
         let now = world.now();
         let mut known = sessions.iter();
         let refusal = match environment.holds_a_token() || known.any(|known| known.is_doubted(now))
@@ -79,10 +77,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// What every request of these clients turns on.
+    /// Gathers what any request of these clients depends on.
     ///
-    /// # Errors
-    /// The store's.
     pub(crate) fn for_all(
         environment: &'a Environment,
         view: &ReadTransaction<'_>,

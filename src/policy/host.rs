@@ -1,6 +1,7 @@
-//! A host of ours: which instance it stands for, by what, and whose session is served there.
+//! A host that belongs to an instance: why it belongs there, and which session serves it.
 //!
-//! Separate from the order of precedence, because what programs store is judged by the same facts.
+//! Separate from the order of precedence because [`super::storing`] judges credentials that clients store by the same
+//! facts.
 
 use super::accounts::{account_called, account_of, active_account};
 use super::facts::Facts;
@@ -10,18 +11,18 @@ use crate::environment::EnvironmentToken;
 use crate::origin::Origin;
 use crate::store::Binding;
 
-/// Why an instance may be logged in to without a command that names it.
+/// Why a helper may log in to an instance that no command named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoginBasis {
-    /// Sentry's own.
+    /// It is Sentry's SaaS.
     Saas,
-    /// The user logged in to it, or bound a host to it.
+    /// The user logged in to it before, or bound a host to it.
     Before,
-    /// Only `SENTRY_URL` names it: whoever set that may not be the user.
+    /// Only `SENTRY_URL` names it, which may have been set by someone else.
     ByEnvironment,
 }
 
-/// A host of ours: an instance, or bound to one.
+/// A host that is an instance, or is bound to one.
 pub(super) struct Host<'a> {
     pub(super) instance: &'a Origin,
     pub(super) binding: Option<&'a Binding>,
@@ -30,7 +31,7 @@ pub(super) struct Host<'a> {
     pub(super) choice: ChosenBy,
 }
 
-/// By what a session was chosen.
+/// How a session was chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChosenBy {
     /// The request names the account, at the instance itself.
@@ -44,7 +45,7 @@ pub(crate) enum ChosenBy {
 }
 
 impl<'a> Host<'a> {
-    /// `None` for a host that is not ours.
+    /// Returns `None` for a host that belongs to no instance.
     pub(super) fn of(facts: &'a Facts<'_>, request: &'a Request<'_>) -> Option<Host<'a>> {
         let origin = request.origin?;
         let binding = facts
@@ -80,7 +81,7 @@ impl<'a> Host<'a> {
         } else if environment
             .named()
             .is_some_and(|named| instance.may_receive(named))
-            // Even where nothing else names the instance: an organization token does so itself.
+            // An organization token names its instance itself.
             || matches!(&environment.token, Ok(Some(found)) if by_token(found))
         {
             LoginBasis::ByEnvironment
@@ -96,7 +97,7 @@ impl<'a> Host<'a> {
         })
     }
 
-    /// The environment's token, if it is of the instance.
+    /// The environment's token, if it belongs to the instance.
     pub(super) fn environment(&self, facts: &'a Facts<'_>) -> Option<&'a EnvironmentToken> {
         let found = facts.environment.token.as_ref().ok()?.as_ref()?;
         self.instance.may_receive(&found.origin).then_some(found)
@@ -106,7 +107,7 @@ impl<'a> Host<'a> {
         self.binding.is_some_and(|binding| binding.signed_out)
     }
 
-    /// The user name that goes beside a token.
+    /// The user name returned with a token.
     pub(super) fn username(&self) -> &'a str {
         self.binding
             .and_then(|binding| binding.username.as_deref())
@@ -121,9 +122,9 @@ impl<'a> Host<'a> {
         self.binding?.account.as_deref()
     }
 
-    /// Whether a token is answered under this user name: then the name names no other credential, because git repeats
-    /// what it was answered, and a repository can write it into a URL.
-    pub(super) fn answers_to(&self, name: &str) -> bool {
+    /// Whether a token is returned under this user name. Such a name selects no other credential: git repeats the name
+    /// that it received, and a repository can put it into a URL.
+    pub(super) fn serves_token_as(&self, name: &str) -> bool {
         name == USERNAME
             || name == self.username()
             || self

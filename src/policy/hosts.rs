@@ -1,6 +1,6 @@
-//! The hosts that something is known of, one by one: for `list`-like commands, and for what ends with a login.
+//! Enumerates the hosts that the facts mention: for `hosts`, and for what is removed with a login.
 //!
-//! Separate from the decision, which is asked about one host.
+//! Separate from the decision, which is about a single host.
 
 use super::decide::{Verdict, decide};
 use super::facts::Facts;
@@ -10,21 +10,21 @@ use crate::origin::Origin;
 use crate::store::{Binding, Client, Credential};
 use crate::world::Timestamp;
 
-/// A host as our tables know it, taken apart.
+/// A key of our tables, parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
-    /// Which protocol asks for it.
+    /// The protocol that uses the key.
     pub(crate) client: Client,
     /// `git <origin>` or `docker <host>[/<path>]`.
     pub(crate) key: String,
-    /// What a binding is found by: the same without the path.
+    /// The key of its binding: the same without the path.
     pub(crate) host: String,
-    /// Where a token could go.
+    /// The origin that a token could be sent to.
     pub(crate) origin: Option<Origin>,
 }
 
 impl Server {
-    /// Takes a key of our tables apart; `None` for one of a later version.
+    /// Parses a key of our tables; `None` for a key of a later version.
     pub(crate) fn parse(key: &str) -> Option<Server> {
         let (client, name) = key.split_once(' ')?;
         let client = [Client::Git, Client::Docker]
@@ -46,7 +46,7 @@ impl Server {
         })
     }
 
-    /// The server of an instance itself.
+    /// The server of the instance itself.
     fn of(client: Client, instance: &Origin) -> Server {
         let key = client.server(&match client {
             Client::Git => instance.to_string(),
@@ -60,12 +60,12 @@ impl Server {
         }
     }
 
-    /// As its client names it.
+    /// The name that the client uses.
     pub(crate) fn name(&self) -> &str {
         self.key.split_once(' ').map_or(&self.key, |(_, name)| name)
     }
 
-    /// What a client asks that names neither a user nor a path.
+    /// A request of the client that names neither a user nor a path.
     pub(crate) fn request(&self) -> Request<'_> {
         Request {
             client: self.client,
@@ -83,8 +83,8 @@ impl Server {
         bindings.iter().find(|binding| binding.server == self.host)
     }
 
-    /// Whether its stored credentials go with a login: it is the login's instance, or is bound to it.
-    pub(crate) fn ends_with(&self, login: &Session, bindings: &[Binding]) -> bool {
+    /// Whether the credentials stored for it are removed with a login: it is the login's instance, or is bound to it.
+    pub(crate) fn is_removed_with(&self, login: &Session, bindings: &[Binding]) -> bool {
         self.is_of(&login.origin, bindings)
             && self
                 .binding(bindings)
@@ -101,19 +101,19 @@ impl Server {
     }
 }
 
-/// When a stored credential is answered.
+/// When a stored credential is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Whenever its host, and its path if it has one, is asked for.
+    /// For every request for its host, and its path if it has one.
     Always,
     /// When the request names its user.
     WhenNamed,
-    /// Something comes before it, whatever the request says; or it has expired.
+    /// Never: something outranks it, or it has expired.
     Never,
 }
 
 impl Use {
-    /// Of a credential that is stored for this server.
+    /// Evaluates a credential that is stored for this server.
     pub(crate) fn of(
         facts: &Facts<'_>,
         server: &Server,
@@ -121,7 +121,7 @@ impl Use {
         now: Timestamp,
     ) -> Use {
         let is_answered = |username| {
-            // docker's is the server URL as it was given.
+            // docker stores the server URL as given in the path.
             let path = stored.path.as_deref();
             let request = Request {
                 path: path.filter(|_| server.client == Client::Git),
@@ -142,7 +142,8 @@ impl Use {
     }
 }
 
-/// All hosts that something is stored for, is bound, or is the instance of a token that there is; each once, sorted.
+/// All hosts that have a stored credential or a binding, or are the instance of an available token; sorted, without
+/// duplicates.
 pub(crate) fn servers(facts: &Facts<'_>) -> Vec<Server> {
     let variable = facts
         .environment
@@ -175,7 +176,7 @@ pub(crate) fn servers(facts: &Facts<'_>) -> Vec<Server> {
     servers
 }
 
-/// The names under which an instance's tokens are answered.
+/// The names that share an instance's tokens.
 fn with_siblings(instance: &Origin) -> Vec<Origin> {
     const SAAS: [&str; 3] = [
         "https://sentry.io",

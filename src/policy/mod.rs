@@ -1,15 +1,15 @@
-//! The one decision: which credential for which host, and why.
+//! Decides which credential a host gets, and why.
 //!
-//! Separate from [`crate::broker`], which carries it out, so that everything that asks (both helpers, docker's `list`,
-//! the `auth` commands) gets the same answer. [`decide()`] is a function of values: no clock, no disk, no network, and the
-//! order of precedence stands in it and nowhere else. [`Facts`] are gathered in one read transaction.
+//! Separate from [`crate::broker`], which carries the decision out, so that both helpers, docker's `list` and the
+//! `auth` commands agree. [`decide()`] is a pure function: no clock, no disk, no network. It alone defines the order of
+//! precedence. [`Facts`] are gathered in one read transaction.
 //!
 //! Rules:
-//! 1. a token goes to its instance, or to a host that is bound to it; [`crate::origin::Origin::may_receive`] says which
-//!    is which;
-//! 2. nothing that git or a repository made us store outranks the environment, the login, or a logout;
-//! 3. the account at a bound host never depends on the request;
-//! 4. each decision has a reason that can be printed.
+//! 1. a token is sent only to its instance or to a host bound to it; [`crate::origin::Origin::may_receive`] decides
+//!    which;
+//! 2. a credential that git or a repository caused to be stored never outranks the environment, the login, or a logout;
+//! 3. the account used at a bound host never depends on the request;
+//! 4. every decision has a printable reason.
 
 mod accounts;
 mod command;
@@ -17,9 +17,9 @@ mod decide;
 mod facts;
 mod host;
 mod hosts;
-mod keep;
 mod reason;
 mod request;
+mod storing;
 
 #[cfg(test)]
 mod exhaustive;
@@ -27,10 +27,12 @@ mod exhaustive;
 mod table;
 
 pub(crate) use accounts::{account_called, account_of, active_account};
-pub(crate) use command::{Wish, environment_token, session_of};
+pub(crate) use command::{Selection, environment_token, session_of};
 pub(crate) use decide::{Decision, LoginOffer, Verdict, decide};
 pub(crate) use facts::Facts;
 pub(crate) use host::LoginBasis;
 pub(crate) use hosts::{Server, Use, servers};
-pub(crate) use keep::{Keep, Provenance, kept_for_docker, kept_for_git, signed_out};
 pub(crate) use request::{Request, USERNAME};
+pub(crate) use storing::{
+    Provenance, StoreVerdict, decide_docker_store, decide_git_store, signed_out_binding,
+};

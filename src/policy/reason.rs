@@ -1,4 +1,4 @@
-//! Why a decision is what it is, in one sentence of a user's words.
+//! Explains a decision in one sentence that a user understands.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use super::host::ChosenBy;
 use crate::account::Session;
 use crate::origin::Origin;
 
-/// A reason; prints as a sentence about "it", the host. Holds no secret.
+/// The reason for a decision. Prints as a sentence in which "it" is the host; holds no secret.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reason<'a> {
     /// The request names the user of a stored credential.
     Named(&'a str),
-    /// A variable holds a token of the instance, and perhaps the host is bound to it.
+    /// A variable holds a token of the instance; the origin is the host's binding, if it has one.
     Variable(&'static str, Option<&'a Origin>),
-    /// A variable cannot be used.
+    /// A variable that should hold a token cannot be used.
     Broken,
-    /// An account is logged in; how it was chosen.
+    /// An account is logged in, and how it was chosen.
     Session(&'a Session, ChosenBy),
-    /// Nobody is logged in to the instance, or not the account that the host is bound to.
+    /// No account is logged in to the instance, or not the one that the host is bound to.
     LoggedOut(&'a Origin, Option<&'a str>),
-    /// docker was logged out of it, or logged in with something else.
+    /// docker logged out of the registry, or logged in to it with another credential.
     SignedOut(&'a Origin),
-    /// The host is not ours, and something is stored.
+    /// The host belongs to no instance; a stored credential matches.
     OnlyStored,
-    /// The host is not ours, and nothing is stored.
+    /// The host belongs to no instance, and nothing is stored for it.
     Unknown,
     /// Plain http to another machine, or a name outside the grammar of hosts.
     NoOrigin,
@@ -66,7 +66,7 @@ impl fmt::Display for Reason<'_> {
                     }
                 }
             }
-            Reason::LoggedOut(instance, None) => write!(f, "nobody is logged in to {instance}"),
+            Reason::LoggedOut(instance, None) => write!(f, "no account is logged in to {instance}"),
             Reason::LoggedOut(instance, Some(_)) => write!(
                 f,
                 "the account at {instance} that it is bound to is not logged in"
@@ -74,12 +74,12 @@ impl fmt::Display for Reason<'_> {
             Reason::SignedOut(instance) => {
                 write!(
                     f,
-                    "docker was logged out of it, so it gets no token of {instance}"
+                    "docker is logged out of it, so it gets no token of {instance}"
                 )
             }
             Reason::OnlyStored => f.write_str("it belongs to no Sentry instance"),
             Reason::NoOrigin => f.write_str(
-                "no token goes to such an address (plain http, or no host name that is certain)",
+                "no token is sent to such an address (plain http, or an ambiguous host name)",
             ),
             Reason::Unknown => {
                 f.write_str("it belongs to no Sentry instance, and nothing is stored for it")

@@ -1,34 +1,34 @@
-//! What a program asks for, as far as a decision turns on it.
+//! A client's request, reduced to what a decision depends on.
 
 use crate::origin::Origin;
 use crate::store::{Client, Credential, Match};
 use crate::world::Timestamp;
 
-/// User name beside an access token, where nobody wants another.
+/// The user name returned with an access token, unless the binding or the request sets one.
 pub(crate) const USERNAME: &str = "oauth2";
 
-/// What a program asks for.
+/// A client's request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
-    /// Which protocol it speaks.
+    /// The protocol that the client speaks.
     pub(crate) client: Client,
-    /// What stored credentials are found by, in our tables.
+    /// The key of stored credentials in our tables.
     pub(crate) server: &'a str,
-    /// What a binding is found by, in our tables.
+    /// The key of a binding in our tables.
     pub(crate) host: &'a str,
-    /// The host; `None` where no token could go, whatever it is bound to.
+    /// The host's origin; `None` if no token may be sent there, whatever it is bound to.
     pub(crate) origin: Option<&'a Origin>,
-    /// The path, where it counts.
+    /// The path, where the client distinguishes paths.
     pub(crate) path: Option<&'a str>,
-    /// The user that is wanted.
+    /// The user name that the request asks for.
     pub(crate) username: Option<&'a str>,
-    /// Whether a credential with an `authtype` would be understood.
+    /// Whether the client understands a credential with an `authtype`.
     pub(crate) authtype: bool,
 }
 
 impl Request<'_> {
-    /// What a stored credential must have.
-    pub(crate) fn wanted(&self) -> Match<'_> {
+    /// What a stored credential must match.
+    pub(crate) fn pattern(&self) -> Match<'_> {
         Match {
             server: self.server,
             path: self.path,
@@ -37,12 +37,12 @@ impl Request<'_> {
         }
     }
 
-    /// Whether it is an answer to the request.
+    /// Whether the stored credential answers the request.
     pub(super) fn accepts(&self, stored: &Credential, now: Timestamp) -> bool {
-        self.wanted().covers(stored) && self.can_take(stored) && stored.is_alive(now)
+        self.pattern().covers(stored) && self.can_take(stored) && stored.is_alive(now)
     }
 
-    /// Whether the caller would understand it.
+    /// Whether the client understands the stored credential.
     pub(crate) fn can_take(&self, stored: &Credential) -> bool {
         stored.authtype.is_none() || self.authtype
     }

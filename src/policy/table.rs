@@ -117,19 +117,19 @@ const GIT: &[(&str, &[Fact], &str, &str)] = &[
 
     // 4. A stored credential, when there is neither.
     ("https://x.example", &[Bound(SAAS), Account("joe", SELF), Stored("bob"), Stored("ann")],
-     "stored bob", "nobody is logged in to https://sentry.io"),
+     "stored bob", "no account is logged in to https://sentry.io"),
     ("https://x.example", &[BoundTo("joe", SAAS, None), Account("jane", SAAS), Stored("ann")],
      "stored ann", "the account at https://sentry.io that it is bound to is not logged in"),
     (SAAS, &[StoredWith("Bearer"), Stored("ann")],
-     "stored ann", "nobody is logged in to https://sentry.io"),
+     "stored ann", "no account is logged in to https://sentry.io"),
 
     // 5. A login.
     (SAAS, &[],
-     "login https://sentry.io, Saas", "nobody is logged in to https://sentry.io"),
+     "login https://sentry.io, Saas", "no account is logged in to https://sentry.io"),
     (SELF, &[Named(SELF)],
-     "login https://self.example, ByEnvironment", "nobody is logged in to https://self.example"),
+     "login https://self.example, ByEnvironment", "no account is logged in to https://self.example"),
     ("https://x.example", &[Bound(SELF), Account("jane", SAAS)],
-     "login https://self.example, Before", "nobody is logged in to https://self.example"),
+     "login https://self.example, Before", "no account is logged in to https://self.example"),
     ("https://joe@x.example", &[BoundTo("joe", SELF, None), Account("jane", SELF)],
      "login https://self.example, Before", "the account at https://self.example that it is bound to is not logged in"),
 ];
@@ -149,22 +149,22 @@ const DOCKER: &[(&str, &[Fact], &str, &str)] = &[
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     // `docker logout`.
     ("https://r.example", &[SignedOut(SAAS), Account("jane", SAAS), Variable(SAAS)],
-     "nothing", "docker was logged out of it, so it gets no token of https://sentry.io"),
+     "nothing", "docker is logged out of it, so it gets no token of https://sentry.io"),
     ("https://r.example", &[SignedOut(SAAS), BrokenVariable],
-     "nothing", "docker was logged out of it, so it gets no token of https://sentry.io"),
+     "nothing", "docker is logged out of it, so it gets no token of https://sentry.io"),
     // `docker login -u ann -p …`.
     ("https://r.example", &[SignedOut(SAAS), Account("jane", SAAS), Variable(SAAS), Stored("ann")],
-     "stored ann", "docker was logged out of it, so it gets no token of https://sentry.io"),
+     "stored ann", "docker is logged out of it, so it gets no token of https://sentry.io"),
     // `docker login`.
     ("https://r.example", &[SignedOut(SAAS), Account("jane", SAAS), SigningIn],
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     ("https://r.example", &[SignedOut(SAAS), Account("jane", SAAS), Stored("ann"), SigningIn],
-     "stored ann", "docker was logged out of it, so it gets no token of https://sentry.io"),
+     "stored ann", "docker is logged out of it, so it gets no token of https://sentry.io"),
     // `docker login http://r.example`: no token goes over plain http.
     ("http://r.example", &[Bound(SAAS), Account("jane", SAAS)],
-     "nothing", "no token goes to such an address (plain http, or no host name that is certain)"),
+     "nothing", "no token is sent to such an address (plain http, or an ambiguous host name)"),
     ("http://r.example", &[Bound(SAAS), Account("jane", SAAS), Stored("ann")],
-     "stored ann", "no token goes to such an address (plain http, or no host name that is certain)"),
+     "stored ann", "no token is sent to such an address (plain http, or an ambiguous host name)"),
 ];
 
 #[test]

@@ -393,7 +393,7 @@ fn docker_login_says_what_it_does_not_keep() {
     sentry.add_api_token("sntryu_of_somebody_else");
     let told = login("robot", "sntryu_of_somebody_else", &bound.host()).fails(1);
     let _told = told
-        .stderr_has("this is a Sentry token of no login here")
+        .stderr_has("this is a Sentry token that belongs to no login here")
         .stderr_has("`sentry auth login --url ")
         .never_says("sntryu_of_somebody_else");
     assert_eq!(machine.stored_credentials(), 0);

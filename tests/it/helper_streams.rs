@@ -104,7 +104,8 @@ fn a_caller_that_does_not_come_to_an_end_is_given_up_and_keeps_nobody_waiting() 
         .stdout_is(&format!("{}\n", sentry.current_access()));
     assert!(running.iter_mut().all(|(_, caller)| caller.is_running()));
     for (helper, caller) in running {
-        let _gave_up = (helper.complains)(caller.wait().fails(1), "no request came in time");
+        let _gave_up =
+            (helper.complains)(caller.wait().fails(1), "timed out waiting for the request");
     }
     assert_eq!(sentry.refreshes(), 1);
 }

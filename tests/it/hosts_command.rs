@@ -74,7 +74,7 @@ fn each_host_is_shown_with_what_it_gets_and_why() {
          where jane is the active account\n\
          https://de.sentry.io, https://sentry.io, https://us.sentry.io (git, docker): the token of jane, because \
          it is a Sentry instance, where jane is the active account\n\
-         https://other.example (git): nothing, because nobody is logged in to https://self.example\n\
+         https://other.example (git): nothing, because no account is logged in to https://self.example\n\
          https://x.example (git): the stored credential of ann, because it belongs to no Sentry instance\n\
          r.example (docker): the token of jane, because it is bound to https://sentry.io, \
          where jane is the active account\n\

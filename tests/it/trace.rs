@@ -114,7 +114,7 @@ fn a_trace_tells_where_a_credential_came_from() {
     assert_eq!(
         steps(&said.stderr),
         ["git https://sentry.io\\\\.evil.com: nothing \
-             (no token goes to such an address (plain http, or no host name that is certain))"]
+             (no token is sent to such an address (plain http, or an ambiguous host name))"]
     );
     let said = docker(&machine, "https://sentry.io/v2/").success();
     assert_eq!(

@@ -1,6 +1,7 @@
-//! What becomes of a credential that a program `store`s, and of an erasure: which secrets are ours, and what is kept.
+//! Decides what happens to a credential that a client stores or erases: whether it is one of our tokens, and whether it
+//! is stored.
 //!
-//! Separate from [`super::decide()`] because the question is another one; both look at the same facts.
+//! Separate from [`super::decide()`], which answers a different question from the same facts.
 
 use super::accounts::active_account;
 use super::facts::Facts;
@@ -15,102 +16,106 @@ use crate::store::{Binding, Client};
 /// Where a secret comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Provenance<'a> {
-    /// A variable of the environment holds it.
+    /// An environment variable holds it.
     Environment,
-    /// A session has it now.
+    /// It is a current token of this session.
     Session(&'a Session),
-    /// A session had it.
+    /// It is a former token of a session.
     Former,
-    /// Its origin is unknown, but it has the form of one of Sentry's tokens.
+    /// Its origin is unknown, but it has the form of a Sentry token.
     Token,
-    /// It is somebody else's.
+    /// It is not a Sentry token, as far as its form shows.
     Foreign,
 }
 
-/// What is to be done with what a program stores.
+/// What to do with a credential that a client stores.
 #[derive(Debug)]
-pub(crate) enum Keep {
-    /// Nothing: it has its one home already.
-    Nothing,
-    /// Keep it.
-    Credential,
-    /// Keep it in place of all that was stored for the registry, and bind the registry like this: no token is served
-    /// there until it is signed in again.
-    Instead(Binding),
-    /// Remove all that was stored for the registry, and bind it like this.
+pub(crate) enum StoreVerdict {
+    /// Store nothing: the credential is one of our own tokens.
+    Ignore,
+    /// Store it.
+    Store,
+    /// Store it in place of everything stored for the registry, and write this binding: the registry gets no token
+    /// until it is signed in again.
+    Replace(Binding),
+    /// Remove everything stored for the registry, and write this binding.
     SignIn(Binding),
-    /// Tell the client that it is not kept.
+    /// Report to the client that the credential is not stored.
     Refuse(Failure),
 }
 
 impl Provenance<'_> {
-    /// Judged by what is known now; `former`: a session had it once.
+    /// Classifies a secret. `is_former`: a session had it before; `in_environment`: a variable holds it.
     pub(crate) fn of<'a>(
         facts: &'a Facts<'_>,
         secret: &Secret,
-        former: bool,
-        held: bool,
+        is_former: bool,
+        in_environment: bool,
     ) -> Provenance<'a> {
         let has = |session: &&Session| {
             session.tokens.as_ref().is_some_and(|tokens| {
                 tokens.access == *secret || tokens.refresh.as_ref() == Some(secret)
             })
         };
-        if held {
+        if in_environment {
             return Provenance::Environment;
         }
         match facts.sessions.iter().find(has) {
             Some(session) => Provenance::Session(session),
-            None if former => Provenance::Former,
+            None if is_former => Provenance::Former,
             None if secret.has_form_of_a_token() => Provenance::Token,
             None => Provenance::Foreign,
         }
     }
 }
 
-/// What becomes of a credential that git stores: what is ours comes back after each success, and has its home already.
-pub(crate) fn kept_for_git(
+/// Decides about a credential that git stores. git stores every credential that worked, our own tokens included.
+pub(crate) fn decide_git_store(
     facts: &Facts<'_>,
     request: &Request<'_>,
     secret: &Secret,
-    from: Provenance<'_>,
-) -> Keep {
+    provenance: Provenance<'_>,
+) -> StoreVerdict {
     let is_ours = Host::of(facts, request).is_some();
-    match from {
-        Provenance::Environment | Provenance::Session(_) | Provenance::Former => Keep::Nothing,
-        // Another program may have rotated it since we answered it, and keeps no list of former ones.
-        Provenance::Token if is_ours => Keep::Nothing,
-        Provenance::Foreign if is_ours && secret.has_form_of_an_access_token() => Keep::Nothing,
-        Provenance::Token | Provenance::Foreign => Keep::Credential,
+    match provenance {
+        Provenance::Environment | Provenance::Session(_) | Provenance::Former => {
+            StoreVerdict::Ignore
+        }
+        // Another program may have rotated the token since it was returned, and records no former tokens.
+        Provenance::Token if is_ours => StoreVerdict::Ignore,
+        Provenance::Foreign if is_ours && secret.has_form_of_an_access_token() => {
+            StoreVerdict::Ignore
+        }
+        Provenance::Token | Provenance::Foreign => StoreVerdict::Store,
     }
 }
 
-/// What becomes of a login that docker stores: always the user's own act, so the last one wins, and one is in force.
-pub(crate) fn kept_for_docker(
+/// Decides about a login that docker stores: always the user's own act, so it replaces the previous one.
+pub(crate) fn decide_docker_store(
     facts: &Facts<'_>,
     request: &Request<'_>,
     username: &str,
     secret: &Secret,
-    from: Provenance<'_>,
-) -> Keep {
+    provenance: Provenance<'_>,
+) -> StoreVerdict {
     let Some(host) = Host::of(facts, request) else {
-        return match from {
-            Provenance::Token | Provenance::Foreign => Keep::Credential,
-            ours => Keep::Refuse(not_for_others(facts, request, ours)),
+        return match provenance {
+            Provenance::Token | Provenance::Foreign => StoreVerdict::Store,
+            ours => StoreVerdict::Refuse(not_bound(facts, request, ours)),
         };
     };
     let answered = host.username();
-    let is_served = match from {
+    let is_served = match provenance {
         Provenance::Environment => host.environment(facts).is_some(),
         Provenance::Session(session) => host
             .session
             .is_some_and(|served| served.account == session.account),
         Provenance::Former => true,
         Provenance::Token => false,
-        // `docker login` stores what `get` answered; another program may have rotated it in between.
+        // `docker login` stores what `get` returned, which another program may have rotated in between.
         Provenance::Foreign => username == answered && secret.has_form_of_an_access_token(),
     };
-    match from {
+    match provenance {
         _ if is_served => {
             let binding = Binding {
                 signed_out: false,
@@ -119,34 +124,34 @@ pub(crate) fn kept_for_docker(
             };
             let is_new = host.is_signed_out() || username != answered;
             match is_new || !facts.credentials.is_empty() {
-                true => Keep::SignIn(binding),
-                false => Keep::Nothing,
+                true => StoreVerdict::SignIn(binding),
+                false => StoreVerdict::Ignore,
             }
         }
-        Provenance::Foreign => Keep::Instead(Binding {
+        Provenance::Foreign => StoreVerdict::Replace(Binding {
             signed_out: true,
             ..host.binding(request)
         }),
-        another => Keep::Refuse(not_the_one(facts, &host, request, another)),
+        another => StoreVerdict::Refuse(bound_elsewhere(facts, &host, request, another)),
     }
 }
 
-/// The binding of a registry that docker logs out of; `None` where no token is served.
-pub(crate) fn signed_out(facts: &Facts<'_>, request: &Request<'_>) -> Option<Binding> {
+/// The binding of a registry that docker logs out of; `None` if the registry gets no token.
+pub(crate) fn signed_out_binding(facts: &Facts<'_>, request: &Request<'_>) -> Option<Binding> {
     let host = Host::of(facts, request)?;
     let is_served = host.session.is_some() || host.environment(facts).is_some();
-    let is_to_be_noted = match host.binding {
+    let is_new = match host.binding {
         Some(binding) => !binding.signed_out,
         None => is_served,
     };
-    is_to_be_noted.then(|| Binding {
+    is_new.then(|| Binding {
         signed_out: true,
         ..host.binding(request)
     })
 }
 
 impl Host<'_> {
-    /// The binding, or the one that goes without saying.
+    /// The host's binding, or the implicit one of an instance.
     fn binding(&self, request: &Request<'_>) -> Binding {
         self.binding.cloned().unwrap_or_else(|| Binding {
             server: request.host.to_owned(),
@@ -158,13 +163,13 @@ impl Host<'_> {
     }
 }
 
-/// The registry as docker knows it.
+/// The registry as docker names it.
 fn registry<'a>(request: &Request<'a>) -> &'a str {
     let prefix = Client::Docker.server("");
     request.host.strip_prefix(&prefix).unwrap_or(request.host)
 }
 
-/// What `setup-docker` is to be told, so that it takes this session and no other.
+/// The options that make `setup-docker` select this session.
 fn options(facts: &Facts<'_>, session: &Session) -> String {
     let mut options = String::new();
     if !session.active {
@@ -177,8 +182,8 @@ fn options(facts: &Facts<'_>, session: &Session) -> String {
     options
 }
 
-fn owner(facts: &Facts<'_>, from: Provenance<'_>) -> String {
-    match (from, &facts.environment.token) {
+fn owner(facts: &Facts<'_>, provenance: Provenance<'_>) -> String {
+    match (provenance, &facts.environment.token) {
         (Provenance::Environment, Ok(Some(found))) => format!("the token of {}", found.variable),
         (Provenance::Environment, _) => "the token of the environment".to_owned(),
         (Provenance::Session(session), _) => {
@@ -186,15 +191,15 @@ fn owner(facts: &Facts<'_>, from: Provenance<'_>) -> String {
         }
         (Provenance::Former, _) => "a former token of a Sentry login".to_owned(),
         (Provenance::Token | Provenance::Foreign, _) => {
-            "a Sentry token of no login here".to_owned()
+            "a Sentry token that belongs to no login here".to_owned()
         }
     }
 }
 
-/// A token of ours for a registry that may not have it.
-fn not_for_others(facts: &Facts<'_>, request: &Request<'_>, from: Provenance<'_>) -> Failure {
-    let (registry, owner) = (registry(request), owner(facts, from));
-    let of = match from {
+/// Refuses a token of ours for a registry that is not bound.
+fn not_bound(facts: &Facts<'_>, request: &Request<'_>, provenance: Provenance<'_>) -> Failure {
+    let (registry, owner) = (registry(request), owner(facts, provenance));
+    let of = match provenance {
         Provenance::Session(session) => options(facts, session),
         _ => String::new(),
     };
@@ -203,17 +208,17 @@ fn not_for_others(facts: &Facts<'_>, request: &Request<'_>, from: Provenance<'_>
     ))
 }
 
-/// A Sentry token for a registry that has another.
-fn not_the_one(
+/// Refuses a Sentry token for a registry that is bound to another instance or account.
+fn bound_elsewhere(
     facts: &Facts<'_>,
     host: &Host<'_>,
     request: &Request<'_>,
-    from: Provenance<'_>,
+    provenance: Provenance<'_>,
 ) -> Failure {
-    let (registry, owner, instance) = (registry(request), owner(facts, from), host.instance);
+    let (registry, owner, instance) = (registry(request), owner(facts, provenance), host.instance);
     let what = format!("this is {owner}, and {registry} is bound to {instance}");
     let login = format!("`sentry auth login --url {instance} --with-token`");
-    match from {
+    match provenance {
         Provenance::Session(session) => Failure::new(what).hint(format!(
             "`sentry auth setup-docker --registry {registry}{}`",
             options(facts, session)
