@@ -1,7 +1,7 @@
-//! A login as a value: whose it is, who issued it, its tokens, and whether they can be handed out.
+//! A login as a value: its account, its instance, its tokens, and whether they are fresh.
 //!
-//! Separate from [`crate::store`], which knows rows, because OAuth answers and decisions speak of the same things; and
-//! from [`crate::session`], which renews them.
+//! Separate from [`crate::store`], which maps it to rows, because OAuth answers and decisions use the same types; and
+//! from [`crate::session`], which refreshes its tokens.
 
 use std::time::Duration;
 
@@ -17,23 +17,23 @@ use crate::world::Timestamp;
 pub(crate) struct Session {
     /// Its key in `helper_session`: the `account_id`, or `auth` in the old layout.
     pub(crate) account: String,
-    /// The instance that issued it, the only one it is refreshed at.
+    /// The instance that issued its tokens, and the only one that refreshes them.
     pub(crate) origin: Origin,
-    /// Whose it is.
+    /// The user it belongs to.
     pub(crate) user: User,
-    /// `None` once the server rejected the refresh token, or another program cleared it. A rejected pair stays in the row:
-    /// another program may still compare with it when its own answer comes.
+    /// `None` once the server rejected the refresh token, or another program cleared it. A rejected pair stays in the
+    /// row, because another program may still compare with it when its own answer arrives.
     pub(crate) tokens: Option<Tokens>,
-    /// The one that a command without `--url` means.
+    /// The session that a command without `--url` refers to.
     pub(crate) active: bool,
-    /// What we noted about it.
+    /// The state of its refreshes.
     pub(crate) refresh_state: RefreshState,
 }
 
-/// Who logged in, as far as the server said.
+/// The user of a session, as far as the server reported it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct User {
-    /// Sentry's id; tells accounts of one instance apart.
+    /// Sentry's id; distinguishes accounts of one instance.
     pub(crate) id: Option<String>,
     /// E-mail address.
     pub(crate) email: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// What to call them: user name, else e-mail, else full name.
+    /// The name to display: user name, else e-mail address, else full name.
     pub(crate) fn label(&self) -> Option<&str> {
         self.username
             .as_deref()
@@ -52,7 +52,7 @@ impl User {
             .or(self.name.as_deref())
     }
 
-    /// Whether somebody who types `name` means this user.
+    /// Whether a user who types `name` refers to this user.
     pub(crate) fn is_called(&self, name: &str) -> bool {
         self.username.as_deref() == Some(name)
             || self
@@ -62,8 +62,8 @@ impl User {
     }
 }
 
-/// Whose a session is. Two sessions of one identity at one instance are the same account; who is not known is nobody's
-/// double, so there is no value for it.
+/// The identity behind a session. Two sessions of one identity at one instance are the same account. An unknown
+/// identity equals no other, and therefore has no value of this type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     /// A user, by their id.
@@ -73,7 +73,7 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// Whose an access token is, if `user` is what the server said of it.
+    /// The identity that an access token belongs to, where `user` is what the server reported.
     pub(crate) fn of(user: &User, access: Option<&Secret>) -> Option<Identity> {
         let claims = access.and_then(Secret::claims);
         match (claims.and_then(|claims| claims.org), &user.id) {
@@ -85,7 +85,7 @@ impl Identity {
 }
 
 impl Identity {
-    /// What to call them: the user, else the organization.
+    /// The name to display: the user's, else the organization's.
     pub(crate) fn label(user: &User, access: Option<&Secret>) -> Option<String> {
         match (user.label(), Identity::of(user, access)) {
             (Some(label), _) => Some(label.to_owned()),
@@ -95,7 +95,7 @@ impl Identity {
     }
 }
 
-/// As it stands in a binding.
+/// The form stored in a binding.
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -105,20 +105,20 @@ impl std::fmt::Display for Identity {
     }
 }
 
-/// What the server issued.
+/// The tokens that the server issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tokens {
-    /// Goes to git, docker and the API.
+    /// Sent to git, docker and the API.
     pub(crate) access: Secret,
     /// Single-use; an API token has none.
     pub(crate) refresh: Option<Secret>,
     /// When they were issued, if known.
     pub(crate) issued_at: Option<Timestamp>,
-    /// When the access token dies; `None`: never, or unknown.
+    /// When the access token expires; `None`: never, or unknown.
     pub(crate) expires_at: Option<Timestamp>,
 }
 
-/// What we noted about a session.
+/// What was recorded about the refreshes of a session.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RefreshState {
     /// The OAuth client that the session was issued to.
@@ -127,13 +127,13 @@ pub(crate) struct RefreshState {
     pub(crate) suspect: Option<Digest>,
     /// When Sentry last accepted a suspect token.
     pub(crate) checked_at: Option<Timestamp>,
-    /// No refresh before this; the server failed or asked to wait.
+    /// Earliest time of the next refresh attempt, after the server failed or asked for a delay.
     pub(crate) retry_at: Option<Timestamp>,
-    /// Why, in words.
+    /// The reason for the delay, in words.
     pub(crate) retry_reason: Option<String>,
-    /// The refresh token that was about to be spent, and since when. Left over only by a crash or a lost answer.
+    /// The refresh token about to be spent, and since when. Left behind only by a crash or a lost answer.
     pub(crate) intent: Option<(Digest, Timestamp)>,
-    /// The server rejected the pair that is stored, which is read as no tokens; when.
+    /// When the server rejected the stored pair, which is then read as no tokens.
     pub(crate) rejected_at: Option<Timestamp>,
 }
 
@@ -159,40 +159,40 @@ impl OAuthClient {
 /// How much of an account's id is shown and typed, at least.
 const SHORT: usize = 8;
 
-/// A token is refreshed when less than this is left, or a tenth of its life if that is less. As late as is useful: the
-/// old access token dies in the hands of whoever still uses it.
+/// A token is refreshed when less than this remains, or a tenth of its lifetime if that is less. Not earlier, because a
+/// refresh invalidates the old access token for the processes that still use it.
 const LONGEST_MARGIN: Duration = Duration::from_secs(3600);
 
-/// A token that Sentry accepted is not asked about again for this long, however many hosts refuse it.
+/// A token that Sentry accepted is not checked again for this long, however many hosts refuse it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A pause beyond this was noted by a clock that was wrong.
+/// A longer pause was recorded by a wrong clock.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Whether a token can be handed out as it is.
+/// Whether an access token can be returned as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// Hand it out.
+    /// Return it.
     Fresh,
-    /// Look after it first.
+    /// Refresh or check it first.
     Stale(StaleReason),
 }
 
 /// Why a token is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StaleReason {
-    /// It is dead: wait for a new one.
+    /// It has expired: wait for a new one.
     Expired,
-    /// It still works: try, but do not wait.
+    /// It still works: attempt a refresh, but do not wait for one.
     ExpiresSoon,
-    /// A host refused it: ask the server.
+    /// A host refused it: check it with the server.
     Suspect,
-    /// A refresh of this pair was begun and its end is not known: try the pair once more.
+    /// A refresh of this pair was begun and its outcome is unknown: send the pair once more.
     Interrupted,
 }
 
-/// The accounts that somebody who types `name` means: by e-mail address, user name, name, or organization; if there is
-/// none, by the first characters of the id.
+/// Finds the accounts that a user calls `name`: by e-mail address, user name, full name, or organization; if none
+/// matches, by the first characters of the id.
 pub(crate) fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session> {
     let named: Vec<_> = sessions
         .iter()
@@ -207,7 +207,7 @@ pub(crate) fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session
     }
 }
 
-/// What a command is told, so that it means this session and no other.
+/// The options that make a command refer to this session.
 pub(crate) fn options_for(session: &Session, sessions: &[Session]) -> String {
     let account = match is_alone(session, sessions) {
         true => String::new(),
@@ -216,7 +216,7 @@ pub(crate) fn options_for(session: &Session, sessions: &[Session]) -> String {
     format!(" --url {}{account}", session.origin)
 }
 
-/// What brings a session back that has ended.
+/// The command that restores a session that has ended.
 pub(crate) fn login_command(session: &Session, sessions: &[Session]) -> String {
     let email = session.user.email.as_deref().map(printable);
     let email = email.filter(|_| !is_alone(session, sessions));
@@ -224,7 +224,7 @@ pub(crate) fn login_command(session: &Session, sessions: &[Session]) -> String {
     format!("sentry auth login{email} --url {}", session.origin)
 }
 
-/// Whether its instance tells it from all others.
+/// Whether it is the only session of its instance.
 fn is_alone(session: &Session, sessions: &[Session]) -> bool {
     let is_another = |other: &Session| {
         other.account != session.account && other.origin.may_receive(&session.origin)
@@ -232,7 +232,7 @@ fn is_alone(session: &Session, sessions: &[Session]) -> bool {
     !sessions.iter().any(is_another)
 }
 
-/// As much of an account's id as tells it from all others.
+/// The shortest prefix of an account's id that no other account has.
 pub(crate) fn short_id<'a>(session: &'a Session, sessions: &[Session]) -> &'a str {
     let id = session.account.as_str();
     let others = || {
@@ -249,7 +249,7 @@ pub(crate) fn short_id<'a>(session: &'a Session, sessions: &[Session]) -> &'a st
 }
 
 impl Session {
-    /// Whether somebody who types `name` means this account.
+    /// Whether a user who types `name` refers to this account.
     fn is_called(&self, name: &str) -> bool {
         let User {
             email,
@@ -267,43 +267,43 @@ impl Session {
             .any(|known| known.to_lowercase() == name.to_lowercase())
     }
 
-    /// Whose it is, if that is known.
+    /// The identity, if it is known.
     pub(crate) fn identity(&self) -> Option<Identity> {
         let tokens = self.tokens.as_ref();
         Identity::of(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
-    /// Whether a login to `origin` as `identity` is a login to this account again.
+    /// Whether a login to `origin` as `identity` is another login to this account.
     pub(crate) fn is_account_of(&self, origin: &Origin, identity: &Identity) -> bool {
         self.origin.may_receive(origin) && self.identity().as_ref() == Some(identity)
     }
 
-    /// Whether a login to `origin` is a login to this session again: of the same account, or with the same token.
+    /// Whether a login to `origin` replaces this session: it is of the same account, or has the same token.
     pub(crate) fn is_login_of(&self, origin: &Origin, user: &User, access: &Secret) -> bool {
         let identity = Identity::of(user, Some(access));
         self.origin == *origin && self.has_token(access)
             || identity.is_some_and(|identity| self.is_account_of(origin, &identity))
     }
 
-    /// Whether this is its access token.
+    /// Whether `access` is its access token.
     pub(crate) fn has_token(&self, access: &Secret) -> bool {
         let tokens = self.tokens.as_ref();
         tokens.is_some_and(|tokens| tokens.access == *access)
     }
 
-    /// What a binding holds of an account: its identity, which a new login does not change, else its id. The official
-    /// CLI gives an account another id when its user logs in again, and the old layout has one id for whoever is there.
+    /// The key of the account in a binding: its identity, which a new login does not change, else its id. The official
+    /// CLI assigns a new id when a user logs in again, and the old layout has one id for every user.
     pub(crate) fn key(&self) -> String {
         self.identity()
             .map_or_else(|| self.account.clone(), |identity| identity.to_string())
     }
 
-    /// Whether a binding that holds `key` means this account.
+    /// Whether a binding with `key` refers to this account.
     pub(crate) fn has_key(&self, key: &str) -> bool {
         self.key() == key
     }
 
-    /// What to call it: its user, else its organization, else the first characters of its id.
+    /// The name to display: its user, else its organization, else the first characters of its id.
     pub(crate) fn label(&self) -> String {
         self.name().unwrap_or_else(|| {
             let start: String = self.account.chars().take(SHORT).collect();
@@ -311,13 +311,13 @@ impl Session {
         })
     }
 
-    /// The same, if it has a name.
+    /// The same, without falling back to the id.
     pub(crate) fn name(&self) -> Option<String> {
         let tokens = self.tokens.as_ref();
         Identity::label(&self.user, tokens.map(|tokens| &tokens.access))
     }
 
-    /// Whether the access token can be handed out at `now`. A session without tokens is not asked.
+    /// Whether the access token can be returned at `now`. Meaningless for a session without tokens.
     pub(crate) fn freshness(&self, now: Timestamp) -> Freshness {
         match self.is_interrupted() {
             true => Freshness::Stale(StaleReason::Interrupted),
@@ -325,7 +325,7 @@ impl Session {
         }
     }
 
-    /// The same for the access token alone, whatever became of a refresh.
+    /// The same for the access token alone, whatever happened to a refresh.
     pub(crate) fn access_freshness(&self, now: Timestamp) -> Freshness {
         let Some(tokens) = &self.tokens else {
             return Freshness::Stale(StaleReason::Expired);
@@ -343,7 +343,7 @@ impl Session {
         }
     }
 
-    /// Whether a refresh of the stored pair was begun and its end is not known.
+    /// Whether a refresh of the stored pair was begun and its outcome is unknown.
     pub(crate) fn is_interrupted(&self) -> bool {
         let refresh = self
             .tokens
@@ -353,20 +353,20 @@ impl Session {
         intent.is_some() && refresh.map(Secret::digest) == intent
     }
 
-    /// Whether a host may have refused a token of it within the last minute.
-    pub(crate) fn is_doubted(&self, now: Timestamp) -> bool {
-        self.refresh_state.suspect.is_some() || self.is_checked(now)
+    /// Whether a host may have refused its token within the last minute.
+    pub(crate) fn may_be_refused(&self, now: Timestamp) -> bool {
+        self.refresh_state.suspect.is_some() || self.was_checked(now)
     }
 
-    /// Whether Sentry accepted a suspect token a moment ago.
-    fn is_checked(&self, now: Timestamp) -> bool {
+    /// Whether Sentry accepted a suspect token within the last minute.
+    fn was_checked(&self, now: Timestamp) -> bool {
         let at = self.refresh_state.checked_at;
         at.is_some_and(|at| at <= now && at.until(now) < CHECK_INTERVAL)
     }
 
-    /// Whether a host refused the token, and Sentry was not asked about it a moment ago.
+    /// Whether a host refused the token, and Sentry has not confirmed it since.
     fn is_suspect(&self, access: &Secret, now: Timestamp) -> bool {
-        !self.is_checked(now)
+        !self.was_checked(now)
             && self
                 .refresh_state
                 .suspect
@@ -375,11 +375,11 @@ impl Session {
 }
 
 impl Session {
-    /// Until when no refresh is tried, because the last one failed.
+    /// The time until which no refresh is attempted because the last one failed.
     pub(crate) fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_to_come =
+        let is_pending =
             |at: &Timestamp| (Duration::from_millis(1)..LONGEST_PAUSE).contains(&now.until(*at));
-        self.refresh_state.retry_at.filter(is_to_come)
+        self.refresh_state.retry_at.filter(is_pending)
     }
 }
 
@@ -398,7 +398,7 @@ impl Tokens {
         }
     }
 
-    /// Whether the access token is dead at `now`.
+    /// Whether the access token has expired at `now`.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
@@ -463,7 +463,7 @@ mod tests {
         );
         assert!(!is_same(&token, &Origin::saas(), "acme"));
         assert_eq!(account(None, "access", saas).identity(), None);
-        // An organization that is called as a user's id is not that user.
+        // An organization whose slug equals a user's id is not that user.
         assert_ne!(Identity::User("acme".into()).to_string(), token.key());
     }
 
@@ -501,7 +501,7 @@ mod tests {
             ..jane.clone()
         };
         let acme = with_id(account(None, ACME, saas), "0192f0bb-3333");
-        // A name of one is the beginning of the id of another.
+        // The name of one account is a prefix of another's id.
         let mut odd = with_id(account(Some("7"), "b", saas), "0192f0cc-4444");
         odd.user.username = Some("0192f0bb".into());
         let sessions = [jane, elsewhere, acme, odd];

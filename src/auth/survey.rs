@@ -101,7 +101,7 @@ pub(crate) fn is_called(server: &Server, host: &str) -> bool {
         _ => false,
     };
     let is_registry = || {
-        let named = ServerUrl::parse(host).ok().and_then(|url| url.place);
+        let named = ServerUrl::parse(host).ok().and_then(|url| url.registry);
         named.is_some_and(|named| named.host == server.host)
     };
     server.name() == host || is_origin() || (server.client == Client::Docker && is_registry())

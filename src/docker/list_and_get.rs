@@ -1,4 +1,4 @@
-//! `list` names a server exactly if `get` answers for it, and with the user name of the answer: in every state of a small
+//! Tests that `list` names a server exactly if `get` answers for it, with the same user name: in every state of a small
 //! store, through the protocol itself.
 
 use std::rc::Rc;
@@ -21,9 +21,9 @@ const INSTANCE: &str = "https://self.example";
 enum State {
     LoggedOut,
     Fresh,
-    /// An API token whose time is over.
+    /// An API token that has expired.
     Expired,
-    /// Its refresh failed a moment ago.
+    /// Its last refresh failed a moment ago.
     Paused,
     /// Sentry no longer accepts its refresh token.
     Rejected,
@@ -63,7 +63,7 @@ fn a_server_is_listed_if_and_only_if_it_is_answered() {
                 });
                 for token in ["", "of-the-environment", "two words"] {
                     let case = format!("{state:?}, bound {bound:?}, stored {stored:?}, {token:?}");
-                    agrees(&world(path, token), stored, &case);
+                    assert_consistent(&world(path, token), stored, &case);
                 }
             }
         }
@@ -83,7 +83,7 @@ fn world(dir: &str, token: &str) -> World {
 }
 
 #[track_caller]
-fn agrees(world: &World, stored: Option<&str>, case: &str) {
+fn assert_consistent(world: &World, stored: Option<&str>, case: &str) {
     let listed = serve("list", &mut &b""[..], world).unwrap();
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let listed = listed.as_object().unwrap();
@@ -98,10 +98,10 @@ fn agrees(world: &World, stored: Option<&str>, case: &str) {
 fn fill(dir: &str, write: impl FnOnce(&WriteTransaction<'_>)) {
     let world = world(dir, "");
     let store = Store::open_or_create(&world, dir.as_ref()).unwrap();
-    let held = Lock::credential(dir.as_ref())
+    let guard = Lock::credential(dir.as_ref())
         .acquire(world.clock(), Duration::ZERO)
         .unwrap();
-    let change = store.change(&held, world.clock()).unwrap();
+    let change = store.change(&guard, world.clock()).unwrap();
     write(&change);
     change.commit().unwrap();
 }

@@ -1,10 +1,12 @@
-//! The docker credential-helper protocol: bytes to a request, an answer to bytes.
+//! The docker credential-helper protocol: parses requests, renders answers.
 //!
-//! Separate from [`crate::broker`], which knows which credential, and nothing of JSON. podman, skopeo and buildah speak the
-//! same protocol.
+//! Separate from [`crate::broker`], which selects the credential and knows nothing of JSON. podman, skopeo and buildah
+//! speak the same protocol.
 //!
-//! Rules: errors go to standard output, exit 1, in one line; three texts are exact, because clients compare them;
-//! standard error stays empty on success, because some clients merge the streams.
+//! Rules:
+//! - Errors go to standard output, on one line, with exit code 1.
+//! - Three messages are exact, because clients compare them.
+//! - Standard error stays empty on success, because some clients merge the streams.
 //!
 //! <https://github.com/docker/docker-credential-helpers>, "Development".
 
@@ -35,7 +37,7 @@ use crate::world::{self, CHUNK, Stdin, World};
 pub(crate) use server_url::{RegistryKey, ServerUrl};
 pub(crate) use store_request::StoreRequest;
 
-/// The client takes this for "no credentials"; any other text is an error to it.
+/// Clients treat this message as "no credentials", and any other as an error.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 const NO_SERVER: &str = "no credentials server URL";
 const NO_USERNAME: &str = "no credentials username";
@@ -77,7 +79,7 @@ pub fn docker_main() -> ExitCode {
     };
     match world::print(answer.as_bytes()) {
         Ok(()) => code,
-        // Nobody reads; there is nobody to tell.
+        // The reader has closed the pipe.
         Err(_) => ExitCode::FAILURE,
     }
 }
@@ -85,7 +87,7 @@ pub fn docker_main() -> ExitCode {
 /// Answers one action.
 ///
 /// # Errors
-/// What the client is told on standard output.
+/// The message for standard output.
 pub(crate) fn serve(
     action: &str,
     input: &mut impl Read,
@@ -104,10 +106,10 @@ pub(crate) fn serve(
 }
 
 fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>> {
-    let Some(place) = &url.place else {
+    let Some(registry) = &url.registry else {
         anyhow::bail!(NOT_FOUND)
     };
-    let request = request(place, place.origin.as_ref());
+    let request = request(registry, registry.origin.as_ref());
     let (username, secret) = match broker.credential_for(&request) {
         Ok(Credential::Stored(stored)) => (stored.username, stored.secret),
         Ok(Credential::Token {
@@ -115,7 +117,7 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         }) if token.is_token() => (username, token),
         Ok(Credential::Token { .. }) => anyhow::bail!("the stored token is not a valid token"),
         Err(NoCredential::NotOurs) => anyhow::bail!(NOT_FOUND),
-        // Builds ask for every registry that is set up, and go on without one that has no login.
+        // Builds call `get` for every configured registry, and continue without those that are not logged in.
         Err(NoCredential::NoLogin {
             session: PriorSession::None,
             ..
@@ -129,11 +131,11 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
     Ok(Zeroizing::new(format!("{answer}\n")))
 }
 
-fn request<'a>(place: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a> {
+fn request<'a>(registry: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a> {
     Request {
         client: Client::Docker,
-        server: &place.server,
-        host: &place.host,
+        server: &registry.server,
+        host: &registry.host,
         origin,
         path: None,
         username: None,
@@ -142,11 +144,11 @@ fn request<'a>(place: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a
 }
 
 fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
-    let Some(place) = &login.url.place else {
+    let Some(registry) = &login.url.registry else {
         anyhow::bail!("the server URL is not that of a registry")
     };
-    let origin = place.any_origin();
-    let request = request(place, origin.as_ref());
+    let origin = registry.any_origin();
+    let request = request(registry, origin.as_ref());
     let keep = broker.judge(&request, &login.secret, |facts, from| {
         decide_docker_store(facts, &request, &login.username, &login.secret, from)
     })?;
@@ -155,7 +157,7 @@ fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
         StoreVerdict::Refuse(failure) => return Err(failure.into()),
         StoreVerdict::SignIn(binding) => {
             return broker.change(|change| {
-                change.forget_credentials(&place.host)?;
+                change.forget_credentials(&registry.host)?;
                 change.bind(&binding)
             });
         }
@@ -163,13 +165,13 @@ fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
         StoreVerdict::Store => None,
     };
     broker.change(|change| {
-        // One login for a server, as in docker's own file.
+        // One login per server, as in docker's own file.
         change.erase_credentials(&Match {
-            server: &place.server,
+            server: &registry.server,
             ..Match::default()
         })?;
         change.put_credential(&store::Credential {
-            server: place.server.clone(),
+            server: registry.server.clone(),
             path: Some(login.url.given.clone()),
             username: Some(login.username.clone()),
             secret: login.secret.clone(),
@@ -182,11 +184,11 @@ fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
 }
 
 fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
-    let Some(place) = &url.place else {
+    let Some(registry) = &url.registry else {
         return Ok(());
     };
-    let origin = place.any_origin();
-    let request = request(place, origin.as_ref());
+    let origin = registry.any_origin();
+    let request = request(registry, origin.as_ref());
     let environment = Environment::of(broker.world());
     let gathered = broker.read(|view| {
         let facts = Facts::for_request(broker.world(), &environment, view, &request)?;
@@ -204,7 +206,7 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
     })
 }
 
-/// Names the registries that a `get` would answer now, with nobody at the terminal.
+/// Lists the registries that a `get` would answer now, without a user at the terminal.
 fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
     let world = broker.world();
     let environment = Environment::of(world);
@@ -213,10 +215,10 @@ fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
     let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
     let mut servers = Map::new();
     for url in registries(&facts) {
-        let Some(place) = ServerUrl::parse(url).ok().and_then(|url| url.place) else {
+        let Some(registry) = ServerUrl::parse(url).ok().and_then(|url| url.registry) else {
             continue;
         };
-        let request = request(&place, place.origin.as_ref());
+        let request = request(&registry, registry.origin.as_ref());
         let decision = policy::decide(&facts, &request, world.now());
         let can_refresh = |origin: &Origin| environment::client_id(world, origin).is_some();
         if decision.has_answer(world.now(), can_refresh) {
@@ -227,7 +229,7 @@ fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
     Ok(format!("{}\n", Value::Object(servers)))
 }
 
-/// What is stored, as it was given, and what is bound besides.
+/// The registries with a stored credential, as given, and those with a binding only.
 fn registries<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a str> {
     let prefix = Client::Docker.server("");
     let stored = facts.credentials.iter();

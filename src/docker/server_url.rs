@@ -1,34 +1,34 @@
-//! Which registry is meant: docker names one in many ways.
+//! Parses a server URL: docker names one registry in several ways.
 
 use super::NO_SERVER;
 use crate::origin::Origin;
 use crate::store::Client;
 
-/// What docker names a registry by: `host[:port]`, or a URL, perhaps with a path.
+/// A server URL as docker sends it: `host[:port]` or a URL, optionally with a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ServerUrl {
-    /// As it came; answers and lists repeat it.
+    /// As given; answers and lists repeat it.
     pub(crate) given: String,
-    /// Where that is; `None` for what can be no registry, and has nothing.
-    pub(crate) place: Option<RegistryKey>,
+    /// The registry; `None` if the text cannot name one, which therefore has no credentials.
+    pub(crate) registry: Option<RegistryKey>,
 }
 
-/// A registry in one form.
+/// The canonical key of a registry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RegistryKey {
-    /// `docker <host>[/<path>]`: the scheme does not count, the path does.
+    /// `docker <host>[/<path>]`. The scheme is ignored, the path is not.
     pub(crate) server: String,
     /// `docker <host>`.
     pub(crate) host: String,
-    /// Where a session could go; `None` for plain http to another machine.
+    /// The origin that a session's token may be sent to; `None` for plain http to another machine.
     pub(crate) origin: Option<Origin>,
 }
 
 impl ServerUrl {
-    /// Reads one line.
+    /// Parses a server URL.
     ///
     /// # Errors
-    /// There is nothing, or more than a line.
+    /// It is empty or has control characters.
     pub(crate) fn parse(text: &str) -> anyhow::Result<ServerUrl> {
         if text.is_empty() {
             anyhow::bail!(NO_SERVER);
@@ -38,13 +38,13 @@ impl ServerUrl {
         }
         Ok(ServerUrl {
             given: text.to_owned(),
-            place: RegistryKey::of(text),
+            registry: RegistryKey::of(text),
         })
     }
 }
 
 impl RegistryKey {
-    /// The host as docker logs in to it and out of it: the scheme does not count there.
+    /// The host whatever its scheme, as docker logs in to it and out of it.
     pub(super) fn any_origin(&self) -> Option<Origin> {
         let prefix = Client::Docker.server("");
         let host = || Origin::from_setting(self.host.strip_prefix(&prefix)?).ok();
@@ -62,8 +62,8 @@ impl RegistryKey {
             _ => return None,
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // Wider than an origin by `_`, which names in private networks have: such a host can have what was stored for
-        // it, but no session.
+        // Also accepts `_`, which host names in private networks have. Such a host can have a stored credential, but no
+        // session's token.
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         let path_is_plain = path
             .bytes()
@@ -94,8 +94,8 @@ mod tests {
     fn server(text: &str) -> Option<String> {
         ServerUrl::parse(text)
             .unwrap()
-            .place
-            .map(|place| place.server)
+            .registry
+            .map(|registry| registry.server)
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         let origin = |text: &str| {
             ServerUrl::parse(text)
                 .unwrap()
-                .place
+                .registry
                 .unwrap()
                 .origin
                 .map(|origin| origin.to_string())

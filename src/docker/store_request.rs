@@ -1,4 +1,4 @@
-//! What `store` brings: JSON, as Go writes and reads it.
+//! Parses the request of `store`: JSON, as Go writes and reads it.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::NO_USERNAME;
 use super::server_url::ServerUrl;
 use crate::secret::Secret;
 
-/// What `store` brings.
+/// The request of `store`.
 #[derive(Debug)]
 pub(crate) struct StoreRequest {
     pub(super) url: ServerUrl,
@@ -15,10 +15,10 @@ pub(crate) struct StoreRequest {
 }
 
 impl StoreRequest {
-    /// Reads `{"ServerURL":…,"Username":…,"Secret":…}`. Go reads the keys in any case, and escapes `<` and `>`.
+    /// Parses `{"ServerURL":…,"Username":…,"Secret":…}`. Go accepts the keys in any case, and escapes `<` and `>`.
     ///
     /// # Errors
-    /// What the client is told.
+    /// The message for standard output.
     pub(crate) fn parse(text: &str) -> anyhow::Result<StoreRequest> {
         let malformed = || {
             anyhow::anyhow!("the request is not a JSON object with ServerURL, Username and Secret")
@@ -33,7 +33,7 @@ impl StoreRequest {
             match (named.next(), named.next()) {
                 (Some((_, Value::String(text))), None) => Ok(text.as_str()),
                 (Some((_, Value::Null)) | None, None) => Ok(""),
-                // Another type; or said twice, in two cases, and readers differ on which one counts.
+                // Another type, or a key repeated in another case: parsers differ on which one counts.
                 _ => Err(malformed()),
             }
         };
@@ -57,7 +57,7 @@ impl StoreRequest {
     }
 }
 
-/// Any text: the key files of Google's `_json_key` have several lines. A zero byte would end it for a client in C.
+/// Accepts several lines, as in the key files of Google's `_json_key`. A NUL would end the text in a C client.
 fn is_secret(text: &str) -> bool {
     !text.contains('\0')
 }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_that_lacks_something_is_told_in_the_exact_words() {
+    fn an_incomplete_login_is_refused_in_the_exact_words() {
         let error = |text: &str| StoreRequest::parse(text).unwrap_err().to_string();
         assert_eq!(error(r#"{"Username":"u","Secret":"s"}"#), NO_SERVER);
         assert_eq!(

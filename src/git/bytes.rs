@@ -1,28 +1,28 @@
-//! Values of any bytes as text, and back: git passes on what a user typed in whatever encoding.
+//! Represents arbitrary bytes as text, reversibly: git passes on what a user typed, in whatever encoding.
 //!
-//! A byte that is no part of UTF-8 becomes a character of its own, at the end of the last private use area; those
-//! characters themselves are taken apart into their bytes, so that nothing else has the same text. None of them is in
-//! the grammar of a host or a token.
+//! A byte that is not valid UTF-8 becomes a character at the end of the last private use area. Those characters
+//! themselves are encoded as their bytes, so that no two inputs have the same text. None of them is in the grammar of a
+//! host or a token.
 
 use zeroize::Zeroizing;
 
 use crate::secret::append;
 
-/// U+10FF00 and the byte.
+/// U+10FF00, to which the byte is added.
 const ESCAPE: u32 = 0x0010_ff00;
 
 fn is_escape(character: char) -> bool {
     (ESCAPE + 0x80..=ESCAPE + 0xff).contains(&u32::from(character))
 }
 
-/// The text for these bytes.
+/// Converts bytes to text.
 pub(super) fn text_of(bytes: &[u8]) -> Zeroizing<String> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && text.is_ascii()
     {
         return Zeroizing::new(text.to_owned());
     }
-    // No reallocation leaves a copy behind: a byte becomes four at most.
+    // Reserves the worst case, four bytes for each, because a reallocation would leave a copy behind.
     let mut text = Zeroizing::new(String::with_capacity(4 * bytes.len()));
     let escaped = |byte: &u8| char::from_u32(ESCAPE + u32::from(*byte)).unwrap_or_default();
     for chunk in bytes.utf8_chunks() {
@@ -43,7 +43,7 @@ pub(super) fn text_of(bytes: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// Adds the bytes that a text stands for.
+/// Appends the bytes that `text` represents.
 pub(super) fn append_bytes_of(text: &str, bytes: &mut Zeroizing<Vec<u8>>) {
     if text.is_ascii() {
         return append(bytes, text.as_bytes());

@@ -1,4 +1,4 @@
-//! What git describes: `key=value` lines, read strictly.
+//! Parses git's credential description: `key=value` lines, strictly.
 
 use super::bytes::text_of;
 use super::url::Url;
@@ -8,10 +8,10 @@ use crate::world::Timestamp;
 /// Longest input in bytes.
 pub(super) const MAX_INPUT: usize = 1024 * 1024;
 
-/// Longest line in bytes, its end included.
+/// Longest line in bytes, including the newline.
 const MAX_LINE: usize = 65535;
 
-/// The request breaks the protocol. Repeats nothing of it.
+/// The request violates the protocol. Repeats nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -23,7 +23,7 @@ impl std::fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// What git described.
+/// A parsed credential description.
 #[derive(Debug, Default)]
 pub(crate) struct Description {
     pub(super) protocol: String,
@@ -40,7 +40,7 @@ pub(crate) struct Description {
     pub(super) offered: Offered,
 }
 
-/// The authentication schemes that the server names, as far as they matter.
+/// The authentication schemes offered by the server that affect the answer.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offered {
     pub(super) basic: bool,
@@ -54,18 +54,18 @@ pub(super) struct Capabilities {
 }
 
 impl Description {
-    /// Reads `key=value` lines up to a blank one; `None` for a request that is well-formed but cannot be meant for us:
-    /// host or protocol missing, empty or contradictory.
+    /// Parses `key=value` lines up to a blank one; `None` for a well-formed request that no credential can match: host
+    /// or protocol missing, empty, or contradictory.
     ///
     /// # Errors
-    /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or of over 65535 bytes, over 1 MiB in all.
+    /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or over 65535 bytes, over 1 MiB in total.
     pub(crate) fn parse(input: &[u8]) -> Result<Option<Description>, Malformed> {
         if input.len() > MAX_INPUT || input.iter().any(|byte| matches!(byte, 0 | b'\r')) {
             return Err(Malformed);
         }
         let mut description = Description::default();
         let (mut protocol, mut host) = (Once::default(), Once::default());
-        let mut foreign = false;
+        let mut is_unusable = false;
         for line in input
             .split(|byte| *byte == b'\n')
             .take_while(|line| !line.is_empty())
@@ -90,7 +90,7 @@ impl Description {
                         description.username = url.username.or(description.username);
                         description.password = url.password.or(description.password);
                     }
-                    None => foreign = true,
+                    None => is_unusable = true,
                 },
                 b"path" => {
                     description.path = Some(value.to_owned()).filter(|path| !path.is_empty())
@@ -123,7 +123,8 @@ impl Description {
                 _ => {}
             }
         }
-        let (Some(protocol), Some(host), false) = (protocol.value(), host.value(), foreign) else {
+        let (Some(protocol), Some(host), false) = (protocol.value(), host.value(), is_unusable)
+        else {
             return Ok(None);
         };
         (description.protocol, description.host) = (protocol, host);
@@ -132,7 +133,7 @@ impl Description {
 }
 
 impl Offered {
-    /// Reads a field value: one or several challenges, each of which begins with its scheme, in any case (RFC 9110
+    /// Parses a field value: one or more challenges, each of which begins with its scheme in any case (RFC 9110
     /// sections 11.3 and 11.6.1). A comma also separates the parameters of one challenge.
     fn note(&mut self, challenges: &str) {
         let (mut quoted, mut escaped) = (false, false);
@@ -153,7 +154,7 @@ impl Offered {
         }
     }
 
-    /// Whether a token can only be shown as `Bearer`.
+    /// Whether a token can only be sent as `Bearer`.
     pub(super) fn is_only_bearer(self) -> bool {
         self.bearer && !self.basic
     }
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_may_stand_where_nobody_looks() {
+    fn other_values_may_hold_any_bytes() {
         assert!(
             Description::parse(b"protocol=https\nhost=h\nfoo=\xff\n")
                 .unwrap()

@@ -1,11 +1,14 @@
-//! The git credential protocol: bytes to a request, an answer to bytes.
+//! The git credential protocol: parses requests, renders answers.
 //!
-//! Separate from [`crate::broker`], which knows which credential, and nothing of `key=value` lines. Parsing and rendering
-//! are functions of bytes.
+//! Separate from [`crate::broker`], which selects the credential and knows nothing of `key=value` lines. Parsing and
+//! rendering are pure functions of bytes.
 //!
-//! Rules: an answer is built whole, checked byte by byte and written once, because git uses whatever was printed before
-//! a failure; it ends with a blank line; a refresh token of a session is never printed; an operation that is not known
-//! is ignored; no byte of the input is repeated in a message.
+//! Rules:
+//! - An answer is built completely, checked byte by byte, and written once: git uses whatever a helper printed before
+//!   it   failed. It ends with a blank line.
+//! - The refresh token of a session is never printed.
+//! - An unknown operation is ignored.
+//! - No message repeats a byte of the input.
 //!
 //! git-credential(1) "Input/Output Format", gitcredentials(7) "Custom Helpers".
 
@@ -54,7 +57,7 @@ pub fn git_main() -> ExitCode {
     ) {
         Ok(answer) => match world::print(&answer) {
             Ok(()) => ExitCode::SUCCESS,
-            // Nobody reads; there is nobody to tell.
+            // The reader has closed the pipe.
             Err(_) => ExitCode::FAILURE,
         },
         Err(error) => {
@@ -89,7 +92,7 @@ fn answer(
 /// Answers one operation.
 ///
 /// # Errors
-/// The request is malformed, or the host is ours and there is no credential now.
+/// The request is malformed, or the host belongs to an instance and no credential is available now.
 pub(crate) fn serve(
     operation: &str,
     input: &[u8],
@@ -98,41 +101,41 @@ pub(crate) fn serve(
     let Some(description) = Description::parse(input)? else {
         return Ok(Zeroizing::default());
     };
-    let Some(asked) = Asked::of(&description) else {
+    let Some(target) = Target::of(&description) else {
         broker
             .world()
             .trace(|| "the protocol or the host cannot be a key".to_owned());
         return Ok(Zeroizing::default());
     };
     match operation {
-        "get" => get(&description, &asked, broker),
-        "store" => store(&description, &asked, broker).map(|()| Zeroizing::default()),
-        _ => erase(&description, &asked, broker).map(|()| Zeroizing::default()),
+        "get" => get(&description, &target, broker),
+        "store" => store(&description, &target, broker).map(|()| Zeroizing::default()),
+        _ => erase(&description, &target, broker).map(|()| Zeroizing::default()),
     }
 }
 
-/// Whom a request is about.
-struct Asked {
-    /// The host, if a token could go there. The grammar guards tokens, and nothing else.
+/// The server that a request is about.
+struct Target {
+    /// The host, if a token may be sent to it. The grammar protects tokens only, not stored credentials.
     origin: Option<Origin>,
-    /// What stored credentials are found by.
+    /// The key of stored credentials.
     server: String,
 }
 
-impl Asked {
-    /// `None` for what would be read as another one.
-    fn of(description: &Description) -> Option<Asked> {
+impl Target {
+    /// Returns `None` for a name that could be confused with another key.
+    fn of(description: &Description) -> Option<Target> {
         let Description { protocol, host, .. } = description;
         if let Ok(origin) = Origin::from_parts(protocol, host) {
-            return Some(Asked {
+            return Some(Target {
                 server: Client::Git.server(&origin.to_string()),
                 origin: Some(origin),
             });
         }
-        // smtp, http to another machine, names that only a local resolver knows: byte by byte.
+        // smtp, http to another machine, names that only a local resolver knows: compared byte by byte.
         let url = format!("{protocol}://{host}");
         let is_another = protocol.contains([':', '/']) || Origin::parse(&url).is_ok();
-        (!is_another).then(|| Asked {
+        (!is_another).then(|| Target {
             origin: None,
             server: Client::Git.server(&url),
         })
@@ -141,23 +144,23 @@ impl Asked {
 
 fn get(
     description: &Description,
-    asked: &Asked,
+    target: &Target,
     broker: &Broker<'_>,
 ) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let request = request(description, asked);
+    let request = request(description, target);
     match broker.credential_for(&request) {
         Ok(credential) => render(description, credential, broker.world().now()),
         Err(NoCredential::NotOurs) => Ok(Zeroizing::default()),
-        // git-lfs asks again after each refusal, for as long as it gets an answer.
+        // git-lfs repeats a request after each refusal, for as long as it gets an answer.
         Err(NoCredential::Refused(why)) => {
-            tell(why);
+            warn(why);
             Ok(Zeroizing::default())
         }
         Err(NoCredential::NoLogin { why, user, .. }) => match user {
             UserResponse::Absent => Err(why.into()),
-            // The user said no: git must not go on and ask for a password.
+            // The user declined: git must not continue and prompt for a password.
             UserResponse::Declined => {
-                tell(why);
+                warn(why);
                 Ok(Zeroizing::new(b"quit=1\n\n".to_vec()))
             }
         },
@@ -165,26 +168,26 @@ fn get(
     }
 }
 
-/// Says something beside an answer.
-fn tell(failure: Failure) {
+/// Prints a warning; the answer is unaffected.
+fn warn(failure: Failure) {
     let line = failure::one_line(&failure.into());
     world::print_error(&format!("git-credential-sentry: {line}\n"));
 }
 
-fn request<'a>(description: &'a Description, asked: &'a Asked) -> Request<'a> {
+fn request<'a>(description: &'a Description, target: &'a Target) -> Request<'a> {
     Request {
         client: Client::Git,
-        server: &asked.server,
-        host: &asked.server,
-        origin: asked.origin.as_ref(),
+        server: &target.server,
+        host: &target.server,
+        origin: target.origin.as_ref(),
         path: description.path.as_deref(),
         username: description.username.as_deref(),
         authtype: description.capabilities.authtype,
     }
 }
 
-fn store(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyhow::Result<()> {
-    // A `credential` means something beside its `authtype` only; it never stands in for a password.
+fn store(description: &Description, target: &Target, broker: &Broker<'_>) -> anyhow::Result<()> {
+    // `credential` is meaningful only together with `authtype`; it never replaces a password.
     let (authtype, secret) = match description {
         Description {
             authtype: Some(authtype),
@@ -198,12 +201,12 @@ fn store(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyho
         } => (None, password),
         _ => return Ok(()),
     };
-    let server = &asked.server;
+    let server = &target.server;
     if description.ephemeral && !is_bearer(description) {
         return broker.note_only_bearer(server, false);
     }
-    let request = request(description, asked);
-    for secret in [Some(secret), in_basic(description).as_ref()]
+    let request = request(description, target);
+    for secret in [Some(secret), basic_password(description).as_ref()]
         .into_iter()
         .flatten()
     {
@@ -229,8 +232,8 @@ fn store(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyho
     broker.change(|change| change.put_credential(&credential))
 }
 
-fn erase(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyhow::Result<()> {
-    let server = &asked.server;
+fn erase(description: &Description, target: &Target, broker: &Broker<'_>) -> anyhow::Result<()> {
+    let server = &target.server;
     let secret = description
         .credential
         .as_ref()
@@ -241,13 +244,13 @@ fn erase(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyho
         username: description.username.as_deref(),
         secret,
     };
-    for secret in [secret, in_basic(description).as_ref()]
+    for secret in [secret, basic_password(description).as_ref()]
         .into_iter()
         .flatten()
     {
         broker.refused(server, secret)?;
     }
-    // Most erasures meet nothing; those do not write.
+    // Most erasures match nothing, and do not write.
     let long_ago = Timestamp::from_millis(i64::MIN);
     if broker
         .read(|view| view.credential(&unwanted, long_ago, |_| true))?
@@ -258,14 +261,14 @@ fn erase(description: &Description, asked: &Asked, broker: &Broker<'_>) -> anyho
     Ok(())
 }
 
-/// Whether it is a token as it is answered where a server offers `Bearer` alone.
+/// Whether this is a token as it is returned for a server that offers only `Bearer`.
 fn is_bearer(description: &Description) -> bool {
     let authtype = description.authtype.as_deref();
     authtype.is_some_and(|authtype| authtype.eq_ignore_ascii_case("Bearer"))
 }
 
-/// The password in a credential of the scheme `Basic` (RFC 7617): how we answer where git knows `authtype`.
-fn in_basic(description: &Description) -> Option<Secret> {
+/// The password inside a `Basic` credential (RFC 7617): how tokens are returned to a git with `authtype`.
+fn basic_password(description: &Description) -> Option<Secret> {
     let authtype = description.authtype.as_deref()?;
     let credential = description.credential.as_ref()?;
     if !authtype.eq_ignore_ascii_case("Basic") {
@@ -276,7 +279,7 @@ fn in_basic(description: &Description) -> Option<Secret> {
     Some(Secret::new(password))
 }
 
-/// Reads to the blank line that ends a request, or to the end of the input.
+/// Reads up to the blank line that ends a request, or to the end of the input.
 fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     let mut chunk = [0; CHUNK];

@@ -1,4 +1,4 @@
-//! The answer: built whole, checked byte by byte.
+//! Renders the answer: built completely, checked byte by byte.
 
 use zeroize::Zeroizing;
 
@@ -17,7 +17,7 @@ pub(super) fn render(
     let mut answer = Answer::default();
     match credential {
         Credential::Stored(stored) => {
-            // As git-credential-cache does: what renews it outlives the password.
+            // As git-credential-cache: the refresh token outlives the password.
             let is_alive = !stored.is_expired(now);
             if let Some(authtype) = stored.authtype.as_ref().filter(|_| is_alive) {
                 answer.line("capability[]", "authtype")?;
@@ -55,8 +55,8 @@ pub(super) fn render(
                 .as_deref()
                 .or(username.as_deref())
                 .unwrap_or(USERNAME);
-            // Where there is a choice it is not ours: git 2.46 to 2.53 sends an `authtype` neither with the probe before a
-            // push of over 1 MiB nor, in any version, for the objects of a repository over dumb HTTP.
+            // A password is returned if the server accepts both: git 2.46 to 2.53 sends no `authtype` with the probe
+            // before a push of over 1 MiB, and no version sends it for the objects of a repository over dumb HTTP.
             if capabilities.authtype && description.offered.is_only_bearer() {
                 answer.line("authtype", "Bearer")?;
                 answer.line("credential", token.expose())?;
@@ -66,7 +66,7 @@ pub(super) fn render(
             }
             answer.expiry(expires_at)?;
             if capabilities.authtype {
-                // Other helpers of the chain must not hoard it.
+                // Other helpers of the chain must not store it.
                 answer.line("ephemeral", "1")?;
             }
             if capabilities.state {
@@ -77,13 +77,13 @@ pub(super) fn render(
     Ok(answer.end())
 }
 
-/// Lines of an answer, wiped on drop.
+/// The lines of an answer, wiped on drop.
 #[derive(Default)]
 struct Answer(Zeroizing<Vec<u8>>);
 
 impl Answer {
     fn line(&mut self, key: &str, value: &str) -> anyhow::Result<()> {
-        // A line break in a value would let it speak for another host.
+        // A line break in a value could name another host.
         if value.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
             anyhow::bail!("the stored {key} contains a byte that the protocol does not allow");
         }

@@ -1,9 +1,9 @@
-//! A `url=` line, which git expands before it asks, and other callers may not.
+//! Parses a `url=` line. git expands it before it calls a helper; other callers may not.
 
 use super::bytes::text_of;
 use crate::secret::Secret;
 
-/// The parts of a `url=` line, split as git splits them; the host stays as it is, for the grammar to judge.
+/// The parts of a `url=` line, split as git splits them. The host is not validated here.
 pub(super) struct Url<'a> {
     pub(super) protocol: &'a str,
     pub(super) host: &'a str,
@@ -16,8 +16,8 @@ impl Url<'_> {
     pub(super) fn parse(url: &str) -> Option<Url<'_>> {
         let (protocol, rest) = url.split_once("://")?;
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        // To other readers each of these ends the host (`?`, `#`: git; `\`: browsers), so that what stands before an
-        // `@` behind it is the host that was meant.
+        // To other parsers each of these ends the host (`?`, `#`: git; `\`: browsers), and what precedes an `@` behind
+        // it is the host.
         if authority.contains(['?', '#', '\\']) || authority.matches('@').count() > 1 {
             return None;
         }
@@ -50,7 +50,7 @@ impl Url<'_> {
     }
 }
 
-/// Percent-decoding; `None` when the outcome could not have come as a line of its own.
+/// Percent-decodes; `None` if the result could not have been a value of its own line.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -62,11 +62,11 @@ impl<'a> Facts<'a> {
         // A refusal can exist only for a token that was reported as rejected.
         let now = world.now();
         let mut known = sessions.iter();
-        let refusal = match environment.holds_a_token() || known.any(|known| known.is_doubted(now))
-        {
-            true => view.refusal(request.server)?,
-            false => None,
-        };
+        let refusal =
+            match environment.holds_a_token() || known.any(|known| known.may_be_refused(now)) {
+                true => view.refusal(request.server)?,
+                false => None,
+            };
         Ok(Facts {
             environment,
             sessions,

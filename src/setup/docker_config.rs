@@ -35,7 +35,7 @@ impl Slot<'_> {
     pub(crate) fn server(self) -> Option<String> {
         match self.0 {
             DEFAULT => None,
-            registry => Some(ServerUrl::parse(registry).ok()?.place?.host),
+            registry => Some(ServerUrl::parse(registry).ok()?.registry?.host),
         }
     }
 }

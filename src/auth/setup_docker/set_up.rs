@@ -186,7 +186,7 @@ impl<'a> SetUp<'a> {
 
     /// A login from before stays in the file, in plain text, and nobody reads it any more.
     fn warn_of_passwords(&self, passwords: &[String]) {
-        let host_of = |name: &str| Some(ServerUrl::parse(name).ok()?.place?.host);
+        let host_of = |name: &str| Some(ServerUrl::parse(name).ok()?.registry?.host);
         let is_set_up = |host| {
             let names = names(self.args);
             names.iter().any(|name| host_of(name) == host)
