@@ -1,6 +1,7 @@
 //! The command line of `sentry`: names, arguments, help text. No behaviour.
 //!
-//! The words of the help are repeated in `man/sentry-auth.1`; a test holds the two to each other.
+//! Separate from [`crate::auth`] so that the help text can be read in one place. `man/sentry-auth.1` repeats it, and a
+//! test compares the two.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::origin::{NotAnOrigin, Origin};
 use crate::printable::printable;
-use crate::secret::{NotWritten, Secret};
+use crate::secret::{Secret, TokenInputError};
 
 /// `sentry`
 #[derive(Parser)]
@@ -19,8 +20,8 @@ use crate::secret::{NotWritten, Secret};
     about = "One Sentry login for git, docker and scripts",
     disable_help_subcommand = true,
     arg_required_else_help = true,
-    after_help = "git and docker call `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
-                  `sentry auth setup-git` or `sentry auth setup-docker` told them to."
+    after_help = "git and docker start `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
+                  `sentry auth setup-git` or `sentry auth setup-docker` has configured them."
 )]
 pub(crate) struct Cli {
     /// What to do
@@ -51,9 +52,9 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// Show who is logged in, and until when
     Status(StatusArgs),
-    /// Renew the access token if it is due
+    /// Refresh the access token if it is due
     Refresh(RefreshArgs),
-    /// Print the access token, renewed if necessary
+    /// Print the access token, refreshed if necessary
     Token(SessionArgs),
     /// Print who is logged in
     Whoami(WhoamiArgs),
@@ -63,11 +64,11 @@ pub(crate) enum Command {
     Switch(SwitchArgs),
     /// Show which hosts get a token or a stored credential, and why
     Hosts(HostsArgs),
-    /// Let git use this login for a host
+    /// Configure git to use this login for a host
     SetupGit(SetupGitArgs),
-    /// Let docker, podman and others use this login for a registry
+    /// Configure docker, podman and others to use this login for a registry
     SetupDocker(SetupDockerArgs),
-    /// Look for what could keep the login from working
+    /// Check for problems that affect the login
     Doctor(DoctorArgs),
     /// Print a completion script for a shell
     Completions {
@@ -100,7 +101,7 @@ pub(crate) struct SessionArgs {
 /// `login`
 #[derive(Args, Default)]
 pub(crate) struct LoginArgs {
-    /// Log in as this user only: an approval by somebody else is refused
+    /// Log in as this user only: an approval by anyone else is refused
     #[arg(value_name = "EMAIL", value_parser = email)]
     pub(crate) email: Option<String>,
     /// Which instance
@@ -112,16 +113,16 @@ pub(crate) struct LoginArgs {
     /// Read an API token from standard input
     #[arg(long)]
     pub(crate) with_token: bool,
-    /// Ask for these scopes instead of the default ones; repeatable, comma-separated
+    /// Request these scopes instead of the default ones; repeatable, comma-separated
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
     pub(crate) scope: Vec<String>,
-    /// Ask for the scopes that end in `:read` only
+    /// Request only the scopes that end in `:read`
     #[arg(long)]
     pub(crate) read_only: bool,
     /// How long to wait for the approval, in seconds
     #[arg(long, value_name = "SECS", default_value = "900", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
-    /// Log in again although there is a working session
+    /// Log in again even if there is a working session
     #[arg(long)]
     pub(crate) force: bool,
     /// Do not open a browser
@@ -158,7 +159,7 @@ pub(crate) struct StatusArgs {
     /// Show the access token
     #[arg(long)]
     pub(crate) show_token: bool,
-    /// Do not ask the server
+    /// Do not contact the server
     #[arg(long)]
     pub(crate) offline: bool,
 }
@@ -169,7 +170,7 @@ pub(crate) struct RefreshArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// Renew it even if it is not due
+    /// Refresh it even if it is not due
     #[arg(long)]
     pub(crate) force: bool,
     /// Print one JSON object
@@ -210,7 +211,7 @@ pub(crate) struct HostsArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// End whatever lets this host get something: its binding, and what is stored for it
+    /// Remove the host's binding, and the credentials stored for it
     #[arg(long, value_name = "HOST", conflicts_with = "json")]
     pub(crate) forget: Option<String>,
 }
@@ -227,26 +228,26 @@ pub(crate) struct SetupGitArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// The user name that git shall send
+    /// The user name that git sends
     #[arg(long, value_name = "NAME", value_parser = username)]
     pub(crate) username: Option<String>,
     /// Which of git's configuration files
     #[command(flatten)]
     pub(crate) scope: GitScope,
-    /// Show what would be changed, and change nothing
+    /// Show what would change, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Take back what this command did
+    /// Undo the changes that this command made
     #[arg(long)]
     pub(crate) undo: bool,
 }
 
-/// `--host`: the origins that git reaches a host by.
+/// The origins that git may use for a host.
 #[derive(Clone)]
 pub(crate) struct GitHost(pub(crate) Vec<Origin>);
 
 impl GitHost {
-    /// Like [`Origin::from_setting`], but a bare name of this machine means `http` too.
+    /// Like [`Origin::from_setting`], but a bare name of this machine also means `http`.
     fn from_setting(text: &str) -> Result<GitHost, NotAnOrigin> {
         let origin = Origin::from_setting(text)?;
         if text.contains("://") || !origin.is_loopback() {
@@ -278,7 +279,7 @@ pub(crate) struct GitScope {
 /// `setup-docker`
 #[derive(Args)]
 pub(crate) struct SetupDockerArgs {
-    /// A registry that takes this login; repeatable
+    /// A registry that accepts this login; repeatable
     #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "registries", "undo"], value_parser = registry)]
     pub(crate) registry: Vec<String>,
     /// The same as `--registry`
@@ -290,16 +291,16 @@ pub(crate) struct SetupDockerArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// The user name that the registry shall see
+    /// The user name that is sent to the registry
     #[arg(long, value_name = "NAME", value_parser = username)]
     pub(crate) username: Option<String>,
     /// Write podman's auth.json instead of docker's config.json
     #[arg(long, conflicts_with = "default")]
     pub(crate) podman: bool,
-    /// Show what would be changed, and change nothing
+    /// Show what would change, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Take back what this command did
+    /// Undo the changes that this command made
     #[arg(long)]
     pub(crate) undo: bool,
 }
@@ -310,7 +311,7 @@ pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// Set a damaged database aside
+    /// Move a damaged database aside
     #[arg(long)]
     pub(crate) repair: bool,
 }
@@ -318,9 +319,9 @@ pub(crate) struct DoctorArgs {
 /// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For a user.
+    /// For users.
     Text,
-    /// For a program.
+    /// For programs.
     Json,
 }
 
@@ -331,8 +332,8 @@ impl From<bool> for Format {
     }
 }
 
-fn token(text: &str) -> Result<Secret, NotWritten> {
-    Secret::written(text.as_bytes())
+fn token(text: &str) -> Result<Secret, TokenInputError> {
+    Secret::from_input(text.as_bytes())
 }
 
 fn scope(text: &str) -> Result<String, String> {
@@ -353,7 +354,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 fn name(text: &str) -> Result<String, String> {
     match !text.trim().is_empty() && !text.contains(|character: char| character.is_control()) {
         true => Ok(text.trim().to_owned()),
-        false => Err("a name has a character, and no control characters".to_owned()),
+        false => Err("a name is not empty and has no control characters".to_owned()),
     }
 }
 
@@ -371,7 +372,7 @@ fn username(text: &str) -> Result<String, String> {
     }
 }
 
-/// The key as clients look it up: the host as it is typed in the name of an image.
+/// Validates a registry key as clients look it up: the host as typed in an image name.
 fn registry(text: &str) -> Result<String, String> {
     let host = match text.split_once("://") {
         Some((scheme, host)) if scheme.eq_ignore_ascii_case("https") => host,

@@ -1,6 +1,6 @@
-//! The device flow as a state machine: when to ask again, when to stop.
+//! The device flow as a state machine: when to poll again, and when to stop.
 //!
-//! Separate from [`crate::oauth`], which knows what one answer says, and from [`crate::login`], which shows things to a
+//! Separate from [`crate::oauth`], which interprets a single answer, and from [`crate::login`], which shows things to a
 //! user. Prints nothing; sleeps through the clock it is given.
 //!
 //! RFC 8628, sections 3.2 (prompt), 3.3 (what to show) and 3.5 (polling).
@@ -14,10 +14,10 @@ use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::Clock;
 
-/// RFC 8628 section 3.5: what `slow_down` adds, for good.
+/// RFC 8628 section 3.5: `slow_down` adds this to the interval permanently.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
-/// Longest pause that we choose ourselves.
+/// Longest pause that the back-off chooses by itself.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Longest verification URL.
@@ -41,43 +41,43 @@ impl Endpoint for OAuth {
     }
 }
 
-/// What to show to a user: checked, and written anew from what was checked.
+/// What to show to the user: validated, and rebuilt from the validated parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prompt {
     /// `[A-Za-z0-9-]{4,32}`.
     pub(crate) user_code: String,
-    /// Where to type it.
+    /// Where the user enters it.
     pub(crate) url: String,
-    /// The address with the code in it, if the server has one.
+    /// The address that includes the code, if the server sent one.
     pub(crate) url_complete: Option<String>,
 }
 
-/// Why there is no token.
+/// Why the flow ended without a token.
 #[derive(Debug)]
 pub(crate) enum DeviceFlowError {
-    /// What answered with this status does not speak OAuth.
+    /// The endpoint answered with this status, and not in OAuth.
     NotOAuth(u16),
-    /// The user said no in the browser.
+    /// The user denied the login in the browser.
     Denied(ErrorAnswer),
-    /// The server says that the code's time is over.
+    /// The server reports that the code has expired.
     CodeExpired(ErrorAnswer),
-    /// The code's time is over by our clock.
+    /// The code has expired by our clock.
     Expired,
-    /// Our own time is over.
+    /// The caller's timeout has passed.
     TimedOut,
-    /// The time is over, and something stood in the way when it was.
-    Disturbed(String),
-    /// The server refused.
+    /// The time is over, and the last poll had failed for this reason.
+    PollFailed(String),
+    /// The server refused with an OAuth error.
     Refused(ErrorAnswer),
-    /// The server cannot be reached, or not be trusted.
+    /// The server cannot be reached, or its certificate is not trusted.
     Transport(TransportError),
-    /// The server wants something shown or opened that it must not.
+    /// The prompt must not be shown.
     BadPrompt(&'static str),
-    /// The address that the server wants opened is another instance's, which is this one.
+    /// The verification address is on another origin, which is this one.
     Foreign(String),
 }
 
-/// A flow that waits for its user.
+/// A flow that waits for the user's approval.
 pub(crate) struct DeviceFlow<'a> {
     endpoint: &'a dyn Endpoint,
     clock: &'a dyn Clock,
@@ -85,16 +85,16 @@ pub(crate) struct DeviceFlow<'a> {
     prompt: Prompt,
     interval: Duration,
     deadline: Duration,
-    code_dies_first: bool,
-    /// What was wrong with the last answer.
-    disturbed: Option<String>,
+    code_expires_first: bool,
+    /// Why the last poll failed, if it did.
+    poll_failure: Option<String>,
 }
 
 impl<'a> DeviceFlow<'a> {
-    /// Asks for a code.
+    /// Requests a code.
     ///
     /// # Errors
-    /// [`DeviceFlowError`]; none of those about time.
+    /// [`DeviceFlowError`], except those about time.
     pub(crate) fn begin(
         endpoint: &'a dyn Endpoint,
         clock: &'a dyn Clock,
@@ -106,7 +106,7 @@ impl<'a> DeviceFlow<'a> {
             DeviceAnswer::Code(code) => code,
             DeviceAnswer::NotOAuth(status) => return Err(DeviceFlowError::NotOAuth(status)),
             DeviceAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
-            DeviceAnswer::Transport(lost) => return Err(DeviceFlowError::Transport(lost)),
+            DeviceAnswer::Transport(error) => return Err(DeviceFlowError::Transport(error)),
         };
         let user_code = code.user_code;
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -115,7 +115,7 @@ impl<'a> DeviceFlow<'a> {
                 "the user code is not a valid code",
             ));
         }
-        // One that is shorter could be guessed, and stands in any text.
+        // A shorter device code could be guessed, and could occur in any text by chance.
         let secret = Some(code.device_code.expose()).filter(|secret| secret.len() >= 8);
         let has_secret = |url: &String| secret.is_some_and(|secret| url.contains(secret));
         if has_secret(&code.verification_uri)
@@ -125,7 +125,7 @@ impl<'a> DeviceFlow<'a> {
                 .is_some_and(has_secret)
         {
             return Err(DeviceFlowError::BadPrompt(
-                "the address that it wants opened has a secret in it",
+                "the verification address contains a secret",
             ));
         }
         let url = checked_url(origin, &code.verification_uri)?;
@@ -144,8 +144,8 @@ impl<'a> DeviceFlow<'a> {
             },
             interval: code.interval,
             deadline: clock.uptime() + timeout.min(code.expires_in),
-            code_dies_first: code.expires_in <= timeout,
-            disturbed: None,
+            code_expires_first: code.expires_in <= timeout,
+            poll_failure: None,
         })
     }
 
@@ -154,7 +154,7 @@ impl<'a> DeviceFlow<'a> {
         &self.prompt
     }
 
-    /// Polls until there is an end. `tick` hears about once a second how much time is left.
+    /// Polls until the flow ends. `tick` is called about once a second with the time that remains.
     ///
     /// # Errors
     /// [`DeviceFlowError`].
@@ -163,7 +163,7 @@ impl<'a> DeviceFlow<'a> {
         loop {
             self.sleep(pause, &mut tick)?;
             let answer = self.endpoint.poll(&self.device_code);
-            self.disturbed = None;
+            self.poll_failure = None;
             match answer {
                 PollAnswer::Granted(grant) => return Ok(grant),
                 PollAnswer::Pending => pause = self.interval,
@@ -171,18 +171,18 @@ impl<'a> DeviceFlow<'a> {
                     self.interval += SLOW_DOWN;
                     pause = self.interval;
                 }
-                // RFC 8628 section 3.5: a client that is disturbed polls less often, exponentially.
+                // RFC 8628 section 3.5: after a failed poll, back off exponentially.
                 PollAnswer::Disturbed(Disturbance { why, retry_after }) => {
                     let slower = (pause * 2).min(LONGEST_PAUSE);
                     pause = slower
                         .max(self.interval)
                         .max(retry_after.unwrap_or_default());
-                    self.disturbed = Some(why);
+                    self.poll_failure = Some(why);
                 }
                 PollAnswer::Denied(refusal) => return Err(DeviceFlowError::Denied(refusal)),
                 PollAnswer::Expired(refusal) => return Err(DeviceFlowError::CodeExpired(refusal)),
                 PollAnswer::Refused(refusal) => return Err(DeviceFlowError::Refused(refusal)),
-                PollAnswer::Untrusted(lost) => return Err(DeviceFlowError::Transport(lost)),
+                PollAnswer::Untrusted(error) => return Err(DeviceFlowError::Transport(error)),
             }
         }
     }
@@ -196,9 +196,9 @@ impl<'a> DeviceFlow<'a> {
         loop {
             let now = self.clock.uptime();
             if now >= self.deadline {
-                return Err(match &self.disturbed {
-                    Some(why) => DeviceFlowError::Disturbed(why.clone()),
-                    None if self.code_dies_first => DeviceFlowError::Expired,
+                return Err(match &self.poll_failure {
+                    Some(why) => DeviceFlowError::PollFailed(why.clone()),
+                    None if self.code_expires_first => DeviceFlowError::Expired,
                     None => DeviceFlowError::TimedOut,
                 });
             }
@@ -215,11 +215,11 @@ impl<'a> DeviceFlow<'a> {
     }
 }
 
-/// Takes an address only on the instance itself, and writes it anew so that nothing in it means anything to a shell, a
+/// Accepts an address only on the instance itself, and rebuilds it so that no character is special to a shell, a
 /// terminal or an opener.
 ///
-/// Sentry builds it from its `system.url-prefix`, which is often left empty, or says `http` where a proxy adds TLS: what
-/// names the instance's own host, or none, is written on the instance's own origin.
+/// Sentry builds the address from its `system.url-prefix`, which is often empty, or has `http` where a proxy adds TLS.
+/// An address with the instance's own host, or with none, is rebuilt on the instance's own origin.
 fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
     const NO_ADDRESS: DeviceFlowError =
         DeviceFlowError::BadPrompt("the verification address is not a valid address");
@@ -228,42 +228,42 @@ fn checked_url(origin: &Origin, url: &str) -> Result<String, DeviceFlowError> {
     }
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(DeviceFlowError::BadPrompt(
-            "the address that it wants opened has characters that no address has",
+            "the verification address contains invalid characters",
         ));
     }
-    // RFC 3986 section 4.2: a reference with a scheme has it before anything else.
+    // RFC 3986 section 4.2: a scheme comes before any other delimiter.
     let first = url.find([':', '/', '?', '#']);
     let (scheme, rest) = match first.map(|at| url.split_at(at)) {
         Some((scheme, rest)) if rest.starts_with("://") => (scheme, &rest[3..]),
         Some((_, rest)) if rest.starts_with(':') => return Err(NO_ADDRESS),
         Some(("", rest)) if rest.starts_with("//") => (origin.scheme().as_str(), &rest[2..]),
-        _ => return Ok(written(origin, url)),
+        _ => return Ok(rebuilt(origin, url)),
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     match Origin::from_parts(scheme, authority) {
-        Ok(place) if place.may_receive(origin) => return Ok(written(&place, path)),
+        Ok(target) if target.may_receive(origin) => return Ok(rebuilt(&target, path)),
         _ => {}
     }
     let is_plain = scheme.eq_ignore_ascii_case(Scheme::Http.as_str());
-    let (true, Ok(place)) = (
+    let (true, Ok(target)) = (
         is_plain || scheme.eq_ignore_ascii_case(Scheme::Https.as_str()),
         Origin::from_parts(Scheme::Https.as_str(), authority),
     ) else {
         return Err(NO_ADDRESS);
     };
-    let is_ours = is_plain && origin.scheme() == Scheme::Https && place.host() == origin.host();
+    let is_ours = is_plain && origin.scheme() == Scheme::Https && target.host() == origin.host();
     match is_ours {
-        true => Ok(written(origin, path)),
+        true => Ok(rebuilt(origin, path)),
         false => Err(DeviceFlowError::Foreign(format!(
             "{}://{}",
             scheme.to_ascii_lowercase(),
-            place.authority()
+            target.authority()
         ))),
     }
 }
 
-fn written(place: &Origin, path: &str) -> String {
-    let mut url = place.to_string();
+fn rebuilt(target: &Origin, path: &str) -> String {
+    let mut url = target.to_string();
     if !path.is_empty() && !path.starts_with('/') {
         url.push('/');
     }
@@ -300,7 +300,7 @@ mod tests {
         }
     }
 
-    /// Gives the answers in turn, then `authorization_pending` for ever; notes when it was polled.
+    /// Returns the answers in turn, then `authorization_pending` indefinitely; records when it was polled.
     struct Script<'a> {
         clock: &'a VirtualClock,
         url: &'a str,
@@ -342,7 +342,7 @@ mod tests {
         })
     }
 
-    fn disturbed(seconds: Option<u64>) -> PollAnswer {
+    fn failed_poll(seconds: Option<u64>) -> PollAnswer {
         PollAnswer::Disturbed(Disturbance {
             why: "HTTP 502".into(),
             retry_after: seconds.map(Duration::from_secs),
@@ -396,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_disturbance_slows_polling_down_and_is_forgotten() {
-        let bad = || disturbed(None);
+        let bad = || failed_poll(None);
         let (end, polled_at) = run(
             vec![
                 bad(),
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_honoured() {
-        let (_, polled_at) = run(vec![disturbed(Some(90)), granted()], 900);
+        let (_, polled_at) = run(vec![failed_poll(Some(90)), granted()], 900);
         assert_eq!(polled_at, [5, 95]);
     }
 
@@ -431,17 +431,17 @@ mod tests {
     }
 
     #[test]
-    fn what_stood_in_the_way_at_last_is_told() {
+    fn the_reason_of_the_last_failed_poll_is_reported() {
         let ended = |answers, timeout| match run(answers, timeout).0 {
-            Err(DeviceFlowError::Disturbed(why)) => why,
+            Err(DeviceFlowError::PollFailed(why)) => why,
             other => format!("{other:?}"),
         };
         assert_eq!(
-            ended(vec![PollAnswer::Pending, disturbed(None)], 12),
+            ended(vec![PollAnswer::Pending, failed_poll(None)], 12),
             "HTTP 502"
         );
-        assert_eq!(ended(vec![disturbed(Some(3600))], 900), "HTTP 502");
-        let forgotten = ended(vec![disturbed(None), PollAnswer::Pending], 16);
+        assert_eq!(ended(vec![failed_poll(Some(3600))], 900), "HTTP 502");
+        let forgotten = ended(vec![failed_poll(None), PollAnswer::Pending], 16);
         assert_eq!(forgotten, "Err(TimedOut)");
     }
 
@@ -545,7 +545,7 @@ mod tests {
                 other => panic!("{text}: {other:?}"),
             }
         }
-        // Nobody adds TLS to what has none.
+        // An instance reached by plain http is not rebuilt with https.
         let plain = Origin::parse("http://127.0.0.1:9000").unwrap();
         let other = checked_url(&plain, "http://127.0.0.1:9001/");
         assert!(matches!(other, Err(DeviceFlowError::Foreign(_))));

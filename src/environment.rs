@@ -1,7 +1,7 @@
-//! What the environment says about tokens and instances.
+//! Tokens, instances and client ids from environment variables.
 //!
-//! Separate from [`crate::world`], which knows variables but not what they mean, and from [`crate::broker`], because the
-//! `auth` commands ask the same questions.
+//! Separate from [`crate::world`], which reads variables but does not interpret them, and from [`crate::broker`],
+//! because the `auth` commands use the same variables.
 
 use crate::failure::Failure;
 use crate::origin::{NotAnInstance, Origin};
@@ -13,26 +13,26 @@ use crate::world::World;
 pub(crate) const BUILT_IN_CLIENT_ID: &str =
     "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
 
-/// A token from the environment.
+/// A token from an environment variable.
 #[derive(Debug)]
 pub(crate) struct EnvironmentToken {
-    /// Used as it is: no expiry, no refresh, never written down.
+    /// Used as it is: never refreshed and never stored.
     pub(crate) token: Secret,
-    /// The only instance that may see it.
+    /// The only instance that may receive it.
     pub(crate) origin: Origin,
     /// `SENTRY_AUTH_TOKEN` or `SENTRY_TOKEN`.
     pub(crate) variable: &'static str,
 }
 
-/// The variables that may hold a token; the first one wins.
+/// The variables that may hold a token; the first one that is set wins.
 pub(crate) const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 
-/// What the environment says, read once: a value that decisions can be made from.
+/// The variables, read once.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    /// The token in force, or why the variable that should hold one cannot be used.
+    /// The token in effect, or why its variable cannot be used.
     pub(crate) token: Result<Option<EnvironmentToken>, Failure>,
-    /// The instance that `SENTRY_HOST` or `SENTRY_URL` names, or why the variable names none.
+    /// The instance that `SENTRY_HOST` or `SENTRY_URL` names, or why the variable cannot be used.
     pub(crate) instance: Result<Option<Origin>, Failure>,
 }
 
@@ -46,7 +46,7 @@ impl Environment {
         }
     }
 
-    /// Whether there is a token that can be used.
+    /// Whether there is a usable token.
     pub(crate) fn holds_a_token(&self) -> bool {
         matches!(self.token, Ok(Some(_)))
     }
@@ -57,15 +57,15 @@ impl Environment {
     }
 }
 
-/// The token that the environment holds, if any.
+/// The token in the environment, if any.
 ///
 /// # Errors
-/// The variable holds no token, or one that contradicts `SENTRY_URL`, or that variable is no origin.
+/// The variable holds no valid token, or one that contradicts `SENTRY_URL`, or `SENTRY_URL` is not an origin.
 pub(crate) fn token(world: &World) -> Result<Option<EnvironmentToken>, Failure> {
     token_beside(world, &instance(world))
 }
 
-/// Whether a variable holds this token, in force or not.
+/// Whether any variable holds this token, in effect or not.
 pub(crate) fn holds(world: &World, secret: &Secret) -> bool {
     TOKENS
         .into_iter()
@@ -77,13 +77,13 @@ fn token_beside(
     world: &World,
     named: &Result<Option<Origin>, Failure>,
 ) -> Result<Option<EnvironmentToken>, Failure> {
-    // Blank ones are unset.
+    // A blank variable counts as unset.
     let is_set = |name: &&str| world.variable_lossy(name).is_some();
     let Some(variable) = TOKENS.into_iter().find(is_set) else {
         return Ok(None);
     };
     let value = world.variable_os(variable).unwrap_or_default();
-    let token = Secret::written(value.as_encoded_bytes())
+    let token = Secret::from_input(value.as_encoded_bytes())
         .map_err(|error| Failure::new(format!("cannot use the value of {variable}: {error}")))?;
     let claimed = origin_claimed_by(&token, variable)?;
     let origin = match (claimed, named.clone()?) {
@@ -104,10 +104,10 @@ fn token_beside(
     }))
 }
 
-/// The instance that an organisation token says it belongs to.
+/// The instance that an organization token claims to belong to.
 ///
 /// # Errors
-/// The claim is no origin.
+/// The claim is not an origin.
 pub(crate) fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Origin>, Failure> {
     let Some(url) = token.claims().and_then(|claims| claims.url) else {
         return Ok(None);
@@ -123,9 +123,9 @@ pub(crate) fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Or
 /// The instance that `SENTRY_HOST` or `SENTRY_URL` names.
 ///
 /// # Errors
-/// It is no origin.
+/// The variable does not name an instance.
 pub(crate) fn instance(world: &World) -> Result<Option<Origin>, Failure> {
-    // The alias wins, as it does in the official CLI.
+    // `SENTRY_HOST` wins, as in the official CLI.
     let found = ["SENTRY_HOST", "SENTRY_URL"]
         .into_iter()
         .find_map(|name| Some((name, world.variable_lossy(name)?)));
@@ -148,15 +148,15 @@ pub(crate) fn instance(world: &World) -> Result<Option<Origin>, Failure> {
 
 /// The OAuth client id for an instance.
 ///
-/// `SENTRY_CLIENT_ID` belongs to the instance that is named beside it. Where none is, it belongs to a self-hosted one: at
-/// sentry.io the built-in id works, and no other is likely to.
+/// `SENTRY_CLIENT_ID` applies to the instance that `SENTRY_URL` names. If no variable names one, it applies to
+/// self-hosted instances only: at sentry.io the built-in id works, and another one is unlikely to.
 pub(crate) fn client_id(world: &World, origin: &Origin) -> Option<String> {
     let named = instance(world).ok().flatten();
     let is_named = named.is_some_and(|named| named.may_receive(origin));
     client_id_if(world, origin, is_named)
 }
 
-/// The same for a command that may name the instance itself, by `--url`.
+/// The same for a command that may name the instance by `--url`.
 pub(crate) fn client_id_by(world: &World, origin: &Origin, url: Option<&Origin>) -> Option<String> {
     match url {
         Some(url) => client_id_if(world, origin, url.may_receive(origin)),
@@ -174,8 +174,8 @@ fn client_id_if(world: &World, origin: &Origin, is_named: bool) -> Option<String
     }
 }
 
-/// Whether a helper may turn to a user at all.
-pub(crate) fn may_ask(world: &World) -> bool {
+/// Whether a helper may prompt at all.
+pub(crate) fn may_prompt(world: &World) -> bool {
     let variable = |name: &str| world.variable(name).map(|value| value.to_ascii_lowercase());
     let is = |name: &str, values: &[&str]| {
         variable(name).is_some_and(|value| values.contains(&value.as_str()))
@@ -307,14 +307,17 @@ mod tests {
 
     #[test]
     fn many_ways_to_say_never() {
-        assert!(may_ask(&world(&[("GIT_TERMINAL_PROMPT", "1"), ("CI", "")])));
+        assert!(may_prompt(&world(&[
+            ("GIT_TERMINAL_PROMPT", "1"),
+            ("CI", "")
+        ])));
         for (name, value) in [
             ("SENTRY_CREDENTIAL_INTERACTIVE", "never"),
             ("GIT_TERMINAL_PROMPT", "0"),
             ("GCM_INTERACTIVE", "Never"),
             ("CI", "true"),
         ] {
-            assert!(!may_ask(&world(&[(name, value)])), "{name}");
+            assert!(!may_prompt(&world(&[(name, value)])), "{name}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Errors that a user can act on.
+//! Errors that come with something the user can type.
 //!
-//! Most errors are plain [`anyhow`] ones. A [`Failure`] is for those that come with something to type.
+//! Separate from plain [`anyhow`] errors, which most errors are, because the hint is printed on a line of its own.
 
 use std::fmt;
 
-/// What went wrong, and what to do about it.
+/// An error and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     what: String,
@@ -22,7 +22,7 @@ impl Failure {
         }
     }
 
-    /// The whole chain of an error as one sentence, with its hint.
+    /// Flattens the chain of an error into one sentence, with its hint.
     pub(crate) fn of(error: &anyhow::Error) -> Failure {
         Failure {
             what: format!("{error:#}"),
@@ -31,13 +31,13 @@ impl Failure {
         }
     }
 
-    /// What to type, in backticks.
+    /// Adds the hint: what to type, in backticks.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Another sentence with the same hint.
+    /// Replaces the sentence and keeps the hint.
     pub(crate) fn with_text(self, what: impl Into<String>) -> Failure {
         Failure {
             what: what.into(),
@@ -45,7 +45,7 @@ impl Failure {
         }
     }
 
-    /// The command was called wrongly, or with a setting that means something else.
+    /// Marks a usage error: exit code 2.
     pub(crate) fn into_usage(self) -> Failure {
         Failure {
             is_usage: true,
@@ -53,7 +53,7 @@ impl Failure {
         }
     }
 
-    /// What to type, if anything helps.
+    /// The hint, if there is one.
     pub(crate) fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -68,9 +68,9 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The hint that an error carries, wherever it stands in the chain.
+/// The hint that an error carries, anywhere in the chain.
 pub(crate) fn hint_of(error: &anyhow::Error) -> Option<&str> {
-    // A `Failure` that was put around another error is no link of the chain by itself.
+    // A `Failure` used as context is not an element of the chain.
     let around = error
         .downcast_ref::<Failure>()
         .and_then(|failure| failure.hint.as_deref());
@@ -81,7 +81,7 @@ pub(crate) fn hint_of(error: &anyhow::Error) -> Option<&str> {
     })
 }
 
-/// Whether an error is one of usage, wherever that stands in the chain.
+/// Whether the chain contains a usage error.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
     let mut causes = error.chain();
     error
@@ -94,7 +94,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
         })
 }
 
-/// One line for a stream that has room for one: `what (hint)`.
+/// Formats an error for a stream that takes one line: `what (hint: …)`.
 pub(crate) fn one_line(error: &anyhow::Error) -> String {
     match hint_of(error) {
         Some(hint) => format!("{error:#} (hint: {hint})"),

@@ -1,7 +1,7 @@
-//! One login by device flow, with a user at a terminal: lock, show, wait, commit.
+//! Runs one login by device flow with a user at a terminal: lock, show, poll, store.
 //!
-//! Separate from [`crate::auth`] because a helper starts the same login by itself, and from [`crate::device`] because that
-//! one shows nothing and stores nothing.
+//! Separate from [`crate::auth`] because the helpers start the same login, and from [`crate::device`], which shows
+//! nothing and stores nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
-/// What a login asks for unless told otherwise; the official CLI's list.
+/// The scopes requested by default; the official CLI's list.
 pub(crate) const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
      member:read team:read team:write team:admin alerts:read alerts:write";
 
-/// How long a login may wait for its user unless told otherwise.
+/// How long a login waits for its user by default.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How long a login waits for a refresh in another process before it shows anything.
 const COMMIT: Duration = Duration::from_secs(60);
 
-/// How long the user's names are tried to be stored: they are not worth a wait.
+/// How long storing the user's names may wait for the lock: they are optional.
 const NAMES: Duration = Duration::from_secs(5);
 
-/// What logs in to an instance.
+/// The command that logs in to an instance.
 fn login_at(instance: &Origin) -> String {
     match instance.is_saas() {
         true => "sentry auth login".to_owned(),
@@ -41,58 +41,58 @@ fn login_at(instance: &Origin) -> String {
     }
 }
 
-/// The sentence for an instance without a session.
+/// The error for an instance without a session.
 pub(crate) fn not_logged_in(instance: &Origin) -> Failure {
     Failure::new(format!("not logged in to {instance}")).hint(format!("`{}`", login_at(instance)))
 }
 
-/// What to log in to, and how.
+/// A login to perform.
 pub(crate) struct DeviceLogin<'a> {
     /// The instance.
     pub(crate) origin: &'a Origin,
     /// The OAuth client.
     pub(crate) client_id: &'a str,
-    /// Separated by spaces.
+    /// Scopes, separated by spaces.
     pub(crate) scope: &'a str,
     /// How long to wait for the user.
     pub(crate) timeout: Duration,
     /// Whether to open the browser.
     pub(crate) browser: Browser,
     /// Who has to approve it.
-    pub(crate) whose: Whose<'a>,
-    /// Asks the user, for a login that they did not start themselves: once it is the only one, and before anything is
-    /// sent. Where another process has got a session by then, nobody is asked.
+    pub(crate) approver: Approver<'a>,
+    /// Asks the user to agree to a login that they did not start. Called when this is the only login in progress and
+    /// before anything is sent; not called if another process has obtained a session by then.
     pub(crate) consent: Option<&'a dyn Fn() -> bool>,
 }
 
-/// Whose login is wanted: another's is no answer, and is not stored.
+/// Who has to approve a login. An approval by another user is refused, and nothing is stored.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Whose<'a> {
-    /// Of whoever approves it.
-    Anybody,
-    /// Of the user that somebody who types this means.
+pub(crate) enum Approver<'a> {
+    /// Any user.
+    Any,
+    /// The user with this name or e-mail address.
     Called(&'a str),
-    /// Of the account with this [key](Session::key).
+    /// The account with this [key](Session::key).
     Account(&'a str),
 }
 
-/// How a login ended well.
+/// A successful login.
 #[derive(Debug)]
 pub(crate) enum LoggedIn {
-    /// By this flow.
+    /// This flow was approved.
     Here(Box<Session>),
-    /// By another process, while this one waited for it.
+    /// Another process logged in while this one waited.
     Elsewhere,
 }
 
-/// How a login ended otherwise.
+/// Why a login did not succeed.
 #[derive(Debug)]
 pub(crate) enum NotLoggedIn {
-    /// The user said no in the browser.
+    /// The user denied it in the browser.
     Denied(Failure),
-    /// The user said no when asked.
+    /// The user declined at the terminal.
     Declined,
-    /// Everything else.
+    /// Any other error.
     Failed(anyhow::Error),
 }
 
@@ -106,25 +106,25 @@ impl DeviceLogin<'_> {
     /// Runs the flow on `terminal` and stores the session in `dir`.
     ///
     /// # Errors
-    /// [`NotLoggedIn`]; the store is then as it was.
+    /// [`NotLoggedIn`]; the store is unchanged.
     pub(crate) fn run(
         &self,
         world: &World,
         dir: &Path,
         terminal: &Terminal,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        // Shows before the user does anything that there is a place for the token.
+        // Proves that the token can be stored, before the user does anything.
         let store = Store::open_or_create(world, dir)?;
-        let held = lock(world, dir).map_err(anyhow::Error::from)?;
-        store.change(&held, world.clock())?.commit()?;
-        drop(held);
-        let last_words = |words: String| {
+        let guard = lock(world, dir).map_err(anyhow::Error::from)?;
+        store.change(&guard, world.clock())?.commit()?;
+        drop(guard);
+        let set_exit_message = |message: String| {
             let ending = terminal.ending();
-            world.signals().on_interrupt(move || ending(&words));
+            world.signals().on_interrupt(move || ending(&message));
         };
-        last_words("login cancelled; nothing was stored".to_owned());
+        set_exit_message("login cancelled; nothing was stored".to_owned());
         let _single = match self.only_flow(world, &store, dir, terminal)? {
-            Turn::Ours(held) => held,
+            Turn::Ours(guard) => guard,
             Turn::Elsewhere => return Ok(LoggedIn::Elsewhere),
         };
         if let Some(consent) = self.consent {
@@ -137,7 +137,7 @@ impl DeviceLogin<'_> {
         }
         let oauth = OAuth::new(world, self.origin, self.client_id);
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
-            .map_err(|ended| self.explain(ended))?;
+            .map_err(|error| self.explain(error))?;
         self.show(world, terminal, flow.prompt());
         let grant = flow.wait(|left| {
             let left = left.as_secs();
@@ -148,10 +148,10 @@ impl DeviceLogin<'_> {
             ));
         });
         terminal.status("");
-        let grant = grant.map_err(|ended| self.explain(ended))?;
-        self.refuse_others(&oauth, &grant)
+        let grant = grant.map_err(|error| self.explain(error))?;
+        self.check_approver(&oauth, &grant)
             .map_err(anyhow::Error::from)?;
-        // From here on the token exists, and only we have it.
+        // From here on the token exists, and only this process has it.
         let deferral = world.signals().defer().ok();
         let login = NewLogin {
             origin: self.origin.clone(),
@@ -167,8 +167,8 @@ impl DeviceLogin<'_> {
                 format!("the login was approved, but its token could not be stored: {failure}");
             anyhow::Error::from(failure.with_text(what))
         });
-        // A signal that waited takes effect now, and must not hide what has happened.
-        last_words(match &committed {
+        // A deferred signal takes effect now, and must not hide the outcome.
+        set_exit_message(match &committed {
             Ok(_) => "interrupted; the login itself is stored".to_owned(),
             Err(error) => match hint_of(error) {
                 Some(hint) => format!("error: {error:#}\nhint: {hint}"),
@@ -177,8 +177,8 @@ impl DeviceLogin<'_> {
         });
         drop(deferral);
         let mut session = committed?;
-        self.tell_missing_scopes(terminal, &grant);
-        // The token answer has no user name, by which git may ask for this session later.
+        self.report_missing_scopes(terminal, &grant);
+        // The token answer has no user name, which git may later use to select this session.
         if let Check::Accepted(user) = oauth.check(&access)
             && (user.id == user_id || user_id.is_none())
         {
@@ -187,7 +187,7 @@ impl DeviceLogin<'_> {
         Ok(LoggedIn::Here(Box::new(session)))
     }
 
-    /// One device flow at a time for one directory: whoever comes second uses what the first one gets.
+    /// Allows one device flow at a time in a directory; a second one waits and uses the result of the first.
     fn only_flow(
         &self,
         world: &World,
@@ -197,7 +197,7 @@ impl DeviceLogin<'_> {
     ) -> anyhow::Result<Turn> {
         let lock = Lock::login(dir);
         match lock.try_acquire() {
-            Ok(held) => return Ok(Turn::Ours(held)),
+            Ok(guard) => return Ok(Turn::Ours(guard)),
             Err(LockError::Contended(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -206,31 +206,31 @@ impl DeviceLogin<'_> {
             "another login to {} is in progress; waiting for it",
             self.origin
         ));
-        let held = lock.acquire(world.clock(), self.timeout);
-        let held = held.map_err(|_| Failure::new("the other login did not end in time"))?;
+        let guard = lock.acquire(world.clock(), self.timeout);
+        let guard = guard.map_err(|_| Failure::new("timed out waiting for the other login"))?;
         match self.fresh_session(world, store)? {
             Some(session) if before.is_none_or(|before| before.tokens != session.tokens) => {
                 Ok(Turn::Elsewhere)
             }
-            _ => Ok(Turn::Ours(held)),
+            _ => Ok(Turn::Ours(guard)),
         }
     }
 
     fn fresh_session(&self, world: &World, store: &Store) -> anyhow::Result<Option<Session>> {
         let sessions = store.read()?.sessions()?;
-        // Another account's session is not what the login is for.
-        let session = match self.whose {
-            Whose::Anybody => active_account(&sessions, self.origin),
-            Whose::Called(email) => account_called(&sessions, self.origin, email),
-            Whose::Account(key) => account_of(&sessions, self.origin, key),
+        // The session of another account does not count.
+        let session = match self.approver {
+            Approver::Any => active_account(&sessions, self.origin),
+            Approver::Called(email) => account_called(&sessions, self.origin, email),
+            Approver::Account(key) => account_of(&sessions, self.origin, key),
         };
         let is_fresh = |session: &&Session| session.freshness(world.now()) == Freshness::Fresh;
         Ok(session.filter(is_fresh).cloned())
     }
 
-    /// Refuses an approval by somebody else: Sentry grants a login to whoever is signed in to the browser.
-    fn refuse_others(&self, oauth: &OAuth, grant: &Grant) -> Result<(), Failure> {
-        if let Whose::Anybody = self.whose {
+    /// Refuses an approval by another user: Sentry approves a login for the user who is signed in to the browser.
+    fn check_approver(&self, oauth: &OAuth, grant: &Grant) -> Result<(), Failure> {
+        if let Approver::Any = self.approver {
             return Ok(());
         }
         let user = match &grant.user.email {
@@ -240,28 +240,30 @@ impl DeviceLogin<'_> {
                 _ => grant.user.clone(),
             },
         };
-        let (is_wanted, wanted) = match self.whose {
-            Whose::Anybody => (true, String::new()),
-            Whose::Called(email) => (user.is_called(email), email.to_owned()),
-            Whose::Account(key) => {
+        let (is_expected, expected) = match self.approver {
+            Approver::Any => (true, String::new()),
+            Approver::Called(email) => (user.is_called(email), email.to_owned()),
+            Approver::Account(key) => {
                 let identity = Identity::of(&user, Some(&grant.access));
                 let is_it = identity.is_some_and(|identity| identity.to_string() == key);
                 (is_it, "the account that the host is bound to".to_owned())
             }
         };
-        if is_wanted {
+        if is_expected {
             return Ok(());
         }
         let origin = self.origin;
         let what = match user.email.as_deref().or(user.label()) {
-            Some(other) => format!("{other} approved the login, not {wanted}; nothing was stored"),
-            None => format!("{origin} does not say who approved the login; nothing was stored"),
+            Some(other) => {
+                format!("{other} approved the login, not {expected}; nothing was stored")
+            }
+            None => format!("{origin} did not report who approved the login; nothing was stored"),
         };
-        let again = match self.whose {
-            Whose::Called(email) => format!("{} {}", login_at(origin), quoted(email)),
+        let again = match self.approver {
+            Approver::Called(email) => format!("{} {}", login_at(origin), quoted(email)),
             _ => format!("{} --force", login_at(origin)),
         };
-        Err(Failure::new(what).hint(format!("`{again}`, signed in as {wanted} in the browser")))
+        Err(Failure::new(what).hint(format!("`{again}`, signed in as {expected} in the browser")))
     }
 
     fn show(&self, world: &World, terminal: &Terminal, prompt: &Prompt) {
@@ -289,8 +291,8 @@ impl DeviceLogin<'_> {
         }
     }
 
-    /// A server may grant less than was asked for (RFC 6749 section 3.3).
-    fn tell_missing_scopes(&self, terminal: &Terminal, grant: &Grant) {
+    /// A server may grant fewer scopes than requested (RFC 6749 section 3.3).
+    fn report_missing_scopes(&self, terminal: &Terminal, grant: &Grant) {
         let Some(granted) = &grant.scope else {
             return;
         };
@@ -303,29 +305,29 @@ impl DeviceLogin<'_> {
             .collect();
         if !missing.is_empty() {
             terminal.say(&format!(
-                "{} granted fewer scopes than asked for, without {}",
+                "{} did not grant all requested scopes; missing: {}",
                 self.origin,
                 missing.join(", ")
             ));
         }
     }
 
-    fn explain(&self, ended: DeviceFlowError) -> NotLoggedIn {
+    fn explain(&self, error: DeviceFlowError) -> NotLoggedIn {
         let origin = self.origin;
-        let again = match self.whose {
-            Whose::Called(email) => format!("`{} {}`", login_at(origin), quoted(email)),
+        let again = match self.approver {
+            Approver::Called(email) => format!("`{} {}`", login_at(origin), quoted(email)),
             _ => format!("`{}`", login_at(origin)),
         };
-        let in_vain = |what: String| Failure::new(what).hint(&again);
-        let told = |refusal: ErrorAnswer| match refusal.description {
+        let failed = |what: String| Failure::new(what).hint(&again);
+        let detail = |refusal: ErrorAnswer| match refusal.description {
             Some(description) => format!(" ({description})"),
             None => String::new(),
         };
-        let failure = match ended {
+        let failure = match error {
             DeviceFlowError::Denied(refusal) => {
                 return NotLoggedIn::Denied(Failure::new(format!(
                     "the login was denied in the browser{}; nothing was stored",
-                    told(refusal)
+                    detail(refusal)
                 )));
             }
             DeviceFlowError::NotOAuth(status) => Failure::new(format!(
@@ -335,16 +337,16 @@ impl DeviceLogin<'_> {
             .hint(format!(
                 "`sentry auth login --url {origin} --with-token` takes an API token"
             )),
-            DeviceFlowError::CodeExpired(refusal) => in_vain(format!(
-                "the code has expired before it was approved{}",
-                told(refusal)
+            DeviceFlowError::CodeExpired(refusal) => failed(format!(
+                "the code expired before it was approved{}",
+                detail(refusal)
             )),
             DeviceFlowError::Expired => {
-                in_vain("the code has expired before it was approved".to_owned())
+                failed("the code expired before it was approved".to_owned())
             }
-            DeviceFlowError::TimedOut => in_vain("nobody approved the login in time".to_owned()),
-            DeviceFlowError::Disturbed(why) => in_vain(format!(
-                "{origin} said nothing about the login before the time was over: {why}"
+            DeviceFlowError::TimedOut => failed("the login was not approved in time".to_owned()),
+            DeviceFlowError::PollFailed(why) => failed(format!(
+                "{origin} gave no valid answer before the login timed out: {why}"
             )),
             DeviceFlowError::Refused(refusal) => {
                 let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
@@ -358,12 +360,12 @@ impl DeviceLogin<'_> {
                     _ => failure,
                 }
             }
-            DeviceFlowError::Transport(lost) => {
-                let what = format!("cannot log in to {origin}: {}", lost.why);
-                lost.why.with_text(what)
+            DeviceFlowError::Transport(error) => {
+                let what = format!("cannot log in to {origin}: {}", error.why);
+                error.why.with_text(what)
             }
             DeviceFlowError::BadPrompt(what) => Failure::new(format!(
-                "{origin} answered with something that is not shown: {what}"
+                "{origin} sent a prompt that cannot be shown: {what}"
             )),
             DeviceFlowError::Foreign(named) => {
                 let usable = match Origin::parse(&named) {
@@ -371,7 +373,7 @@ impl DeviceLogin<'_> {
                     Err(_) => named.replace("http://", "https://"),
                 };
                 let failure = Failure::new(format!(
-                    "{origin} wants {named} opened, which is not this instance"
+                    "{origin} sent a verification address at {named}, which is not this instance"
                 ));
                 match Origin::parse(&usable) {
                     Ok(usable) => failure.hint(format!(
@@ -391,8 +393,8 @@ enum Turn {
     Elsewhere,
 }
 
-/// Stores names that came after the tokens. The login is complete without them, and may be over by now: another process
-/// may have refreshed it, replaced it, or logged out.
+/// Stores the user's names, which arrive after the tokens. The login is complete without them. Another process may have
+/// refreshed, replaced or removed it by now.
 fn name_user(world: &World, store: &Store, dir: &Path, session: &mut Session, user: User) {
     let unnamed = session.clone();
     session.user = user;
@@ -402,12 +404,12 @@ fn name_user(world: &World, store: &Store, dir: &Path, session: &mut Session, us
     let named = Lock::credential(dir)
         .acquire(world.clock(), NAMES)
         .map_err(anyhow::Error::from)
-        .and_then(|held| {
-            let change = store.change(&held, world.clock())?;
+        .and_then(|guard| {
+            let change = store.change(&guard, world.clock())?;
             let is_named = change.name_user(&tokens.access, &session.user)?;
             change.commit()?;
             let mirror = Mirror::of(world, store);
-            // A copy is found by the user's id, by a logout too.
+            // The copy in the keyring is keyed by the user's id.
             if is_named && unnamed.user.id != session.user.id && mirror.is_on() {
                 mirror.remove(&unnamed);
                 mirror.put(session, tokens);

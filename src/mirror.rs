@@ -1,10 +1,10 @@
-//! A copy of the access token in the desktop's keyring, for other programs of the same user.
+//! Copies the access token to the desktop's keyring, for other programs of the same user.
 //!
-//! Separate from the store because nothing depends on it: the database is authoritative, the refresh token is never copied,
-//! and nothing is ever read from here for a refresh. `get` never touches it.
+//! Separate from the store because nothing depends on the copy: the database is authoritative, the refresh token is
+//! never copied, and no refresh reads from the keyring. `get` never touches it.
 //!
-//! Rules: off unless asked for; every call ends after three seconds, whatever the bus does; a failure is one warning;
-//! only `unix:` bus addresses, because `unixexec:` would run a program; keyring is used here only.
+//! Rules: off by default; every call ends after three seconds, whatever the bus does; a failure is one warning; only
+//! `unix:` bus addresses, because `unixexec:` would run a program; this is the only module that uses the keyring crate.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -13,46 +13,46 @@ use crate::account::{Session, Tokens};
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
-/// The `service` of our entries.
+/// The `service` attribute of our entries.
 #[cfg(feature = "keyring")]
 const SERVICE: &str = "sentry-credential-helper";
 
 /// The setting that `login --keyring` writes, and its value.
 pub(crate) const SETTING: (&str, &str) = ("keyring", "mirror");
 
-/// The setting that remembers that there may be copies, whatever the mirror is set to later.
+/// The setting that records that copies may exist, even after the mirror is turned off.
 const WRITTEN: &str = "keyring-written";
 
-/// Longest a call to the keyring may take.
+/// Timeout of a call to the keyring.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// The mirror of one database, or none.
+/// The mirror of one database; it may be off.
 pub(crate) struct Mirror<'a> {
     world: &'a World,
-    /// Tells databases apart: two configuration directories never share an entry.
+    /// Identifies the database: two configuration directories never share an entry.
     directory: Option<String>,
     refused: bool,
 }
 
 impl<'a> Mirror<'a> {
-    /// The mirror as the environment, else the stored setting, wants it.
+    /// The mirror as configured by the environment, else by the stored setting.
     pub(crate) fn of(world: &'a World, store: &Store) -> Mirror<'a> {
         let setting = || store.read().ok()?.setting(SETTING.0).ok()?;
-        let wanted = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
-        Mirror::if_wanted(world, store, wanted.as_deref() == Some(SETTING.1))
+        let value = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
+        Mirror::enabled_if(world, store, value.as_deref() == Some(SETTING.1))
     }
 
-    /// For removing copies: on if there may be any.
-    pub(crate) fn to_clear(world: &'a World, store: &Store) -> Mirror<'a> {
+    /// The mirror for removing copies: on if there may be any.
+    pub(crate) fn for_removal(world: &'a World, store: &Store) -> Mirror<'a> {
         let written = || store.read().ok()?.setting(WRITTEN).ok()?;
         let on = Mirror::of(world, store);
         match on.is_on() || on.refused {
             true => on,
-            false => Mirror::if_wanted(world, store, written().is_some()),
+            false => Mirror::enabled_if(world, store, written().is_some()),
         }
     }
 
-    fn if_wanted(world: &'a World, store: &Store, wanted: bool) -> Mirror<'a> {
+    fn enabled_if(world: &'a World, store: &Store, is_enabled: bool) -> Mirror<'a> {
         let directory = || {
             let path = crate::secret::Secret::new(store.path().to_string_lossy()).digest();
             path.as_bytes()[..8]
@@ -69,8 +69,8 @@ impl<'a> Mirror<'a> {
             });
         Mirror {
             world,
-            directory: (wanted && bus_is_safe).then(directory),
-            refused: wanted && !bus_is_safe,
+            directory: (is_enabled && bus_is_safe).then(directory),
+            refused: is_enabled && !bus_is_safe,
         }
     }
 
@@ -79,15 +79,12 @@ impl<'a> Mirror<'a> {
         self.directory.is_some()
     }
 
-    /// Whether tokens would be copied, were the bus a safe one.
+    /// Whether the mirror is off only because the bus address is not safe.
     pub(crate) fn is_refused(&self) -> bool {
         self.refused
     }
 
-    /// Notes, in the transaction that stores a token, that there may be a copy of it.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Records, in the transaction that stores a token, that a copy of it may exist.
     pub(crate) fn announce(&self, change: &WriteTransaction<'_>) -> anyhow::Result<()> {
         match self.is_on() {
             true => change.set(WRITTEN, Some("yes")),
@@ -98,7 +95,7 @@ impl<'a> Mirror<'a> {
     /// Copies the access token. A failure is a warning.
     pub(crate) fn put(&self, session: &Session, tokens: &Tokens) {
         let Some(entry) = self.entry(session) else {
-            self.tell_refusal();
+            self.warn_refused();
             return;
         };
         let value = serde_json::json!({
@@ -113,10 +110,10 @@ impl<'a> Mirror<'a> {
         }
     }
 
-    /// Removes the copy; false, with a warning, when it may still be there.
+    /// Removes the copy. Returns false, after a warning, if the copy may still exist.
     pub(crate) fn remove(&self, session: &Session) -> bool {
         let Some(entry) = self.entry(session) else {
-            self.tell_refusal();
+            self.warn_refused();
             return !self.refused;
         };
         match keyring(entry, Call::Remove) {
@@ -130,11 +127,11 @@ impl<'a> Mirror<'a> {
         }
     }
 
-    /// Whether the copy is the token that is stored; `Err` says why that cannot be told.
+    /// Whether the copy equals the stored token.
     ///
     /// # Errors
-    /// What the keyring says.
-    pub(crate) fn is_in_step(&self, session: &Session) -> Result<bool, String> {
+    /// The keyring's message.
+    pub(crate) fn is_in_sync(&self, session: &Session) -> Result<bool, String> {
         let Some(entry) = self.entry(session) else {
             return Ok(false);
         };
@@ -146,10 +143,10 @@ impl<'a> Mirror<'a> {
         Ok(copy["token"].as_str() == stored)
     }
 
-    fn tell_refusal(&self) {
+    fn warn_refused(&self) {
         if self.refused {
             self.world
-                .warn("the session bus address is not a `unix:` one");
+                .warn("the session bus address is not a `unix:` address");
         }
     }
 
@@ -163,20 +160,20 @@ impl<'a> Mirror<'a> {
 enum Call {
     #[cfg_attr(
         not(feature = "keyring"),
-        allow(dead_code, reason = "nobody takes it there")
+        allow(dead_code, reason = "unused without the keyring")
     )]
     Put(String),
     Remove,
     Read,
 }
 
-/// Runs a call in a thread of its own and leaves it behind when it takes too long: it ends with the process.
+/// Runs a call in a thread of its own. A call that exceeds the timeout is abandoned; its thread ends with the process.
 fn keyring(entry: String, call: Call) -> Result<Option<String>, String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(run(&entry, &call)));
     receiver
         .recv_timeout(LIMIT)
-        .unwrap_or_else(|_| Err("it does not answer".into()))
+        .unwrap_or_else(|_| Err("it does not respond".into()))
 }
 
 #[cfg(feature = "keyring")]
@@ -184,7 +181,7 @@ fn run(entry: &str, call: &Call) -> Result<Option<String>, String> {
     use keyring::v1::{Entry, Error};
 
     let explain = |error: Error| match (error, Entry::store_status()) {
-        // "No default store has been set" hides why.
+        // The error "No default store has been set" hides the cause.
         (Error::NoDefaultStore, Err(why)) => format!("there is no keyring ({why})"),
         (error, _) => error.to_string(),
     };

@@ -1,12 +1,12 @@
-//! Which host is which: the grammar of an origin, and who may receive whose token.
+//! The grammar of an origin, and the decision which origin may receive which token.
 //!
-//! Separate from everything else because a helper that confuses two hosts is a breach. Every host that comes in (from git,
-//! docker, a setting, a stored row, a server's answer) becomes an [`Origin`] here or is refused, *before* any URL
-//! library sees it: URL libraries turn `sentry.io#.evil.com`, `sentry.io\.evil.com` and hosts with a soft hyphen into
-//! `sentry.io`.
+//! Separate from everything else because a helper that confuses two hosts leaks tokens. Every host that comes in (from
+//! git, docker, a setting, a stored row, a server's answer) is parsed into an [`Origin`] here or refused, *before* any
+//! URL library sees it: URL libraries turn `sentry.io#.evil.com`, `sentry.io\.evil.com` and hosts with a soft hyphen
+//! into `sentry.io`.
 //!
-//! Rules: bytes outside the grammar are refused, never repaired; origins compare by equality of scheme, host and port;
-//! plain `http` exists only for the machine itself; [`Origin::may_receive`] is the one decision about trust.
+//! Rules: bytes outside the grammar are refused, never repaired; origins compare by scheme, host and port; plain `http`
+//! is accepted only for this machine; [`Origin::may_receive`] is the only decision about trust.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -19,17 +19,17 @@ pub(crate) struct Origin {
     port: u16,
 }
 
-/// The two schemes that can carry a token.
+/// The schemes that can carry a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Scheme {
-    /// TLS; everywhere.
+    /// TLS; any host.
     Https,
     /// Plain text; only for `127.0.0.0/8`, `[::1]` and `localhost`.
     Http,
 }
 
 impl Scheme {
-    /// As it stands in a URL.
+    /// The scheme as written in a URL.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Scheme::Https => "https",
@@ -45,8 +45,8 @@ impl Scheme {
     }
 }
 
-/// Sentry's SaaS: one service under three names, which share their tokens. Other names below `sentry.io` may be served
-/// by others.
+/// Sentry's SaaS: one service under three names, which share their tokens. Other names below `sentry.io` may belong to
+/// others.
 const SAAS: [&str; 3] = ["sentry.io", "us.sentry.io", "de.sentry.io"];
 
 impl Origin {
@@ -59,7 +59,7 @@ impl Origin {
         }
     }
 
-    /// Reads `scheme://host[:port]`, with at most one `/` behind it.
+    /// Parses `scheme://host[:port]`, with at most one `/` after it.
     ///
     /// # Errors
     /// [`NotAnOrigin`]: anything outside the grammar, or `http` to another machine.
@@ -68,7 +68,7 @@ impl Origin {
         Origin::from_parts(scheme, authority.strip_suffix('/').unwrap_or(authority))
     }
 
-    /// Reads what a user or a variable names: like [`Origin::parse`], but a bare host means `https`.
+    /// Parses an origin that a user or a variable names: like [`Origin::parse`], but a bare host means `https`.
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -79,7 +79,7 @@ impl Origin {
         }
     }
 
-    /// Joins a scheme and a `host[:port]`, as git sends them apart (`protocol`, `host`).
+    /// Parses a scheme and a `host[:port]`, which git sends separately (`protocol`, `host`).
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -102,25 +102,24 @@ impl Origin {
         }
     }
 
-    /// Whether a token that was issued by `token_of` may be sent or handed out to this origin.
+    /// Whether a token issued by `issuer` may be sent or returned to this origin.
     ///
-    /// Hosts that a user bound to an instance are not known here: a binding replaces the host's origin by the
-    /// instance's before it asks.
-    pub(crate) fn may_receive(&self, token_of: &Origin) -> bool {
-        self == token_of || (self.is_saas() && token_of.is_saas())
+    /// Knows no bindings: the caller replaces the origin of a bound host by the instance's.
+    pub(crate) fn may_receive(&self, issuer: &Origin) -> bool {
+        self == issuer || (self.is_saas() && issuer.is_saas())
     }
 
-    /// One of the names of Sentry's SaaS.
+    /// Whether this is one of the names of Sentry's SaaS.
     pub(crate) fn is_saas(&self) -> bool {
         self.scheme == Scheme::Https && self.port == 443 && SAAS.contains(&self.host.as_str())
     }
 
-    /// A name below `sentry.io` that is none of the service's own: an organization's.
+    /// Whether this is another name below `sentry.io`: an organization's.
     pub(crate) fn is_organization_of_saas(&self) -> bool {
         !self.is_saas() && self.host.ends_with(".sentry.io")
     }
 
-    /// Reads what a user names as an instance: [`Origin::from_setting`], but an organization of Sentry's SaaS is none.
+    /// Parses the name of an instance: like [`Origin::from_setting`], but refuses an organization of Sentry's SaaS.
     ///
     /// # Errors
     /// [`NotAnInstance`].
@@ -132,7 +131,7 @@ impl Origin {
         }
     }
 
-    /// This machine itself, by a name that cannot mean another.
+    /// Whether this is the machine itself, by a name that cannot mean another.
     pub(crate) fn is_loopback(&self) -> bool {
         self.host == "localhost"
             || self.host == "[::1]"
@@ -147,7 +146,7 @@ impl Origin {
         self.scheme
     }
 
-    /// The host: a name, a dotted quad, or an IPv6 address in brackets.
+    /// The host: a name, an IPv4 address, or an IPv6 address in brackets.
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -157,7 +156,7 @@ impl Origin {
         self.port
     }
 
-    /// `host`, or `host:port` where the port is not the scheme's own.
+    /// `host`, or `host:port` if the port is not the scheme's default.
     pub(crate) fn authority(&self) -> String {
         match self.port == self.scheme.default_port() {
             true => self.host.clone(),
@@ -172,12 +171,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Why a text names no origin. Does not repeat the text: it comes from outside and may hold anything.
+/// Why a text is not an origin. Does not repeat the text, which is untrusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAnOrigin {
-    /// Say what an origin looks like.
+    /// It does not match the grammar.
     Malformed,
-    /// Say that plain `http` is not used between machines.
+    /// It is plain `http` to another machine.
     Insecure,
 }
 
@@ -194,10 +193,10 @@ impl fmt::Display for NotAnOrigin {
 
 impl std::error::Error for NotAnOrigin {}
 
-/// Why a text names no instance of Sentry.
+/// Why a text does not name an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NotAnInstance {
-    /// It is no origin.
+    /// It is not an origin.
     NotAnOrigin(NotAnOrigin),
     /// `acme.sentry.io`: the instance is `sentry.io`.
     Organization,
@@ -216,7 +215,7 @@ impl fmt::Display for NotAnInstance {
 
 impl std::error::Error for NotAnInstance {}
 
-/// Splits at the port's colon; an IPv6 literal keeps its own.
+/// Splits off the port; the colons of an IPv6 literal are part of the host.
 fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     let end = match authority.starts_with('[') {
         true => authority.find(']')? + 1,
@@ -244,8 +243,8 @@ fn canonical_host(host: &str) -> Option<String> {
     if host.len() > 253 || !labels().all(is_label) {
         return None;
     }
-    // What ends like a number is an IPv4 address to many parsers, in forms (hex, octal, integer) that differ between
-    // them: only the plain dotted quad is taken.
+    // Many parsers read a host that ends in a number as an IPv4 address, in forms (hexadecimal, octal, integer) that
+    // differ between them: only the dotted decimal form is accepted.
     let last = labels().next_back()?;
     let numeric = last.bytes().all(|byte| byte.is_ascii_digit())
         || last.starts_with("0x")

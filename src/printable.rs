@@ -1,12 +1,12 @@
-//! Text from outside, made fit to be shown, and to be typed.
+//! Sanitizes untrusted text for display, and quotes words for a shell.
 
-/// Most characters that are shown of anything a server says.
+/// Most characters of server text that are shown.
 const LONGEST: usize = 200;
 
-/// One line of at most 200 characters without control, bidirectional or invisible ones: nothing that moves a cursor,
-/// opens a link, sets a title, or reads differently from what it is.
+/// Returns one line of at most 200 characters without control, bidirectional or invisible ones: nothing in it moves a
+/// cursor, opens a link, sets a title, or looks different from what it is.
 pub(crate) fn printable(text: &str) -> String {
-    // Most text is.
+    // The common case.
     if text.len() <= LONGEST && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
@@ -16,7 +16,7 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a POSIX shell, if it needs quoting.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
     match !word.is_empty() && word.bytes().all(plain) {
@@ -25,8 +25,8 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
-/// Controls; all of Unicode's `Default_Ignorable_Code_Point`, which is drawn as nothing; newlines and what annotates or
-/// joins text invisibly; and letters and signs that are drawn as blank space although they are none.
+/// Control characters; Unicode's `Default_Ignorable_Code_Point`; newlines and characters that annotate or join text
+/// invisibly; and letters and symbols that are drawn as blank space.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(

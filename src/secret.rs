@@ -1,7 +1,7 @@
-//! Values that must not be seen: the type that holds them, and what counts as a token.
+//! Secrets: the type that holds them, and the grammar of a token.
 //!
-//! Separate from everything else because it is the one place where a secret can be turned into text: [`Secret::expose`] is
-//! the only way in, is easy to search for, and nothing here can print.
+//! Separate from everything else so that there is one place where a secret becomes text: [`Secret::expose`] is easy to
+//! search for, and nothing in this module can print.
 //!
 //! Rules: no `Display`; `Debug` prints `Secret(…)`; memory is wiped on drop; the token grammar is checked when a token
 //! enters the program and again when it leaves on a protocol stream.
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Adds to bytes that are wiped on drop. A vector that grows by itself leaves a copy behind.
+/// Appends to bytes that are wiped on drop. Growing the vector in place would leave a copy behind.
 pub(crate) fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     let length = bytes.len() + more.len();
     if bytes.capacity() < length {
@@ -25,10 +25,10 @@ pub(crate) fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
     bytes.extend_from_slice(more);
 }
 
-/// Longest token in bytes that is accepted from anyone.
+/// Longest token in bytes that is accepted from any source.
 pub(crate) const MAX_TOKEN: usize = 4096;
 
-/// Longest claims part of an organisation token that is looked at, in bytes.
+/// Longest claims part of an organization token that is decoded, in bytes.
 const MAX_CLAIMS: usize = 2048;
 
 /// Text that is wiped on drop and that no formatter prints.
@@ -36,7 +36,7 @@ const MAX_CLAIMS: usize = 2048;
 pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Wraps text that need not be a token: a password that a user chose.
+    /// Wraps text that need not be a token, such as a password that a user chose.
     pub(crate) fn new(text: impl Into<String>) -> Secret {
         Secret(Zeroizing::new(text.into()))
     }
@@ -53,35 +53,35 @@ impl Secret {
         }
     }
 
-    /// Reads a token that somebody wrote down: into a variable, a file, a command line. White space around it is not part
-    /// of it.
+    /// Reads a token that a user entered in a variable, a file, or on a command line. Surrounding whitespace is not
+    /// part of it.
     ///
     /// # Errors
-    /// [`NotWritten`]; what usually goes wrong has a sentence of its own.
-    pub(crate) fn written(bytes: &[u8]) -> Result<Secret, NotWritten> {
+    /// [`TokenInputError`], with a sentence for each common mistake.
+    pub(crate) fn from_input(bytes: &[u8]) -> Result<Secret, TokenInputError> {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") || bytes.contains(&0) {
-            return Err(NotWritten::Utf16);
+            return Err(TokenInputError::Utf16);
         }
         if bytes.starts_with("\u{feff}".as_bytes()) {
-            return Err(NotWritten::Marked);
+            return Err(TokenInputError::ByteOrderMark);
         }
-        let text = std::str::from_utf8(bytes).map_err(|_| NotWritten::Grammar)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| TokenInputError::Grammar)?;
         // Only what editors and shells leave at the ends of a line.
         let text = text.trim_matches([' ', '\t', '\r', '\n']);
         if text.is_empty() {
-            return Err(NotWritten::Empty);
+            return Err(TokenInputError::Empty);
         }
         if text.starts_with(QUOTES) || text.ends_with(QUOTES) {
-            return Err(NotWritten::Quoted);
+            return Err(TokenInputError::Quoted);
         }
         let is_header = |name: &str| {
             let start = text.get(..name.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(name))
         };
         if is_header("Bearer ") || is_header("Authorization:") {
-            return Err(NotWritten::Header);
+            return Err(TokenInputError::Header);
         }
-        Secret::token(text).map_err(|NotAToken| NotWritten::Grammar)
+        Secret::token(text).map_err(|NotAToken| TokenInputError::Grammar)
     }
 
     /// The text itself.
@@ -89,26 +89,26 @@ impl Secret {
         &self.0
     }
 
-    /// Whether this still is what [`Secret::token`] accepts.
+    /// Whether [`Secret::token`] would accept this.
     pub(crate) fn is_token(&self) -> bool {
         is_token(&self.0)
     }
 
-    /// Whether this has the form that Sentry gives its tokens: `sntry[a-z]*_…`.
-    pub(crate) fn has_form_of_a_token(&self) -> bool {
+    /// Whether this has the form of Sentry's prefixed tokens: `sntry[a-z]*_…`.
+    pub(crate) fn looks_like_prefixed_token(&self) -> bool {
         let rest = self.0.strip_prefix("sntry");
         let rest = rest.map(|rest| rest.trim_start_matches(|byte: char| byte.is_ascii_lowercase()));
         rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'))
     }
 
-    /// Whether this has the form of what Sentry grants to an OAuth client: 64 hexadecimal digits (`secrets.token_hex(32)`
-    /// in `sentry/models/apitoken.py`). Other things have it too.
-    pub(crate) fn has_form_of_an_access_token(&self) -> bool {
+    /// Whether this has the form of the access tokens that Sentry grants to OAuth clients: 64 hexadecimal digits
+    /// (`secrets.token_hex(32)` in `sentry/models/apitoken.py`). Other secrets have that form too.
+    pub(crate) fn looks_like_oauth_token(&self) -> bool {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         self.0.len() == 64 && self.0.bytes().all(is_digit)
     }
 
-    /// Names this secret where the secret itself must not stand (SHA-256).
+    /// SHA-256 of the secret, to identify it where the secret itself must not be stored.
     pub(crate) fn digest(&self) -> Digest {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(
@@ -117,16 +117,16 @@ impl Secret {
         Digest(bytes)
     }
 
-    /// What an organisation token says about itself, or `None` for every other token.
+    /// The claims of an organization token, or `None` for every other token.
     ///
-    /// The form is `sntrys_<base64 of a JSON object>_<secret>`. Claims of over 2 KiB, or that do not decode, make the
-    /// token opaque rather than invalid.
+    /// The form is `sntrys_<base64 of a JSON object>_<secret>`. A token whose claims exceed 2 KiB or do not decode is
+    /// opaque rather than invalid.
     pub(crate) fn claims(&self) -> Option<Claims> {
         let (claims, secret) = self.0.strip_prefix("sntrys_")?.split_once('_')?;
         if secret.contains('_') || claims.len() > MAX_CLAIMS {
             return None;
         }
-        // Real tokens pad; some were seen without.
+        // Real tokens are padded; some without padding were observed.
         let config =
             GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let json = GeneralPurpose::new(&base64::alphabet::STANDARD, config)
@@ -169,47 +169,47 @@ impl fmt::Display for NotAToken {
 
 impl std::error::Error for NotAToken {}
 
-/// What people, editors and shells put around a text.
+/// The quotation marks that users, editors and shells put around text.
 const QUOTES: [char; 11] = [
     '"', '\'', '`', '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '\u{201a}',
     '\u{ab}', '\u{bb}',
 ];
 
-/// Why what somebody wrote down is no token. Does not repeat it.
+/// Why text that a user entered is not a token. Does not repeat it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NotWritten {
-    /// As `>` of PowerShell writes it.
+pub(crate) enum TokenInputError {
+    /// Encoded in UTF-16, as PowerShell's `>` writes it.
     Utf16,
-    /// U+FEFF in front.
-    Marked,
-    /// Nothing, or white space.
+    /// Begins with a byte order mark (U+FEFF).
+    ByteOrderMark,
+    /// Empty or only whitespace.
     Empty,
-    /// In quotes, on one side at least.
+    /// Quoted, at one end at least.
     Quoted,
-    /// `Bearer …`
+    /// Begins with `Bearer` or `Authorization:`.
     Header,
     /// As [`NotAToken`].
     Grammar,
 }
 
-impl fmt::Display for NotWritten {
+impl fmt::Display for TokenInputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NotWritten::Utf16 => "it is written in UTF-16; a token is plain text",
-            NotWritten::Marked => {
-                "it begins with a byte order mark (BOM), which is no part of a token"
+            TokenInputError::Utf16 => "it is written in UTF-16; a token is plain text",
+            TokenInputError::ByteOrderMark => {
+                "it begins with a byte order mark (BOM), which is not part of a token"
             }
-            NotWritten::Empty => "it is empty",
-            NotWritten::Quoted => "it has quotes around it, which are no part of a token",
-            NotWritten::Header => {
-                "it begins with the name of a header, which is no part of a token"
+            TokenInputError::Empty => "it is empty",
+            TokenInputError::Quoted => "it has quotes around it, which are not part of a token",
+            TokenInputError::Header => {
+                "it begins with the name of a header, which is not part of a token"
             }
-            NotWritten::Grammar => return NotAToken.fmt(f),
+            TokenInputError::Grammar => return NotAToken.fmt(f),
         })
     }
 }
 
-impl std::error::Error for NotWritten {}
+impl std::error::Error for TokenInputError {}
 
 /// SHA-256 of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,7 +221,7 @@ impl Digest {
         &self.0
     }
 
-    /// Reads back what [`Digest::as_bytes`] gave; `None` unless there are 32 bytes.
+    /// Inverse of [`Digest::as_bytes`]; `None` unless there are 32 bytes.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Digest> {
         bytes.try_into().ok().map(Digest)
     }
@@ -233,12 +233,12 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Claims of an organisation token; an empty claim counts as absent.
+/// Claims of an organization token; an empty claim counts as absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
     /// The instance that issued the token.
     pub(crate) url: Option<String>,
-    /// Slug of the organisation that the token is for.
+    /// Slug of the organization that the token belongs to.
     pub(crate) org: Option<String>,
 }
 
@@ -273,34 +273,34 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_wrote_down_is_a_token_or_says_why_not() {
+    fn entered_text_is_a_token_or_the_error_says_why_not() {
         for (written, expected) in [
             (&b"sntryu_x"[..], Ok("sntryu_x")),
             (b" \tsntryu_x\r\n", Ok("sntryu_x")),
             (b"bearer", Ok("bearer")),
-            (b"", Err(NotWritten::Empty)),
-            (b" \n", Err(NotWritten::Empty)),
-            (b"\"sntryu_x\"", Err(NotWritten::Quoted)),
-            (b"'sntryu_x'\n", Err(NotWritten::Quoted)),
-            (b"sntryu_x'", Err(NotWritten::Quoted)),
+            (b"", Err(TokenInputError::Empty)),
+            (b" \n", Err(TokenInputError::Empty)),
+            (b"\"sntryu_x\"", Err(TokenInputError::Quoted)),
+            (b"'sntryu_x'\n", Err(TokenInputError::Quoted)),
+            (b"sntryu_x'", Err(TokenInputError::Quoted)),
             (
                 "\u{201c}sntryu_x\u{201d}".as_bytes(),
-                Err(NotWritten::Quoted),
+                Err(TokenInputError::Quoted),
             ),
-            (b"\xef\xbb\xbfsntryu_x", Err(NotWritten::Marked)),
-            (b"\xff\xfes\0n\0", Err(NotWritten::Utf16)),
-            (b"\xfe\xff\0s\0n", Err(NotWritten::Utf16)),
-            (b"s\0n\0t\0", Err(NotWritten::Utf16)),
-            // As a shell hands it on, without its NULs.
-            (b"\xff\xfesntryu_x", Err(NotWritten::Utf16)),
-            (b"Bearer sntryu_x", Err(NotWritten::Header)),
-            (b"authorization: x", Err(NotWritten::Header)),
-            (b"two words", Err(NotWritten::Grammar)),
-            (b"a\nb", Err(NotWritten::Grammar)),
-            (b"tok\xff", Err(NotWritten::Grammar)),
-            ("tôk".as_bytes(), Err(NotWritten::Grammar)),
+            (b"\xef\xbb\xbfsntryu_x", Err(TokenInputError::ByteOrderMark)),
+            (b"\xff\xfes\0n\0", Err(TokenInputError::Utf16)),
+            (b"\xfe\xff\0s\0n", Err(TokenInputError::Utf16)),
+            (b"s\0n\0t\0", Err(TokenInputError::Utf16)),
+            // As a shell passes it on, without its NULs.
+            (b"\xff\xfesntryu_x", Err(TokenInputError::Utf16)),
+            (b"Bearer sntryu_x", Err(TokenInputError::Header)),
+            (b"authorization: x", Err(TokenInputError::Header)),
+            (b"two words", Err(TokenInputError::Grammar)),
+            (b"a\nb", Err(TokenInputError::Grammar)),
+            (b"tok\xff", Err(TokenInputError::Grammar)),
+            ("tôk".as_bytes(), Err(TokenInputError::Grammar)),
         ] {
-            let found = Secret::written(written);
+            let found = Secret::from_input(written);
             let found = found.as_ref().map(Secret::expose).map_err(|why| *why);
             assert_eq!(found, expected, "{}", written.escape_ascii());
         }
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_of_an_organisation_token() {
+    fn claims_of_an_organization_token() {
         let claims =
             org_token(r#"{"iat":1,"url":"https://a.example","region_url":"","org":"acme"}"#)
                 .claims();

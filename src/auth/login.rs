@@ -13,13 +13,13 @@ use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment;
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT, Whose};
+use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
 use crate::printable::quoted;
-use crate::secret::{MAX_TOKEN, NotWritten, Secret};
+use crate::secret::{MAX_TOKEN, Secret, TokenInputError};
 use crate::session::{self, Demand, NewLogin, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
@@ -94,7 +94,7 @@ fn forget_keyring(world: &World, place: &ConfigDir) -> anyhow::Result<()> {
         return Ok(());
     };
     for session in place.sessions()? {
-        Mirror::to_clear(world, store).remove(&session);
+        Mirror::for_removal(world, store).remove(&session);
     }
     place.change(world, |change| change.set(mirror::SETTING.0, None))
 }
@@ -126,7 +126,10 @@ fn with_device_flow(
         } else {
             Browser::Open
         },
-        whose: args.email.as_deref().map_or(Whose::Anybody, Whose::Called),
+        approver: args
+            .email
+            .as_deref()
+            .map_or(Approver::Any, Approver::Called),
         consent: None,
     };
     match login.run(world, &place.dir, &Terminal::stderr(world)) {
@@ -271,7 +274,7 @@ fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
         let typed = Terminal::of_user(world)
             .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
             .context("nobody typed a token")?;
-        return Secret::written(typed.as_bytes())
+        return Secret::from_input(typed.as_bytes())
             .map_err(|why| unusable("what was typed", why, args));
     }
     // UTF-16 takes twice the room.
@@ -282,16 +285,16 @@ fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
         .take(limit as u64)
         .read_to_end(&mut bytes)
         .context("cannot read the token")?;
-    Secret::written(&bytes).map_err(|why| unusable("standard input", why, args))
+    Secret::from_input(&bytes).map_err(|why| unusable("standard input", why, args))
 }
 
-fn unusable(what: &str, why: NotWritten, args: &LoginArgs) -> anyhow::Error {
+fn unusable(what: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error {
     let failure = match why {
-        NotWritten::Empty => Failure::new(format!("there is no token: {what} is empty")),
+        TokenInputError::Empty => Failure::new(format!("there is no token: {what} is empty")),
         _ => Failure::new(format!("cannot use {what} as a token: {why}")),
     };
     match why {
-        NotWritten::Utf16 => {
+        TokenInputError::Utf16 => {
             let login = command(args);
             failure.hint(format!(
                 "`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-token`"

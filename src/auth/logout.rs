@@ -111,7 +111,7 @@ fn log_out(
     })?;
     // A refresh that is under way ends first, and its new pair goes too.
     let next = session::log_out(world, store, session)?;
-    let complete = Mirror::to_clear(world, store).remove(session);
+    let complete = Mirror::for_removal(world, store).remove(session);
     let who = match is_one_of_several(session, sessions) {
         true => format!(" as {}", session.label()),
         false => String::new(),

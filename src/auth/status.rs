@@ -200,7 +200,7 @@ fn of_session(
         ..session
     };
     let mirror = Mirror::of(world, store);
-    let keyring = match mirror.is_on().then(|| mirror.is_in_step(&session)) {
+    let keyring = match mirror.is_on().then(|| mirror.is_in_sync(&session)) {
         None => Keyring::Off,
         Some(Ok(true)) => Keyring::InSync,
         Some(Ok(false)) => Keyring::OutOfSync,
@@ -282,7 +282,7 @@ impl Status {
                 Keyring::Off => "off",
                 Keyring::InSync => "mirror, in sync",
                 Keyring::OutOfSync => "mirror, out of sync (the next refresh fixes it)",
-                Keyring::Silent => "mirror, but the keyring does not answer",
+                Keyring::Silent => "mirror, but the keyring does not respond",
             }
         ));
         if let Verified::No(why) = &self.verified {

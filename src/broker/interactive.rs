@@ -9,7 +9,7 @@ use super::git_setting;
 use super::{Broker, Credential, NoCredential, PriorSession, UserResponse};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::login::{DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, Whose};
+use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn};
 use crate::origin::Origin;
 use crate::policy::{Facts, LoginBasis, LoginOffer, Request, Verdict};
 use crate::session;
@@ -79,7 +79,7 @@ impl Broker<'_> {
             LoginBasis::Saas | LoginBasis::Before => client_id_of(facts, instance)
                 .or_else(|| environment::client_id(self.world, instance)),
         };
-        let (Some(client_id), true) = (client_id, environment::may_ask(self.world)) else {
+        let (Some(client_id), true) = (client_id, environment::may_prompt(self.world)) else {
             return Err(absent());
         };
         let is_declined = self.declined_lately(request.client, instance);
@@ -115,7 +115,7 @@ impl Broker<'_> {
             scope: DEFAULT_SCOPES,
             timeout: LOGIN,
             browser: Browser::Open,
-            whose: login.account.map_or(Whose::Anybody, Whose::Account),
+            approver: login.account.map_or(Approver::Any, Approver::Account),
             consent: Some(&consent),
         };
         match flow.run(self.world, self.dir()?, &terminal) {

@@ -236,14 +236,14 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
         .map(|store| Mirror::of(world, store))
     {
         Some(mirror) if mirror.is_refused() => {
-            let what = "tokens are not copied: the session bus address is not a `unix:` one";
+            let what = "tokens are not copied: the session bus address is not a `unix:` address";
             return Check::warning(NAME, what, FIX);
         }
         Some(mirror) if mirror.is_on() => mirror,
         _ => return Check::ok(NAME, "off"),
     };
     for (session, _) in with_tokens(snapshot) {
-        match mirror.is_in_step(session) {
+        match mirror.is_in_sync(session) {
             Ok(true) => {}
             Ok(false) => {
                 let what = format!(

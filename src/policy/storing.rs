@@ -63,7 +63,7 @@ impl Provenance<'_> {
         match facts.sessions.iter().find(has) {
             Some(session) => Provenance::Session(session),
             None if is_former => Provenance::Former,
-            None if secret.has_form_of_a_token() => Provenance::Token,
+            None if secret.looks_like_prefixed_token() => Provenance::Token,
             None => Provenance::Foreign,
         }
     }
@@ -83,9 +83,7 @@ pub(crate) fn decide_git_store(
         }
         // Another program may have rotated the token since it was returned, and records no former tokens.
         Provenance::Token if is_ours => StoreVerdict::Ignore,
-        Provenance::Foreign if is_ours && secret.has_form_of_an_access_token() => {
-            StoreVerdict::Ignore
-        }
+        Provenance::Foreign if is_ours && secret.looks_like_oauth_token() => StoreVerdict::Ignore,
         Provenance::Token | Provenance::Foreign => StoreVerdict::Store,
     }
 }
@@ -113,7 +111,7 @@ pub(crate) fn decide_docker_store(
         Provenance::Former => true,
         Provenance::Token => false,
         // `docker login` stores what `get` returned, which another program may have rotated in between.
-        Provenance::Foreign => username == answered && secret.has_form_of_an_access_token(),
+        Provenance::Foreign => username == answered && secret.looks_like_oauth_token(),
     };
     match provenance {
         _ if is_served => {

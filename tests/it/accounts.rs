@@ -445,7 +445,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
         .rewrite(Endpoint::Api, |answer| answer["user"] = Value::Null);
     let told = scene.login_of(JANE, &["jane@example.com"]).fails(1);
     let _refused = told.stderr_has(&format!(
-        "error: {url} does not say who approved the login; nothing was stored\n{hint}"
+        "error: {url} did not report who approved the login; nothing was stored\n{hint}"
     ));
     assert_eq!(scene.rows(), before);
     scene.sentry.fix();

@@ -136,7 +136,7 @@ fn what_stood_in_the_way_at_the_deadline_is_told() {
     for (sentry, machine, login, why) in logins {
         let url = sentry.url();
         let _told = login.wait().fails(1).stderr_has(&format!(
-            "error: {url} said nothing about the login before the time was over: {why}"
+            "error: {url} gave no valid answer before the login timed out: {why}"
         ));
         assert_eq!(machine.stored_tokens(), None);
         // After one second, and two seconds later; the next one would be too late.
@@ -155,7 +155,7 @@ fn the_words_of_the_server_stand_in_brackets() {
         (
             400,
             "expired_token",
-            "the code has expired before it was approved (not \u{1b}today)\n",
+            "the code expired before it was approved (not \u{1b}today)\n",
         ),
         (
             400,
@@ -312,7 +312,7 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
         });
         let told = login(&machine).run().fails(1);
         let _told = told.stderr_is(&format!(
-            "error: {url} wants {named} opened, which is not this instance\n\
+            "error: {url} sent a verification address at {named}, which is not this instance\n\
              hint: `sentry auth login --url {usable}`, as the instance calls itself {named}; or correct system.url-prefix\n"
         ));
         sentry.fix();
@@ -332,13 +332,13 @@ fn a_login_that_gets_fewer_scopes_says_which_are_missing() {
         let login = login(&machine).args(["--force", "--scope", "org:read,org:write,event:read"]);
         let said = login.run().success().stderr;
         sentry.fix();
-        let line = said.lines().find(|line| line.contains("fewer scopes"));
+        let line = said.lines().find(|line| line.contains("did not grant"));
         line.unwrap_or_default().to_owned()
     };
     assert_eq!(
         said("event:read project:read".into()),
         format!(
-            "{} granted fewer scopes than asked for, without `org:read`, `org:write`",
+            "{} did not grant all requested scopes; missing: `org:read`, `org:write`",
             sentry.url()
         )
     );

@@ -499,12 +499,12 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     machine.warns("ok       keyring: in sync\n");
     keyring.fall_silent();
     machine.warns(
-        "warning  keyring: tokens cannot be copied: it does not answer\n         \
+        "warning  keyring: tokens cannot be copied: it does not respond\n         \
          hint: `export SENTRY_CREDENTIAL_KEYRING=off`, or unlock it\n",
     );
     let machine = machine.env("DBUS_SESSION_BUS_ADDRESS", "unixexec:path=/bin/true");
     machine.warns(
-        "warning  keyring: tokens are not copied: the session bus address is not a `unix:` one\n",
+        "warning  keyring: tokens are not copied: the session bus address is not a `unix:` address\n",
     );
 }
 

@@ -308,7 +308,7 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     };
     keyring.fall_silent();
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
-    let _late = refresh.success().stderr_has("it does not answer");
+    let _late = refresh.success().stderr_has("it does not respond");
     keyring.wake_up();
     // Whether or not the call that was given up was carried out in the end: what is shown is what is so.
     let everything = keyring.search_all();

@@ -136,13 +136,13 @@ fn an_expired_code_and_an_impatient_user_are_told_apart() {
     let login = machine.sentry(&["auth", "login"]).spawn();
     sentry.expire_code(&sentry.wait_for_code(SOON));
     let _login = login.wait().fails(1).stderr_has(
-        "error: the code has expired before it was approved\nhint: `sentry auth login --url ",
+        "error: the code expired before it was approved\nhint: `sentry auth login --url ",
     );
     let _login = machine
         .sentry(&["auth", "login", "--timeout", "2"])
         .run()
         .fails(1)
-        .stderr_has("error: nobody approved the login in time\nhint: `sentry auth login --url ");
+        .stderr_has("error: the login was not approved in time\nhint: `sentry auth login --url ");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn the_token_endpoint_cannot_fill_the_memory() {
         end.is_told_in(&told, "the answer is not Sentry's", case);
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
         let told = login.wait().fails(1);
-        let _patient = told.stderr_has("said nothing about the login before the time was over");
+        let _patient = told.stderr_has("gave no valid answer before the login timed out");
         assert_eq!(other.stored_tokens(), None, "{case}");
     }
 }

@@ -164,7 +164,7 @@ fn a_bus_address_that_runs_a_program_is_not_used() {
         .run();
     let _refresh = refresh
         .success()
-        .stderr_has("warning: the session bus address is not a `unix:` one\n");
+        .stderr_has("warning: the session bus address is not a `unix:` address\n");
     assert!(!ran.exists());
 }
 
@@ -178,7 +178,7 @@ fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
         .run()
         .success();
     let _refresh = refresh
-        .stderr_has("warning: the token was not copied to the keyring: it does not answer\n");
+        .stderr_has("warning: the token was not copied to the keyring: it does not respond\n");
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     let _logout = machine
         .sentry(&["auth", "logout"])

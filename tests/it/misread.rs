@@ -13,9 +13,9 @@ use crate::terminal::TtyUser;
 use crate::tls::{Certificate, Tls};
 
 const UTF_16: &str = "it is written in UTF-16; a token is plain text";
-const MARKED: &str = "it begins with a byte order mark (BOM), which is no part of a token";
-const QUOTED: &str = "it has quotes around it, which are no part of a token";
-const HEADER: &str = "it begins with the name of a header, which is no part of a token";
+const MARKED: &str = "it begins with a byte order mark (BOM), which is not part of a token";
+const QUOTED: &str = "it has quotes around it, which are not part of a token";
+const HEADER: &str = "it begins with the name of a header, which is not part of a token";
 
 /// As it arrives, and what is said about it.
 fn badly_written() -> Vec<(Vec<u8>, &'static str)> {

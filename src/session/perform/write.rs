@@ -179,7 +179,7 @@ impl Performer<'_> {
         let (session, tokens) = self.pair()?;
         let swap = self.write(|change| swap::reject(change, session, &tokens, self.world.now()))?;
         if swap == Swap::Stored {
-            Mirror::to_clear(self.world, self.store).remove(session);
+            Mirror::for_removal(self.world, self.store).remove(session);
         }
         Ok(Saw::Swapped(swap))
     }
