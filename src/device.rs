@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::oauth::{
-    DeviceAnswer, Disturbance, ErrorAnswer, Grant, OAuth, PollAnswer, TransportError,
+    DeviceAnswer, ErrorAnswer, Grant, OAuth, PollAnswer, PollFailure, TransportError,
 };
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
@@ -172,7 +172,7 @@ impl<'a> DeviceFlow<'a> {
                     pause = self.interval;
                 }
                 // RFC 8628 section 3.5: after a failed poll, back off exponentially.
-                PollAnswer::Disturbed(Disturbance { why, retry_after }) => {
+                PollAnswer::Transient(PollFailure { why, retry_after }) => {
                     let slower = (pause * 2).min(LONGEST_PAUSE);
                     pause = slower
                         .max(self.interval)
@@ -343,7 +343,7 @@ mod tests {
     }
 
     fn failed_poll(seconds: Option<u64>) -> PollAnswer {
-        PollAnswer::Disturbed(Disturbance {
+        PollAnswer::Transient(PollFailure {
             why: "HTTP 502".into(),
             retry_after: seconds.map(Duration::from_secs),
         })

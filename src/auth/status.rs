@@ -100,7 +100,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
     }
     // A setting that cannot be used is no server that cannot be reached.
     if let (false, Verified::No(_)) = (args.offline, &status.verified)
-        && let Err(failure) = oauth::way(world, &status.instance)
+        && let Err(failure) = oauth::describe_route(world, &status.instance)
     {
         return Err(failure.into());
     }

@@ -54,7 +54,7 @@ fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
 
 fn way(world: &World, instance: &Origin) -> Check {
     const NAME: &str = "network";
-    match oauth::way(world, instance) {
+    match oauth::describe_route(world, instance) {
         Ok(way) => Check::ok(NAME, format!("to {instance}: {way}")),
         Err(failure) => Check::failed(NAME, &failure.into()),
     }

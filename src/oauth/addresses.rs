@@ -1,7 +1,7 @@
-//! Names to addresses.
+//! Resolves host names to addresses.
 //!
-//! Separate from [`super::connect`] because nothing here opens a socket. ureq's own resolver panics where no thread can be
-//! had, and asks a name server for `localhost`.
+//! Separate from [`super::connect`] because it opens no connection to the target. ureq's own resolver panics if no
+//! thread can be started, and queries a name server for `localhost`.
 
 use std::fmt;
 use std::io;
@@ -15,13 +15,13 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// Most addresses of one name that are tried.
+/// Most addresses of one name that are attempted.
 const MOST: usize = 16;
 
-/// Longest a name is looked up: a resolver asks its second name server after 5 seconds.
+/// Timeout of a lookup. A system resolver turns to its second name server after 5 seconds.
 pub(super) const LOOKUP: Duration = Duration::from_millis(5300);
 
-/// A name server did not help.
+/// A name could not be looked up.
 #[derive(Debug, Clone)]
 pub(super) struct LookupError(Arc<io::Error>);
 
@@ -33,29 +33,29 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// What a name stands for.
-type Found = Result<Vec<SocketAddr>, LookupError>;
+/// The addresses of a name.
+type Resolved = Result<Vec<SocketAddr>, LookupError>;
 
-/// `localhost` without a resolver, what was looked up before from memory, everything else by the system's, in a thread
-/// that may be given up.
+/// Resolves `localhost` and addresses without a lookup, names known from [`Addresses::look_up`] from memory, and all
+/// others with the system's resolver, in a thread that may be abandoned.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Addresses {
-    known: Vec<((String, u16), Found)>,
+    known: Vec<((String, u16), Resolved)>,
 }
 
 impl Addresses {
-    /// Looks a name up now: later nobody is asked.
+    /// Looks a name up in advance; later requests use the result.
     pub(super) fn look_up(&mut self, uri: &Uri) {
-        let place = place(uri);
-        if !self.known.iter().any(|(known, _)| *known == place) {
-            let found = find(&place, LOOKUP);
-            self.known.push((place, found));
+        let host_and_port = host_and_port(uri);
+        if !self.known.iter().any(|(known, _)| *known == host_and_port) {
+            let found = find(&host_and_port, LOOKUP);
+            self.known.push((host_and_port, found));
         }
     }
 }
 
 /// Host and port of a URI.
-pub(super) fn place(uri: &Uri) -> (String, u16) {
+pub(super) fn host_and_port(uri: &Uri) -> (String, u16) {
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(match uri.scheme_str() {
         Some("http") => 80,
@@ -72,11 +72,11 @@ impl Resolver for Addresses {
         _: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let place = place(uri);
-        let known = self.known.iter().find(|(known, _)| *known == place);
+        let host_and_port = host_and_port(uri);
+        let known = self.known.iter().find(|(known, _)| *known == host_and_port);
         let found = match known {
             Some((_, found)) => found.clone(),
-            None => find(&place, *timeout.after),
+            None => find(&host_and_port, *timeout.after),
         };
         let found = found.map_err(|why| Error::Other(Box::new(why)))?;
         let mut addresses = self.empty();
@@ -90,10 +90,10 @@ impl Resolver for Addresses {
     }
 }
 
-fn find((host, port): &(String, u16), limit: Duration) -> Found {
+fn find((host, port): &(String, u16), limit: Duration) -> Resolved {
     match host.parse::<IpAddr>() {
         Ok(address) => Ok(vec![SocketAddr::new(address, *port)]),
-        // RFC 6761 section 6.3: this machine, whatever a name server says.
+        // RFC 6761 section 6.3: always this machine, whatever a name server says.
         Err(_) if host.eq_ignore_ascii_case("localhost") => Ok(vec![
             (Ipv4Addr::LOCALHOST, *port).into(),
             (Ipv6Addr::LOCALHOST, *port).into(),
@@ -102,12 +102,12 @@ fn find((host, port): &(String, u16), limit: Duration) -> Found {
     }
 }
 
-fn looked_up(host: String, port: u16, limit: Duration) -> Found {
+fn looked_up(host: String, port: u16, limit: Duration) -> Resolved {
     let failed = |why| LookupError(Arc::new(why));
     let (ours, theirs) = mpsc::sync_channel(1);
     let lookup = move || {
         let found = (host.as_str(), port).to_socket_addrs();
-        // Nobody waits any more after the time is over.
+        // The receiver is gone once the timeout has passed.
         ours.send(found.map(Vec::from_iter)).ok();
     };
     std::thread::Builder::new().spawn(lookup).map_err(failed)?;
@@ -120,24 +120,25 @@ fn looked_up(host: String, port: u16, limit: Duration) -> Found {
     }
 }
 
-/// RFC 8305 section 4: the two families in turn, so that one that leads nowhere does not use up the time of the other.
+/// RFC 8305 section 4: alternates the address families, so that an unreachable one does not use up the time of the
+/// other.
 fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) = addresses
         .into_iter()
         .partition(|address| address.is_ipv6() == first_is_ipv6);
     let (mut one, mut other) = (one.into_iter(), other.into_iter());
-    let mut turns = Vec::new();
+    let mut ordered = Vec::new();
     loop {
         let pair = [one.next(), other.next()];
         if pair == [None, None] {
-            return turns;
+            return ordered;
         }
-        turns.extend(pair.into_iter().flatten());
+        ordered.extend(pair.into_iter().flatten());
     }
 }
 
-/// One address, whatever the name.
+/// Resolves every name to one address.
 #[derive(Debug)]
 pub(super) struct Fixed(pub(super) SocketAddr);
 
@@ -158,13 +159,13 @@ mod tests {
         let addresses = |text: &[&str]| -> Vec<SocketAddr> {
             text.iter().map(|one| one.parse().unwrap()).collect()
         };
-        let turns = |text: &[&str]| alternating(addresses(text));
+        let ordered = |text: &[&str]| alternating(addresses(text));
         assert_eq!(
-            turns(&["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"]),
+            ordered(&["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"]),
             addresses(&["[::1]:1", "1.0.0.1:1", "[::2]:1", "1.0.0.2:1", "[::3]:1"])
         );
-        assert_eq!(turns(&["1.0.0.1:1"]), addresses(&["1.0.0.1:1"]));
-        assert_eq!(turns(&[]), []);
+        assert_eq!(ordered(&["1.0.0.1:1"]), addresses(&["1.0.0.1:1"]));
+        assert_eq!(ordered(&[]), []);
     }
 
     #[test]
@@ -186,7 +187,7 @@ mod tests {
         ] {
             assert_eq!(resolved(uri).unwrap(), expected, "{uri}");
         }
-        // Whoever is asked has no time to answer.
+        // The resolver is given no time to answer.
         assert!(resolved("https://localhost.example").is_err());
     }
 }

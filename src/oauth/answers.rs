@@ -1,6 +1,6 @@
-//! What the endpoints may answer, as types.
+//! The answers of the endpoints, as types.
 //!
-//! Separate from [`super::judge`], which says which answer is which.
+//! Separate from [`super::judge`], which classifies an HTTP answer as one of them.
 //!
 //! RFC 8628 sections 3.2 and 3.5 (device flow), RFC 6749 sections 5.1 and 5.2 (token answers).
 
@@ -14,15 +14,15 @@ use crate::secret::Secret;
 /// RFC 8628 section 3.2: what a user needs to approve a login.
 #[derive(Debug)]
 pub(crate) struct DeviceCode {
-    /// Stays between us and the server.
+    /// Known only to this program and the server.
     pub(crate) device_code: Secret,
-    /// What the user types; not yet checked.
+    /// What the user enters; not validated yet.
     pub(crate) user_code: String,
-    /// Where; not yet checked.
+    /// Where the user enters it; not validated yet.
     pub(crate) verification_uri: String,
-    /// The same with the code in it, if the server gave one; not yet checked.
+    /// The address that includes the code, if the server sent one; not validated yet.
     pub(crate) verification_uri_complete: Option<String>,
-    /// How long the code lives.
+    /// Lifetime of the code.
     pub(crate) expires_in: Duration,
     /// Shortest pause between two polls.
     pub(crate) interval: Duration,
@@ -33,100 +33,100 @@ pub(crate) struct DeviceCode {
 pub(crate) struct Grant {
     /// The access token.
     pub(crate) access: Secret,
-    /// Absent when the server keeps the old one valid.
+    /// Absent if the old one stays valid.
     pub(crate) refresh: Option<Secret>,
-    /// Lifetime of the access token; `None` when the server names none, or nonsense.
+    /// Lifetime of the access token; `None` if the server sends none, or an invalid one.
     pub(crate) expires_in: Option<Duration>,
-    /// Whose they are.
+    /// The user they belong to.
     pub(crate) user: User,
-    /// What they may do, separated by spaces; absent when that is what was asked for.
+    /// Granted scopes, separated by spaces; absent if they equal the requested ones (RFC 6749 section 5.1).
     pub(crate) scope: Option<String>,
 }
 
-/// What a device code request came to.
+/// The outcome of a device code request.
 #[derive(Debug)]
 pub(crate) enum DeviceAnswer {
-    /// Show it.
+    /// Show the code.
     Code(DeviceCode),
-    /// An answer that is not of OAuth, with this status: an instance without a device flow (before Sentry 26.1.0), or
-    /// something in between.
+    /// The answer is not OAuth's, with this status: the instance has no device flow (before Sentry 26.1.0), or a proxy
+    /// or portal answered.
     NotOAuth(u16),
-    /// The server said no: give up with its words.
+    /// The server refused: stop, and report its error.
     Refused(ErrorAnswer),
-    /// No answer: give up.
+    /// No answer: stop.
     Transport(TransportError),
 }
 
-/// What a poll came to (RFC 8628 section 3.5).
+/// The outcome of a poll (RFC 8628 section 3.5).
 #[derive(Debug)]
 pub(crate) enum PollAnswer {
-    /// `authorization_pending`: go on.
+    /// `authorization_pending`: continue.
     Pending,
-    /// `slow_down`: go on, five seconds slower from now on.
+    /// `slow_down`: continue, with an interval longer by five seconds.
     SlowDown,
-    /// Approved.
+    /// The user approved.
     Granted(Grant),
     /// `access_denied`: stop.
     Denied(ErrorAnswer),
     /// `expired_token`: stop.
     Expired(ErrorAnswer),
-    /// Something in between failed: go on, slower.
-    Disturbed(Disturbance),
-    /// Another error of OAuth, or a grant that cannot be used: stop with its words.
+    /// A failure that says nothing about the login: continue, more slowly.
+    Transient(PollFailure),
+    /// Another OAuth error, or a grant that cannot be used: stop, and report it.
     Refused(ErrorAnswer),
     /// The server's certificate is not trusted: stop.
     Untrusted(TransportError),
 }
 
-/// An answer to a poll that says nothing about the login, or none.
+/// A poll without an answer, or with one that says nothing about the login.
 #[derive(Debug)]
-pub(crate) struct Disturbance {
-    /// In a few words for the user.
+pub(crate) struct PollFailure {
+    /// A short explanation for the user.
     pub(crate) why: String,
     /// How long the server asks clients to wait.
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// What a refresh came to.
+/// The outcome of a refresh.
 #[derive(Debug)]
 pub(crate) enum RefreshAnswer {
-    /// Commit it first, then look at it.
+    /// Commit the tokens before validating them.
     Granted(Grant),
-    /// The server issued something that is no token: keep what is stored, say so.
+    /// The server issued something that is not a valid token: keep the stored tokens, and report it.
     Unusable,
     /// `invalid_grant`: the refresh token is spent, or was issued to another client.
     InvalidGrant(ErrorAnswer),
-    /// `invalid_client`: the server does not know this client, which says nothing about the tokens.
+    /// `invalid_client`: the server does not know this client; the tokens may still be valid.
     InvalidClient(ErrorAnswer),
-    /// Another 4xx: keep the tokens, give the server's code.
+    /// Another 4xx: keep the tokens, and report the error code.
     Refused(ErrorAnswer),
-    /// Keep the tokens, try later.
+    /// Keep the tokens, and try again later.
     Transient(Transient),
 }
 
 /// A failure that says nothing about the login.
 #[derive(Debug)]
 pub(crate) struct Transient {
-    /// In a few words for the user, and what may help.
+    /// A short explanation for the user, with a hint.
     pub(crate) why: Failure,
     /// How long the server asks clients to wait.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether the request left this machine, or cannot; if neither, it can be sent again at once.
+    /// Whether the request was sent, or never can be. If false, it can be sent again at once.
     pub(crate) sent: bool,
-    /// Whether a whole answer came, or none can.
+    /// Whether a complete answer arrived, or none can.
     pub(crate) answered: bool,
-    /// Whether the server may have acted on it: the refresh token may be spent.
+    /// Whether the server may have acted on it, so that the refresh token may be spent.
     pub(crate) acted: bool,
 }
 
-/// An answer that is an error.
+/// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ErrorAnswer {
     /// HTTP status.
     pub(crate) status: u16,
-    /// The `error` code, if the body has a plain one.
+    /// The `error` code, if the body has a well-formed one.
     pub(crate) code: Option<String>,
-    /// The `error_description`, made printable.
+    /// The `error_description`, sanitized.
     pub(crate) description: Option<String>,
 }
 

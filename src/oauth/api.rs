@@ -1,4 +1,6 @@
-//! The few API requests that tell whose a token is and whether it lives.
+//! API requests that identify the owner of a token and check whether it is valid.
+//!
+//! Separate from the OAuth endpoints because they send the access token, not a device code or refresh token.
 
 use serde_json::Value;
 
@@ -14,28 +16,28 @@ use crate::printable::printable;
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
-/// Most regions and organisations that are looked at.
+/// Most regions and organizations that are evaluated.
 const MOST: usize = 100;
 
-/// What `GET /api/0/` said about a token.
+/// The outcome of `GET /api/0/` with a token.
 #[derive(Debug)]
 pub(crate) enum Check {
-    /// It is good, and this is whose.
+    /// The token is valid and belongs to this user.
     Accepted(User),
-    /// 401: it is not.
+    /// 401: the token is not valid.
     Rejected,
-    /// 403: it is one, but may not do this.
+    /// 403: the token is valid, but lacks the permission.
     Forbidden,
-    /// Nothing that tells: a redirect, a failure, no answer.
+    /// Inconclusive: a redirect, a failure, no answer.
     Unknown(Failure),
 }
 
-/// Slugs of the organisations that a token can see.
+/// Slugs of the organizations that a token can access.
 #[derive(Debug)]
 pub(crate) enum Organizations {
     /// In the server's order.
     Known(Vec<String>),
-    /// The token may not list them, or the server did not say.
+    /// The token may not list them, or the server did not answer.
     Unknown,
 }
 
@@ -45,14 +47,14 @@ impl OAuth {
         judge(self.http.get("/api/0/", token))
     }
 
-    /// `GET /api/0/`, and what time it is for the server.
+    /// `GET /api/0/`, and the server's clock.
     pub(crate) fn check_with_date(&self, token: &Secret) -> (Check, Option<Timestamp>) {
         let answer = self.http.get("/api/0/", token);
         let date = answer.as_ref().ok().and_then(|answer| answer.date);
         (judge(answer), date)
     }
 
-    /// What a token may do; `None` where the instance does not say.
+    /// The scopes of a token; `None` if the instance does not report them.
     pub(crate) fn scopes(&self, token: &Secret) -> Option<Vec<String>> {
         let answer = self.http.get("/api/0/", token).ok()?;
         let body = answer.json()?;
@@ -61,7 +63,7 @@ impl OAuth {
         Some(scopes.take(MOST).map(printable).collect())
     }
 
-    /// The organisations in each region of the instance. A region's server gets the token only if it belongs to the
+    /// The organizations in each region of the instance. A region's server receives the token only if it belongs to the
     /// instance.
     pub(crate) fn organizations(&self, instance: &Origin, token: &Secret) -> Organizations {
         let regions: Vec<Origin> = match self.http.get("/api/0/users/me/regions/", token) {
@@ -117,12 +119,12 @@ fn judge(answer: Result<Answer, TransportError>) -> Check {
             },
         ) => match answer.json() {
             Some(body) if body["auth"].is_object() => Check::Accepted(user(&body["user"])),
-            // Sentry answers 200 to a request without a token too; a proxy may have taken ours away.
+            // Sentry also answers 200 to a request without a token; a proxy may have removed ours.
             Some(body) if body.get("auth").is_some_and(Value::is_null) => {
-                Check::Unknown(Failure::new("the server did not see the token"))
+                Check::Unknown(Failure::new("the server did not receive the token"))
             }
-            // A network's login page answers 200 as well.
-            _ => Check::Unknown(Failure::new("the answer is not Sentry's")),
+            // A captive portal also answers 200.
+            _ => Check::Unknown(Failure::new("the answer is not from Sentry")),
         },
         Ok(Answer { status: 401, .. }) => Check::Rejected,
         Ok(Answer { status: 403, .. }) => Check::Forbidden,

@@ -1,7 +1,7 @@
-//! Whose signature under a certificate counts: the system's authorities, or those that a setting names.
+//! The trusted certificate authorities: the system's, or those that a setting names.
 //!
-//! Separate from [`super::connect`], which checks certificates: a setting that names authorities and cannot be read must be
-//! told. The libraries below pass over one in silence.
+//! Separate from [`super::connect`], which verifies certificates, because a setting that cannot be read must be
+//! reported. The libraries ignore it silently.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -16,38 +16,45 @@ use crate::failure::Failure;
 use crate::printable::printable;
 use crate::world::World;
 
-/// Longest file that is read.
+/// Most bytes that are read of a file.
 const MOST: u64 = 16 << 20;
 
-/// Authorities, and what named them.
+/// The trusted authorities, and the settings they come from.
 #[derive(Debug, Default)]
 pub(super) struct Authorities {
-    /// In place of the system's.
-    instead: Option<Vec<Certificate<'static>>>,
-    /// Beside those.
-    more: Vec<Certificate<'static>>,
-    /// The system's, where they are read already.
-    systems: Option<Vec<Certificate<'static>>>,
-    /// Variables and settings, each with its path.
+    /// Replace the system's.
+    replacements: Option<Vec<Certificate<'static>>>,
+    /// Added to those.
+    additions: Vec<Certificate<'static>>,
+    /// The system's, if they have been loaded.
+    system: Option<Vec<Certificate<'static>>>,
+    /// The variables and settings, each with its path.
     sources: Vec<(&'static str, PathBuf)>,
 }
 
 impl Authorities {
-    /// `SSL_CERT_FILE` and `SSL_CERT_DIR` take the place of the system's, `NODE_EXTRA_CA_CERTS` adds to them.
+    /// Reads the variables. `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's authorities, `NODE_EXTRA_CA_CERTS`
+    /// adds to them.
     ///
     /// # Errors
-    /// What one of them names cannot be read, or holds no certificate.
+    /// A named file or directory cannot be read, or contains no certificate.
     pub(super) fn of_environment(world: &World) -> Result<Authorities, Failure> {
         let mut found = Authorities::default();
         if let Some(file) = world.variable_path("SSL_CERT_FILE") {
             let certificates = read_file("SSL_CERT_FILE", &file)?;
-            found.instead.get_or_insert_default().extend(certificates);
+            found
+                .replacements
+                .get_or_insert_default()
+                .extend(certificates);
             found.sources.push(("SSL_CERT_FILE", file));
         }
         let directories = world.variable_path_list("SSL_CERT_DIR");
         if !directories.is_empty() {
             let certificates = read_directories("SSL_CERT_DIR", &directories)?;
-            found.instead.get_or_insert_default().extend(certificates);
+            found
+                .replacements
+                .get_or_insert_default()
+                .extend(certificates);
             let named = directories
                 .into_iter()
                 .map(|directory| ("SSL_CERT_DIR", directory));
@@ -59,76 +66,78 @@ impl Authorities {
         Ok(found)
     }
 
-    /// Whether nothing names any.
-    pub(super) fn is_unsaid(&self) -> bool {
+    /// Whether no setting names any.
+    pub(super) fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
-    /// Adds those of a file.
+    /// Adds the certificates in a file.
     ///
     /// # Errors
-    /// It cannot be read, or holds none.
-    pub(super) fn add_file(
-        &mut self,
-        named_by: &'static str,
-        file: PathBuf,
-    ) -> Result<(), Failure> {
-        self.more.extend(read_file(named_by, &file)?);
-        self.sources.push((named_by, file));
+    /// It cannot be read, or contains none.
+    pub(super) fn add_file(&mut self, source: &'static str, file: PathBuf) -> Result<(), Failure> {
+        self.additions.extend(read_file(source, &file)?);
+        self.sources.push((source, file));
         Ok(())
     }
 
-    /// Adds those of a directory.
+    /// Adds the certificates in a directory.
     ///
     /// # Errors
-    /// It cannot be read, or holds none.
+    /// It cannot be read, or contains none.
     pub(super) fn add_directory(
         &mut self,
-        named_by: &'static str,
+        source: &'static str,
         directory: PathBuf,
     ) -> Result<(), Failure> {
         let directories = [directory];
-        self.more.extend(read_directories(named_by, &directories)?);
+        self.additions
+            .extend(read_directories(source, &directories)?);
         self.sources
-            .extend(directories.map(|directory| (named_by, directory)));
+            .extend(directories.map(|directory| (source, directory)));
         Ok(())
     }
 
-    /// Reads the system's now, if they are to count. On Linux the system's verifier has nothing but them.
-    pub(super) fn load_systems(&mut self) {
-        if self.is_unsaid() && cfg!(target_os = "linux") {
-            self.systems = Some(systems());
+    /// Loads the system's authorities now, if they are used. On Linux the platform verifier uses nothing else.
+    pub(super) fn load_system(&mut self) {
+        if self.is_empty() && cfg!(target_os = "linux") {
+            self.system = Some(system_certificates());
         }
     }
 
-    /// What named them, each with its path.
+    /// The settings that name authorities, each with its path.
     pub(super) fn sources(&self) -> &[(&'static str, PathBuf)] {
         &self.sources
     }
 
-    /// Whether the system's count too.
+    /// Whether the system's authorities are trusted.
     pub(super) fn has_systems(&self) -> bool {
-        self.instead.is_none()
+        self.replacements.is_none()
     }
 
-    /// As ureq takes them.
+    /// Converts them for ureq.
     pub(super) fn roots(&self) -> RootCerts {
-        if self.is_unsaid() {
-            return match &self.systems {
+        if self.is_empty() {
+            return match &self.system {
                 None => RootCerts::PlatformVerifier,
-                // An image without certificates of its own: use the ones that are built in.
+                // A container image without certificates: use the built-in ones.
                 Some(none) if none.is_empty() => RootCerts::WebPki,
-                Some(systems) => RootCerts::Specific(Arc::new(systems.clone())),
+                Some(system_certificates) => {
+                    RootCerts::Specific(Arc::new(system_certificates.clone()))
+                }
             };
         }
-        let mut all = self.instead.clone().unwrap_or_else(systems);
-        all.extend_from_slice(&self.more);
+        let mut all = self
+            .replacements
+            .clone()
+            .unwrap_or_else(system_certificates);
+        all.extend_from_slice(&self.additions);
         RootCerts::Specific(Arc::new(all))
     }
 }
 
-/// Those of the system, as far as they can be read.
-fn systems() -> Vec<Certificate<'static>> {
+/// The system's authorities, as far as they can be read.
+fn system_certificates() -> Vec<Certificate<'static>> {
     let found = rustls_native_certs::load_native_certs().certs;
     found
         .iter()
@@ -136,42 +145,42 @@ fn systems() -> Vec<Certificate<'static>> {
         .collect()
 }
 
-fn unusable(named_by: &str, path: &Path, why: &str) -> Failure {
+fn unusable(source: &str, path: &Path, why: &str) -> Failure {
     let path = printable(&path.display().to_string());
-    Failure::new(format!("cannot use {path}, which {named_by} names: {why}"))
+    Failure::new(format!("cannot use {path}, which {source} names: {why}"))
 }
 
-fn read_file(named_by: &str, file: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
+fn read_file(source: &str, file: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
     let certificates =
-        certificates(file).map_err(|error| unusable(named_by, file, &error.to_string()))?;
+        certificates(file).map_err(|error| unusable(source, file, &error.to_string()))?;
     match certificates.is_empty() {
-        true => Err(unusable(named_by, file, "it holds no certificate (PEM)")),
+        true => Err(unusable(source, file, "it holds no certificate (PEM)")),
         false => Ok(certificates),
     }
 }
 
-/// Files in a directory that hold no certificate are not for us.
+/// Files without a certificate in a directory are skipped.
 fn read_directories(
-    named_by: &str,
+    source: &str,
     directories: &[PathBuf],
 ) -> Result<Vec<Certificate<'static>>, Failure> {
     let mut found = Vec::new();
     for directory in directories {
         let entries = fs::read_dir(directory)
-            .map_err(|error| unusable(named_by, directory, &error.to_string()))?;
+            .map_err(|error| unusable(source, directory, &error.to_string()))?;
         for entry in entries.flatten() {
             found.extend(certificates(&entry.path()).unwrap_or_default());
         }
     }
     match (found.is_empty(), directories) {
-        (true, [first, ..]) => Err(unusable(named_by, first, "it holds no certificate (PEM)")),
+        (true, [first, ..]) => Err(unusable(source, first, "it holds no certificate (PEM)")),
         _ => Ok(found),
     }
 }
 
-/// The certificates in a file that can stand for an authority.
+/// The certificates in a file that can serve as an authority.
 fn certificates(file: &Path) -> std::io::Result<Vec<Certificate<'static>>> {
-    // Whoever opens a FIFO waits for its writer.
+    // Opening a FIFO blocks until it has a writer.
     if !fs::metadata(file)?.is_file() {
         return Err(std::io::Error::other("it is not a file"));
     }
@@ -182,9 +191,9 @@ fn certificates(file: &Path) -> std::io::Result<Vec<Certificate<'static>>> {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),
         _ => None,
     });
-    let can_stand = |certificate: &Certificate<'_>| {
+    let is_authority = |certificate: &Certificate<'_>| {
         let mut store = RootCertStore::empty();
         store.add(CertificateDer::from(certificate.der())).is_ok()
     };
-    Ok(found.filter(can_stand).collect())
+    Ok(found.filter(is_authority).collect())
 }

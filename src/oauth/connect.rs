@@ -1,8 +1,8 @@
-//! How a connection comes about, and how long it is listened to: the links of ureq's chain of connectors.
+//! Opens connections, and bounds the time of a request: the elements of ureq's chain of connectors.
 //!
-//! Separate from [`super::http`], which speaks over a connection. ureq's own links are used where they do what is wanted
+//! Separate from [`super::http`], which sends requests over a connection. ureq's own connectors are used where they fit
 //! (SOCKS, `CONNECT`, TLS), ours where they do not ([`super::socket`], [`super::addresses`]). The time of a request is
-//! measured here too: ureq's own clock gives up on an answer that arrived while this process was stopped.
+//! measured here because ureq gives up on an answer that arrived while this process was stopped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -18,16 +18,16 @@ use super::addresses::Addresses;
 use super::socket::Direct;
 use super::tunnel::Tunnel;
 
-/// How long a connection is looked into once more after the time is over.
-const LAST_LOOK: Duration = Duration::from_millis(20);
+/// How long an expired request still reads what has already arrived.
+const LATE_READ: Duration = Duration::from_millis(20);
 
-/// How many reads may follow on that: more than the longest answer needs, and an end for one that has none.
-const LAST_READS: u32 = 32;
+/// How many such reads are allowed: more than the longest answer needs, but not unlimited.
+const LATE_READS: u32 = 32;
 
-/// An agent that opens its connections in this way, to these addresses, and tells the watch about them. Its own time limits are those for
-/// finding and connecting only.
+/// An agent that connects to these addresses and reports to the watch. The time limits in `config` cover only lookup
+/// and connect.
 pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) -> Agent {
-    let outermost = Outermost {
+    let watch_connector = WatchConnector {
         proxied: config.proxy().is_some(),
         watch: Arc::clone(watch),
     };
@@ -35,56 +35,56 @@ pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) ->
         ().chain(Tunnel)
             .chain(Direct)
             .chain(RustlsConnector::default())
-            .chain(outermost);
+            .chain(watch_connector);
     Agent::with_parts(config, connector, addresses)
 }
 
-/// The time of one request, and how far it got.
+/// The deadline and progress of one request.
 #[derive(Debug)]
 pub(super) struct Watch {
     deadline: Instant,
-    last_reads: AtomicU32,
+    late_reads: AtomicU32,
     sent: AtomicBool,
 }
 
 impl Watch {
-    /// Begins now.
+    /// Starts the clock.
     pub(super) fn begin(limit: Duration) -> Watch {
         Watch {
             deadline: Instant::now() + limit,
-            last_reads: AtomicU32::new(LAST_READS),
+            late_reads: AtomicU32::new(LATE_READS),
             sent: AtomicBool::new(false),
         }
     }
 
-    /// Whether a byte of the request may have left.
+    /// Whether any byte of the request may have been sent.
     pub(super) fn is_sent(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// What is left; none when the time is over.
-    fn left(&self) -> Option<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+    /// The remaining time; `None` once it has passed.
+    fn remaining(&self) -> Option<Duration> {
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        (!remaining.is_zero()).then_some(remaining)
     }
 
-    /// Time for one more look although it is over: this process may have been stopped for longer than it may wait, and
-    /// what arrived meanwhile lies in the socket.
-    fn last_look(&self) -> Option<Duration> {
-        let left = self.last_reads.load(Ordering::Relaxed).checked_sub(1)?;
-        self.last_reads.store(left, Ordering::Relaxed);
-        Some(LAST_LOOK)
+    /// Time for one more read after the deadline: the process may have been stopped past it, while the answer arrived
+    /// in the socket's buffer.
+    fn late_read(&self) -> Option<Duration> {
+        let remaining = self.late_reads.load(Ordering::Relaxed).checked_sub(1)?;
+        self.late_reads.store(remaining, Ordering::Relaxed);
+        Some(LATE_READ)
     }
 }
 
-/// The last link. A `CONNECT` to a proxy is no request, and has the time limit of connecting.
+/// The last element of the chain. A `CONNECT` to a proxy is not the request, and is bounded by the connect timeout.
 #[derive(Debug)]
-struct Outermost {
+struct WatchConnector {
     proxied: bool,
     watch: Arc<Watch>,
 }
 
-impl<In: Transport> Connector<In> for Outermost {
+impl<In: Transport> Connector<In> for WatchConnector {
     type Out = Watched<In>;
 
     fn connect(
@@ -126,23 +126,23 @@ impl<T: Transport> Transport for Watched<T> {
         if amount == 0 {
             return Ok(());
         }
-        let left = watch.left().ok_or(Error::Timeout(Timeout::Global))?;
+        let remaining = watch.remaining().ok_or(Error::Timeout(Timeout::Global))?;
         watch.sent.store(true, Ordering::Relaxed);
         self.connection
-            .transmit_output(amount, within(left, timeout))
+            .transmit_output(amount, within(remaining, timeout))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let Some(watch) = &self.watch else {
             return self.connection.await_input(timeout);
         };
-        if let Some(left) = watch.left() {
-            match self.connection.await_input(within(left, timeout)) {
+        if let Some(remaining) = watch.remaining() {
+            match self.connection.await_input(within(remaining, timeout)) {
                 Err(Error::Timeout(_)) => {}
                 read => return read,
             }
         }
-        let last = watch.last_look().ok_or(Error::Timeout(Timeout::Global))?;
+        let last = watch.late_read().ok_or(Error::Timeout(Timeout::Global))?;
         self.connection.await_input(within(last, timeout))
     }
 
@@ -170,7 +170,7 @@ mod tests {
     use crate::secret::Secret;
     use crate::world::{SystemClock, World};
 
-    /// Set in a process that is there to be stopped: the instance to ask.
+    /// Set in the child process that the test stops: the instance to send the request to.
     const INSTANCE: &str = "SENTRY_CREDENTIAL_TEST_INSTANCE";
 
     const LIMIT: Duration = Duration::from_secs(1);
@@ -200,7 +200,7 @@ mod tests {
             }
             return;
         }
-        // All of it, all of it in two pieces, and the first of them only.
+        // The whole answer, the answer in two pieces, and its first piece only.
         for (pieces, is_read) in [(1, true), (2, true), (0, false)] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let instance = format!("http://{}", listener.local_addr().unwrap());

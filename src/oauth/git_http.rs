@@ -1,11 +1,11 @@
-//! What git's own configuration says about the way to an instance.
+//! Reads git's `http` settings for an instance.
 //!
-//! Separate from [`super::route`], which decides whether it counts: git works behind the proxy that it names, so must its
-//! helper.
+//! Separate from [`super::route`], which decides whether they apply: where git works only through a proxy, its helper
+//! must use the same one.
 //!
-//! Rules: git is found by absolute path and gets no token in its environment; a repository counts only where git itself
-//! named it to us (`GIT_DIR`), never because a command happens to run inside of one: what lies in a directory must not
-//! choose whom our secrets pass.
+//! Rules: git is started by absolute path, without tokens in its environment. A repository's configuration applies only
+//! if git itself named the repository (`GIT_DIR`), never because a command happens to run inside it: a directory's
+//! content must not decide which proxy our secrets pass.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use crate::origin::Origin;
 use crate::printable::printable;
 use crate::world::World;
 
-/// Longest time that git may take to read its configuration.
+/// Timeout for git to print its configuration.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most bytes that are read of it.
+/// Most bytes of output that are read.
 const MOST: u64 = 1 << 20;
 
-/// What is shown of them, by the names of git-config(1). Headers, cookies and the like are secrets.
+/// The settings that may be shown, by their names in git-config(1). Headers and cookies are secrets.
 const SHOWN: [&str; 7] = [
     "http.proxy",
     "http.sslCAInfo",
@@ -35,14 +35,14 @@ const SHOWN: [&str; 7] = [
     "http.proxySSLCAInfo",
 ];
 
-/// The settings of the section `http` that are in force for an instance, by their names in lower case.
+/// The settings in section `http` that apply to an instance, by their names in lower case.
 #[derive(Debug, Default)]
 pub(super) struct GitHttp(Vec<(String, String)>);
 
 impl GitHttp {
-    /// Asks git; knows nothing where git is not there, or does not answer.
+    /// Runs git. Empty if git is not installed or does not answer.
     pub(super) fn of(world: &World, origin: &Origin) -> GitHttp {
-        let output = ask(world, origin).unwrap_or_default();
+        let output = run_git_config(world, origin).unwrap_or_default();
         let settings = output.split('\0').filter_map(|setting| {
             let (name, value) = setting.split_once('\n')?;
             Some((name.strip_prefix("http.")?.to_owned(), value.to_owned()))
@@ -50,18 +50,18 @@ impl GitHttp {
         GitHttp(settings.collect())
     }
 
-    /// A setting that is not empty: git takes an empty one for none.
+    /// A non-empty setting: to git, an empty one means none.
     pub(super) fn setting(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().rfind(|(known, _)| known == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Those that may be shown.
+    /// The settings that may be shown.
     pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
         let known = SHOWN.into_iter().filter_map(|name| {
             let value = self.setting(&name["http.".len()..].to_ascii_lowercase())?;
             let value = match name {
-                // There may be a password in it.
+                // It may contain a password.
                 "http.proxy" => Via::parse("", value)
                     .map_or_else(|_| "(cannot be used)".to_owned(), |via| via.shown()),
                 _ => printable(value),
@@ -71,13 +71,13 @@ impl GitHttp {
         known.collect()
     }
 
-    /// The same as a path.
+    /// A setting that is a path.
     pub(super) fn path(&self, name: &str) -> Option<PathBuf> {
         self.setting(name).map(PathBuf::from)
     }
 }
 
-fn ask(world: &World, origin: &Origin) -> Option<String> {
+fn run_git_config(world: &World, origin: &Origin) -> Option<String> {
     let mut command = Command::new(world.program("git")?);
     command
         .args(["config", "-z", "--type=path", "--get-urlmatch", "http"])

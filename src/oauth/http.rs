@@ -1,4 +1,7 @@
-//! One HTTP request: bounded in time and size, to one origin, never elsewhere.
+//! Sends one HTTP request to one origin, bounded in time and size.
+//!
+//! Separate from the endpoints, which know nothing of HTTP clients, and from [`super::connect`], which knows nothing of
+//! requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +15,20 @@ use zeroize::Zeroizing;
 use super::addresses::LOOKUP;
 use super::connect::{self, Watch};
 use super::json;
-use super::route::{Route, Way};
+use super::route::{PreparedRoute, Route};
 use super::transport_error::TransportError;
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
 use crate::world::{Timestamp, World};
 
-/// Longest a request to open a connection may take.
+/// Timeout to open a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
-/// Longest a whole request may take, connection included, unless its caller says otherwise.
+/// Timeout of a whole request, including the connection, unless the caller sets another.
 pub(crate) const REQUEST: Duration = Duration::from_secs(12);
 
-/// Longest body that is read, in bytes. ureq is built without decompression, so these are the bytes there are.
+/// Longest body that is read, in bytes. ureq is built without decompression, so this is the size on the wire.
 const MAX_BODY: u64 = 64 * 1024;
 
 /// Longest `Retry-After` that is honoured.
@@ -46,17 +49,17 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// `Date`: the server's clock.
     pub(super) date: Option<Timestamp>,
-    /// The secret that was posted: a server may throw it back.
+    /// The secret that was posted, which a server may echo.
     pub(super) sent: Option<Secret>,
-    /// Although nobody asked for that.
+    /// The body is compressed, although `identity` was requested.
     pub(super) is_compressed: bool,
-    /// A page for people: of something in between, or of an instance that does not know the address.
+    /// The body is an HTML page: of a proxy or portal, or of an instance without this endpoint.
     pub(super) is_page: bool,
-    /// Up to 64 KiB; wiped on drop, for it can hold tokens.
+    /// Up to 64 KiB; wiped on drop, because it can hold tokens.
     pub(super) body: Body,
 }
 
-/// The bytes of a body; `Debug` shows none.
+/// The bytes of a body; not shown by `Debug`.
 pub(super) struct Body(Zeroizing<Vec<u8>>);
 
 impl From<Vec<u8>> for Body {
@@ -72,7 +75,7 @@ impl std::fmt::Debug for Body {
 }
 
 impl Answer {
-    /// One that no server gave.
+    /// An answer for tests.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn with(status: u16, body: &[u8]) -> Answer {
         Answer {
@@ -105,15 +108,15 @@ impl Http {
         }
     }
 
-    /// The same by a way that is prepared.
-    pub(super) fn by(way: &Way, origin: &Origin) -> Http {
+    /// A client that uses a prepared route.
+    pub(super) fn with_route(route: &PreparedRoute, origin: &Origin) -> Http {
         Http {
             origin: origin.clone(),
-            route: way.to(origin),
+            route: route.route_to(origin),
         }
     }
 
-    /// A client of another region of the same instance.
+    /// A client of another region of the same instance, over the same route.
     pub(super) fn sibling(&self, region: &Origin) -> Http {
         Http {
             origin: region.clone(),
@@ -121,7 +124,7 @@ impl Http {
         }
     }
 
-    /// Sends a form, with one secret in it if any, and listens for `limit`.
+    /// Sends a form that contains at most one secret, and waits up to `limit` for the answer.
     pub(super) fn post(
         &self,
         path: &str,
@@ -141,7 +144,7 @@ impl Http {
         })
     }
 
-    /// Asks with a token.
+    /// Sends a request with a token.
     pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, TransportError> {
         self.request(REQUEST, |agent| {
             let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
@@ -168,31 +171,32 @@ impl Http {
             .as_ref()
             .map_err(|failure| TransportError::unusable(failure.clone()))?;
         let watch = Arc::new(Watch::begin(limit));
-        let lost = |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
+        let transport_error =
+            |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
         let attempt = |roots| {
             let config = self.config(route, roots);
             send(&connect::agent(config, route.addresses.clone(), &watch))
         };
         let mut response = match attempt(route.authorities.roots()) {
-            // An image without certificates of its own: use the ones that are built in.
+            // A container image without certificates: use the built-in ones.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {
                 attempt(RootCerts::WebPki)
             }
             other => other,
         }
-        .map_err(&lost)?;
+        .map_err(&transport_error)?;
         let header = |name| response.headers().get(name)?.to_str().ok();
         let date = header("date").and_then(Timestamp::from_http_date);
         let retry_after = header("retry-after").and_then(|value| pause(value, date));
         let is_compressed = header("content-encoding").is_some_and(|name| name != "identity");
         let is_html = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-        // A body that breaks off was sent after the server acted.
+        // A truncated body means that the server has acted on the request.
         let body = response
             .body_mut()
             .with_config()
             .limit(MAX_BODY)
             .read_to_vec()
-            .map_err(&lost)?;
+            .map_err(&transport_error)?;
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after,
@@ -225,7 +229,7 @@ fn is_page(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"<")
 }
 
-/// `Retry-After` in seconds, or as a date by the server's own clock.
+/// Parses `Retry-After`: seconds, or a date relative to the server's own clock.
 fn pause(value: &str, date: Option<Timestamp>) -> Option<Duration> {
     let pause = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -1,16 +1,15 @@
-//! The fields of a JSON object from a server that may have written some of them badly.
+//! Reads the fields of a JSON object that may be partly malformed.
 //!
-//! Separate from [`super::parse`], which says what they mean. An answer to a refresh is all that is left of a login: a name
-//! with a lone surrogate, a number without measure or a byte that is no UTF-8 in a field that nobody needs must not take
-//! the tokens beside it along. The strict parser reads what is written well; what it refuses is taken apart here, field by
-//! field, and only the fields that cannot be read are missing.
+//! Separate from [`super::parse`], which interprets the fields. The answer to a refresh is the only copy of the new
+//! tokens: a lone surrogate, an infinite number, or invalid UTF-8 in an irrelevant field must not lose them. The strict
+//! parser is tried first; what it refuses is split into fields, and only the malformed ones are dropped.
 //!
-//! Rules: an object that does not end is none; of a name that stands twice the last counts, as with the strict parser.
+//! Rules: an object that is not closed is refused; the last of duplicate names wins, as in the strict parser.
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-/// The object that a body holds; `None` where it holds none.
+/// Parses a body; `None` if it holds no object.
 pub(super) fn object(body: &[u8]) -> Option<Value> {
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     match serde_json::from_slice::<Value>(body) {
@@ -20,7 +19,7 @@ pub(super) fn object(body: &[u8]) -> Option<Value> {
 }
 
 fn fields(body: &[u8]) -> Option<Map<String, Value>> {
-    // What is no UTF-8 becomes U+FFFD, which no token has.
+    // Invalid UTF-8 becomes U+FFFD, which no token contains.
     let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let mut rest = Scanner(&text);
     let mut fields = Map::new();
@@ -42,7 +41,7 @@ fn fields(body: &[u8]) -> Option<Map<String, Value>> {
     rest.is_at_end().then_some(fields)
 }
 
-/// A value by itself: as it is, or, if it is a string with a lone surrogate or a control character in it, without those.
+/// Parses a single value. A string with lone surrogates or control characters is parsed without those.
 fn read(text: &str) -> Option<Value> {
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
@@ -87,7 +86,7 @@ fn without_lone_surrogates(text: &str) -> String {
     fixed + rest
 }
 
-/// Finds where a value ends, without looking into it: nothing here calls itself, however deep a value is.
+/// Finds the end of a value without parsing it. Not recursive, so the depth of a value does not matter.
 struct Scanner<'a>(&'a str);
 
 impl<'a> Scanner<'a> {

@@ -1,23 +1,23 @@
-//! Which answer is which: what a status and a code of OAuth mean together.
+//! Classifies an HTTP answer by its status and its OAuth error code.
 //!
-//! Separate from [`super::parse`], which reads fields one by one.
+//! Separate from [`super::parse`], which reads single fields.
 //!
 //! RFC 8628 section 3.5 (device flow), RFC 6749 section 5.2 (errors).
 
-use super::answers::{DeviceAnswer, Disturbance, PollAnswer, RefreshAnswer, Transient};
+use super::answers::{DeviceAnswer, PollAnswer, PollFailure, RefreshAnswer, Transient};
 use super::http::Answer;
 use super::parse::{device_code, grant, has_error, is_bearer, refusal};
 use crate::failure::Failure;
 
 impl DeviceAnswer {
-    /// What the server answered.
+    /// Classifies the server's answer.
     pub(crate) fn of(answer: &Answer) -> DeviceAnswer {
         let refused = refusal(answer);
         match answer.status {
             200..=299 if !has_error(answer) => device_code(answer)
                 .map_or(DeviceAnswer::NotOAuth(answer.status), DeviceAnswer::Code),
             _ if refused.code.is_some() => DeviceAnswer::Refused(refused),
-            // A server that has trouble, and says so itself.
+            // A server error that the server reports itself.
             500..=599 if !answer.is_page => DeviceAnswer::Refused(refused),
             status => DeviceAnswer::NotOAuth(status),
         }
@@ -25,7 +25,7 @@ impl DeviceAnswer {
 }
 
 impl PollAnswer {
-    /// What the server answered.
+    /// Classifies the server's answer.
     pub(crate) fn of(answer: &Answer) -> PollAnswer {
         let refused = refusal(answer);
         let grant = || grant(answer).filter(|_| (200..=299).contains(&answer.status));
@@ -34,14 +34,14 @@ impl PollAnswer {
             Some("slow_down") => PollAnswer::SlowDown,
             Some("access_denied") => PollAnswer::Denied(refused),
             Some("expired_token") => PollAnswer::Expired(refused),
-            Some(_) if !is_trouble(answer.status) => PollAnswer::Refused(refused),
+            Some(_) if !is_inconclusive(answer.status) => PollAnswer::Refused(refused),
             _ => match grant() {
                 Some(Ok(grant)) if is_bearer(answer) && !has_error(answer) => {
                     PollAnswer::Granted(grant)
                 }
-                // The code is redeemed: there is nothing to go on for.
+                // The code has been redeemed, so polling again is pointless.
                 Some(_) => PollAnswer::Refused(refused),
-                None => PollAnswer::Disturbed(Disturbance {
+                None => PollAnswer::Transient(PollFailure {
                     why: format!("the server answered {}", without_code(answer)),
                     retry_after: answer.retry_after,
                 }),
@@ -51,7 +51,7 @@ impl PollAnswer {
 }
 
 impl RefreshAnswer {
-    /// What the server answered.
+    /// Classifies the server's answer.
     pub(crate) fn of(answer: &Answer) -> RefreshAnswer {
         let refused = refusal(answer);
         let transient = |why: String| {
@@ -70,10 +70,10 @@ impl RefreshAnswer {
                 Some(Ok(grant)) => RefreshAnswer::Granted(grant),
                 Some(Err(_)) => RefreshAnswer::Unusable,
                 None if answer.is_compressed => transient(
-                    "the answer is not Sentry's: it is compressed, which nobody asked for".into(),
+                    "the answer is not from Sentry: it is compressed, although compression was not requested".into(),
                 ),
                 None => transient(
-                    "the answer is not Sentry's; is there a login page of the network in between?"
+                    "the answer is not from Sentry; this network may require a login first"
                         .into(),
                 ),
             },
@@ -84,17 +84,17 @@ impl RefreshAnswer {
     }
 }
 
-/// A status that says nothing about a request, whatever stands in the answer.
-fn is_trouble(status: u16) -> bool {
+/// A status that says nothing about the request, whatever the body says.
+fn is_inconclusive(status: u16) -> bool {
     matches!(status, 429 | 500..=599)
 }
 
-/// An answer without a code of OAuth, in a few words.
+/// Describes an answer without an OAuth error code.
 fn without_code(answer: &Answer) -> String {
     let status = answer.status;
     match status {
         300..=399 => format!("with a redirect (HTTP {status}), which is not followed"),
-        _ if answer.is_page => format!("HTTP {status} with a page for people"),
+        _ if answer.is_page => format!("HTTP {status} with an HTML page"),
         _ => format!("HTTP {status} without an OAuth error"),
     }
 }

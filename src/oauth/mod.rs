@@ -1,11 +1,16 @@
-//! Sentry's two OAuth endpoints, one request and one typed answer at a time.
+//! Talks to Sentry's OAuth endpoints and `/api/0/`: one request, one typed answer.
 //!
-//! Separate from [`crate::device`] and [`crate::session`] because it decides nothing: no retry, no clock, no storage. What
-//! an answer means for a login stands in those two; what bytes mean, and which way they go, stands here.
+//! Separate from [`crate::device`] and [`crate::session`] because it makes no decisions: no retry, no clock, no
+//! storage. This module interprets bytes and chooses the network route; those two decide what an answer means for a
+//! login.
 //!
-//! Rules: ureq and rustls are used in this module only; redirects are never followed; a setting of the way (proxy,
-//! authorities) that cannot be used is an error; bodies end at 64 KiB; text from the server leaves this module only as a
-//! token, as an error code, or through [`printable`](crate::printable::printable).
+//! Rules:
+//! - ureq and rustls are used in this module only.
+//! - Redirects are never followed.
+//! - A proxy or certificate setting that cannot be used is an error, never ignored.
+//! - Bodies are limited to 64 KiB.
+//! - Server text leaves this module only as a token, as an error code, or through
+//!   [`printable`](crate::printable::printable).
 //!
 //! RFC 8628 (device flow), RFC 6749 sections 5 and 6 (token answers, refresh).
 
@@ -35,24 +40,24 @@ use crate::world::World;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answers::DeviceCode;
 pub(crate) use answers::{
-    DeviceAnswer, Disturbance, ErrorAnswer, Grant, PollAnswer, RefreshAnswer, Transient,
+    DeviceAnswer, ErrorAnswer, Grant, PollAnswer, PollFailure, RefreshAnswer, Transient,
 };
 pub(crate) use api::{Check, Organizations};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http::Answer;
 pub(crate) use http::{CONNECT, REQUEST};
-pub(crate) use route::Way;
+pub(crate) use route::PreparedRoute;
 pub(crate) use transport_error::TransportError;
 
 use git_http::GitHttp;
 use http::Http;
 use route::Route;
 
-/// The way to an instance in a few words: through which proxy, and whose certificates count there.
+/// Describes the route to an instance: the proxy and the trusted authorities.
 ///
 /// # Errors
-/// A setting cannot be used; every request fails with that sentence.
-pub(crate) fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
+/// A setting cannot be used; every request fails with the same error.
+pub(crate) fn describe_route(world: &World, origin: &Origin) -> Result<String, Failure> {
     let route = Route::of(world, origin)?;
     Ok(match origin.scheme() {
         Scheme::Http => "this machine itself".to_owned(),
@@ -60,19 +65,19 @@ pub(crate) fn way(world: &World, origin: &Origin) -> Result<String, Failure> {
     })
 }
 
-/// What git has in force for the way to a place, as far as that is no secret.
+/// git's `http` settings for an instance, except secrets.
 pub(crate) fn git_settings(world: &World, origin: &Origin) -> Vec<(&'static str, String)> {
     GitHttp::of(world, origin).shown()
 }
 
-/// One instance, seen as one OAuth client.
+/// A client of one instance, with one OAuth client id.
 pub(crate) struct OAuth {
     http: Http,
     client_id: String,
 }
 
 impl OAuth {
-    /// A client of an instance. Nothing is sent yet.
+    /// Creates a client. Sends nothing.
     pub(crate) fn new(world: &World, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
             http: Http::new(world, origin),
@@ -80,10 +85,10 @@ impl OAuth {
         }
     }
 
-    /// The same by a way that is prepared; to another instance nothing is sent.
-    pub(crate) fn by(way: &Way, origin: &Origin, client_id: &str) -> OAuth {
+    /// Creates a client that uses a prepared route, and sends nothing to any other instance.
+    pub(crate) fn with_route(route: &PreparedRoute, origin: &Origin, client_id: &str) -> OAuth {
         OAuth {
-            http: Http::by(way, origin),
+            http: Http::with_route(route, origin),
             client_id: client_id.to_owned(),
         }
     }
@@ -93,11 +98,11 @@ impl OAuth {
         let form = [("client_id", self.client_id.as_str()), ("scope", scope)];
         match self.http.post("/oauth/device/code/", &form, None, REQUEST) {
             Ok(answer) => DeviceAnswer::of(&answer),
-            Err(lost) => DeviceAnswer::Transport(lost),
+            Err(error) => DeviceAnswer::Transport(error),
         }
     }
 
-    /// `POST /oauth/token/` for a device code (RFC 8628 section 3.4).
+    /// `POST /oauth/token/` with a device code (RFC 8628 section 3.4).
     pub(crate) fn poll(&self, device_code: &Secret) -> PollAnswer {
         let form = [
             ("client_id", self.client_id.as_str()),
@@ -107,18 +112,18 @@ impl OAuth {
         let secret = Some(device_code);
         match self.http.post("/oauth/token/", &form, secret, REQUEST) {
             Ok(answer) => PollAnswer::of(&answer),
-            Err(lost) if lost.untrusted => PollAnswer::Untrusted(lost),
-            Err(lost) => PollAnswer::Disturbed(Disturbance {
-                why: lost.why.to_string(),
+            Err(error) if error.untrusted => PollAnswer::Untrusted(error),
+            Err(error) => PollAnswer::Transient(PollFailure {
+                why: error.why.to_string(),
                 retry_after: None,
             }),
         }
     }
 
-    /// `POST /oauth/token/` for a refresh token (RFC 6749 section 6). Sent at most once; listens for `limit`, which
-    /// includes the time to connect ([`http::CONNECT`] at most).
+    /// `POST /oauth/token/` with a refresh token (RFC 6749 section 6). Sent at most once. `limit` bounds the whole
+    /// request, including the time to connect ([`http::CONNECT`] at most).
     pub(crate) fn refresh(&self, refresh_token: &Secret, limit: Duration) -> RefreshAnswer {
-        // No `scope`: Sentry answers `invalid_request` to one.
+        // No `scope`: Sentry rejects it with `invalid_request`.
         let form = [
             ("client_id", self.client_id.as_str()),
             ("grant_type", "refresh_token"),
@@ -127,12 +132,12 @@ impl OAuth {
         let secret = Some(refresh_token);
         match self.http.post("/oauth/token/", &form, secret, limit) {
             Ok(answer) => RefreshAnswer::of(&answer),
-            Err(lost) => RefreshAnswer::Transient(Transient {
-                sent: lost.sent || lost.lasting,
-                // Nor will one come: there is nothing to try again for.
-                answered: lost.lasting && !lost.sent,
-                acted: lost.sent,
-                why: lost.why,
+            Err(error) => RefreshAnswer::Transient(Transient {
+                sent: error.sent || error.permanent,
+                // No answer can come, so there is no reason to send it again.
+                answered: error.permanent && !error.sent,
+                acted: error.sent,
+                why: error.why,
                 retry_after: None,
             }),
         }

@@ -1,4 +1,6 @@
-//! What the bytes of an answer say. Every field may be missing, of another type, or hostile.
+//! Reads the fields of an answer. Every field may be missing, of another type, or hostile.
+//!
+//! Separate from [`super::judge`], which classifies the answer as a whole.
 
 use std::time::Duration;
 
@@ -10,10 +12,10 @@ use crate::account::User;
 use crate::printable::printable;
 use crate::secret::{NotAToken, Secret};
 
-/// RFC 8628 section 3.2: the pause between two polls when the server names none.
+/// RFC 8628 section 3.2: the interval if the server sends none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Longest access token lifetime that is believed, in seconds: 400 days.
+/// Longest accepted lifetime of an access token, in seconds: 400 days.
 const LONGEST_LIFETIME: u64 = 400 * 24 * 3600;
 
 pub(super) fn device_code(answer: &Answer) -> Option<DeviceCode> {
@@ -34,7 +36,7 @@ pub(super) fn device_code(answer: &Answer) -> Option<DeviceCode> {
     })
 }
 
-/// `None`: not a token answer. `Err`: one whose token breaks the grammar.
+/// `None`: not a token answer. `Err`: a token answer whose token violates the grammar.
 pub(super) fn grant(answer: &Answer) -> Option<Result<Grant, NotAToken>> {
     let body = answer.json()?;
     let access = body.get("access_token")?.as_str()?;
@@ -57,9 +59,11 @@ pub(super) fn grant(answer: &Answer) -> Option<Result<Grant, NotAToken>> {
     }))
 }
 
-/// RFC 6749 section 7.1: a token of a type that we do not know is not for us. Any case will do, and no type at all.
+/// RFC 6749 section 7.1: a client must not use a token of a type that it does not understand. Any case is accepted, and
+/// a missing type.
 ///
-/// For a login only: what a refresh brings replaces tokens that are dead by then, and is of their type whatever it says.
+/// Applies to logins only: a refresh replaces tokens that are invalid from then on, so its tokens are taken whatever
+/// their type says.
 pub(super) fn is_bearer(answer: &Answer) -> bool {
     let body = answer.json().unwrap_or_default();
     body["token_type"].is_null()
@@ -68,7 +72,7 @@ pub(super) fn is_bearer(answer: &Answer) -> bool {
             .is_some_and(|kind| kind.eq_ignore_ascii_case("bearer"))
 }
 
-/// A whole, non-negative number of seconds; a server may write it as text or as a float.
+/// A non-negative number of whole seconds; a server may send it as text or as a float.
 fn seconds(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
@@ -98,7 +102,7 @@ pub(super) fn user(value: &Value) -> User {
 
 pub(super) fn refusal(answer: &Answer) -> ErrorAnswer {
     let body = answer.json();
-    // RFC 6749 section 5.2 allows more; every code that exists is of this form.
+    // RFC 6749 section 5.2 allows other characters; all registered codes have this form.
     let plain = |code: &&str| {
         (1..=64).contains(&code.len())
             && code
@@ -126,7 +130,7 @@ pub(super) fn refusal(answer: &Answer) -> ErrorAnswer {
     }
 }
 
-/// Whether an answer speaks of an error, in a form that we know or not: then it is no success.
+/// Whether an answer contains an error in any form, and is therefore not a success.
 pub(super) fn has_error(answer: &Answer) -> bool {
     let body = answer.json();
     body.is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
@@ -222,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn bearer_tokens_are_told_from_others() {
+    fn bearer_tokens_are_distinguished_from_others() {
         let of = |kind: &str| is_bearer(&answer(200, &format!(r#"{{"token_type":{kind}}}"#)));
         assert!(of(r#""BEARER""#) && of("null") && is_bearer(&answer(200, "{}")));
         assert!(!of(r#""mac""#) && !of("7") && !of(r#""""#));

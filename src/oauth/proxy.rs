@@ -1,7 +1,7 @@
-//! Which proxy, chosen as curl(1) does, and whether its setting can be used.
+//! Selects the proxy as curl(1) does, and validates its setting.
 //!
-//! Separate from [`super::tunnel`], which goes through it. The grammar is ours because ureq's leaves a setting that it does
-//! not understand out, and a request that should have gone through a proxy must never go past it.
+//! Separate from [`super::tunnel`], which connects through it. ureq's own parser drops a setting that it does not
+//! understand, and a request that should use a proxy must never bypass it.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,8 @@ use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::world::World;
 
-/// Those for https, the more specific ones first, and then those for http: a request to another machine never uses them,
-/// but they are judged as well.
+/// The variables for https, most specific first, followed by those for http, which no request to another machine uses,
+/// but which are validated as well.
 const VARIABLES: [&str; 6] = [
     "https_proxy",
     "HTTPS_PROXY",
@@ -23,61 +23,58 @@ const VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
 ];
 
-/// How many of them are for requests to other machines.
+/// How many of them apply to other machines.
 const FOR_HTTPS: usize = 4;
 
-/// A proxy, and what named it.
+/// A proxy, and the setting that names it.
 #[derive(Debug, Clone)]
 pub(super) struct Via {
     pub(super) proxy: Proxy,
-    /// A variable, or a setting of git.
-    pub(super) named_by: &'static str,
+    /// The variable, or git's setting.
+    pub(super) source: &'static str,
 }
 
-/// What the environment says about an origin.
+/// What the environment specifies for an origin.
 #[derive(Debug)]
 pub(super) enum ProxyChoice {
     /// No proxy for this origin.
     Direct,
-    /// This one.
+    /// Use this proxy.
     Through(Via),
-    /// Nothing.
-    Unsaid,
+    /// Not specified.
+    Unset,
 }
 
 impl Via {
-    /// Reads a setting.
+    /// Parses a setting.
     ///
     /// # Errors
-    /// It cannot be used; the sentence does not repeat it, because it may hold a password.
-    pub(super) fn parse(named_by: &'static str, setting: &str) -> Result<Via, Failure> {
+    /// It cannot be used. The message does not repeat it, because it may contain a password.
+    pub(super) fn parse(source: &'static str, setting: &str) -> Result<Via, Failure> {
         match parse(setting) {
-            Ok(proxy) => Ok(Via { proxy, named_by }),
-            Err(why) => Err(unusable(named_by, why)),
+            Ok(proxy) => Ok(Via { proxy, source }),
+            Err(why) => Err(unusable(source, why)),
         }
     }
 
     /// Host and port.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn authority(&self) -> String {
         format!("{}:{}", self.proxy.host(), self.proxy.port())
     }
 
-    /// Without user name and password.
+    /// The proxy's URL, without user name and password.
     pub(super) fn shown(&self) -> String {
         let scheme = self.proxy.protocol().to_string().to_ascii_lowercase();
-        format!("{scheme}://{}", self.place())
+        format!("{scheme}://{}", self.authority())
     }
 
-    /// Whether it gets a user name.
+    /// Whether a user name is sent to it.
     pub(super) fn has_credentials(&self) -> bool {
         self.proxy.username().is_some()
     }
 }
 
-/// What the environment says.
-///
-/// # Errors
-/// One of the variables cannot be used.
+/// Selects the proxy for an origin from the environment.
 pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<ProxyChoice, Failure> {
     let mut found = Vec::new();
     for (index, name) in VARIABLES.into_iter().enumerate() {
@@ -92,27 +89,27 @@ pub(super) fn of_environment(world: &World, origin: &Origin) -> Result<ProxyChoi
             found.push(via);
         }
     }
-    // The machine itself is never behind one.
+    // The machine itself is never reached through a proxy.
     if origin.is_loopback() || is_excepted(world, origin) {
         return Ok(ProxyChoice::Direct);
     }
     Ok(found
         .into_iter()
         .next()
-        .map_or(ProxyChoice::Unsaid, ProxyChoice::Through))
+        .map_or(ProxyChoice::Unset, ProxyChoice::Through))
 }
 
-/// The variable that changes what a setting says: git's own comes after the environment.
-pub(super) fn variable(named_by: &str) -> &str {
-    match named_by.starts_with("git's ") {
+/// The variable that overrides a setting: the environment outranks git's configuration.
+pub(super) fn variable(source: &str) -> &str {
+    match source.starts_with("git's ") {
         true => "HTTPS_PROXY",
-        false => named_by,
+        false => source,
     }
 }
 
-fn unusable(named_by: &str, why: &str) -> Failure {
-    let what = format!("cannot use the value of {named_by}: {why}");
-    let variable = variable(named_by);
+fn unusable(source: &str, why: &str) -> Failure {
+    let what = format!("cannot use the value of {source}: {why}");
+    let variable = variable(source);
     Failure::new(what).hint(format!(
         "`export {variable}=PROXY`, which looks like `http://proxy.example.com:3128` or `socks5h://127.0.0.1:1080`"
     ))
@@ -124,7 +121,7 @@ fn parse(setting: &str) -> Result<Proxy, &'static str> {
     let protocol = match scheme.to_ascii_lowercase().as_str() {
         "http" => ProxyProtocol::Http,
         "https" => ProxyProtocol::Https,
-        // As curl has it.
+        // As in curl.
         "socks" | "socks4" => ProxyProtocol::Socks4,
         "socks4a" => ProxyProtocol::Socks4A,
         "socks5" => ProxyProtocol::Socks5,
@@ -132,11 +129,11 @@ fn parse(setting: &str) -> Result<Proxy, &'static str> {
         _ => return Err("its scheme is not http, https, socks4, socks4a, socks5 or socks5h"),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (credentials, place) = match authority.rsplit_once('@') {
-        Some((credentials, place)) => (Some(credentials), place),
+    let (credentials, authority) = match authority.rsplit_once('@') {
+        Some((credentials, authority)) => (Some(credentials), authority),
         None => (None, authority),
     };
-    let (host, port) = split_port(place).ok_or("its host is not a valid host name")?;
+    let (host, port) = split_port(authority).ok_or("its host is not a valid host name")?;
     let port = match port {
         None if protocol == ProxyProtocol::Https => 443,
         None => 1080,
@@ -159,9 +156,7 @@ fn parse(setting: &str) -> Result<Proxy, &'static str> {
             .username(&decoded(user)?)
             .password(&decoded(password)?);
     }
-    proxy
-        .build()
-        .map_err(|_| "it is not the address of a proxy")
+    proxy.build().map_err(|_| "it is not a valid proxy address")
 }
 
 fn decoded(text: &str) -> Result<String, &'static str> {
@@ -171,12 +166,12 @@ fn decoded(text: &str) -> Result<String, &'static str> {
 }
 
 /// Splits at the port's colon; an IPv6 literal keeps its own.
-fn split_port(place: &str) -> Option<(&str, Option<&str>)> {
-    let end = match place.starts_with('[') {
-        true => place.find(']')? + 1,
-        false => place.find(':').unwrap_or(place.len()),
+fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+    let end = match authority.starts_with('[') {
+        true => authority.find(']')? + 1,
+        false => authority.find(':').unwrap_or(authority.len()),
     };
-    let (host, rest) = place.split_at(end);
+    let (host, rest) = authority.split_at(end);
     match rest.strip_prefix(':') {
         Some(port) => Some((host, Some(port))),
         None => rest.is_empty().then_some((host, None)),
@@ -187,7 +182,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// As [`crate::origin`] has it, but for the underscores that names inside of a company have.
+/// The host grammar of [`crate::origin`], plus underscores, which names in private networks have.
 fn is_host(host: &str) -> bool {
     if let Some(literal) = host.strip_prefix('[') {
         let address = literal.strip_suffix(']');
@@ -205,7 +200,7 @@ fn is_host(host: &str) -> bool {
     is_named && (!is_numeric || host.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
-/// Whether `NO_PROXY` names an origin, or something above it.
+/// Whether `NO_PROXY` covers an origin.
 fn is_excepted(world: &World, origin: &Origin) -> bool {
     let list = world
         .variable("no_proxy")
@@ -236,7 +231,7 @@ fn covers(entry: &str, origin: &Origin) -> bool {
         };
     }
     let (named, port) = split_port(entry).unwrap_or((entry, None));
-    // To curl a name covers what is below it.
+    // As in curl, a name covers its subdomains.
     let named = named.trim_start_matches('*').trim_start_matches('.');
     let named = named.trim_end_matches('.').to_ascii_lowercase();
     let below = host.strip_suffix(named.as_str());
@@ -253,7 +248,7 @@ fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// Whether an address has the first bits of a network.
+/// Whether an address is in a network.
 fn is_within(address: IpAddr, network: IpAddr, bits: &str) -> bool {
     let (address, network, width) = match (address, network) {
         (IpAddr::V4(address), IpAddr::V4(network)) => (
@@ -309,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_cannot_be_used_is_told_without_repeating_it() {
+    fn an_unusable_setting_is_an_error_that_does_not_repeat_it() {
         for setting in [
             "",
             " ",
@@ -350,9 +345,9 @@ mod tests {
             let Err(failure) = Via::parse("HTTPS_PROXY", setting) else {
                 panic!("{setting:?}");
             };
-            let said = failure.to_string();
-            assert!(said.starts_with("cannot use the value of HTTPS_PROXY: "));
-            assert!(!said.contains("hunter2"), "{said}");
+            let message = failure.to_string();
+            assert!(message.starts_with("cannot use the value of HTTPS_PROXY: "));
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 

@@ -1,14 +1,14 @@
-//! The way to an instance: through which proxy, trusting which authorities.
+//! The network route to an instance: the proxy and the trusted authorities.
 //!
-//! Separate from [`super::proxy`] and [`super::authorities`], which know one setting each, because it puts the sources in
-//! order: the environment, what Sentry's official CLI stored for all its commands, and where neither says anything git's
-//! own configuration. Only what goes out on the network asks; a cached `get` does not.
+//! Separate from [`super::proxy`] and [`super::authorities`], which know one kind of setting each, because it ranks
+//! their sources: the environment, the defaults of Sentry's official CLI, and git's configuration if neither specifies
+//! anything. Evaluated only for a network request, not for a cached `get`.
 
 use std::sync::Arc;
 
 use ureq::http::Uri;
 
-use super::addresses::{Addresses, place};
+use super::addresses::{Addresses, host_and_port};
 use super::authorities::Authorities;
 use super::git_http::GitHttp;
 use super::proxy::{self, ProxyChoice, Via};
@@ -18,45 +18,47 @@ use crate::printable::printable;
 use crate::store::Store;
 use crate::world::World;
 
-/// A way, ready to go.
+/// A route.
 #[derive(Debug)]
 pub(super) struct Route {
     pub(super) via: Option<Via>,
     pub(super) authorities: Authorities,
-    /// Those that are known already.
+    /// Addresses looked up in advance.
     pub(super) addresses: Addresses,
 }
 
-/// The way to one instance, with all that it needs: whoever has it opens no file, starts no program and asks no name
+/// The route to one instance, with everything it needs: using it opens no file, starts no program and queries no name
 /// server.
-pub(crate) struct Way {
+pub(crate) struct PreparedRoute {
     origin: Origin,
     route: Result<Arc<Route>, Failure>,
 }
 
-impl Way {
-    /// Reads settings and certificates, and looks names up.
-    pub(crate) fn prepared(world: &World, origin: &Origin) -> Way {
-        let route = Route::of(world, origin).map(|route| Arc::new(route.prepared(origin)));
-        Way {
+impl PreparedRoute {
+    /// Reads settings and certificates, and looks up names.
+    pub(crate) fn new(world: &World, origin: &Origin) -> PreparedRoute {
+        let route = Route::of(world, origin).map(|route| Arc::new(route.prepare(origin)));
+        PreparedRoute {
             origin: origin.clone(),
             route,
         }
     }
 
-    /// The TCP port that requests connect to: the proxy's, if there is one. `None`: nothing connects.
+    /// The TCP port that requests connect to: the proxy's, if there is one. `None` if no request can be sent.
     pub(crate) fn port(&self) -> Option<u16> {
         let route = self.route.as_ref().ok()?;
-        Some(place(&route.first_stop(&self.origin)?).1)
+        Some(host_and_port(&route.first_hop(&self.origin)?).1)
     }
 
+    /// The route, if it leads to `origin`.
+    ///
     /// # Errors
-    /// A setting cannot be used, or it is the way to another instance.
-    pub(super) fn to(&self, origin: &Origin) -> Result<Arc<Route>, Failure> {
+    /// A setting cannot be used, or the route leads to another instance.
+    pub(super) fn route_to(&self, origin: &Origin) -> Result<Arc<Route>, Failure> {
         match self.origin == *origin {
             true => self.route.clone(),
             false => Err(Failure::new(format!(
-                "the way to {} was prepared, not to {origin}",
+                "the route to {} was prepared, not to {origin}",
                 self.origin
             ))),
         }
@@ -64,10 +66,10 @@ impl Way {
 }
 
 impl Route {
-    /// The way to an origin.
+    /// The route to an origin.
     ///
     /// # Errors
-    /// A setting cannot be used. Going without it would be another way than the one that was wanted.
+    /// A setting cannot be used. Ignoring it could send secrets over another route than the user intended.
     pub(super) fn of(world: &World, origin: &Origin) -> Result<Route, Failure> {
         let choice = proxy::of_environment(world, origin)?;
         if origin.scheme() == Scheme::Http {
@@ -81,19 +83,17 @@ impl Route {
         if let Some(file) = Store::official_default(world, "ca-cert") {
             authorities.add_file("`sentry cli defaults ca-cert`", file.into())?;
         }
-        let is_unsaid = matches!(choice, ProxyChoice::Unsaid) || authorities.is_unsaid();
-        let git = match is_unsaid {
+        let is_empty = matches!(choice, ProxyChoice::Unset) || authorities.is_empty();
+        let git = match is_empty {
             true => GitHttp::of(world, origin),
             false => GitHttp::default(),
         };
         let via = match (choice, git.setting("proxy")) {
             (ProxyChoice::Through(via), _) => Some(via),
-            (ProxyChoice::Unsaid, Some(setting)) => {
-                Some(Via::parse("git's `http.proxy`", setting)?)
-            }
-            (ProxyChoice::Unsaid, None) | (ProxyChoice::Direct, _) => None,
+            (ProxyChoice::Unset, Some(setting)) => Some(Via::parse("git's `http.proxy`", setting)?),
+            (ProxyChoice::Unset, None) | (ProxyChoice::Direct, _) => None,
         };
-        if authorities.is_unsaid() {
+        if authorities.is_empty() {
             if let Some(file) = git.path("sslcainfo") {
                 authorities.add_file("git's `http.sslCAInfo`", file)?;
             }
@@ -110,47 +110,47 @@ impl Route {
         Ok(route)
     }
 
-    fn prepared(mut self, origin: &Origin) -> Route {
+    fn prepare(mut self, origin: &Origin) -> Route {
         if origin.scheme() == Scheme::Https {
-            self.authorities.load_systems();
+            self.authorities.load_system();
         }
-        let is_found_by_proxy = |via: &Via| !via.proxy.resolve_target();
+        let is_resolved_by_proxy = |via: &Via| !via.proxy.resolve_target();
         let target = origin.to_string().parse().ok();
-        let target = target.filter(|_| !self.via.as_ref().is_some_and(is_found_by_proxy));
-        let names = [self.first_stop(origin), target];
+        let target = target.filter(|_| !self.via.as_ref().is_some_and(is_resolved_by_proxy));
+        let names = [self.first_hop(origin), target];
         for name in names.iter().flatten() {
             self.addresses.look_up(name);
         }
         self
     }
 
-    /// What is connected to.
-    fn first_stop(&self, origin: &Origin) -> Option<Uri> {
+    /// The URI of the first hop.
+    fn first_hop(&self, origin: &Origin) -> Option<Uri> {
         match &self.via {
             Some(via) => Some(via.proxy.uri().clone()),
             None => origin.to_string().parse().ok(),
         }
     }
 
-    /// The proxy in a few words.
+    /// Describes the proxy.
     pub(super) fn proxy(&self) -> String {
         match &self.via {
             None => "no proxy".to_owned(),
             Some(via) if via.has_credentials() => {
-                format!("{} with a user name, by {}", via.shown(), via.named_by)
+                format!("{} with a user name, by {}", via.shown(), via.source)
             }
-            Some(via) => format!("{}, by {}", via.shown(), via.named_by),
+            Some(via) => format!("{}, by {}", via.shown(), via.source),
         }
     }
 
-    /// The authorities in a few words.
+    /// Describes the trusted authorities.
     pub(super) fn trusted(&self) -> String {
-        let named = self.authorities.sources().iter().map(|(named_by, path)| {
-            format!("{}, by {named_by}", printable(&path.display().to_string()))
+        let named = self.authorities.sources().iter().map(|(source, path)| {
+            format!("{}, by {source}", printable(&path.display().to_string()))
         });
-        let systems = self.authorities.has_systems();
-        let systems = systems.then(|| "the system's authorities".to_owned());
-        systems
+        let system = self.authorities.has_systems();
+        let system = system.then(|| "the system's authorities".to_owned());
+        system
             .into_iter()
             .chain(named)
             .collect::<Vec<_>>()

@@ -1,7 +1,7 @@
-//! A socket to one of several addresses.
+//! Opens a socket to one of several addresses.
 //!
-//! Separate from [`super::tunnel`], which goes through a proxy. ureq by itself goes on to the next address after some
-//! errors only.
+//! Separate from [`super::tunnel`], which connects through a proxy. ureq's own connector tries the next address only
+//! after some errors.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use ureq::unversioned::transport::{
     ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport, time,
 };
 
-/// What is left of the time to connect.
-pub(super) fn left(details: &ConnectionDetails<'_>) -> time::Duration {
+/// The remaining time to connect.
+pub(super) fn remaining(details: &ConnectionDetails<'_>) -> time::Duration {
     match (details.timeout.after, details.now, (details.current_time)()) {
         (time::Duration::Exact(after), time::Instant::Exact(then), time::Instant::Exact(now)) => {
             time::Duration::Exact(after.saturating_sub(now.saturating_duration_since(then)))
@@ -21,7 +21,7 @@ pub(super) fn left(details: &ConnectionDetails<'_>) -> time::Duration {
     }
 }
 
-/// A socket to the first address that takes one: any error, `EACCES` of a firewall too, leads to the next.
+/// Connects to the first address that accepts: any error, including a firewall's `EACCES`, leads to the next address.
 #[derive(Debug)]
 pub(super) struct Direct;
 
@@ -38,10 +38,10 @@ impl<In: Transport> Connector<In> for Direct {
         }
         let mut last = Error::Timeout(details.timeout.reason);
         for (index, address) in details.addrs.iter().enumerate() {
-            // Half of what is left, so that the next one has a chance too.
-            let share = match (index + 1 == details.addrs.len(), left(details)) {
-                (false, left) => left / 2,
-                (true, left) => left,
+            // Half of the remaining time, so that the next address has a chance too.
+            let share = match (index + 1 == details.addrs.len(), remaining(details)) {
+                (false, remaining) => remaining / 2,
+                (true, remaining) => remaining,
             };
             if share.is_zero() {
                 break;
@@ -60,7 +60,7 @@ impl<In: Transport> Connector<In> for Direct {
     }
 }
 
-/// The same connection to other addresses, in the time that is left.
+/// The same connection to other addresses, with another time limit.
 pub(super) fn with<'a>(
     details: &ConnectionDetails<'a>,
     addrs: ResolvedSocketAddrs,

@@ -1,6 +1,7 @@
-//! Why there is no answer, in words for a user: whose fault it is, the instance's or the proxy's, and what may help.
+//! Explains why there is no answer: whether the instance or the proxy failed, and what the user can do.
 //!
-//! Separate from [`super::http`] because it is one table, from what ureq, rustls and the system say to what is shown.
+//! Separate from [`super::http`] because it is one table that maps the errors of ureq, rustls and the system to
+//! messages.
 
 use std::io;
 
@@ -15,31 +16,31 @@ use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::printable::printable;
 
-/// No answer, or none that is complete.
+/// No answer, or an incomplete one.
 #[derive(Debug, Clone)]
 pub(crate) struct TransportError {
-    /// In a few words for the user, and what may help.
+    /// A short explanation for the user, with a hint.
     pub(crate) why: Failure,
     /// Whether the server may have acted on the request.
     pub(crate) sent: bool,
-    /// Sending it again at once cannot help: a certificate that is not trusted, a setting that cannot be used.
-    pub(crate) lasting: bool,
+    /// Sending it again cannot succeed: a certificate is not trusted, or a setting cannot be used.
+    pub(crate) permanent: bool,
     /// The server's certificate is not trusted.
     pub(crate) untrusted: bool,
 }
 
 impl TransportError {
-    /// A setting keeps the request from being sent.
+    /// A setting prevented the request.
     pub(super) fn unusable(why: Failure) -> TransportError {
         TransportError {
             why,
             sent: false,
-            lasting: true,
+            permanent: true,
             untrusted: false,
         }
     }
 
-    /// What an error of ureq means.
+    /// Maps an error of ureq.
     pub(super) fn of(error: &Error, origin: &Origin, route: &Route, sent: bool) -> TransportError {
         let host = origin.authority();
         if let Error::Other(other) = error
@@ -60,14 +61,14 @@ impl TransportError {
             Error::Timeout(_) => format!("{host} does not answer"),
             Error::ConnectionFailed => format!("cannot connect to {host}"),
             Error::Io(why) => format!("the connection to {host} failed ({why})"),
-            Error::Rustls(why) => format!("{host} and this program cannot agree on TLS ({why})"),
+            Error::Rustls(why) => format!("the TLS handshake with {host} failed ({why})"),
             Error::BodyExceedsLimit(_) => format!("the answer of {host} is too long"),
             _ => format!("{host} did not answer in HTTP ({error})"),
         };
         TransportError {
             why: Failure::new(printable(&why)),
             sent,
-            lasting: false,
+            permanent: false,
             untrusted: false,
         }
     }
@@ -95,9 +96,9 @@ fn untrusted(
     use CertificateError as C;
 
     let why = match certificate {
-        C::UnknownIssuer | C::BadSignature => format!(
-            "its certificate is signed by an authority that is not known here ({certificate})"
-        ),
+        C::UnknownIssuer | C::BadSignature => {
+            format!("its certificate is signed by an unknown authority ({certificate})")
+        }
         C::Expired | C::ExpiredContext { .. } => format!(
             "its certificate has expired, or the clock of this machine is wrong ({certificate})"
         ),
@@ -121,36 +122,37 @@ fn untrusted(
     TransportError {
         why,
         sent,
-        lasting: true,
+        permanent: true,
         untrusted: true,
     }
 }
 
-/// Nothing was sent to the instance: it is the proxy, or the way to it.
+/// Nothing was sent to the instance: the proxy, or the connection to it, failed.
 fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> TransportError {
-    let (place, named_by) = (via.place(), via.named_by);
-    let variable = variable(named_by);
-    let proxy = format!("the proxy {place} ({named_by})");
+    let (authority, source) = (via.authority(), via.source);
+    let variable = variable(source);
+    let proxy = format!("the proxy {authority} ({source})");
     let of = |why: &str| {
         let sentence = printable(&format!("cannot connect to {host}: {why}"));
         TransportError {
             why: Failure::new(sentence),
             sent: false,
-            lasting: false,
+            permanent: false,
             untrusted: false,
         }
     };
-    let lasting = |error: TransportError, hint: String| TransportError {
+    let permanent = |error: TransportError, hint: String| TransportError {
         why: error.why.hint(hint),
-        lasting: true,
+        permanent: true,
         ..error
     };
     let error = match error {
         TunnelError::OnlyIpv6 => {
-            // The proxy looks the name up.
-            let hint =
-                format!("`export {variable}=socks4a://{place}`, or `socks5h://` if it speaks that");
-            return lasting(of(&error.to_string()), hint);
+            // With these protocols the proxy resolves the name.
+            let hint = format!(
+                "`export {variable}=socks4a://{authority}`, or `socks5h://` if it speaks that"
+            );
+            return permanent(of(&error.to_string()), hint);
         }
         TunnelError::AtProxy(error) => error,
     };
@@ -162,18 +164,18 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
             ProxyProtocol::Http => "http".to_owned(),
             protocol => protocol.to_string().to_ascii_lowercase(),
         };
-        format!("`export {variable}={scheme}://USER:PASSWORD@{place}`")
+        format!("`export {variable}={scheme}://USER:PASSWORD@{authority}`")
     };
     match error {
         Error::ConnectProxyFailed(why) => match status(why) {
-            // 401 is tinyproxy's word for a wrong password.
+            // tinyproxy answers 401 to a wrong password.
             Some(status @ (401 | 407)) => {
                 let what = match via.has_credentials() {
-                    true => "does not accept the user name and password",
-                    false => "wants a user name and a password",
+                    true => "rejected the user name and password",
+                    false => "requires a user name and a password",
                 };
                 let error = of(&format!("{proxy} {what} (HTTP {status})"));
-                lasting(error, wants_credentials())
+                permanent(error, wants_credentials())
             }
             Some(status) => of(&format!("{proxy} answered HTTP {status}")),
             None => of(&format!("{proxy} did not answer")),
@@ -189,8 +191,8 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
         Error::Io(why) if why.kind() == io::ErrorKind::UnexpectedEof => {
             of(&format!("{proxy} closed the connection"))
         }
-        Error::Io(why) => of(&format!("{proxy} refuses ({why})")),
-        _ => of(&format!("{proxy} did not answer as one ({error})")),
+        Error::Io(why) => of(&format!("{proxy} refused the connection ({why})")),
+        _ => of(&format!("{proxy} did not answer like a proxy ({error})")),
     }
 }
 

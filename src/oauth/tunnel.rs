@@ -1,7 +1,7 @@
-//! The way through a proxy: SOCKS, or `CONNECT` of HTTP.
+//! Connects through a proxy: SOCKS, or HTTP `CONNECT`.
 //!
-//! Separate from [`super::proxy`], which decides by which one, and from [`super::connect`], which goes the direct way. The
-//! protocols are ureq's.
+//! Separate from [`super::proxy`], which selects the proxy, and from [`super::socket`], which connects directly. The
+//! protocols are implemented by ureq.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Proxy, ProxyProtocol};
 
 use super::addresses::Fixed;
-use super::socket::{left, with};
+use super::socket::{remaining, with};
 
-/// What is wrong with the way through a proxy.
+/// Why the connection through a proxy failed.
 #[derive(Debug)]
 pub(super) enum TunnelError {
-    /// The way to the proxy, or what the proxy said.
+    /// The connection to the proxy failed, or the proxy refused.
     AtProxy(Error),
-    /// SOCKS4 knows IPv4 only, and the host has no such address.
+    /// SOCKS4 supports only IPv4, and the host has no such address.
     OnlyIpv6,
 }
 
@@ -28,7 +28,7 @@ impl fmt::Display for TunnelError {
         match self {
             TunnelError::AtProxy(why) => write!(f, "{why}"),
             TunnelError::OnlyIpv6 => {
-                f.write_str("it has no IPv4 address, and SOCKS4 knows no other")
+                f.write_str("it has no IPv4 address, and SOCKS4 supports no other")
             }
         }
     }
@@ -42,7 +42,7 @@ impl From<TunnelError> for Error {
     }
 }
 
-/// Through the proxy, if there is one: nothing else connects then.
+/// Connects through the proxy, if there is one. No other connector runs then.
 #[derive(Debug)]
 pub(super) struct Tunnel;
 
@@ -76,7 +76,7 @@ impl Connector<()> for Tunnel {
     }
 }
 
-/// ureq asks one address of a SOCKS proxy for one address of the target: here they are all tried.
+/// Tries every address of a SOCKS proxy with every address of the target; ureq tries one pair only.
 fn socks(details: &ConnectionDetails<'_>, proxy: &Proxy) -> Result<Box<dyn Transport>, Error> {
     let proxies = details
         .resolver
@@ -91,25 +91,26 @@ fn socks(details: &ConnectionDetails<'_>, proxy: &Proxy) -> Result<Box<dyn Trans
         }
     }
     if !proxy.resolve_target() {
-        // The proxy gets the name.
+        // The proxy resolves the name.
         targets = vec![details.resolver.empty()];
     }
     let (mut proxy, mut target) = (0, 0);
     loop {
         let fixed = Fixed(proxies[proxy]);
-        let one = with(details, targets[target].clone(), left(details), &fixed);
+        let one = with(details, targets[target].clone(), remaining(details), &fixed);
         let error = match SocksConnector::default().connect(&one, None::<()>) {
             Ok(Some(tunnel)) => return Ok(tunnel.boxed()),
             Ok(None) => Error::ConnectionFailed,
             Err(error) => error,
         };
-        // An error of the system is about the way to the proxy; what the proxy says is about the target.
+        // An operating system error concerns the connection to the proxy; any other error is the proxy's, about the
+        // target.
         match error {
             Error::Io(ref why) if why.raw_os_error().is_some() => proxy += 1,
             Error::Timeout(_) => proxy += 1,
             _ => target += 1,
         }
-        let is_late = left(details).is_zero();
+        let is_late = remaining(details).is_zero();
         if is_late || proxy == proxies.len() || target == targets.len() {
             return Err(error);
         }

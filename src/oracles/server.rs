@@ -199,8 +199,8 @@ pub fn token(input: &[u8]) {
         PollAnswer::Granted(grant) => sound(&grant, &json, "granted"),
         PollAnswer::Denied(refusal) => fit(refusal, "denied"),
         PollAnswer::Expired(refusal) => fit(refusal, "expired"),
-        PollAnswer::Disturbed(disturbance) => {
-            assert_eq!(printable::printable(&disturbance.why), disturbance.why);
+        PollAnswer::Transient(failure) => {
+            assert_eq!(printable::printable(&failure.why), failure.why);
             "disturbed"
         }
         PollAnswer::Refused(refusal) => fit(refusal, "refused"),

@@ -27,7 +27,7 @@ use super::protocol::Flow;
 use super::usable::TokenError;
 use crate::account::Session;
 use crate::lock::{Doing, Lock, LockGuard};
-use crate::oauth::Way;
+use crate::oauth::PreparedRoute;
 use crate::store::Store;
 use crate::world::{self, World};
 
@@ -78,11 +78,11 @@ fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::R
     let Some(session) = sessions.into_iter().find(is_meant) else {
         return Ok(Report::superseded());
     };
-    let way = Way::prepared(world, &session.origin);
-    world.confine(store.directory(), way.port());
+    let route = PreparedRoute::new(world, &session.origin);
+    world.confine(store.directory(), route.port());
     let goal = order.demand.goal(Some(order.pair));
     let mut performer = Performer::new(world, &store, Subject::Session(session));
-    performer.way = Some(way);
+    performer.route = Some(route);
     performer.guard = Some(guard);
     performer.deadline = Duration::from_millis(order.since) + WORKER;
     world.trace(|| format!("flow: begin worker {goal:?}"));

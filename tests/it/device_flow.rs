@@ -114,7 +114,7 @@ fn what_stood_in_the_way_at_the_deadline_is_told() {
     let cases = [
         (
             page(403).into(),
-            "the server answered HTTP 403 with a page for people",
+            "the server answered HTTP 403 with an HTML page",
         ),
         (
             page(302).header("Location", "/login").into(),

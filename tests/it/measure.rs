@@ -99,7 +99,7 @@ fn the_token_endpoint_cannot_fill_the_memory() {
     });
     for (case, end, scene, other, login, token) in runs {
         let told = token.wait().fails(1).stdout_is("");
-        end.is_told_in(&told, "the answer is not Sentry's", case);
+        end.is_told_in(&told, "the answer is not from Sentry", case);
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
         let told = login.wait().fails(1);
         let _patient = told.stderr_has("gave no valid answer before the login timed out");
@@ -166,7 +166,7 @@ fn the_api_cannot_fill_the_memory() {
     for (case, end, scene, running) in runs {
         for command in running {
             let told = command.wait().fails(1).stdout_is("");
-            end.is_told_in(&told, "the answer is not Sentry's", case);
+            end.is_told_in(&told, "the answer is not from Sentry", case);
         }
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
     }

@@ -144,7 +144,7 @@ fn every_address_of_the_instance_is_offered_to_a_proxy_that_gets_addresses() {
     let _expired = scene.expire();
     let told = only_ipv6.known_to(get).run().fails(1);
     let _told = told.stderr_has(
-        "it has no IPv4 address, and SOCKS4 knows no other \
+        "it has no IPv4 address, and SOCKS4 supports no other \
          (hint: `export ALL_PROXY=socks4a://127.0.0.1:1`, or `socks5h://` if it speaks that)",
     );
 }
@@ -174,15 +174,15 @@ fn user_name_and_password_go_to_the_proxy_and_nowhere_else() {
             (
                 "",
                 [
-                    "refuses (no acceptable auth methods)",
-                    "wants a user name and a password (HTTP 407)",
+                    "refused the connection (no acceptable auth methods)",
+                    "requires a user name and a password (HTTP 407)",
                 ],
             ),
             (
                 "joe:wrong%2Dword@",
                 [
-                    "refuses (password authentication failed)",
-                    "does not accept the user name and password (HTTP 401)",
+                    "refused the connection (password authentication failed)",
+                    "rejected the user name and password (HTTP 401)",
                 ],
             ),
         ] {
@@ -209,7 +209,7 @@ fn a_proxy_behind_tls_must_be_trusted() {
     let proxy = Proxy::https(&other.certificate(), &other.key());
     let setting = format!("https://{}", proxy.address());
     let why = format!(
-        "{} (HTTPS_PROXY): its certificate is signed by an authority that is not known here (",
+        "{} (HTTPS_PROXY): its certificate is signed by an unknown authority (",
         proxy.address()
     );
     let _expired = scene.expire();

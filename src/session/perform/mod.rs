@@ -25,7 +25,7 @@ use crate::account::{Freshness, OAuthClient, Session, StaleReason, Tokens};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockError, LockGuard};
-use crate::oauth::{OAuth, Way};
+use crate::oauth::{OAuth, PreparedRoute};
 use crate::origin::Origin;
 use crate::store::Store;
 use crate::world::{Deferral, World};
@@ -66,7 +66,7 @@ pub(super) struct Performer<'a> {
     /// The session that is active after a logout, if it is another one now.
     pub(super) next_active: Option<Session>,
     /// How to reach the instance, where that is prepared.
-    pub(super) way: Option<Way>,
+    pub(super) route: Option<PreparedRoute>,
     /// The recovery file that has what was granted.
     pub(super) kept_in: Option<PathBuf>,
     /// The pair that a worker stored.
@@ -94,7 +94,7 @@ impl<'a> Performer<'a> {
             trouble: None,
             demand: Demand::Usable,
             next_active: None,
-            way: None,
+            route: None,
             kept_in: None,
             reported: None,
             posted: None,
@@ -180,8 +180,8 @@ impl<'a> Performer<'a> {
     }
 
     fn oauth(&self, origin: &Origin, client_id: &str) -> OAuth {
-        match &self.way {
-            Some(way) => OAuth::by(way, origin, client_id),
+        match &self.route {
+            Some(route) => OAuth::with_route(route, origin, client_id),
             None => OAuth::new(self.world, origin, client_id),
         }
     }
