@@ -20,7 +20,7 @@ use crate::world::{self, World};
 pub fn sentry_main() -> ExitCode {
     world::harden();
     let world = World::real();
-    if let Some(code) = session::work_if_asked(&world) {
+    if let Some(code) = session::run_if_worker(&world) {
         return code;
     }
     let Topic::Auth { command } = match Cli::try_parse() {

@@ -33,7 +33,7 @@ impl ConfigDir {
         let store = Store::open(world, &dir)?;
         // A grant that waits is a login, too.
         if let Some(store) = &store
-            && let Err(error) = session::import_waiting(world, store)
+            && let Err(error) = session::import_pending(world, store)
         {
             world.trace(|| format!("not imported: {error:#}"));
         }

@@ -25,7 +25,7 @@ pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
     let place = ConfigDir::of(world)?;
     // A login that waits to be stored is one to end, too.
     match &place.store {
-        Some(store) => drop(session::import_waiting(world, store)?),
+        Some(store) => drop(session::import_pending(world, store)?),
         None => session::discard_all(world, &place.dir)?,
     }
     let sessions = place.sessions()?;

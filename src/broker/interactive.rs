@@ -141,7 +141,7 @@ impl Broker<'_> {
         let Ok(Some(store)) = store else {
             return false;
         };
-        session::import_waiting(self.world, &store).unwrap_or(false)
+        session::import_pending(self.world, &store).unwrap_or(false)
     }
 
     /// Decides again, as for any request: the new session may not be the one that serves this host.

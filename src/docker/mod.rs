@@ -59,7 +59,7 @@ const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|versi
 pub fn docker_main() -> ExitCode {
     world::harden();
     let world = World::real().quietly();
-    if let Some(code) = session::work_if_asked(&world) {
+    if let Some(code) = session::run_if_worker(&world) {
         return code;
     }
     let arguments: Vec<_> = world::arguments().collect();

@@ -66,7 +66,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
 
 pub(super) fn files(dir: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    let recovery = session::waiting(dir).unwrap_or_default();
+    let recovery = session::pending(dir).unwrap_or_default();
     for path in FILES.map(|name| dir.join(name)).iter().chain(&recovery) {
         let Ok(metadata) = path.symlink_metadata() else {
             continue;

@@ -46,7 +46,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub fn git_main() -> ExitCode {
     world::harden();
     let world = World::real();
-    if let Some(code) = session::work_if_asked(&world) {
+    if let Some(code) = session::run_if_worker(&world) {
         return code;
     }
     let operation = world::arguments().next().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! The parent's side of the refresh worker: starts it, hands it the lock, and waits for what it reports.
+//! The parent's side of the refresh worker: starts it, passes it the lock, and waits for its report.
 //!
-//! Separate from [`refresh_worker`](super::refresh_worker), which does the work, because a flow is run by both sides.
-//! Order and report are versioned serde types.
+//! Separate from [`refresh_worker`](super::refresh_worker), which performs the exchange in the child process. [`Order`]
+//! and [`Report`] are versioned serde types.
 
 use std::io::{self, PipeReader};
 use std::process::{Child, Command};
@@ -17,26 +17,26 @@ use crate::failure::Failure;
 use crate::lock::{Lock, LockGuard};
 use crate::world::{self, World};
 
-/// How long a caller waits for the exchange, its own or a worker's.
+/// How long a caller waits for the exchange, whether a worker performs it or not.
 pub(super) const CALLER: Duration = Duration::from_secs(12);
 
 /// The first argument of a worker; the second is an [`Order`].
 pub(super) const OPERATION: &str = "exchange-refresh-token";
 
-/// Of [`Order`] and [`Report`]: both sides are one program, unless it was replaced while it ran.
+/// Version of [`Order`] and [`Report`]: both sides are the same program, unless it was replaced while it ran.
 const VERSION: u32 = 1;
 
-/// What a worker is to do.
+/// The order to a worker.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Order {
     version: u32,
     pub(super) pair: Pair,
     pub(super) demand: Demand,
-    /// Since when the lock is held, in milliseconds of [`crate::world::Clock::uptime`].
+    /// When the lock was acquired, in milliseconds of [`crate::world::Clock::uptime`].
     pub(super) since: u64,
 }
 
-/// What became of it. Tokens do not go through the pipe.
+/// The worker's report. Tokens do not pass through the pipe.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Report {
     version: u32,
@@ -44,7 +44,7 @@ pub(super) struct Report {
     outcome: Outcome,
     /// The pair that is stored now.
     pair: Option<Pair>,
-    /// What to tell the user.
+    /// The message for the user.
     what: Option<String>,
     hint: Option<String>,
 }
@@ -58,17 +58,17 @@ enum WireOutcome {
     LoginRequired,
 }
 
-/// What a parent saw of its worker.
+/// How the worker ended, as its parent saw it.
 pub(super) struct WorkerExit {
     pub(super) saw: Saw<Pair>,
     /// The pair that is stored now.
     pub(super) pair: Option<Pair>,
-    /// What stood in the way, in words.
+    /// The error, in words.
     pub(super) trouble: Option<Failure>,
 }
 
-/// Hands the lock to a worker and waits for what it reports. `None`: none can be started, and the lock is still the
-/// caller's.
+/// Passes the lock to a worker and waits for its report. `None` if no worker can be started; the caller still holds the
+/// lock then.
 pub(super) fn delegate(
     world: &World,
     lock: &Lock,
@@ -77,30 +77,30 @@ pub(super) fn delegate(
     demand: Demand,
 ) -> Option<WorkerExit> {
     let (mut child, pipe) = start(world, guard.as_ref()?, pair, demand)?;
-    // From here on it is the worker's alone: were we stopped now, nobody would have to wait for us.
+    // Only the worker holds the lock from here on: if this process is stopped, no other has to wait for it.
     *guard = None;
-    // Whoever presses Ctrl-C finds the work done when the prompt is back.
+    // Ctrl-C takes effect only once the new pair is stored.
     let _until_stored = world.signals().defer().ok();
     let mut report = None;
-    let listened = world::read_lines(&pipe, CALLER, |line| {
+    let result = world::read_lines(&pipe, CALLER, |line| {
         match serde_json::from_str::<Report>(line) {
             Ok(read) if read.version == VERSION => report = Some(read),
-            // Its trace.
+            // A line of the worker's trace.
             _ => world::print_error(&format!("{line}\n")),
         }
     });
-    let silent = matches!(&listened, Err(error) if error.kind() == io::ErrorKind::TimedOut);
+    let is_silent = matches!(&result, Err(error) if error.kind() == io::ErrorKind::TimedOut);
     Some(match report {
         Some(report) => {
             child.wait().ok();
-            report.into_ended()
+            report.into_exit()
         }
-        None if silent => WorkerExit {
+        None if is_silent => WorkerExit {
             saw: Saw::WorkerSilent,
             pair: None,
             trouble: Some(Failure::new(lock.contended().to_string())),
         },
-        // The next run finds the intent, and tries the pair once more.
+        // The next run finds the intent and sends the pair once more.
         None => {
             child.wait().ok();
             WorkerExit {
@@ -140,13 +140,13 @@ fn start(
     if !world.is_traced() {
         command.env_remove(world::TRACE);
     }
-    // A lock of the calling script, say, must not be held for as long as a server takes to answer.
+    // The caller's other descriptors, such as its own lock files, must not stay open while the server answers.
     world::keep_descriptors();
     Some((command.spawn().ok()?, pipe))
 }
 
 impl Order {
-    /// Reads the second argument of a worker.
+    /// Parses the second argument of a worker.
     pub(super) fn parse(argument: &str) -> Option<Order> {
         let order: Order = serde_json::from_str(argument).ok()?;
         (order.version == VERSION).then_some(order)
@@ -154,7 +154,7 @@ impl Order {
 }
 
 impl Report {
-    /// Another program was faster: the parent reads what it stored.
+    /// Another program has stored another pair, which the parent reads.
     pub(super) fn superseded() -> Report {
         Report {
             version: VERSION,
@@ -188,7 +188,7 @@ impl Report {
         }
     }
 
-    fn into_ended(self) -> WorkerExit {
+    fn into_exit(self) -> WorkerExit {
         let trouble = self.what.map(|what| {
             let failure = Failure::new(what);
             match self.hint {

@@ -1,6 +1,6 @@
-//! What a conclusion means for the caller, in words: the one table from [`Conclusion`] to text.
+//! Explains a [`Conclusion`] to the caller: one table from conclusions to messages.
 //!
-//! Separate from [`perform`](super::perform) so that what is said can be read in one place.
+//! Separate from [`perform`](super::perform) so that all messages can be read in one place.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::account::{Session, Tokens, login_command, options_for};
 use crate::failure::Failure;
 use crate::origin::Origin;
 
-/// The token that a refresh leaves in the caller's hands, or why there is none.
+/// The token that the flow leaves for the caller, or why there is none.
 pub(super) fn usable(
     performer: &Performer<'_>,
     conclusion: Conclusion,
@@ -52,7 +52,7 @@ pub(super) fn usable(
     }
 }
 
-/// How it is told that a pair, a login or a logout was not stored.
+/// Explains why a pair, a login or a logout was not stored.
 pub(super) fn incomplete(
     performer: &Performer<'_>,
     origin: &Origin,
@@ -65,13 +65,13 @@ pub(super) fn incomplete(
 }
 
 fn trouble(performer: &Performer<'_>) -> Failure {
-    let unknown = || Failure::new("something failed that was not told");
+    let unknown = || Failure::new("the operation failed for an unknown reason");
     performer.trouble.clone().unwrap_or_else(unknown)
 }
 
 fn changed(origin: &Origin) -> Failure {
     Failure::new(format!(
-        "the session at {origin} was changed by another program; the same again uses what it stored"
+        "the session at {origin} was changed by another program; run the command again to use the new session"
     ))
 }
 
@@ -79,7 +79,7 @@ fn kept(performer: &Performer<'_>, origin: &Origin) -> Failure {
     let path = performer.kept_in.as_deref().map(Path::display);
     let path = path.map_or_else(String::new, |path| format!(" in {path}"));
     let what = format!(
-        "the new token of {origin} is kept{path}: {}; the next command stores it, once the database can be written",
+        "the new token of {origin} is saved{path}: {}; the next command imports it once the database can be written",
         trouble(performer)
     );
     Failure::new(what)
@@ -93,7 +93,7 @@ fn expired(performer: &Performer<'_>, session: &Session) -> Failure {
             session.origin
         ),
         None => format!(
-            "the session at {} has no token now, and may get one: {trouble}",
+            "the session at {} has no token at the moment: {trouble}",
             session.origin
         ),
     };
@@ -124,7 +124,7 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
         }
         Obstacle::GuessedClient => {
             let what = format!(
-                "{}; the session is kept: was this login made with another `SENTRY_CLIENT_ID`?",
+                "{}; the session is unchanged: was this login made with another `SENTRY_CLIENT_ID`?",
                 trouble()
             );
             Failure::new(what)
@@ -159,14 +159,14 @@ fn login_required(performer: &Performer<'_>, session: &Session, why: LoginReason
     }
 }
 
-/// The sentence for a session that only a login brings back.
+/// The error for a session that only a new login restores.
 fn ended(performer: &Performer<'_>, session: &Session, how: &str) -> Failure {
     let what = format!("the session at {} {how}", session.origin);
     let login = login_command(session, &sessions(performer));
     Failure::new(what).hint(format!("`{login}`"))
 }
 
-/// All that are stored; none where that cannot be read now.
+/// All stored sessions; empty if they cannot be read.
 fn sessions(performer: &Performer<'_>) -> Vec<Session> {
     let read = || performer.store.read()?.sessions();
     read().unwrap_or_default()

@@ -1,14 +1,14 @@
-//! One login over its life: who refreshes a token that is not fresh, and how logins and logouts are stored.
+//! One login over its life: refreshes stale tokens, and stores and removes sessions.
 //!
-//! Separate from the store, which knows rows, and from the broker, which knows callers. Sentry's refresh tokens are
-//! single-use: a pair that is posted twice, or posted and then not stored, logs the user out. Everything here serves
-//! that one fact. What to do next is decided in `protocol`, by pure flows; `perform` does it.
+//! Separate from the store, which maps rows, and from the broker, which serves clients. Sentry's refresh tokens are
+//! single-use: posting one twice, or not storing its replacement, logs the user out. The whole module exists to prevent
+//! that. `protocol` decides the next step, as pure flows; `perform` carries it out.
 //!
 //! Rules:
-//! 1. a fresh token is answered without lock, network or keyring;
+//! 1. a fresh token is returned without lock, network or keyring;
 //! 2. nothing is refreshed without the lock, and only the pair that was read under it is posted;
-//! 3. the disk proves that it can be written before the refresh token is spent;
-//! 4. what the server granted is committed first and judged later;
+//! 3. the disk proves that it accepts a write before the refresh token is spent;
+//! 4. what the server granted is committed before it is validated;
 //! 5. only a logout and a new login remove tokens.
 
 mod delegate;
@@ -35,14 +35,14 @@ use protocol::{Conclusion, Flow};
 
 pub(crate) use new_login::NewLogin;
 pub(crate) use perform::granted;
-pub(crate) use recovery::{discard_all, import, import_waiting, waiting};
-pub(crate) use refresh_worker::work_if_asked;
+pub(crate) use recovery::{discard_all, import, import_pending, pending};
+pub(crate) use refresh_worker::run_if_worker;
 pub(crate) use usable::{Demand, TokenError, Usable};
 
-/// A usable token of a session: the stored one, or a refreshed one if that is demanded or due.
+/// Returns a usable token of a session: the stored one, or a refreshed one if that is demanded or due.
 ///
 /// # Errors
-/// [`TokenError`]; the store keeps the session in every case.
+/// [`TokenError`]; the session stays in the store in every case.
 pub(crate) fn usable(
     world: &World,
     store: &Store,
@@ -66,10 +66,10 @@ pub(crate) fn usable(
     explain::usable(&performer, conclusion)
 }
 
-/// The same, asked about: a token that Sentry refuses is replaced once. With what Sentry says of it.
+/// The same, checked with Sentry: a token that Sentry rejects is replaced once. Also returns the result of the check.
 ///
 /// # Errors
-/// [`TokenError`]: also when Sentry refuses the token and gives no other.
+/// [`TokenError`], also if Sentry rejects the token and grants no other.
 pub(crate) fn checked(
     world: &World,
     store: &Store,
@@ -87,7 +87,7 @@ pub(crate) fn checked(
         ..session.clone()
     };
     match self::usable(world, store, &session, Demand::Replacement)? {
-        // What Sentry refused is not handed out, however long it has to live by the clock.
+        // A token that Sentry rejects is not returned, whatever its expiry.
         Usable::Postponed(_, failure) => Err(TokenError::Unavailable(failure.into())),
         usable => {
             let second = check(&usable);
@@ -96,11 +96,11 @@ pub(crate) fn checked(
     }
 }
 
-/// Stores a login as the active session, with its copy in the keyring. What was granted by a device flow is kept in the
-/// recovery file where the database does not take it.
+/// Stores a login as the active session, with its copy in the keyring. If the database cannot be written, the tokens of
+/// a device flow are saved in a recovery file.
 ///
 /// # Errors
-/// It is stored nowhere, or in the recovery file only: told with what to do.
+/// It is stored nowhere, or only in the recovery file.
 pub(crate) fn record_login(
     world: &World,
     store: &Store,
@@ -119,11 +119,10 @@ pub(crate) fn record_login(
     }
 }
 
-/// Removes a session, and what recovery files have of it; the answer is the session that is active instead, if it was
-/// the active one.
+/// Removes a session, including its recovery files. Returns the session that became the active one, if this one was.
 ///
 /// # Errors
-/// The session is still there.
+/// The session is still stored.
 pub(crate) fn log_out(
     world: &World,
     store: &Store,

@@ -1,27 +1,26 @@
 //! A login that is not stored yet.
+//!
+//! Separate from [`Session`](crate::account::Session) because it has no row, and therefore no key.
 
 use crate::account::{Tokens, User};
 use crate::origin::Origin;
 use crate::store::WriteTransaction;
 use crate::world::Timestamp;
 
-/// What a login brought.
+/// The result of a login.
 pub(crate) struct NewLogin {
-    /// Who issued the tokens.
+    /// The instance that issued the tokens.
     pub(crate) origin: Origin,
-    /// Whose they are.
+    /// The user they belong to.
     pub(crate) user: User,
     /// The tokens.
     pub(crate) tokens: Tokens,
-    /// The OAuth client they were issued to; an API token has none.
+    /// The OAuth client they were issued to; `None` for an API token.
     pub(crate) client_id: Option<String>,
 }
 
 impl NewLogin {
-    /// Writes its rows, in a transaction of the caller's.
-    ///
-    /// # Errors
-    /// The store's.
+    /// Writes its rows in the caller's transaction.
     pub(super) fn store(
         &self,
         change: &WriteTransaction<'_>,

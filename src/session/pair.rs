@@ -1,16 +1,16 @@
-//! The name of a pair of tokens: what flows and traces say instead of the tokens.
+//! Identifies a pair of tokens in flows and traces, without the tokens.
 
 use serde::{Deserialize, Serialize};
 
 use crate::account::Tokens;
 use crate::secret::Digest;
 
-/// Names a pair of tokens, by [`Tokens::digest`].
+/// Identifies a pair of tokens by [`Tokens::digest`].
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pair(Digest);
 
 impl Pair {
-    /// The one with this digest.
+    /// The pair with this digest.
     pub(super) fn named(digest: Digest) -> Pair {
         Pair(digest)
     }
@@ -20,13 +20,13 @@ impl Pair {
         &self.0
     }
 
-    /// The name of a pair.
+    /// The pair of these tokens.
     pub(super) fn of(tokens: &Tokens) -> Pair {
         Pair(tokens.digest())
     }
 }
 
-/// Enough of the digest to tell pairs apart in a trace.
+/// Prints enough of the digest to distinguish pairs in a trace.
 impl std::fmt::Debug for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("p")?;

@@ -1,6 +1,6 @@
-//! What a file of [`recovery`](super::recovery) says: a versioned wire format.
+//! The content of a recovery file: a versioned wire format.
 //!
-//! Separate from it because it knows files but not what is in them.
+//! Separate from [`recovery`](super::recovery), which handles the files but not their content.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -14,29 +14,29 @@ use crate::secret::Secret;
 use crate::store::WriteTransaction;
 use crate::world::Timestamp;
 
-/// Raised when an older program could not import what a newer one writes.
+/// Incremented when older programs could not import what newer ones write.
 const VERSION: u32 = 1;
 
-/// Granted tokens and what they replace; times in milliseconds.
+/// Granted tokens and the tokens that they replace; times in milliseconds.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The first programs wrote none.
+    /// Absent in files of the first version.
     #[serde(default = "first_version")]
     version: u32,
     origin: String,
-    /// The key of the session; a login has none yet.
+    /// The key of the session; `None` for a login.
     account: Option<String>,
-    /// Absent for a login.
+    /// `None` for a login.
     old_token: Option<Zeroizing<String>>,
     old_refresh_token: Option<Zeroizing<String>>,
-    /// The first programs wrote none.
+    /// Absent in files of the first version.
     old_issued_at: Option<i64>,
     token: Zeroizing<String>,
     refresh_token: Option<Zeroizing<String>>,
     issued_at: Option<i64>,
     expires_at: Option<i64>,
     client_id: Option<String>,
-    /// Of a login.
+    /// The user of a login.
     user: Option<User>,
 }
 
@@ -45,7 +45,7 @@ fn first_version() -> u32 {
 }
 
 impl Record {
-    /// What a refresh was granted.
+    /// The tokens that a refresh was granted.
     pub(super) fn of_refresh(
         session: &Session,
         old: &Tokens,
@@ -62,7 +62,7 @@ impl Record {
         }
     }
 
-    /// What a login was granted.
+    /// The tokens that a login was granted.
     pub(super) fn of_login(login: &NewLogin) -> Record {
         Record {
             client_id: login.client_id.clone(),
@@ -88,7 +88,7 @@ impl Record {
         }
     }
 
-    /// Who issued the tokens.
+    /// The instance that issued the tokens.
     pub(super) fn origin(&self) -> &str {
         &self.origin
     }
@@ -98,10 +98,10 @@ impl Record {
         Ok(Zeroizing::new(serde_json::to_string(self)?))
     }
 
-    /// `None` for what was not written to its end.
+    /// Parses the bytes of the file; `None` if they are truncated.
     ///
     /// # Errors
-    /// A newer program wrote it, and can import it.
+    /// A newer version of this program wrote it, and has to import it.
     pub(super) fn parse(content: &[u8]) -> anyhow::Result<Option<Record>> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -117,7 +117,7 @@ impl Record {
         }
     }
 
-    /// Whether these tokens belong to a session: were granted for its pair, or by a login to it.
+    /// Whether these tokens belong to a session: they were granted for its pair, or by a login to it.
     pub(super) fn is_of(&self, session: &Session) -> bool {
         let (Ok(origin), Some(new)) = (Origin::parse(&self.origin), self.new_tokens()) else {
             return false;
@@ -132,7 +132,7 @@ impl Record {
         session.origin == origin && (self.account.as_ref() == Some(&session.account) || has_old)
     }
 
-    /// Whether these tokens were stored once and are replaced, or logged out.
+    /// Whether these tokens were stored before and have been replaced or logged out since.
     pub(super) fn is_former(&self, change: &WriteTransaction<'_>) -> anyhow::Result<bool> {
         match Secret::token(&self.token) {
             Ok(access) => change.is_former(&access),
@@ -140,7 +140,7 @@ impl Record {
         }
     }
 
-    /// Stores the tokens where they belong, in a transaction of the caller's; says what became of them.
+    /// Stores the tokens in the caller's transaction; returns the outcome for the trace.
     pub(super) fn import(
         &self,
         change: &WriteTransaction<'_>,
@@ -205,8 +205,8 @@ impl Record {
     }
 }
 
-/// Whether the user has logged in again since, where this login would be stored, or this very login is there. A refresh
-/// of a former login is not the user's act, however late it was stored.
+/// Whether the user has logged in again since, or this login is stored already. A refresh of an earlier login does not
+/// count, however late it was stored.
 fn is_superseded(change: &WriteTransaction<'_>, login: &NewLogin) -> anyhow::Result<bool> {
     for session in change.doubles(&login.origin, &login.user, &login.tokens)? {
         if session.tokens.is_some() && change.login_at(&session)? >= login.tokens.issued_at {

@@ -1,10 +1,10 @@
-//! `credential.recovery`: granted tokens that the database would not take.
+//! `credential.recovery`: granted tokens that could not be written to the database.
 //!
-//! Separate from the store, because it stands in for it. The old pair is dead at the server by then, so this file is all
-//! that stands between a full disk and a new login. Each grant has a file of its own, readable by its owner only and
-//! never written over: `credential.recovery`, `credential.recovery.2`, and so on. The next process that holds the lock
-//! imports them all: a refresh if the database still has the old pair, or none; a login unless a newer one is there. A
-//! logout removes those of its session.
+//! Separate from the store because it replaces it temporarily. The old pair is no longer valid at the server, so
+//! without this file a full disk would cost the login. Each grant has a file of its own, which only its owner can read
+//! and which is never overwritten: `credential.recovery`, `credential.recovery.2`, and so on. The next process that
+//! holds the lock imports them all: a refresh if the database still has the old pair or none, a login unless a newer
+//! one is stored. A logout removes the files of its session.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -22,21 +22,21 @@ use crate::world::World;
 
 const NAME: &str = "credential.recovery";
 
-/// More grants than ever wait.
+/// More grants than are ever pending.
 const MOST: usize = 99;
 
-/// How long a command waits for a refresh before it looks at what it would import.
+/// How long a command waits for a refresh in another process before it imports.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// More than a file with the longest tokens takes, and than a commit writes; longer files are not ours.
+/// More than a file with the longest tokens needs, and than a commit writes. Longer files are not ours.
 pub(super) const ROOM: u64 = 32 * 1024;
 
-/// Where the first file of a directory is, or would be.
+/// The path of the first file of a directory, whether it exists or not.
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(NAME)
 }
 
-/// The names that a file may have, in order.
+/// The paths that a file may have, in order.
 pub(super) fn names(dir: &Path) -> impl Iterator<Item = PathBuf> {
     let numbered = (2..=MOST).map(|number| format!("{NAME}.{number}"));
     [NAME.to_owned()]
@@ -45,11 +45,11 @@ pub(super) fn names(dir: &Path) -> impl Iterator<Item = PathBuf> {
         .map(|name| dir.join(name))
 }
 
-/// The files that are there, in the order of their names.
+/// The files that exist, in the order of their names.
 ///
 /// # Errors
 /// The directory cannot be read.
-pub(crate) fn waiting(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn pending(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
@@ -66,21 +66,21 @@ pub(crate) fn waiting(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(names(dir).filter(is_there).collect())
 }
 
-/// Imports the files, and removes them. One that cannot be imported keeps no other from it.
+/// Imports and removes the files. One that cannot be imported does not prevent the others.
 ///
 /// # Errors
-/// A file is not ours, or the database cannot be written: it stays.
+/// A file is not ours, or the database cannot be written; the file stays.
 pub(crate) fn import(world: &World, store: &Store, guard: &LockGuard) -> anyhow::Result<()> {
-    let mut ended = Ok(());
+    let mut outcome = Ok(());
     for path in read_dir(store.directory())? {
         let imported = import_one(world, store, guard, &path);
-        ended = ended.and(imported);
+        outcome = outcome.and(imported);
     }
-    ended
+    outcome
 }
 
 fn import_one(world: &World, store: &Store, guard: &LockGuard, path: &Path) -> anyhow::Result<()> {
-    // A file that was cut short was never complete, so there is nothing to lose.
+    // A truncated file was never complete, so there is nothing to lose.
     if let Some(record) = Record::parse(&read(path)?)? {
         let change = store.change(guard, world.clock())?;
         let outcome = record.import(&change, world.now())?;
@@ -90,11 +90,11 @@ fn import_one(world: &World, store: &Store, guard: &LockGuard, path: &Path) -> a
     remove(path)
 }
 
-/// Imports the files, if there are any, for a caller who has no session yet; tells whether there were.
+/// Imports the files, if there are any, for a caller that does not hold the lock. Returns whether there were any.
 ///
 /// # Errors
 /// As [`import`], and the lock's.
-pub(crate) fn import_waiting(world: &World, store: &Store) -> anyhow::Result<bool> {
+pub(crate) fn import_pending(world: &World, store: &Store) -> anyhow::Result<bool> {
     if read_dir(store.directory())?.is_empty() {
         return Ok(false);
     }
@@ -102,29 +102,29 @@ pub(crate) fn import_waiting(world: &World, store: &Store) -> anyhow::Result<boo
     import(world, store, &guard).map(|()| true)
 }
 
-/// Removes the files with tokens of a session that the transaction has logged out: they end with it.
+/// Removes the files with tokens of a session that this transaction logs out.
 ///
 /// # Errors
-/// A file is not ours, or cannot be removed: living tokens may be in it.
+/// A file is not ours, or cannot be removed; it may contain valid tokens.
 pub(super) fn discard(
     dir: &Path,
     change: &WriteTransaction<'_>,
     session: &Session,
 ) -> anyhow::Result<()> {
     for path in read_dir(dir)? {
-        let is_doomed = match Record::parse(&read(&path)?)? {
+        let is_obsolete = match Record::parse(&read(&path)?)? {
             Some(record) => record.is_of(session) || record.is_former(change)?,
             None => true,
         };
-        if is_doomed {
+        if is_obsolete {
             remove(&path)?;
         }
     }
-    // One that was removed before could come back, too.
+    // Otherwise a power failure could restore a file that was removed earlier.
     sync(dir).with_context(|| format!("cannot write {}", dir.display()))
 }
 
-/// Removes every file, where there is no database that they belong to.
+/// Removes all files, if there is no database that they could belong to.
 ///
 /// # Errors
 /// The lock's, or a file cannot be removed.
@@ -136,20 +136,20 @@ pub(crate) fn discard_all(world: &World, dir: &Path) -> anyhow::Result<()> {
     read_dir(dir)?.iter().try_for_each(|path| remove(path))
 }
 
-/// Removes a file for good: one that a power cut brings back has tokens that were logged out, or are spent.
+/// Removes a file durably: if a power failure restored it, it would contain tokens that are logged out or spent.
 fn remove(path: &Path) -> anyhow::Result<()> {
     fs::remove_file(path)
         .and_then(|()| sync(path.parent().unwrap_or(Path::new("/"))))
         .with_context(|| format!("cannot remove {}", path.display()))
 }
 
-/// Waits until the names in a directory are on the disk.
+/// Waits until the directory's entries are on disk.
 pub(super) fn sync(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 fn read_dir(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    waiting(dir).with_context(|| format!("cannot read {}", dir.display()))
+    pending(dir).with_context(|| format!("cannot read {}", dir.display()))
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
@@ -163,7 +163,7 @@ fn open_and_read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        // NONBLOCK: a FIFO in its place must not stop us.
+        // NONBLOCK: opening a FIFO in its place must not block.
         let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
         options.custom_flags(flags.bits().cast_signed());
     }
@@ -223,7 +223,7 @@ mod tests {
         let dir = dir.path();
         let world = World::of(&[], Rc::new(SystemClock));
         let store = Store::open_or_create(&world, dir).unwrap();
-        // With room that was taken before, and without.
+        // With reserved space, and without.
         for (name, reserve) in [
             ("a", Reserve::take(dir).unwrap()),
             ("b", Reserve::take(dir).unwrap()),
@@ -232,8 +232,8 @@ mod tests {
             let record = Record::of_login(&login(name));
             reserve.write(dir, &record).unwrap();
         }
-        assert_eq!(waiting(dir).unwrap().len(), 3);
-        assert!(import_waiting(&world, &store).unwrap());
+        assert_eq!(pending(dir).unwrap().len(), 3);
+        assert!(import_pending(&world, &store).unwrap());
         let sessions = store.read().unwrap().sessions().unwrap();
         let mut users: Vec<_> = sessions
             .into_iter()
@@ -241,8 +241,8 @@ mod tests {
             .collect();
         users.sort();
         assert_eq!(users, ["a", "b", "c"].map(|name| Some(name.to_owned())));
-        assert_eq!(waiting(dir).unwrap(), Vec::<PathBuf>::new());
-        assert!(!import_waiting(&world, &store).unwrap());
+        assert_eq!(pending(dir).unwrap(), Vec::<PathBuf>::new());
+        assert!(!import_pending(&world, &store).unwrap());
     }
 
     #[test]
@@ -252,7 +252,7 @@ mod tests {
         let world = World::of(&[], Rc::new(SystemClock));
         let store = Store::open_or_create(&world, dir).unwrap();
         let session = record_login(&world, &store, login("a")).unwrap();
-        // A logout that ends between row and file, whatever ends it, is a logout that cannot remove the file.
+        // A logout cannot end between the row and the file: if the file cannot be removed, the row stays.
         fs::create_dir(path(dir)).unwrap();
         assert!(log_out(&world, &store, &session).is_err());
         assert!(store.read().unwrap().session(&session).unwrap().is_some());

@@ -1,17 +1,17 @@
-//! The exchange in a process of its own.
+//! Performs the exchange in a process of its own.
 //!
-//! A refresh token is spent once the server has read it, and its successor is safe once the disk has it. Whoever is
-//! killed in between loses the login, and helpers are killed: by a CI job that is cancelled, by `timeout -s KILL`, by
-//! Ctrl-Z and then a closed terminal. So a worker does this part, in a session of its own that no signal to git, to the
-//! helper or to their process group reaches. It has the lock for its standard input, so that there is no moment without
-//! a holder, and one pipe to its parent for both outputs; nothing else of the caller's. Its parent waits for a while and
-//! then goes on without it; the worker listens on.
+//! Between the moment the server reads a refresh token and the moment the disk has its successor, killing the process
+//! loses the login. Helpers are killed often: by a cancelled CI job, by `timeout -s KILL`, by Ctrl-Z followed by
+//! closing the terminal. The worker therefore runs in a session of its own, which no signal to git, to the helper or to
+//! their process group reaches. Its standard input is the lock, so that the lock is held without interruption; both its
+//! outputs are one pipe to the parent; it inherits nothing else. The parent waits for a while and continues without it;
+//! the worker waits longer.
 //!
-//! What a server sends is read in here, by a process that needs little. So before it connects it reads what it needs of
-//! the system (settings, certificates, addresses), and gives up the rest: see [`World::confine`] and `docs/hardening.md`.
+//! The worker also parses the server's answer. Before it connects, it reads what it needs of the system (settings,
+//! certificates, addresses) and drops its access to the rest: see [`World::confine`] and `docs/hardening.md`.
 //!
-//! Rules: no secret among the arguments; the worker reads the pair itself, under the lock; where no worker can be started
-//! the caller does the work.
+//! Rules: no secret in the arguments; the worker reads the pair itself, under the lock; if no worker can be started,
+//! the caller performs the exchange.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,15 +31,15 @@ use crate::oauth::PreparedRoute;
 use crate::store::Store;
 use crate::world::{self, World};
 
-/// Exit code for anybody else who starts a worker.
+/// Exit code if anything but this program starts a worker.
 const USAGE: u8 = 2;
 
-/// How long a worker listens for an answer.
+/// How long a worker waits for the server's answer.
 const WORKER: Duration = Duration::from_secs(60);
 
-/// Works if this process was started for that; `None` if it was not. For every `main`, before anything else.
+/// Runs the worker if this process was started as one; otherwise returns `None`. Every `main` calls it first.
 #[must_use]
-pub(crate) fn work_if_asked(world: &World) -> Option<ExitCode> {
+pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
     let mut arguments = world::arguments();
     if arguments.next()? != OPERATION {
         return None;
@@ -65,17 +65,17 @@ pub(crate) fn work_if_asked(world: &World) -> Option<ExitCode> {
     let report = serde_json::to_string(&report).unwrap_or_default();
     match world::print(format!("{report}\n").as_bytes()) {
         Ok(()) => Some(ExitCode::SUCCESS),
-        // Whoever asked is gone; the work is done.
+        // The parent has exited; the work is done.
         Err(_) => Some(ExitCode::FAILURE),
     }
 }
 
-/// The exchange under the lock that the parent took.
+/// Performs the exchange under the lock that the parent acquired.
 fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::Result<Report> {
     let store = Store::open(world, dir)?.context("the database is gone")?;
-    let is_meant = |session: &Session| session.tokens.as_ref().map(Pair::of) == Some(order.pair);
+    let has_pair = |session: &Session| session.tokens.as_ref().map(Pair::of) == Some(order.pair);
     let sessions = store.read()?.sessions()?;
-    let Some(session) = sessions.into_iter().find(is_meant) else {
+    let Some(session) = sessions.into_iter().find(has_pair) else {
         return Ok(Report::superseded());
     };
     let route = PreparedRoute::new(world, &session.origin);

@@ -1,6 +1,6 @@
-//! Writes a recovery file, on a disk that may be full by then.
+//! Writes a recovery file on a disk that may be full.
 //!
-//! Separate from [`recovery`](super::recovery), which reads and removes such files, because the room for one is taken
+//! Separate from [`recovery`](super::recovery), which reads and removes such files, because the space is reserved
 //! before there is anything to write.
 
 use std::fs::{File, OpenOptions};
@@ -12,16 +12,16 @@ use anyhow::Context as _;
 use super::record::Record;
 use super::recovery::{self, names, sync};
 
-/// Room for a file, taken while the refresh token is not spent yet: where the database cannot be written because the
-/// disk is full, a new file could not be written either.
+/// Space for a recovery file, reserved before the refresh token is spent: if a full disk prevents a write to the
+/// database, it would prevent a new file too.
 #[derive(Default)]
 pub(super) struct Reserve {
-    /// Has no name yet. `None`: this file system has no such files.
+    /// A file without a name. `None` if the file system does not support that.
     file: Option<File>,
 }
 
 impl Reserve {
-    /// Takes it.
+    /// Reserves the space.
     pub(super) fn take(dir: &Path) -> io::Result<Reserve> {
         match nameless(dir) {
             Ok(file) => Ok(Reserve { file: Some(file) }),
@@ -30,7 +30,7 @@ impl Reserve {
         }
     }
 
-    /// Writes the record under the first free name and waits until it is on the disk; tells where.
+    /// Writes the record under the first free name and syncs it; returns the path.
     pub(super) fn write(self, dir: &Path, record: &Record) -> anyhow::Result<PathBuf> {
         let content = record.render()?;
         let reserved = || {
@@ -56,12 +56,12 @@ impl Reserve {
     }
 }
 
-/// Takes the first name that nobody has.
+/// Takes the first name that is free.
 fn first_free<T>(dir: &Path, take: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
     for path in names(dir) {
         match take(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            ended => return ended.map(|taken| (path, taken)),
+            result => return result.map(|taken| (path, taken)),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
@@ -94,7 +94,7 @@ fn name(file: &File, path: &Path) -> io::Result<()> {
     use rustix::fs::{AtFlags, CWD};
 
     let nameless = format!("/proc/self/fd/{}", file.as_raw_fd());
-    // Fails when the name is taken, as O_EXCL would.
+    // Fails if the name is taken, like O_EXCL.
     Ok(rustix::fs::linkat(
         CWD,
         nameless,

@@ -1,6 +1,6 @@
-//! Replaces the tokens in a row, by the one rule of [`protocol::swap`].
+//! Replaces the tokens in a row, by the rule of [`protocol::swap`].
 //!
-//! Separate from [`perform`](super::perform) because the recovery file is imported by the same rule.
+//! Separate from [`perform`](super::perform) because imports of recovery files follow the same rule.
 
 use super::pair::Pair;
 use super::protocol::{self, Swap};
@@ -8,10 +8,7 @@ use crate::account::{Session, Tokens};
 use crate::store::WriteTransaction;
 use crate::world::Timestamp;
 
-/// Replaces the pair `old` of a session by `new`, in a transaction of the caller's.
-///
-/// # Errors
-/// The store's.
+/// Replaces the pair `old` of a session by `new`, in the caller's transaction.
 pub(super) fn swap(
     change: &WriteTransaction<'_>,
     session: &Session,
@@ -30,10 +27,7 @@ pub(super) fn swap(
     Ok(swap)
 }
 
-/// Marks the pair of a session as rejected, if it is still there.
-///
-/// # Errors
-/// The store's.
+/// Marks the pair of a session as rejected, if it is still stored.
 pub(super) fn reject(
     change: &WriteTransaction<'_>,
     session: &Session,
@@ -63,7 +57,7 @@ mod tests {
     use crate::store::Store;
     use crate::world::{SystemClock, World};
 
-    /// What a row may have.
+    /// What the row contains.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum Found {
         NoRow,
@@ -81,7 +75,7 @@ mod tests {
         }
     }
 
-    /// A session with the old pair whose row another program then changes.
+    /// A session with the old pair, whose row another program then changes.
     fn store(dir: &std::path::Path, world: &World, old: &Tokens, found: Found) -> (Store, Session) {
         let store = Store::open_or_create(world, dir).unwrap();
         let guard = Lock::credential(dir).try_acquire().unwrap();
@@ -135,7 +129,7 @@ mod tests {
                         Found::Other => Some(Some("other")),
                     };
                     assert_eq!(met, protocol::swap(row, &"old"), "{case}");
-                    // Only a pair that is there is marked.
+                    // Only a stored pair is marked.
                     let marked = match found {
                         Found::NoRow => Swap::Gone,
                         Found::Old => Swap::Stored,

@@ -1,4 +1,6 @@
-//! What a caller wants of a session, and what it gets.
+//! What a caller requests of a session, and what it gets.
+//!
+//! Separate from [`super::protocol`], whose types do not hold tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +9,20 @@ use super::protocol::Goal;
 use crate::account::Tokens;
 use crate::failure::Failure;
 
-/// What a caller wants of a session; part of the order to a worker.
+/// What a caller requests; part of the order to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Demand {
-    /// A token that can be used, refreshed if it is stale.
+    /// A usable token, refreshed first if it is stale.
     Usable,
-    /// The same, knowing that Sentry refuses the access token.
+    /// A usable token, knowing that Sentry rejects the stored access token.
     Replacement,
-    /// A new token in any case.
+    /// A new token, even if the stored one is fresh.
     Refresh,
 }
 
 impl Demand {
-    /// The same as the flow has it, for the pair that the row has.
+    /// The corresponding goal of a flow; `pair` is the pair in the row.
     pub(super) fn goal(self, pair: Option<Pair>) -> Goal<Pair> {
         match (self, pair) {
             (Demand::Replacement, Some(pair)) => Goal::Replacement(pair),
@@ -30,14 +32,14 @@ impl Demand {
     }
 }
 
-/// A token that can be used, and how it came about.
+/// A usable token, and where it comes from.
 #[derive(Debug)]
 pub(crate) enum Usable {
-    /// It was stored, and is good as far as we know.
+    /// The stored token, valid as far as is known.
     Current(Tokens),
-    /// We refreshed it now.
+    /// A token that was refreshed just now.
     Refreshed(Tokens),
-    /// It still works, but its refresh failed; why.
+    /// The stored token, still valid; its refresh failed for this reason.
     Postponed(Tokens, Failure),
 }
 
@@ -62,7 +64,7 @@ impl Usable {
 pub(crate) enum TokenError {
     /// Only a new login helps: the session is gone, or was rejected.
     LoginRequired(Failure),
-    /// The session is kept, but cannot be used now.
+    /// The session is stored, but cannot be used now.
     Unavailable(anyhow::Error),
 }
 

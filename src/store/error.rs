@@ -102,7 +102,7 @@ pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
 }
 
 /// Whether trying again may help: a busy file, a full or a failing disk.
-pub(crate) fn may_pass(error: &anyhow::Error) -> bool {
+pub(crate) fn is_temporary(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),
         Some(

@@ -42,7 +42,7 @@ use crate::world::{Clock, World};
 
 pub(crate) use bindings::{Binding, Client};
 pub(crate) use credentials::{Credential, Match};
-pub(crate) use error::{is_damaged, may_pass};
+pub(crate) use error::{is_damaged, is_temporary};
 pub(crate) use file::Repair;
 pub(crate) use host_notes::HostRefusal;
 

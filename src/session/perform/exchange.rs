@@ -1,4 +1,6 @@
-//! The steps at the server: ask about an access token, post a refresh token.
+//! The steps at the server: checks an access token, posts a refresh token.
+//!
+//! Separate from [`super::write`], whose steps do not touch the network.
 
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use crate::session::pair::Pair;
 use crate::session::protocol::{Acted, Candidate, Saw};
 use crate::world::World;
 
-/// A request that could not be answered within this is not begun.
+/// A request is not sent if less time than this remains.
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Performer<'_> {
@@ -19,11 +21,11 @@ impl Performer<'_> {
         let (session, tokens) = self.pair()?;
         let origin = &session.origin;
         match self.oauth(origin, "").check(&tokens.access) {
-            // Accepted: the host that refused it just does not let this user in.
+            // Accepted: the host that refused the token merely denies access to this user.
             Check::Accepted(_) | Check::Forbidden => Ok(Saw::Accepted),
             Check::Rejected => Ok(Saw::Unauthorized),
             Check::Unknown(why) => {
-                let what = format!("cannot ask {origin} about the token: {why}");
+                let what = format!("cannot check the token with {origin}: {why}");
                 Err(why.with_text(what).into())
             }
         }
@@ -40,11 +42,11 @@ impl Performer<'_> {
         let Some(refresh) = tokens.refresh.clone() else {
             return Ok(Saw::NotSent);
         };
-        let left = self.deadline.saturating_sub(self.world.clock().uptime());
-        if left < SHORTEST {
+        let remaining = self.deadline.saturating_sub(self.world.clock().uptime());
+        if remaining < SHORTEST {
             return Ok(Saw::NotSent);
         }
-        let answer = self.oauth(&origin, &client_id).refresh(&refresh, left);
+        let answer = self.oauth(&origin, &client_id).refresh(&refresh, remaining);
         self.client_id = Some(client_id);
         self.posted = Some(tokens);
         self.retry_after = None;
@@ -64,7 +66,7 @@ impl Performer<'_> {
             RefreshAnswer::Refused(refusal) => (Saw::OAuthError, refused(refusal)),
             RefreshAnswer::Unusable => {
                 let what = format!(
-                    "{origin} answered with something that is not a token; nothing was stored"
+                    "{origin} returned something that is not a valid token; nothing was stored"
                 );
                 (Saw::Disturbed(Acted::Perhaps), Failure::new(what))
             }
@@ -85,7 +87,7 @@ impl Performer<'_> {
     }
 }
 
-/// What a grant means as tokens. A server that issues no new refresh token keeps the old one valid (RFC 6749 section 6).
+/// Converts a grant to tokens. A server that issues no new refresh token keeps the old one valid (RFC 6749 section 6).
 pub(crate) fn granted(world: &World, grant: &Grant, old_refresh: Option<&Secret>) -> Tokens {
     let now = world.now();
     Tokens {

@@ -1,8 +1,8 @@
-//! Does what a flow of [`protocol`](super::protocol) asks for, one step at a time.
+//! Carries out the steps of a [`protocol`](super::protocol) flow, one at a time.
 //!
-//! Separate from the flow, which decides and does nothing, and from the store, the lock and the OAuth client, which do
-//! and decide nothing. Every step of the program's refreshes, logins and logouts goes through [`Performer::run`]; the
-//! trace has a line for each, from which the flow can be replayed.
+//! Separate from the flow, which only decides, and from the store, the lock and the OAuth client, which decide nothing.
+//! Every refresh, login and logout runs through [`Performer::run`]. Each step writes one trace line, from which the
+//! flow can be replayed.
 
 mod exchange;
 mod write;
@@ -30,10 +30,10 @@ use crate::origin::Origin;
 use crate::store::Store;
 use crate::world::{Deferral, World};
 
-/// Longest pause between two looks at a contended lock.
+/// Longest sleep between two attempts to acquire a contended lock.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// How long each kind of caller waits for the lock.
+/// How long to wait for the lock.
 pub(super) fn wait_limit(wait_limit: WaitLimit) -> Duration {
     Duration::from_secs(match wait_limit {
         WaitLimit::Short => 5,
@@ -42,9 +42,9 @@ pub(super) fn wait_limit(wait_limit: WaitLimit) -> Duration {
     })
 }
 
-/// What a flow is about.
+/// The subject of a flow.
 pub(super) enum Subject {
-    /// A stored session, as it was last read.
+    /// A stored session, as last read.
     Session(Session),
     /// A login that is not stored yet.
     Login(NewLogin),
@@ -55,31 +55,31 @@ pub(super) struct Performer<'a> {
     pub(super) world: &'a World,
     pub(super) store: &'a Store,
     pub(super) subject: Subject,
-    /// The lock, once it is taken or inherited.
+    /// The lock, once acquired or inherited.
     pub(super) guard: Option<LockGuard>,
-    /// When the last request has to be answered, by [`crate::world::Clock::uptime`].
+    /// Deadline for the last request, by [`crate::world::Clock::uptime`].
     pub(super) deadline: Duration,
-    /// What stood in the way, in words.
+    /// The last error, in words.
     pub(super) trouble: Option<Failure>,
-    /// What a refresh is for; the worker is told.
+    /// What a refresh is for; passed to the worker.
     pub(super) demand: Demand,
-    /// The session that is active after a logout, if it is another one now.
+    /// The session that became the active one by a logout, if any.
     pub(super) next_active: Option<Session>,
-    /// How to reach the instance, where that is prepared.
+    /// The route to the instance, if it was prepared.
     pub(super) route: Option<PreparedRoute>,
-    /// The recovery file that has what was granted.
+    /// The recovery file with the granted tokens.
     pub(super) kept_in: Option<PathBuf>,
     /// The pair that a worker stored.
     reported: Option<Pair>,
-    /// The row's tokens when they were posted: what a swap replaces.
+    /// The tokens that were posted, which a swap replaces.
     posted: Option<Tokens>,
     granted: Option<Tokens>,
-    /// The client id that was posted with.
+    /// The client id that was used.
     client_id: Option<String>,
     retry_after: Option<Duration>,
     waiting: Option<(Duration, Duration)>,
     reserve: Option<Reserve>,
-    /// Signals wait from the intent until the new pair is stored.
+    /// Defers signals from the intent until the new pair is stored.
     _until_stored: Option<Deferral>,
 }
 
@@ -122,7 +122,7 @@ impl<'a> Performer<'a> {
     }
 
     fn perform(&mut self, todo: Do<Pair>) -> Saw<Pair> {
-        let met = match todo {
+        let result = match todo {
             Do::Look | Do::Read => self.read(),
             Do::TryLock => self.try_lock(),
             Do::Wait(wait_limit) => self.wait(wait_limit),
@@ -141,13 +141,13 @@ impl<'a> Performer<'a> {
             Do::Remove => self.remove(),
             Do::End(_) => Ok(Saw::Done),
         };
-        met.unwrap_or_else(|error| {
+        result.unwrap_or_else(|error| {
             self.trouble = Some(Failure::of(&error));
             Saw::Refused
         })
     }
 
-    /// The session that the flow is about; a login has none.
+    /// The session of the flow; a login has none.
     pub(super) fn session(&self) -> Option<&Session> {
         match &self.subject {
             Subject::Session(session) => Some(session),
@@ -162,10 +162,10 @@ impl<'a> Performer<'a> {
         let view = self.store.read()?;
         let mut read = view.session(session)?;
         if read.is_none() && self.reported.is_some() {
-            // The official CLI may have given the row a new key since.
-            let is_meant =
+            // The official CLI may have given the row a new key meanwhile.
+            let has_pair =
                 |session: &Session| session.tokens.as_ref().map(Pair::of) == self.reported;
-            read = view.sessions()?.into_iter().find(is_meant);
+            read = view.sessions()?.into_iter().find(has_pair);
         }
         let Some(session) = read else {
             return Ok(Saw::NoRow);
@@ -224,21 +224,21 @@ impl<'a> Performer<'a> {
     }
 
     fn import(&self) -> anyhow::Result<Saw<Pair>> {
-        recovery::import(self.world, self.store, self.held()?)?;
+        recovery::import(self.world, self.store, self.lock_guard()?)?;
         Ok(Saw::Done)
     }
 
-    /// The lock.
-    fn held(&self) -> anyhow::Result<&LockGuard> {
-        self.guard.as_ref().context("the lock is not ours")
+    /// The lock guard.
+    fn lock_guard(&self) -> anyhow::Result<&LockGuard> {
+        self.guard.as_ref().context("the lock is not acquired")
     }
 
-    /// The session, for a step that only a refresh or a logout has.
+    /// The session, in a step that only a refresh or a logout has.
     fn stored(&self) -> anyhow::Result<&Session> {
         self.session().context("there is no session")
     }
 
-    /// The same with its tokens, as last read.
+    /// The session with its tokens, as last read.
     pub(super) fn pair(&self) -> anyhow::Result<(&Session, Tokens)> {
         let session = self.stored()?;
         let tokens = session.tokens.clone();
@@ -246,7 +246,7 @@ impl<'a> Performer<'a> {
     }
 }
 
-/// A session as the flow sees it.
+/// Reduces a session to a row of the flow.
 pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
     let now = world.now();
     let paused = session.paused_until(now).is_some();
@@ -273,7 +273,7 @@ pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
     }
 }
 
-/// The client id to post with.
+/// The client id to use.
 fn client_id(world: &World, session: &Session, client: Candidate) -> Option<String> {
     let (noted, guessed) = match session.refresh_state.client_id.clone() {
         Some(OAuthClient::Noted(id)) => (Some(id), None),
@@ -283,7 +283,7 @@ fn client_id(world: &World, session: &Session, client: Candidate) -> Option<Stri
     if client == Candidate::Noted {
         return noted;
     }
-    // The official CLI stores no id, and uses its own where the environment names none.
+    // The official CLI stores no client id; it uses its own if the environment names none.
     let built_in = environment::BUILT_IN_CLIENT_ID.to_owned();
     let mut guesses = [
         guessed,

@@ -1,4 +1,6 @@
-//! The steps that write: the state of a refresh, swaps, a login, a logout, the recovery file.
+//! The steps that write: refresh state, swaps, logins, logouts, recovery files.
+//!
+//! Separate from [`super::exchange`], whose steps do not touch the store.
 
 use std::time::Duration;
 
@@ -15,18 +17,18 @@ use crate::session::record::Record;
 use crate::session::recovery;
 use crate::session::reserve::Reserve;
 use crate::session::swap;
-use crate::store::{WriteTransaction, may_pass};
+use crate::store::{WriteTransaction, is_temporary};
 
-/// How long a granted pair is tried to be stored before it goes to the recovery file.
+/// How long to retry storing a granted pair before it is saved in a recovery file.
 const COMMIT: Duration = Duration::from_secs(60);
 
-/// After `invalid_grant`: how long another program may need to store what it was granted.
+/// How long to wait after `invalid_grant` for another program to store the tokens it was granted.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// The next try after an answer that was lost: within the 30 s that Sentry plans to repeat its answer.
+/// The next attempt after a lost answer: within the 30 s for which Sentry plans to repeat its answer.
 const SHORT_PAUSE: Duration = Duration::from_secs(5);
 
-/// The next try after an answer that named no time.
+/// The next attempt after an answer without `Retry-After`.
 const LONG_PAUSE: Duration = Duration::from_secs(30);
 
 impl Performer<'_> {
@@ -34,14 +36,14 @@ impl Performer<'_> {
         &self,
         write: impl Fn(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let change = self.store.change(self.held()?, self.world.clock())?;
+        let change = self.store.change(self.lock_guard()?, self.world.clock())?;
         let done = write(&change)?;
         change.commit()?;
         Ok(done)
     }
 
-    /// The same, for what must not be lost: goes on trying for [`COMMIT`] where that may help.
-    fn write_patiently<T>(
+    /// The same for what must not be lost: retries for [`COMMIT`] if the error may be temporary.
+    fn write_with_retries<T>(
         &self,
         write: impl Fn(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
@@ -49,18 +51,18 @@ impl Performer<'_> {
         let deadline = clock.uptime() + COMMIT;
         loop {
             match self.write(&write) {
-                Err(error) if may_pass(&error) && clock.uptime() < deadline => {
-                    self.tell_waiters();
+                Err(error) if is_temporary(&error) && clock.uptime() < deadline => {
+                    self.describe_to_waiters();
                     self.world
                         .trace(|| format!("the new pair cannot be stored yet: {error:#}"));
                     clock.sleep(Duration::from_millis(200));
                 }
-                ended => return ended,
+                result => return result,
             }
         }
     }
 
-    fn tell_waiters(&self) {
+    fn describe_to_waiters(&self) {
         let intent = self
             .session()
             .and_then(|session| session.refresh_state.intent);
@@ -75,15 +77,15 @@ impl Performer<'_> {
         Ok(Saw::Done)
     }
 
-    /// Whatever could keep a new pair from being stored comes to light here.
+    /// Fails on everything that could prevent a new pair from being stored.
     pub(super) fn intend(&mut self) -> anyhow::Result<Saw<Pair>> {
         let (session, tokens) = self.pair()?;
         let deferral = self.world.signals().defer();
-        let deferral = deferral.context("a signal could not be kept waiting")?;
+        let deferral = deferral.context("signals cannot be deferred")?;
         let dir = self.store.directory();
         let reserve = Reserve::take(dir)
             .with_context(|| format!("cannot write {}", recovery::path(dir).display()))?;
-        let change = self.store.change(self.held()?, self.world.clock())?;
+        let change = self.store.change(self.lock_guard()?, self.world.clock())?;
         let (digest, now) = (tokens.digest(), self.world.now());
         change.intend(session, digest, now)?;
         change.commit_and_settle()?;
@@ -101,7 +103,7 @@ impl Performer<'_> {
         let session = self.stored()?;
         let (old, new) = self.exchanged()?;
         let mirror = Mirror::of(self.world, self.store);
-        let swapped = self.write_patiently(|change| {
+        let swapped = self.write_with_retries(|change| {
             let client_id = self.client_id.as_deref();
             let swap = swap::swap(change, session, old, new, client_id, self.world.now())?;
             mirror.announce(change)?;
@@ -117,7 +119,7 @@ impl Performer<'_> {
         Ok(Saw::Swapped(swapped))
     }
 
-    /// What was posted, and what was granted for it.
+    /// The pair that was posted, and the pair that was granted for it.
     fn exchanged(&self) -> anyhow::Result<(&Tokens, &Tokens)> {
         let pairs = self.posted.as_ref().zip(self.granted.as_ref());
         pairs.context("nothing was granted")
@@ -136,8 +138,8 @@ impl Performer<'_> {
             session.context("the new session is not in the database")
         };
         let session = match login.tokens.refresh {
-            Some(_) => self.write_patiently(store)?,
-            // Not tried for long: the user still has an API token.
+            Some(_) => self.write_with_retries(store)?,
+            // Not retried: the user still has the API token.
             None => self.write(store)?,
         };
         mirror.put(&session, &login.tokens);
@@ -146,17 +148,17 @@ impl Performer<'_> {
     }
 
     pub(super) fn keep(&mut self) -> anyhow::Result<Saw<Pair>> {
-        let kept = match &self.subject {
+        let record = match &self.subject {
             Subject::Session(session) => {
                 let (old, new) = self.exchanged()?;
                 Record::of_refresh(session, old, new, self.client_id.as_deref())
             }
             Subject::Login(login) if login.tokens.refresh.is_some() => Record::of_login(login),
-            // Why it was not stored is known already.
+            // The reason it was not stored is known already.
             Subject::Login(_) => return Ok(Saw::Refused),
         };
         let reserve = self.reserve.take().unwrap_or_default();
-        self.kept_in = Some(reserve.write(self.store.directory(), &kept)?);
+        self.kept_in = Some(reserve.write(self.store.directory(), &record)?);
         Ok(Saw::Done)
     }
 
@@ -199,7 +201,8 @@ impl Performer<'_> {
                 Intent::Stays => Ok(()),
             }
         });
-        // Not being able to note it means another try sooner, no more: the trouble stays what it is.
+        // If it cannot be recorded, the next attempt comes sooner, nothing worse; the error to report stays the
+        // original one.
         Ok(noted.map_or(Saw::Refused, |()| Saw::Done))
     }
 
@@ -211,7 +214,7 @@ impl Performer<'_> {
                 Some(stored) => change.log_out(stored, self.world.now())?,
                 None => None,
             };
-            // Before the commit: were we killed in between, no later logout would look for these tokens.
+            // Before the commit: if the process were killed in between, no later logout would look for these tokens.
             let dir = self.store.directory();
             recovery::discard(dir, change, stored.as_ref().unwrap_or(session))?;
             Ok(next)

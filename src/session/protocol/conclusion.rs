@@ -1,48 +1,50 @@
 //! How a flow ends.
+//!
+//! Separate from the steps because callers and workers exchange these values.
 
 /// How a flow ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Conclusion {
-    /// The token in the row can be handed out.
+    /// The token in the row is usable.
     Current,
-    /// The same, and it is new.
+    /// The same, after a refresh.
     Refreshed,
-    /// A login is stored, or a logout done.
+    /// The login is stored, or the logout is done.
     Done,
-    /// The token was not refreshed: hand out the old one while it lives.
+    /// The token was not refreshed; the old one is usable while it is valid.
     Stale(Obstacle),
-    /// There is no token now; the session is kept.
+    /// No token is available now; the session is stored.
     Unavailable(Obstacle),
     /// Only a login helps.
     LoginRequired(LoginReason),
 }
 
-/// What stood in the way.
+/// What prevented the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Obstacle {
-    /// Another process has the lock.
+    /// Another process holds the lock.
     Contended,
-    /// The lock cannot be taken.
+    /// The lock cannot be acquired.
     NoLock,
     /// A recovery file cannot be imported.
     Import,
-    /// The row cannot be read, or marked.
+    /// The row cannot be read, or cannot be marked.
     Unreadable,
-    /// The next try may not be yet.
+    /// The next attempt is not allowed yet.
     Paused,
     /// No client id is known.
     NoClient,
-    /// The server did not say whether it accepts the token.
+    /// The server did not report whether it accepts the token.
     Unchecked,
     /// The intent cannot be written.
     Intent,
-    /// The server answered with an OAuth error that says nothing about the pair.
+    /// The server answered with an OAuth error that does not concern the pair.
     OAuthError,
-    /// The client ids that were tried were only guesses.
+    /// The client ids that were used were only guesses.
     GuessedClient,
-    /// The server or something in between failed.
+    /// The server, or something between it and this machine, failed.
     Disturbed,
-    /// No whole answer came.
+    /// No complete answer arrived.
     AnswerLost,
     /// The request was not sent.
     NotSent,
@@ -50,11 +52,11 @@ pub(crate) enum Obstacle {
     Changed,
     /// The new pair is in a recovery file.
     Kept,
-    /// The new pair could be written nowhere.
+    /// The new pair could not be written anywhere.
     GrantLost,
     /// The session could not be removed, or stored.
     Store,
-    /// The worker said why.
+    /// The worker reported the reason.
     Reported,
     /// The worker died.
     WorkerDied,
@@ -77,14 +79,14 @@ pub(crate) enum LoginReason {
     ApiTokenExpired,
     /// The server refuses an API token.
     ApiTokenRefused,
-    /// The worker said why.
+    /// The worker reported the reason.
     Reported,
 }
 
-/// What a worker tells its parent.
+/// What a worker reports to its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Outcome {
-    /// The row has a token that can be handed out, and whether the worker put it there.
+    /// The row has a usable token; whether this worker put it there.
     Usable {
         /// By this refresh.
         refreshed: bool,

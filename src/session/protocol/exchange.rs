@@ -1,11 +1,13 @@
-//! The exchange itself: ask about the token if need be, post the refresh token, and judge the answer.
+//! The exchange: checks the access token if necessary, posts the refresh token, and handles the answer.
+//!
+//! Separate from the other transitions because a worker runs only this part.
 
 use super::conclusion::{LoginReason, Obstacle};
 use super::flow::{At, Flow, Goal, Task, ended, stale};
 use super::step::{Access, Acted, Candidate, ClientId, Intent, Pause, Row, Saw};
 
 impl<P: Copy + Eq> Flow<P> {
-    /// The exchange begins: a token that is only suspect is asked about first.
+    /// Begins the exchange: a token that is merely suspect is checked first.
     pub(super) fn begun(&mut self, row: Row<P>) -> At<P> {
         let Some(pair) = row.pair else {
             return ended(LoginReason::Cleared);
@@ -36,7 +38,7 @@ impl<P: Copy + Eq> Flow<P> {
             Saw::InvalidClient if client == Candidate::Noted => {
                 self.pausing(Pause::Long, Obstacle::OAuthError)
             }
-            // Another program may be about to store what it was granted.
+            // Another program may be about to store the tokens it was granted.
             Saw::InvalidGrant | Saw::InvalidClient | Saw::NoClient => At::Settling(pair, client),
             Saw::OAuthError => self.pausing(Pause::Long, Obstacle::OAuthError),
             Saw::Disturbed(Acted::No) => self.pausing(Pause::Long, Obstacle::Disturbed),
@@ -48,7 +50,7 @@ impl<P: Copy + Eq> Flow<P> {
                 At::Posting(pair, client)
             }
             Saw::NotSent => self.pausing(Pause::Short, Obstacle::NotSent),
-            // If the server has rotated, it gives the same pair again within its grace.
+            // If the server has rotated the pair, it repeats its answer within its grace period.
             _ if !self.resent => {
                 self.resent = true;
                 At::Posting(pair, client)
@@ -57,7 +59,7 @@ impl<P: Copy + Eq> Flow<P> {
         }
     }
 
-    /// After a request that had no effect: the intent stays if an earlier one may have had.
+    /// After a request without effect. The intent stays if an earlier request may have had an effect.
     pub(super) fn pausing(&self, pause: Pause, reason: Obstacle) -> At<P> {
         let intent = match self.interrupted || self.resent {
             true => Intent::Stays,

@@ -1,30 +1,32 @@
-//! A flow: what it is for, where it stands, and the step that comes next.
+//! A flow: its task, its position, and its next step.
+//!
+//! Separate from the transitions, which change the position.
 
 use super::conclusion::{Conclusion, LoginReason, Obstacle};
 use super::step::{Access, Candidate, Do, Intent, Pause, Row, WaitLimit};
 
-/// What the caller of a refresh wants.
+/// What the caller of a refresh needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Goal<P> {
     /// A usable token.
     Usable,
-    /// The same, knowing that the server refuses the access token of this pair.
+    /// A usable token, knowing that the server rejects the access token of this pair.
     Replacement(P),
-    /// A refresh, due or not.
+    /// A refresh, whether it is due or not.
     Refresh,
 }
 
-/// A refresh, a login or a logout on its way.
+/// A refresh, a login or a logout in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Flow<P> {
     pub(super) task: Task<P>,
     pub(super) at: At<P>,
     pub(super) role: Role,
-    /// A refresh of the pair was begun by somebody before, and its end is not known.
+    /// An earlier refresh of the pair was begun, and its outcome is unknown.
     pub(super) interrupted: bool,
-    /// An answer was lost, and the pair sent again.
+    /// An answer was lost, and the pair was sent again.
     pub(super) resent: bool,
-    /// A request was not sent, and tried again.
+    /// A request was not sent, and was attempted again.
     pub(super) redialed: bool,
 }
 
@@ -38,13 +40,13 @@ pub(super) enum Task<P> {
 /// Who runs a refresh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Role {
-    /// Leaves the exchange to a worker.
+    /// Delegates the exchange to a worker.
     Caller,
-    /// Does it.
+    /// Performs the exchange.
     Worker,
 }
 
-/// Where a flow stands: the step that comes next, with what has to be known after it.
+/// The position of a flow: its next step, with the values needed after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum At<P> {
     Locking(WaitLimit),
@@ -70,11 +72,11 @@ pub(super) enum At<P> {
 }
 
 impl<P: Copy + Eq> Flow<P> {
-    /// A refresh for a caller that has read this row.
+    /// A refresh for a caller that has read `row`.
     pub(crate) fn refresh(demand: Goal<P>, row: Row<P>) -> Flow<P> {
         let mut flow = Flow::new(Task::Refresh(demand), Role::Caller, At::Importing);
         flow.at = match row.pair {
-            // Somebody may be about to store a new pair.
+            // Another process may be about to store a new pair.
             None => At::Locking(WaitLimit::Long),
             Some(_) if !flow.is_due(&row) => At::Concluded(Conclusion::Current),
             Some(_) if !row.refreshable && row.access == Access::Expired => {
@@ -85,12 +87,12 @@ impl<P: Copy + Eq> Flow<P> {
         flow
     }
 
-    /// The part of a refresh that a worker does: whoever starts it has the lock, and read the row under it.
+    /// The part of a refresh that a worker performs. Its parent holds the lock and has read the row under it.
     pub(crate) fn worker(demand: Goal<P>) -> Flow<P> {
         Flow::new(Task::Refresh(demand), Role::Worker, At::Reading)
     }
 
-    /// A login whose pair is granted.
+    /// A login that was granted `new`.
     pub(crate) fn login(new: P) -> Flow<P> {
         Flow::new(
             Task::Login(new),
@@ -115,7 +117,7 @@ impl<P: Copy + Eq> Flow<P> {
         }
     }
 
-    /// What to do now.
+    /// The step to perform now.
     pub(crate) fn next(&self) -> Do<P> {
         match self.at {
             At::Locking(_) => Do::TryLock,
@@ -139,7 +141,7 @@ impl<P: Copy + Eq> Flow<P> {
         }
     }
 
-    /// Whether something is to be done about a pair.
+    /// Whether a pair needs a refresh or a check.
     pub(super) fn is_due(&self, row: &Row<P>) -> bool {
         match self.task {
             Task::Refresh(Goal::Refresh) => true,

@@ -1,12 +1,12 @@
-//! The decisions of a refresh, a login and a logout, as pure flows: what to do next, given what was seen.
+//! Decides each step of a refresh, a login and a logout, as pure flows: given what the last step met, what to do next.
 //!
-//! Separate from [`perform`](super::perform), which does it, so that a model checker (`tests/model/`) runs the same code
-//! through every interleaving, crash and lost answer of a small world. `P` names a pair of tokens: a digest here, a
-//! number there.
+//! Separate from [`perform`](super::perform), which carries the steps out, so that a model checker (`tests/model/`) can
+//! run the same code through every interleaving, crash and lost answer of a small world. `P` identifies a pair of
+//! tokens: a digest in the program, a number in the model.
 //!
-//! Rules: no imports, no clock, no I/O; nothing is posted that was not read under the lock; nothing is posted before
-//! the intent is on disk; what was granted is swapped in, kept in the recovery file, or reported as lost, never dropped
-//! in silence; only a login and a logout remove tokens.
+//! Rules: no imports, no clock, no I/O; only what was read under the lock is posted; nothing is posted before the
+//! intent is on disk; granted tokens are swapped in, saved in a recovery file, or reported as lost, never dropped
+//! silently; only a login and a logout remove tokens.
 
 mod conclusion;
 mod exchange;

@@ -1,25 +1,28 @@
-//! The steps of a flow and what they meet, as values.
+//! The steps of a flow, and what they can meet.
+//!
+//! Separate from the flow because these are plain values that a performer and a model share.
 
 use super::conclusion::{Conclusion, Outcome};
 
-/// One step, for whoever runs the flow. Each is answered with one [`Saw`].
+/// A step to perform. Each is answered with one [`Saw`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Do<P> {
     /// Read the row without the lock.
     Look,
-    /// Take the lock if it is free.
+    /// Acquire the lock if it is free.
     TryLock,
-    /// Let some time pass, unless the wait_limit is used up.
+    /// Sleep for a while, unless the time limit is used up.
     Wait(WaitLimit),
     /// Import the recovery files, if there are any.
     Import,
     /// Read the row, holding the lock.
     Read,
-    /// Hand the lock to a worker, which goes on from [`Flow::worker`](super::Flow::worker), and wait for its [`Outcome`].
+    /// Pass the lock to a worker, which continues from [`Flow::worker`](super::Flow::worker), and wait for its
+    /// [`Outcome`].
     Delegate,
-    /// Ask the server whether it accepts the pair's access token.
+    /// Check whether the server accepts the pair's access token.
     Check(P),
-    /// Note that the server accepts it.
+    /// Record that the server accepts it.
     Trust(P),
     /// Commit that this pair is about to be posted.
     Intend(P),
@@ -27,29 +30,29 @@ pub(crate) enum Do<P> {
     Post(P, Candidate),
     /// Replace `old` by `new` in the row, by the rule of [`swap`].
     Swap {
-        /// What was posted.
+        /// The pair that was posted.
         old: P,
-        /// What was granted for it.
+        /// The pair that was granted for it.
         new: P,
     },
     /// Store the pair of a login as the active session.
     Store(P),
-    /// Write what the database would not take to a recovery file.
+    /// Write the pair to a recovery file, because the database cannot be written.
     Keep {
-        /// What it replaces; `None` for a login.
+        /// The pair that it replaces; `None` for a login.
         old: Option<P>,
-        /// What was granted.
+        /// The pair that was granted.
         new: P,
     },
-    /// Read the row again for as long as another program may need to store what it was granted, or until it changes.
+    /// Read the row until it changes, for as long as another program may need to store the tokens it was granted.
     Settle(P),
     /// Mark the pair as rejected by the server, if it is still in the row.
     Reject(P),
-    /// Note when the next try may be, and whether the intent is taken back.
+    /// Record when the next attempt is allowed, and whether the intent is withdrawn.
     Pause(Pause, Intent),
-    /// Remove the session: its recovery files, and then its row.
+    /// Remove the session: its recovery files, then its row.
     Remove,
-    /// Nothing more: this is how it ended.
+    /// End the flow.
     End(Conclusion),
 }
 
@@ -64,15 +67,15 @@ pub(crate) enum Saw<P> {
     Done,
     /// The store, the disk or the file system refused; nothing was changed.
     Refused,
-    /// The lock is ours.
+    /// The lock is acquired.
     Locked,
-    /// Another process has the lock.
+    /// Another process holds the lock.
     Contended,
-    /// The wait_limit is used up.
+    /// The time limit is used up.
     TimedOut,
     /// The server accepts the access token.
     Accepted,
-    /// The server refuses it (401).
+    /// The server rejects it (401).
     Unauthorized,
     /// The server granted this pair.
     Granted(P),
@@ -82,9 +85,9 @@ pub(crate) enum Saw<P> {
     InvalidClient,
     /// Another OAuth error code.
     OAuthError,
-    /// An answer that is no OAuth answer, or a 429 or 5xx; the request may have been acted on or not.
+    /// An answer that is not OAuth's, or a 429 or 5xx; whether the server may have acted on the request.
     Disturbed(Acted),
-    /// The request was sent, and no whole answer came.
+    /// The request was sent, and no complete answer arrived.
     AnswerLost,
     /// The request was not sent.
     NotSent,
@@ -94,52 +97,52 @@ pub(crate) enum Saw<P> {
     Swapped(Swap),
     /// The worker's outcome.
     Reported(Outcome),
-    /// No worker can be started: the caller does its work, and still has the lock.
+    /// No worker can be started: the caller performs the exchange, and still holds the lock.
     NoWorker,
-    /// The worker ended without a word.
+    /// The worker exited without a report.
     WorkerDied,
     /// The worker takes longer than its parent waits.
     WorkerSilent,
 }
 
-/// A session's row, as far as these decisions care.
+/// A session's row, reduced to what the decisions depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Row<P> {
     /// `None`: both tokens are NULL, or the server rejected the pair.
     pub(crate) pair: Option<P>,
-    /// How the access token stands.
+    /// State of the access token.
     pub(crate) access: Access,
     /// Whether there is a refresh token.
     pub(crate) refreshable: bool,
-    /// A refresh of this pair was begun and its end is not known.
+    /// A refresh of this pair was begun, and its outcome is unknown.
     pub(crate) intent: bool,
     /// There is a pair, and the server rejected it.
     pub(crate) rejected: bool,
-    /// The next try may not be yet.
+    /// The next attempt is not allowed yet.
     pub(crate) paused: bool,
-    /// Which client id the pair belongs to.
+    /// The client id that the pair belongs to.
     pub(crate) client: ClientId,
 }
 
-/// How an access token stands.
+/// State of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
-    /// Good as far as is known.
+    /// Valid as far as is known.
     Fresh,
     /// Valid, and due for a refresh.
     ExpiresSoon,
     /// Valid by the clock, but a client reported it as refused.
     Suspect,
-    /// Dead.
+    /// Expired.
     Expired,
 }
 
 /// What is known about the client id of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ClientId {
-    /// It was noted at the login.
+    /// It was recorded at the login.
     Noted,
-    /// Another program stored the pair without it: it is guessed.
+    /// Another program stored the pair without it, so it is guessed.
     Guessed,
     /// There is none to guess.
     Missing,
@@ -148,7 +151,7 @@ pub(crate) enum ClientId {
 /// Which client id to post with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Candidate {
-    /// The noted one.
+    /// The recorded one.
     Noted,
     /// The likelier guess.
     First,
@@ -165,32 +168,32 @@ pub(crate) enum Acted {
     No,
 }
 
-/// How long a lock is waited for.
+/// How long to wait for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WaitLimit {
     /// The token at hand still works.
     Short,
-    /// There is nothing else to use.
+    /// No other token is usable.
     Long,
-    /// A grant is to be stored.
+    /// Granted tokens are to be stored.
     Commit,
 }
 
-/// How soon the next try may be.
+/// How soon the next attempt is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Pause {
-    /// The answer was lost: within the grace that a server may give.
+    /// The answer was lost: retry within the server's grace period.
     Short,
-    /// The server answered; a new try too soon would not help.
+    /// The server answered: retrying sooner would not help.
     Long,
 }
 
-/// What becomes of the intent when a try has failed.
+/// What happens to the intent when an attempt has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Intent {
-    /// The pair may be spent.
+    /// It stays: the pair may be spent.
     Stays,
-    /// Nothing was spent.
+    /// It is withdrawn: nothing was spent.
     Withdrawn,
 }
 
@@ -205,8 +208,8 @@ pub(crate) enum Swap {
     Superseded,
 }
 
-/// The one rule for replacing `old`: `row` is the pair in the row, or `None` where there is no row. NULLs are replaced
-/// too: a program that lost a race at the server clears the spent pair, and ours is the only living one.
+/// The rule for replacing `old`; `row` is the pair in the row, or `None` if there is no row. NULLs are replaced too: a
+/// program that lost a race at the server clears the spent pair, and ours is the only valid one.
 pub(crate) fn swap<P: PartialEq>(row: Option<Option<P>>, old: &P) -> Swap {
     match row {
         None => Swap::Gone,

@@ -1,11 +1,13 @@
-//! What follows from what a step met.
+//! The transitions of a flow: the next position, given what a step met.
+//!
+//! Separate from [`super::flow`], which maps positions to steps.
 
 use super::conclusion::{Conclusion, LoginReason, Obstacle, Outcome};
 use super::flow::{At, Flow, Goal, Role, Task, ended, stale};
 use super::step::{Access, Candidate, Intent, Pause, Row, Saw, Swap, WaitLimit};
 
 impl<P: Copy + Eq> Flow<P> {
-    /// Goes on with what the step of [`Flow::next`] met.
+    /// Continues with what the step of [`Flow::next`] met.
     pub(crate) fn saw(&mut self, saw: Saw<P>) {
         self.at = self.after(saw);
     }
@@ -40,7 +42,7 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Collecting { refreshed: true }, Saw::Row(row)) if row.pair.is_some() => {
                 At::Concluded(Conclusion::Refreshed)
             }
-            // Cleared since, and perhaps while somebody else's worker waits for the next pair.
+            // The row was cleared meanwhile; another process's worker may be waiting for the next pair.
             (At::Collecting { .. }, Saw::Row(row)) if row.pair.is_none() => {
                 At::Locking(WaitLimit::Long)
             }
@@ -52,7 +54,7 @@ impl<P: Copy + Eq> Flow<P> {
             }
             (At::Checking(row, pair), Saw::Unauthorized) => self.prepared(&row, pair),
             (At::Checking(..), _) => At::Pausing(Pause::Long, Intent::Stays, Obstacle::Unchecked),
-            // That it could not be noted means another check, no more.
+            // If it could not be recorded, there will be another check, nothing worse.
             (At::Trusting(_), _) => At::Concluded(Conclusion::Current),
 
             (At::Intending(pair, client), Saw::Done) => At::Posting(pair, client),
@@ -61,7 +63,7 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Settling(pair, client), Saw::Row(row)) if row.pair == Some(pair) => {
                 match client {
                     Candidate::Noted => At::Rejecting(pair),
-                    // Perhaps only the guess was wrong.
+                    // Only the guess may have been wrong.
                     _ => self.pausing(Pause::Long, Obstacle::GuessedClient),
                 }
             }
@@ -80,7 +82,7 @@ impl<P: Copy + Eq> Flow<P> {
                 old: Some(old),
                 new,
             },
-            // The row may have another pair by now: nothing is said that was not seen.
+            // The row may have another pair by now: only what was read is reported.
             (At::Rejecting(_), Saw::Refused) => stale(Obstacle::Unreadable),
             (At::Rejecting(_), _) if self.interrupted || self.resent => {
                 ended(LoginReason::Interrupted)
@@ -99,7 +101,7 @@ impl<P: Copy + Eq> Flow<P> {
         }
     }
 
-    /// The lock is another's: whoever waits uses what that one stores.
+    /// Another process holds the lock: use the token that it stores.
     fn looked(&self, wait_limit: WaitLimit, row: &Row<P>) -> At<P> {
         match self.task {
             Task::Refresh(demand)
@@ -114,7 +116,7 @@ impl<P: Copy + Eq> Flow<P> {
     fn without_lock(&self, reason: Obstacle) -> At<P> {
         match self.task {
             Task::Refresh(_) => stale(reason),
-            // What was granted must not depend on the lock.
+            // Granted tokens must not depend on the lock.
             Task::Login(new) => At::Keeping { old: None, new },
             Task::Logout => At::Concluded(Conclusion::Unavailable(reason)),
         }
@@ -124,13 +126,13 @@ impl<P: Copy + Eq> Flow<P> {
         match (self.task, saw) {
             (Task::Refresh(_), Saw::Done) => At::Reading,
             (Task::Refresh(_), _) => stale(Obstacle::Import),
-            // A pair that waits belongs before this login; and a logout removes both.
+            // A pending pair is older than this login and is stored first; a logout removes both.
             (Task::Login(new), _) => At::Storing(new),
             (Task::Logout, _) => At::Removing,
         }
     }
 
-    /// What the row, read under the lock, asks for.
+    /// Decides by the row that was read under the lock.
     fn judged(&mut self, row: Row<P>) -> At<P> {
         if row.pair.is_none() {
             return absent(&row);
@@ -151,7 +153,7 @@ impl<P: Copy + Eq> Flow<P> {
     }
 }
 
-/// Another program's row counts, whatever it is.
+/// Uses the row of another program, whatever it contains.
 fn adopted<P: Copy>(saw: Saw<P>) -> At<P> {
     match saw {
         Saw::Row(row) if row.pair.is_none() => absent(&row),
