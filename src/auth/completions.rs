@@ -1,4 +1,4 @@
-//! `sentry auth completions`: a script for a shell.
+//! `sentry auth completions`: prints a shell completion script.
 
 use std::process::ExitCode;
 

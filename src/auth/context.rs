@@ -1,6 +1,6 @@
-//! What the commands have in common: the place where they act, and which session they mean.
+//! What the commands share: the configuration directory, and the session that `--url` and `--account` select.
 //!
-//! Separate from the commands so that `--url` and `--account` mean the same in each of them.
+//! Separate from the commands so that these options mean the same in each of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::session;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
-/// How long a reader may keep what was removed in the WAL before that is told.
+/// How long to wait for a reader of the database before reporting that removed data stays in the WAL.
 const READER: Duration = Duration::from_secs(5);
 
-/// Where the commands act: a directory, and the database in it if there is one.
+/// The configuration directory, and the database in it if there is one.
 pub(super) struct ConfigDir {
     pub(super) dir: PathBuf,
     pub(super) store: Option<Store>,
@@ -31,7 +31,7 @@ impl ConfigDir {
     pub(super) fn of(world: &World) -> anyhow::Result<ConfigDir> {
         let dir = world.config_dir()?;
         let store = Store::open(world, &dir)?;
-        // A grant that waits is a login, too.
+        // A grant that waits to be imported is a login, too.
         if let Some(store) = &store
             && let Err(error) = session::import_pending(world, store)
         {
@@ -46,7 +46,7 @@ impl ConfigDir {
             .map_or(Ok(Vec::new()), |store| store.read()?.sessions())
     }
 
-    /// Which instance is meant, and its session: see [`policy::session_of`].
+    /// The selected instance and its session: see [`policy::session_of`].
     pub(super) fn session(
         &self,
         world: &World,
@@ -58,10 +58,10 @@ impl ConfigDir {
         Ok((instance, session.cloned()))
     }
 
-    /// The session that a command means: the account that `--account` names, else as [`ConfigDir::session`].
+    /// The selected session: the account that `--account` names, else as in [`ConfigDir::session`].
     ///
     /// # Errors
-    /// The store's; there is no such account, or it cannot be told which one is meant.
+    /// There is no such account, or the name is ambiguous.
     pub(super) fn chosen(
         &self,
         world: &World,
@@ -75,12 +75,12 @@ impl ConfigDir {
         Ok((session.origin.clone(), Some(session.clone())))
     }
 
-    /// What a host is to be bound to: the instance that [`ConfigDir::chosen`] has, but never one that nobody named; and the
-    /// account, if one was named.
+    /// The binding target that the options select: the instance as in [`ConfigDir::chosen`], but never a default that
+    /// nothing names; and the account, if one is named.
     ///
     /// # Errors
-    /// As there; nothing names an instance.
-    pub(super) fn to_bind(
+    /// As there, or nothing names an instance.
+    pub(super) fn binding_target(
         &self,
         world: &World,
         args: &SessionArgs,
@@ -91,7 +91,7 @@ impl ConfigDir {
                 Failure::new("no login yet; log in first, or name the instance with `--url`")
                     .hint("`sentry auth login`")
             })?;
-            // Where nothing else names one, an organization token does so itself.
+            // An organization token names its instance itself.
             return Ok((token.origin, None));
         }
         let (instance, session) = self.chosen(world, args)?;
@@ -99,8 +99,8 @@ impl ConfigDir {
         Ok((instance, session.map(|session| session.key())))
     }
 
-    /// The account that somebody who types `name` means: of the instance that `--url` names, else rather of the one that
-    /// the environment names.
+    /// Finds the account called `name`: at the instance that `--url` names, else preferably at the one that the
+    /// environment names.
     fn called<'a>(
         &self,
         world: &World,
@@ -124,24 +124,24 @@ impl ConfigDir {
         }
     }
 
-    /// Writes under the lock; makes the database if there is none.
+    /// Runs `write` in a write transaction under the credential lock; creates the database if there is none.
     pub(super) fn change<T>(
         &self,
         world: &World,
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
         let store = Store::open_or_create(world, &self.dir)?;
-        let held = self.lock(world)?;
-        // A logout removes that pair too. One that cannot be imported now stays for later.
-        session::import(world, &store, &held).ok();
-        let change = store.change(&held, world.clock())?;
+        let guard = self.lock(world)?;
+        // A logout must remove a pending pair too. One that cannot be imported now is imported later.
+        session::import(world, &store, &guard).ok();
+        let change = store.change(&guard, world.clock())?;
         let done = write(&change)?;
         change.commit()?;
         Ok(done)
     }
 
-    /// Leaves nothing of what was removed in the files, and says so where that cannot be done: a reader is waited for.
-    /// Where nothing was, what an earlier command had to leave is tried once more.
+    /// Erases removed data from the database file and the WAL, waiting for readers, and warns if that fails. If nothing
+    /// was removed, erases what an earlier command had to leave in the WAL.
     pub(super) fn wipe(&self, world: &World, removed: bool) {
         let Some(store) = &self.store else {
             return;
@@ -152,16 +152,16 @@ impl ConfigDir {
         }
         let rewritten = self
             .lock(world)
-            .and_then(|held| store.rewrite(&held, world.clock()));
+            .and_then(|guard| store.rewrite(&guard, world.clock()));
         if let Err(error) = rewritten {
             world.warn(&format!(
-                "what other programs left of removed tokens may still be in {}: {error:#}",
+                "copies of removed tokens may still be in {}: {error:#}",
                 store.path().display()
             ));
         }
         if !store.truncate_wal(world.clock(), READER) {
             world.warn(&format!(
-                "another program is reading {0}; what was removed stays in {0}-wal until it ends",
+                "another program is reading {0}; removed tokens stay in {0}-wal until it ends",
                 store.path().display()
             ));
         }
@@ -172,7 +172,7 @@ impl ConfigDir {
     }
 }
 
-/// A session in a sentence: its instance, and whose it is where that is not the only one there.
+/// Describes a session: its instance, and its account if the instance has several.
 pub(super) fn described(session: &Session, sessions: &[Session]) -> String {
     match is_one_of_several(session, sessions) {
         true => format!("{} at {}", session.label(), session.origin),
@@ -180,7 +180,7 @@ pub(super) fn described(session: &Session, sessions: &[Session]) -> String {
     }
 }
 
-/// Whether its instance does not tell it from another session.
+/// Whether its instance has another session.
 pub(super) fn is_one_of_several(session: &Session, sessions: &[Session]) -> bool {
     let is_another = |other: &Session| {
         other.account != session.account && other.origin.may_receive(&session.origin)
@@ -188,10 +188,10 @@ pub(super) fn is_one_of_several(session: &Session, sessions: &[Session]) -> bool
     sessions.iter().any(is_another)
 }
 
-/// The environment's token, where a command means it: see [`policy::environment_token`].
+/// The environment's token, if the options select it: see [`policy::environment_token`].
 ///
 /// # Errors
-/// A variable holds something else.
+/// A variable does not hold a valid token.
 pub(super) fn environment_token(
     world: &World,
     args: &SessionArgs,
@@ -201,39 +201,39 @@ pub(super) fn environment_token(
         url: args.url.as_ref(),
         account: args.account.as_deref(),
     };
-    let is_meant = policy::environment_token(&environment, selection)?.is_some();
-    Ok(environment.token?.filter(|_| is_meant))
+    let is_selected = policy::environment_token(&environment, selection)?.is_some();
+    Ok(environment.token?.filter(|_| is_selected))
 }
 
-/// Whose token a command means.
+/// The source of the selected token.
 pub(super) enum Source {
-    /// The environment's.
+    /// An environment variable.
     Environment(EnvironmentToken),
-    /// A session's, in its store.
+    /// A session, with its store.
     Session(Store, Box<Session>),
 }
 
 impl Source {
-    /// Finds it. The environment's needs no directory.
+    /// Finds the source. The environment's token needs no configuration directory.
     ///
     /// # Errors
-    /// Nobody is logged in, or the store cannot be read.
+    /// No account is logged in, or the store cannot be read.
     pub(super) fn of(world: &World, args: &SessionArgs) -> anyhow::Result<Source> {
         if let Some(found) = environment_token(world, args)? {
             return Ok(Source::Environment(found));
         }
-        let place = ConfigDir::of(world)?;
-        match (place.chosen(world, args)?, place.store) {
+        let config = ConfigDir::of(world)?;
+        match (config.chosen(world, args)?, config.store) {
             ((_, Some(session)), Some(store)) => Ok(Source::Session(store, Box::new(session))),
             ((instance, _), _) => Err(not_logged_in(&instance).into()),
         }
     }
 }
 
-/// Whether there is a token that a command without options would use.
+/// Whether a command without options would find a token.
 ///
 /// # Errors
-/// A variable holds something else, or the store cannot be read.
+/// A variable does not hold a valid token, or the store cannot be read.
 pub(crate) fn is_logged_in(world: &World) -> anyhow::Result<bool> {
     let args = SessionArgs::default();
     if environment_token(world, &args)?.is_some() {
@@ -250,10 +250,10 @@ fn unknown(name: &str, url: Option<&Origin>) -> Failure {
     ))
 }
 
-/// The only account at an instance, under exactly this name of it if there is one.
+/// The only account at an instance; one with exactly this origin is preferred.
 ///
 /// # Errors
-/// There are several: it lists them.
+/// There are several, which the error lists.
 pub(super) fn only_one_at<'a>(
     instance: &Origin,
     sessions: &'a [Session],
@@ -276,15 +276,14 @@ pub(super) fn only_one_at<'a>(
     }
 }
 
-/// The error for what several accounts are called: which ones, and how to name one of them. `command` is what is typed
-/// before an id.
+/// The error for an ambiguous name: lists the accounts, and how to select one. `command` is what is typed before an id.
 pub(super) fn ambiguous(
     what: &str,
     candidates: &[&Session],
     sessions: &[Session],
     command: &str,
 ) -> Failure {
-    let mut text = format!("{what} can be any of these accounts:");
+    let mut text = format!("{what} matches several accounts:");
     for session in candidates {
         let id = printable(account::short_id(session, sessions));
         text.push_str(&format!(
@@ -297,7 +296,7 @@ pub(super) fn ambiguous(
     let id = first.map_or("", |session| account::short_id(session, sessions));
     let id = printable(id);
     match command.starts_with("sentry ") {
-        true => Failure::new(text).hint(format!("`{command}{id}` means the first of them")),
+        true => Failure::new(text).hint(format!("`{command}{id}` selects the first of them")),
         false => Failure::new(format!("{text}\nname one by its id, as in `{command}{id}`")),
     }
 }

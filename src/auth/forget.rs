@@ -1,7 +1,7 @@
-//! The end of what lets a host get something: with the login, with the set-up, or for itself.
+//! Removes what gives a host a credential: together with a login, with a set-up, or on its own.
 //!
-//! Separate from those commands because git and docker store on their own, and what they stored must not outlive the
-//! user's wish. Files of other programs stay as they are.
+//! Separate from those commands because git and docker store credentials on their own, and those must not outlive the
+//! user's decision. Files of other programs are not changed.
 
 use std::process::ExitCode;
 
@@ -17,22 +17,22 @@ use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, ending, same_file};
 use crate::store::{Binding, Client, ReadTransaction};
 use crate::world::World;
 
-/// Removes what was stored for the servers that are meant, and says so; tells whether there was anything. The caller
-/// [wipes](ConfigDir::wipe) the files afterwards.
+/// Removes the credentials stored for the matching servers, and reports it. Returns whether there were any. The caller
+/// [wipes](ConfigDir::wipe) the database afterwards.
 pub(super) fn forget(
     world: &World,
-    place: &ConfigDir,
-    is_meant: impl Fn(&Server, &[Binding]) -> bool,
+    config: &ConfigDir,
+    matches: impl Fn(&Server, &[Binding]) -> bool,
 ) -> anyhow::Result<bool> {
-    let Some(store) = &place.store else {
+    let Some(store) = &config.store else {
         return Ok(false);
     };
-    // Most have nothing, and are not written.
-    if stored(&store.read()?, &is_meant)?.is_empty() {
+    // The common case, without a write.
+    if stored(&store.read()?, &matches)?.is_empty() {
         return Ok(false);
     }
-    let forgotten = place.change(world, |change| {
-        let found = stored(change, is_meant)?;
+    let forgotten = config.change(world, |change| {
+        let found = stored(change, matches)?;
         for server in &found {
             change.forget_credentials(&server.key)?;
         }
@@ -47,7 +47,7 @@ pub(super) fn forget(
 
 fn stored(
     view: &ReadTransaction<'_>,
-    is_meant: impl Fn(&Server, &[Binding]) -> bool,
+    matches: impl Fn(&Server, &[Binding]) -> bool,
 ) -> anyhow::Result<Vec<Server>> {
     let mut found = Vec::new();
     for client in [Client::Git, Client::Docker] {
@@ -57,12 +57,12 @@ fn stored(
         let servers = servers
             .iter()
             .filter_map(|stored| Server::parse(&stored.server));
-        found.extend(servers.filter(|server| is_meant(server, &bindings)));
+        found.extend(servers.filter(|server| matches(server, &bindings)));
     }
     Ok(found)
 }
 
-/// What a program stores, in its own words.
+/// What the client had stored, in the client's terms.
 pub(super) fn stored_by(client: Client) -> &'static str {
     match client {
         Client::Git => "the password that git had stored",
@@ -70,38 +70,38 @@ pub(super) fn stored_by(client: Client) -> &'static str {
     }
 }
 
-/// Ends what lets a host get something, by any client.
+/// Removes the bindings and stored credentials of a host, for every client.
 pub(super) fn forget_host(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     host: &str,
 ) -> anyhow::Result<ExitCode> {
-    let is_meant = |server: &Server| is_called(server, host);
+    let matches = |server: &Server| is_called(server, host);
     let environment = Environment::of(world);
-    let meant: Vec<Server> = Survey::of(world, place.store.as_ref(), &environment)?
+    let matching: Vec<Server> = Survey::of(world, config.store.as_ref(), &environment)?
         .servers()
-        .filter(is_meant)
+        .filter(matches)
         .collect();
-    if meant.is_empty() {
-        let what = format!("nothing is known of {}", printable(host));
+    if matching.is_empty() {
+        let what = format!("nothing is known about {}", printable(host));
         return Err(Failure::new(format!("{what}; `sentry auth hosts` lists what is")).into());
     }
-    let removed = forget(world, place, |server, _| is_meant(server))?;
-    place.wipe(world, removed);
+    let removed = forget(world, config, |server, _| matches(server))?;
+    config.wipe(world, removed);
     let is_bound = |view: &ReadTransaction<'_>| -> anyhow::Result<Vec<Binding>> {
         let mut bound = view.bindings(Client::Git)?;
         bound.extend(view.bindings(Client::Docker)?);
         bound.retain(|binding| {
-            Server::parse(&binding.server).is_some_and(|server| is_meant(&server))
+            Server::parse(&binding.server).is_some_and(|server| matches(&server))
         });
         Ok(bound)
     };
-    let bound = match &place.store {
+    let bound = match &config.store {
         Some(store) => is_bound(&store.read()?)?,
         None => Vec::new(),
     };
     if !bound.is_empty() {
-        place.change(world, |change| {
+        config.change(world, |change| {
             bound
                 .iter()
                 .try_for_each(|binding| change.unbind(&binding.server))
@@ -117,35 +117,35 @@ pub(super) fn forget_host(
             binding.origin
         ));
     }
-    for server in &meant {
+    for server in &matching {
         match server.client {
-            Client::Git => git_still_asks(world, server),
-            Client::Docker => docker_still_asks(world, server),
+            Client::Git => report_git_files(world, server),
+            Client::Docker => report_docker_files(world, server),
         }
     }
-    still_gets(world, place, &meant)
+    check_nothing_is_served(world, config, &matching)
 }
 
-/// Names where git's configuration has the host; where it cannot be read, `doctor` says why.
-fn git_still_asks(world: &World, server: &Server) {
+/// Names the git configuration that still refers to the host. `doctor` explains files that cannot be read.
+fn report_git_files(world: &World, server: &Server) {
     let settings = Git::new(world).and_then(|git| git.settings());
     let (Ok(settings), Some(host)) = (settings, &server.origin) else {
         return;
     };
-    // A helper for all hosts is not for this one.
-    let is_for_it = |setting: &&&Setting| setting.helper.is_ours() && setting.url().is_some();
+    // A helper for all hosts is not specific to this one.
+    let is_specific = |setting: &&&Setting| setting.helper.is_ours() && setting.url().is_some();
     let chain = chain(&settings, host);
-    for setting in chain.iter().filter(is_for_it) {
+    for setting in chain.iter().filter(is_specific) {
         let (key, origin) = (printable(&setting.key), printable(&setting.origin));
         say(&format!(
-            "git still asks this program for {host}: `{key}` in {origin}"
+            "git still calls this program for {host}: `{key}` in {origin}"
         ));
         say(&format!("hint: {}", ending(setting)));
     }
 }
 
-/// The same of docker's and podman's files.
-fn docker_still_asks(world: &World, server: &Server) {
+/// The same for docker's and podman's files.
+fn report_docker_files(world: &World, server: &Server) {
     let files = [
         (world.docker_config(), ""),
         (world.podman_auth(), " --podman"),
@@ -166,7 +166,7 @@ fn docker_still_asks(world: &World, server: &Server) {
             let key = printable(key);
             let path = file.path().display();
             say(&format!(
-                "docker still asks this program for {key}: `credHelpers` in {path}"
+                "docker still calls this program for {key}: `credHelpers` in {path}"
             ));
             say(&format!(
                 "hint: `sentry auth setup-docker --undo{option} --registry {}`",
@@ -177,11 +177,15 @@ fn docker_still_asks(world: &World, server: &Server) {
     }
 }
 
-/// A login or a variable goes on whatever is forgotten.
-fn still_gets(world: &World, place: &ConfigDir, servers: &[Server]) -> anyhow::Result<ExitCode> {
+/// A login or a variable still applies, whatever is removed.
+fn check_nothing_is_served(
+    world: &World,
+    config: &ConfigDir,
+    servers: &[Server],
+) -> anyhow::Result<ExitCode> {
     let environment = Environment::of(world);
-    let survey = Survey::of(world, place.store.as_ref(), &environment)?;
-    let sessions = place.sessions()?;
+    let survey = Survey::of(world, config.store.as_ref(), &environment)?;
+    let sessions = config.sessions()?;
     for server in servers {
         let hint = survey.decide(server, |decision, _| match decision.verdict {
             Verdict::Session(session) => {

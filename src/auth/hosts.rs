@@ -1,4 +1,4 @@
-//! `sentry auth hosts`: every host that would get a token or a stored credential, which one, and why.
+//! `sentry auth hosts`: lists every host that would get a token or a stored credential, which one, and why.
 
 use std::process::ExitCode;
 
@@ -17,12 +17,12 @@ use crate::store::Client;
 use crate::world::World;
 
 pub(crate) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode> {
-    let place = ConfigDir::of(world)?;
+    let config = ConfigDir::of(world)?;
     if let Some(host) = &args.forget {
-        return forget_host(world, &place, host);
+        return forget_host(world, &config, host);
     }
     let environment = Environment::of(world);
-    let survey = Survey::of(world, place.store.as_ref(), &environment)?;
+    let survey = Survey::of(world, config.store.as_ref(), &environment)?;
     if args.json {
         let entries = survey.servers().map(|server| to_json(&survey, &server));
         print_json(&entries.collect())?;
@@ -30,23 +30,23 @@ pub(crate) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode>
     }
     let lines = lines(&survey);
     match lines.is_empty() {
-        true => {
-            say("no host gets anything\nhint: `sentry auth login`, then `sentry auth setup-git`")
-        }
+        true => say(
+            "no host gets a credential\nhint: `sentry auth login`, then `sentry auth setup-git`",
+        ),
         false => print(&lines.join("\n"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Hosts that get the same for the same reason.
+/// Hosts that get the same credential for the same reason.
 struct Line {
     names: Vec<String>,
     clients: Vec<&'static str>,
-    said: String,
+    described: String,
 }
 
-/// A line for each host, but one for all names of an instance that only the login makes known; then what is stored and
-/// not answered.
+/// One line for each host, but a single line for all names of an instance that are known only by the login; then the
+/// stored credentials that are not returned.
 fn lines(survey: &Survey<'_>) -> Vec<String> {
     let mut lines: Vec<Line> = Vec::new();
     for server in survey.servers() {
@@ -57,11 +57,14 @@ fn lines(survey: &Survey<'_>) -> Vec<String> {
             _ => server.name().to_owned(),
         };
         let client = server.client.name();
-        let mut said = survey.decide(&server, said);
+        let mut described = survey.decide(&server, described);
         if let Some(since) = survey.since(&server) {
-            said.push_str(&format!("; since {since}"));
+            described.push_str(&format!("; since {since}"));
         }
-        match lines.iter_mut().find(|line| is_plain && line.said == said) {
+        match lines
+            .iter_mut()
+            .find(|line| is_plain && line.described == described)
+        {
             Some(line) => {
                 if !line.names.contains(&name) {
                     line.names.push(name);
@@ -73,13 +76,13 @@ fn lines(survey: &Survey<'_>) -> Vec<String> {
             None => lines.push(Line {
                 names: vec![name],
                 clients: vec![client],
-                said,
+                described,
             }),
         }
     }
     let lines = lines.into_iter().map(|line| {
         let (names, clients) = (line.names.join(", "), line.clients.join(", "));
-        format!("{names} ({clients}): {}", line.said)
+        format!("{names} ({clients}): {}", line.described)
     });
     let mut lines: Vec<String> = lines.collect();
     for server in survey.servers() {
@@ -125,7 +128,7 @@ fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
     });
     let stored: Vec<Value> = stored.collect();
     let binding = survey.binding(server);
-    survey.decide(server, |decision, is_answer| {
+    survey.decide(server, |decision, has_answer| {
         let (gets, instance, account) = match decision.verdict {
             Verdict::Stored(_) => ("stored", None, None),
             Verdict::Environment(found) => (found.variable, Some(&found.origin), None),
@@ -138,10 +141,10 @@ fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
             "client": server.client.name(),
             "host": server.name(),
             "bound": binding.is_some(),
-            "gets": if is_answer { gets } else { "nothing" },
+            "gets": if has_answer { gets } else { "nothing" },
             "instance": instance.map(Origin::to_string),
             "account": account,
-            "username": is_answer.then(|| printable(decision.answered_username())),
+            "username": has_answer.then(|| printable(decision.answered_username())),
             "why": decision.reason.to_string(),
             "since": survey.since(server).map(|at| at.to_string()),
             "stored": stored,
@@ -149,8 +152,8 @@ fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
     })
 }
 
-/// What a host gets, and why, in one sentence.
-fn said(decision: &Decision<'_>, is_answer: bool) -> String {
+/// Describes what a host gets, and why, in one sentence.
+fn described(decision: &Decision<'_>, has_answer: bool) -> String {
     let what = match decision.verdict {
         Verdict::Stored(stored) => {
             let of = stored.username.as_deref().map(printable);
@@ -158,7 +161,7 @@ fn said(decision: &Decision<'_>, is_answer: bool) -> String {
             format!("the stored credential{of}")
         }
         Verdict::Environment(found) => format!("the token in {}", found.variable),
-        Verdict::Session(session) if is_answer => format!("the token of {}", session.label()),
+        Verdict::Session(session) if has_answer => format!("the token of {}", session.label()),
         Verdict::Session(session) if session.tokens.is_none() => {
             format!("nothing while the session of {} has ended", session.label())
         }

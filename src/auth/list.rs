@@ -1,4 +1,4 @@
-//! `sentry auth list`: the accounts that are stored.
+//! `sentry auth list`: lists the stored accounts.
 
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ pub(crate) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
 fn state(world: &World, session: &Session) -> &'static str {
     match &session.tokens {
         None => "ended",
-        Some(tokens) if tokens.refresh.is_some() => "renews itself",
+        Some(tokens) if tokens.refresh.is_some() => "refreshed automatically",
         Some(tokens)
             if tokens
                 .expires_at
@@ -49,15 +49,15 @@ fn state(world: &World, session: &Session) -> &'static str {
 
 fn to_text(world: &World, session: &Session, sessions: &[Session]) -> String {
     let mark = if session.active { "*" } else { " " };
-    let is_double = |other: &Session| {
+    let is_duplicate = |other: &Session| {
         other.account != session.account
             && other.origin == session.origin
             && other.label() == session.label()
     };
     let id = printable(short_id(session, sessions));
     let who = match session.name() {
-        // Two lines that read the same could not be told apart.
-        Some(name) if sessions.iter().any(is_double) => format!("{name}  {id}"),
+        // Two lines must not read the same.
+        Some(name) if sessions.iter().any(is_duplicate) => format!("{name}  {id}"),
         Some(name) => name,
         None => id,
     };

@@ -1,4 +1,4 @@
-//! `sentry auth login`: by device flow, or with an API token.
+//! `sentry auth login`: logs in by device flow, or with an API token.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -25,18 +25,18 @@ use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
 use crate::world::{self, Stdin, World};
 
-/// How long a program may take to hand over a token.
+/// Timeout for reading a token from standard input.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
-    let place = ConfigDir::of(world)?;
+    let config = ConfigDir::of(world)?;
     let token = match args.with_token {
         true => Some(token_from_stdin(world, args)?),
         false => args.token.clone(),
     };
     let instance = match &token {
-        Some(token) => instance_of(world, &place, args.instance.url.as_ref(), token)?,
-        None => place.session(world, args.instance.url.as_ref())?.0,
+        Some(token) => instance_of(world, &config, args.instance.url.as_ref(), token)?,
+        None => config.session(world, args.instance.url.as_ref())?.0,
     };
     match environment::token(world) {
         Ok(None) => {}
@@ -44,23 +44,23 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
             "warning: the token in {} is used before any session",
             found.variable
         )),
-        // It has to be fixed, but not before this login.
+        // The variable has to be fixed, but it does not prevent this login.
         Err(failure) => say(&format!("warning: {failure}")),
     }
-    if !may_replace(world, &place, &instance)? {
+    if !may_replace(world, &config, &instance)? {
         bail!("nothing was changed");
     }
     if args.no_keyring {
-        forget_keyring(world, &place)?;
+        forget_keyring(world, &config)?;
     }
     if args.keyring {
-        place.change(world, |change| {
+        config.change(world, |change| {
             change.set(mirror::SETTING.0, Some(mirror::SETTING.1))
         })?;
     }
     let session = match token {
-        Some(token) => with_token(world, &place, &instance, token, args)?,
-        None => match with_device_flow(world, &place, &instance, args)? {
+        Some(token) => with_token(world, &config, &instance, token, args)?,
+        None => match with_device_flow(world, &config, &instance, args)? {
             Some(session) => session,
             None => return Ok(ExitCode::SUCCESS),
         },
@@ -70,9 +70,9 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
     say(&format!("logged in to {instance}{name}"));
     say(&format!(
         "the token is stored in {} (readable by you only)",
-        place.dir.join("cli.db").display()
+        config.dir.join("cli.db").display()
     ));
-    if !is_set_up(world, &place)? {
+    if !is_set_up(world, &config)? {
         say(
             "hint: `sentry auth setup-git --host HOST` lets git use this login, and \
              `sentry auth setup-docker --registry REGISTRY` docker",
@@ -81,32 +81,32 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the user knows already what comes after a login.
-fn is_set_up(world: &World, place: &ConfigDir) -> anyhow::Result<bool> {
-    // The login may have made the database.
-    let store = Store::open(world, &place.dir)?;
+/// Whether a host is set up, so that no hint is needed.
+fn is_set_up(world: &World, config: &ConfigDir) -> anyhow::Result<bool> {
+    // The login may have created the database.
+    let store = Store::open(world, &config.dir)?;
     let bound = store.map_or(Ok(Vec::new()), |store| store.read()?.bound())?;
     Ok(!bound.is_empty())
 }
 
-fn forget_keyring(world: &World, place: &ConfigDir) -> anyhow::Result<()> {
-    let Some(store) = &place.store else {
+fn forget_keyring(world: &World, config: &ConfigDir) -> anyhow::Result<()> {
+    let Some(store) = &config.store else {
         return Ok(());
     };
-    for session in place.sessions()? {
+    for session in config.sessions()? {
         Mirror::for_removal(world, store).remove(&session);
     }
-    place.change(world, |change| change.set(mirror::SETTING.0, None))
+    config.change(world, |change| change.set(mirror::SETTING.0, None))
 }
 
-/// `None`: there was nothing to do.
+/// `None`: no login was needed.
 fn with_device_flow(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     instance: &Origin,
     args: &LoginArgs,
 ) -> anyhow::Result<Option<Session>> {
-    if !args.force && is_there(world, place, instance, args)? {
+    if !args.force && already_logged_in(world, config, instance, args)? {
         return Ok(None);
     }
     let url = args.instance.url.as_ref();
@@ -132,7 +132,7 @@ fn with_device_flow(
             .map_or(Approver::Any, Approver::Called),
         consent: None,
     };
-    match login.run(world, &place.dir, &Terminal::stderr(world)) {
+    match login.run(world, &config.dir, &Terminal::stderr(world)) {
         Ok(LoggedIn::Here(session)) => Ok(Some(*session)),
         Ok(LoggedIn::Elsewhere) => {
             say(&format!(
@@ -147,29 +147,29 @@ fn with_device_flow(
 }
 
 fn scopes(args: &LoginArgs) -> String {
-    let wanted: Vec<&str> = match args.scope.is_empty() {
+    let requested: Vec<&str> = match args.scope.is_empty() {
         true => DEFAULT_SCOPES.split_whitespace().collect(),
         false => args.scope.iter().map(String::as_str).collect(),
     };
-    let kept = wanted
+    let selected = requested
         .into_iter()
         .filter(|scope| !args.read_only || scope.ends_with(":read"));
-    kept.collect::<Vec<_>>().join(" ")
+    selected.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether there is nothing to do, which is said: the account has a working session, and is the active one now.
-fn is_there(
+/// Whether no login is needed, which is reported: the account has a working session, and is made the active one.
+fn already_logged_in(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     instance: &Origin,
     args: &LoginArgs,
 ) -> anyhow::Result<bool> {
-    let sessions = place.sessions()?;
+    let sessions = config.sessions()?;
     let session = match &args.email {
         Some(email) => account_called(&sessions, instance, email),
         None => active_account(&sessions, instance),
     };
-    let (Some(store), Some(session)) = (&place.store, session) else {
+    let (Some(store), Some(session)) = (&config.store, session) else {
         return Ok(false);
     };
     let Some(tokens) = working(world, store, session) else {
@@ -188,7 +188,7 @@ fn is_there(
     say(&format!("already logged in to {instance}{who}"));
     say(&format!("hint: `{again} --force` logs in again"));
     if args.email.is_some() && !session.active {
-        place.change(world, |change| change.activate(session, world.now()))?;
+        config.change(world, |change| change.activate(session, world.now()))?;
         say(&format!(
             "the session of {} is the active one now",
             described(session, &sessions)
@@ -197,7 +197,7 @@ fn is_there(
     Ok(true)
 }
 
-/// The tokens of a session that works.
+/// The tokens of a session, if they work.
 fn working(world: &World, store: &Store, session: &Session) -> Option<Tokens> {
     match session::usable(world, store, session, Demand::Usable) {
         Ok(Usable::Current(tokens)) => {
@@ -209,13 +209,15 @@ fn working(world: &World, store: &Store, session: &Session) -> Option<Tokens> {
     }
 }
 
-fn has_scopes(world: &World, instance: &Origin, tokens: &Tokens, wanted: &str) -> bool {
-    let had = OAuth::new(world, instance, "").scopes(&tokens.access);
-    let wanted: BTreeSet<&str> = wanted.split_whitespace().collect();
-    had.is_some_and(|had| had.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted)
+fn has_scopes(world: &World, instance: &Origin, tokens: &Tokens, requested: &str) -> bool {
+    let granted = OAuth::new(world, instance, "").scopes(&tokens.access);
+    let requested: BTreeSet<&str> = requested.split_whitespace().collect();
+    granted.is_some_and(|granted| {
+        granted.iter().map(String::as_str).collect::<BTreeSet<_>>() == requested
+    })
 }
 
-/// What was typed, as far as another login would need it.
+/// The typed command, as far as another login needs it.
 fn command(args: &LoginArgs) -> String {
     let mut command = "sentry auth login".to_owned();
     if let Some(url) = &args.instance.url {
@@ -236,9 +238,9 @@ fn command(args: &LoginArgs) -> String {
     command
 }
 
-/// The old layout has room for one session: replacing another instance's wants a yes.
-fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::Result<bool> {
-    let Some(store) = &place.store else {
+/// The old layout holds one session; replacing that of another instance needs confirmation.
+fn may_replace(world: &World, config: &ConfigDir, instance: &Origin) -> anyhow::Result<bool> {
+    let Some(store) = &config.store else {
         return Ok(true);
     };
     let view = store.read()?;
@@ -250,12 +252,12 @@ fn may_replace(world: &World, place: &ConfigDir, instance: &Origin) -> anyhow::R
         return Ok(true);
     };
     let question = format!(
-        "this database holds one session; replace the one of {}? [y/N]",
+        "this database holds only one session; replace the session of {}? [y/N]",
         other.origin
     );
     let Some(terminal) = Terminal::of_user(world) else {
         let what = format!(
-            "the database holds one session, and that is one of {}",
+            "the database holds only one session, which is at {}",
             other.origin
         );
         return Err(Failure::new(what)
@@ -273,13 +275,13 @@ fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
         let typed = Terminal::of_user(world)
             .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
-            .context("nobody typed a token")?;
+            .context("no token was entered")?;
         return Secret::from_input(typed.as_bytes())
-            .map_err(|why| unusable("what was typed", why, args));
+            .map_err(|why| unusable("the entered text", why, args));
     }
-    // UTF-16 takes twice the room.
+    // UTF-16 takes twice the space.
     let limit = 2 * MAX_TOKEN + 16;
-    // A vector that grows leaves copies behind.
+    // Growing the vector would leave copies behind.
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(limit + 64));
     Stdin::with_timeout(INPUT_TIMEOUT)
         .take(limit as u64)
@@ -305,10 +307,10 @@ fn unusable(what: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error
     .into()
 }
 
-/// An organisation token says which instance it is for.
+/// An organization token names its instance.
 fn instance_of(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     url: Option<&Origin>,
     token: &Secret,
 ) -> anyhow::Result<Origin> {
@@ -325,13 +327,13 @@ fn instance_of(
                 .into())
         }
         (Some(claimed), _) => Ok(claimed),
-        (None, _) => Ok(place.session(world, url)?.0),
+        (None, _) => Ok(config.session(world, url)?.0),
     }
 }
 
 fn with_token(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     instance: &Origin,
     token: Secret,
     args: &LoginArgs,
@@ -339,7 +341,7 @@ fn with_token(
     let user = match OAuth::new(world, instance, "").check(&token) {
         Check::Accepted(user) => user,
         Check::Rejected => bail!("{instance} does not accept this token; nothing was stored"),
-        Check::Forbidden => bail!("{instance} does not let this token in; nothing was stored"),
+        Check::Forbidden => bail!("{instance} refuses access with this token; nothing was stored"),
         Check::Unknown(why) => {
             let what = format!("cannot check the token with {instance}: {why}; nothing was stored");
             return Err(why.with_text(what).into());
@@ -348,13 +350,13 @@ fn with_token(
     if let Some(email) = &args.email
         && !user.is_called(email)
     {
-        let whose = match Identity::label(&user, Some(&token)) {
+        let what = match Identity::label(&user, Some(&token)) {
             Some(label) => format!("this token is one of {label}, not of {email}"),
-            None => format!("{instance} does not say whose token this is"),
+            None => format!("{instance} does not report the owner of this token"),
         };
-        bail!("{whose}; nothing was stored");
+        bail!("{what}; nothing was stored");
     }
-    let store = Store::open_or_create(world, &place.dir)?;
+    let store = Store::open_or_create(world, &config.dir)?;
     let tokens = Tokens {
         access: token,
         refresh: None,
@@ -367,6 +369,6 @@ fn with_token(
         tokens,
         client_id: None,
     };
-    // Not tried for long: the user still has the token.
+    // Not retried: the user still has the token.
     session::record_login(world, &store, login)
 }

@@ -1,7 +1,8 @@
-//! `sentry auth logout`: here and in the keyring. Sentry has no revocation endpoint for public clients.
+//! `sentry auth logout`: removes a session from this machine and from the keyring. Sentry has no revocation endpoint
+//! for public clients.
 //!
-//! What was stored for the hosts of the account goes too, so that nothing answers there. The hosts stay set up: a new
-//! login serves them again.
+//! Credentials stored for the hosts of the account are removed too, so that nothing is served there. The hosts stay set
+//! up: a new login serves them again.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,49 +23,49 @@ use crate::store::{Binding, Client};
 use crate::world::World;
 
 pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCode> {
-    let place = ConfigDir::of(world)?;
-    // A login that waits to be stored is one to end, too.
-    match &place.store {
+    let config = ConfigDir::of(world)?;
+    // A login that waits to be imported has to end, too.
+    match &config.store {
         Some(store) => drop(session::import_pending(world, store)?),
-        None => session::discard_all(world, &place.dir)?,
+        None => session::discard_all(world, &config.dir)?,
     }
-    let sessions = place.sessions()?;
-    let doomed: Vec<Session> = match args.all {
+    let sessions = config.sessions()?;
+    let selected: Vec<Session> = match args.all {
         true => sessions.clone(),
-        false => match doomed(world, &place, args, &sessions)? {
+        false => match selected(world, &config, args, &sessions)? {
             (_, Some(session)) => vec![session],
             (instance, None) => {
-                // What git stored since is no login, and would be answered like one.
-                let removed = forget(world, &place, |server, bindings| {
+                // What git has stored meanwhile would be returned like a login.
+                let removed = forget(world, &config, |server, bindings| {
                     server.is_of(&instance, bindings)
                 })?;
-                place.wipe(world, removed);
-                return still_in_force(world, not_logged_in(&instance).to_string());
+                config.wipe(world, removed);
+                return report_environment_token(world, not_logged_in(&instance).to_string());
             }
         },
     };
-    let ended = end(world, &place, &doomed, &sessions, args);
-    // After a failure nobody waits once more: what is left is a matter of the next logout.
-    place.wipe(world, matches!(ended, Ok((_, true))));
+    let ended = end(world, &config, &selected, &sessions, args);
+    // After a failure, the erasure is left to the next logout.
+    config.wipe(world, matches!(ended, Ok((_, true))));
     let (complete, _) = ended?;
-    if doomed.is_empty() {
-        return still_in_force(world, "not logged in".to_owned());
+    if selected.is_empty() {
+        return report_environment_token(world, "not logged in".to_owned());
     }
     match environment::token(world) {
         Ok(None) if complete => Ok(ExitCode::SUCCESS),
         Ok(None) => Ok(ExitCode::FAILURE),
-        _ => still_in_force(world, String::new()),
+        _ => report_environment_token(world, String::new()),
     }
 }
 
-/// The session that is meant. An instance alone means the only account there, or the active one.
-fn doomed(
+/// The selected session. An instance without an account means its only account, or the active one.
+fn selected(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     args: &LogoutArgs,
     sessions: &[Session],
 ) -> anyhow::Result<(Origin, Option<Session>)> {
-    let (instance, session) = place.chosen(world, &args.instance)?;
+    let (instance, session) = config.chosen(world, &args.instance)?;
     let is_certain =
         args.instance.account.is_some() || session.as_ref().is_none_or(|session| session.active);
     if is_certain {
@@ -74,42 +75,42 @@ fn doomed(
     Ok((instance, only))
 }
 
-/// Ends the sessions; tells whether nothing of them is left, and whether anything was removed.
+/// Ends the sessions. Returns whether they are gone completely, and whether anything was removed.
 fn end(
     world: &World,
-    place: &ConfigDir,
-    doomed: &[Session],
+    config: &ConfigDir,
+    selected: &[Session],
     sessions: &[Session],
     args: &LogoutArgs,
 ) -> anyhow::Result<(bool, bool)> {
-    let (mut complete, mut removed) = (true, !doomed.is_empty());
-    for session in doomed {
-        complete &= log_out(world, place, session, sessions, args)?;
+    let (mut complete, mut removed) = (true, !selected.is_empty());
+    for session in selected {
+        complete &= log_out(world, config, session, sessions, args)?;
     }
     if args.all {
-        removed |= forget(world, place, |server, bindings| {
+        removed |= forget(world, config, |server, bindings| {
             server.binding(bindings).is_some() || server.is_of(&Origin::saas(), bindings)
         })?;
     }
-    tell_of_hosts(world, place, doomed)?;
+    report_hosts(world, config, selected)?;
     Ok((complete, removed))
 }
 
-/// Tells whether nothing of it is left.
+/// Ends one session. Returns whether it is gone completely.
 fn log_out(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     session: &Session,
     sessions: &[Session],
     args: &LogoutArgs,
 ) -> anyhow::Result<bool> {
-    let Some(store) = &place.store else {
+    let Some(store) = &config.store else {
         return Ok(true);
     };
-    forget(world, place, |server, bindings| {
+    forget(world, config, |server, bindings| {
         server.is_removed_with(session, bindings)
     })?;
-    // A refresh that is under way ends first, and its new pair goes too.
+    // A refresh in progress ends first, and its new pair is removed too.
     let next = session::log_out(world, store, session)?;
     let complete = Mirror::for_removal(world, store).remove(session);
     let who = match is_one_of_several(session, sessions) {
@@ -123,7 +124,7 @@ fn log_out(
             described(&next, sessions)
         ));
     }
-    // Sentry lists what a user approved separately from the tokens that they created.
+    // Sentry lists authorized applications separately from the tokens that a user created.
     let is_api_token = session
         .tokens
         .as_ref()
@@ -135,18 +136,18 @@ fn log_out(
     };
     let settings = format!("{}/settings/account", session.origin);
     say(&format!(
-        "{settings}/{page}/ shows what Sentry still allows"
+        "{settings}/{page}/ lists the access that Sentry still grants"
     ));
     Ok(complete)
 }
 
-/// Names the hosts that stay set up for what was logged out, and what ends that.
-fn tell_of_hosts(world: &World, place: &ConfigDir, doomed: &[Session]) -> anyhow::Result<()> {
-    let Some(store) = &place.store else {
+/// Names the hosts that stay set up for the removed sessions, and the commands that undo that.
+fn report_hosts(world: &World, config: &ConfigDir, selected: &[Session]) -> anyhow::Result<()> {
+    let Some(store) = &config.store else {
         return Ok(());
     };
     let served = |binding: &Binding| {
-        doomed.iter().any(|session| {
+        selected.iter().any(|session| {
             let key = binding.account.as_deref();
             binding.origin.may_receive(&session.origin)
                 && key.is_none_or(|key| session.has_key(key))
@@ -172,9 +173,11 @@ fn tell_of_hosts(world: &World, place: &ConfigDir, doomed: &[Session]) -> anyhow
             client.name(),
             hosts.join(", ")
         ));
-        let is_podmans = |host: &&str| client == Client::Docker && podman_alone(world, host);
-        let (podmans, others): (Vec<&str>, Vec<&str>) = hosts.into_iter().partition(is_podmans);
-        for (hosts, file) in [(others, ""), (podmans, " --podman")] {
+        let is_podman_only =
+            |host: &&str| client == Client::Docker && only_podman_calls_us(world, host);
+        let (podman_only, others): (Vec<&str>, Vec<&str>) =
+            hosts.into_iter().partition(is_podman_only);
+        for (hosts, file) in [(others, ""), (podman_only, " --podman")] {
             let options: String = hosts
                 .iter()
                 .map(|host| format!(" {option} {}", quoted(host)))
@@ -189,24 +192,24 @@ fn tell_of_hosts(world: &World, place: &ConfigDir, doomed: &[Session]) -> anyhow
     Ok(())
 }
 
-/// Whether podman asks this program for a registry, and docker does not.
-fn podman_alone(world: &World, host: &str) -> bool {
+/// Whether podman calls this program for a registry, and docker does not.
+fn only_podman_calls_us(world: &World, host: &str) -> bool {
     let server = Client::Docker.server(host);
-    let asks = |path: anyhow::Result<PathBuf>| {
+    let calls_us = |path: anyhow::Result<PathBuf>| {
         let file = path.and_then(|path| ConfigFile::read(&path));
         file.is_ok_and(|file| file.asks_us_for(&server).is_some())
     };
-    asks(world.podman_auth()) && !asks(world.docker_config())
+    calls_us(world.podman_auth()) && !calls_us(world.docker_config())
 }
 
-/// A token in the environment goes on working whatever is removed here.
-fn still_in_force(world: &World, otherwise: String) -> anyhow::Result<ExitCode> {
+/// A token in the environment stays in effect whatever is removed.
+fn report_environment_token(world: &World, message: String) -> anyhow::Result<ExitCode> {
     match environment::token(world)? {
         Some(found) => say(&format!(
             "error: the token in {} is still used\nhint: `unset {}`",
             found.variable, found.variable
         )),
-        None => say(&otherwise),
+        None => say(&message),
     }
     Ok(ExitCode::FAILURE)
 }

@@ -1,4 +1,6 @@
-//! `sentry auth`: what a user reads. One file per command, each exporting one function of the same name.
+//! `sentry auth`: the commands for users. One file per command, each exporting one function of the same name.
+//!
+//! Separate from [`crate::cli`], which defines their arguments.
 //!
 //! Rules for text: results go to standard output, messages to standard error; lower case, no final period, what to type
 //! in backticks, a hint on a line of its own; no colour carries meaning alone.

@@ -1,15 +1,15 @@
-//! How commands write: results to standard output, messages to standard error.
+//! Writes the output of commands: results to standard output, messages to standard error.
 //!
-//! Separate from the commands so that none of them imports from [`super`].
+//! Separate from [`super`] so that no command imports from its parent.
 
 use crate::world;
 
-/// A message to the user.
+/// Prints a message to the user.
 pub(crate) fn say(message: &str) {
     world::print_error(&format!("{message}\n"));
 }
 
-/// A result and a newline.
+/// Prints a result and a newline.
 ///
 /// # Errors
 /// Standard output cannot be written to.
@@ -17,7 +17,7 @@ pub(crate) fn print(result: &str) -> anyhow::Result<()> {
     Ok(world::print(format!("{result}\n").as_bytes())?)
 }
 
-/// A result as indented JSON.
+/// Prints a result as indented JSON.
 ///
 /// # Errors
 /// As [`print()`].

@@ -1,4 +1,4 @@
-//! `sentry auth refresh`: renew now if due, or with `--force` in any case.
+//! `sentry auth refresh`: refreshes the token if it is due, or with `--force` in any case.
 
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
     let is_due = args.force || session.freshness(world.now()) != Freshness::Fresh;
     let usable = match is_due {
         true => session::usable(world, &store, &session, Demand::Refresh)?,
-        // Sentry may have shortened its life.
+        // Sentry may have ended the token before its expiry.
         false => session::checked(world, &store, &session)?.0,
     };
     let refreshed = match &usable {

@@ -1,18 +1,18 @@
-//! What a set-up did to a file and to the bindings, or with `--dry-run` would do, one line each.
+//! Reports what a set-up changed in a file and in the bindings, or with `--dry-run` would change, one line each.
 //!
-//! Separate from the commands, so that both say it in the same words.
+//! Separate from the commands so that `setup-git` and `setup-docker` use the same words.
 
 use super::forget::stored_by;
 use super::output::say;
 use crate::store::{Binding, Client};
 
-/// The lines, told once all of it is done.
+/// The lines of a report, printed once everything is done.
 pub(super) struct Report {
     dry_run: bool,
     lines: Vec<String>,
 }
 
-/// What was done.
+/// The kind of change.
 #[derive(Clone, Copy)]
 pub(super) enum Verb {
     Add,
@@ -46,7 +46,7 @@ impl Report {
         });
     }
 
-    /// That an instance's own host is bound to it goes without saying.
+    /// Omits the binding of an instance's own host, which is implicit.
     pub(super) fn bound(&mut self, name: &str, binding: &Binding) {
         if name == binding.origin.to_string() && binding.username.is_none() {
             return;
@@ -78,7 +78,7 @@ impl Report {
         self.lines.is_empty()
     }
 
-    pub(super) fn tell(&self) {
+    pub(super) fn print(&self) {
         self.lines.iter().for_each(|line| say(line));
     }
 }

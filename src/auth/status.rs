@@ -1,4 +1,4 @@
-//! `sentry auth status`: who is logged in, until when, and where from.
+//! `sentry auth status`: shows who is logged in, until when, and where the token comes from.
 
 use std::process::ExitCode;
 
@@ -17,10 +17,10 @@ use crate::secret::Secret;
 use crate::session::{self, Demand, TokenError, Usable};
 use crate::world::{Timestamp, World};
 
-/// The source of a token that no variable holds.
+/// The source of a token that is not in a variable.
 const SESSION: &str = "session";
 
-/// All that can be said about a login.
+/// What is known about a login.
 struct Status {
     instance: Origin,
     user: User,
@@ -30,10 +30,10 @@ struct Status {
     /// `session`, or the name of a variable.
     source: &'static str,
     session: Option<Session>,
-    /// The stored session that the variable comes before.
+    /// The stored session that the variable overrides.
     shadows: Option<Origin>,
     storage: Option<String>,
-    renews: bool,
+    is_refreshed: bool,
     keyring: Keyring,
     verified: Verified,
 }
@@ -43,23 +43,23 @@ enum Keyring {
     Off,
     InSync,
     OutOfSync,
-    Silent,
+    Unavailable,
 }
 
 enum Verified {
     Yes,
-    /// The server was not asked, or did not say: why.
+    /// The server was not asked, or gave no answer, for this reason.
     No(String),
     Rejected,
 }
 
 pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
-    let place = ConfigDir::of(world)?;
-    let (instance, session) = place.chosen(world, &args.instance)?;
+    let config = ConfigDir::of(world)?;
+    let (instance, session) = config.chosen(world, &args.instance)?;
     let environment = environment_token(world, &args.instance)?;
     let mut status = match (environment, session) {
         (Some(found), session) => of_environment(found, session.as_ref()),
-        (None, Some(session)) => match of_session(world, &place, session)? {
+        (None, Some(session)) => match of_session(world, &config, session)? {
             Ok(status) => status,
             Err(failure) => return absent(args, &instance, &failure.into()),
         },
@@ -71,9 +71,9 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
         false => status.verify(world),
     }
     if let (Verified::Rejected, Some(session), Some(store)) =
-        (&status.verified, &status.session, &place.store)
+        (&status.verified, &status.session, &config.store)
     {
-        // A 401 leads to one refresh, and what is left after it is what is told.
+        // A 401 leads to one refresh; its outcome is what is reported.
         match session::usable(world, store, session, Demand::Replacement) {
             Ok(Usable::Postponed(_, failure)) => {
                 return absent(args, &status.instance, &failure.into());
@@ -98,7 +98,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
         true => print_json(&status.to_json(args.show_token))?,
         false => print(&status.to_text(args.show_token))?,
     }
-    // A setting that cannot be used is no server that cannot be reached.
+    // A setting that cannot be used is an error of its own, not an unreachable server.
     if let (false, Verified::No(_)) = (args.offline, &status.verified)
         && let Err(failure) = oauth::describe_route(world, &status.instance)
     {
@@ -112,7 +112,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
             ));
             say(&match status.source {
                 SESSION => {
-                    let sessions = place.sessions()?;
+                    let sessions = config.sessions()?;
                     let session = status.session.as_ref();
                     let login = session.map_or_else(
                         || format!("sentry auth login --url {}", status.instance),
@@ -154,7 +154,7 @@ fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status 
             .filter(|session| session.tokens.is_some())
             .map(|session| session.origin.clone()),
         storage: None,
-        renews: false,
+        is_refreshed: false,
         keyring: Keyring::Off,
         verified: Verified::Yes,
     }
@@ -162,20 +162,20 @@ fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status 
 
 fn of_session(
     world: &World,
-    place: &ConfigDir,
+    config: &ConfigDir,
     session: Session,
 ) -> anyhow::Result<Result<Status, crate::failure::Failure>> {
-    let Some(store) = &place.store else {
+    let Some(store) = &config.store else {
         return Ok(Err(not_logged_in(&session.origin)));
     };
     let began = world.clock().uptime();
     let usable = session::usable(world, store, &session, Demand::Usable);
-    let waited = world.clock().uptime().saturating_sub(began);
+    let elapsed = world.clock().uptime().saturating_sub(began);
     let mut verified = Verified::Yes;
     let mut failed = |why: String| {
         say(&format!("warning: {why}"));
-        // Whoever did not answer for that long is not waited for again.
-        if waited > oauth::CONNECT {
+        // A server that took that long to fail is not contacted again.
+        if elapsed > oauth::CONNECT {
             verified = Verified::No("not asked again".to_owned());
         }
     };
@@ -186,7 +186,7 @@ fn of_session(
             tokens
         }
         Err(TokenError::LoginRequired(failure)) => return Ok(Err(failure)),
-        // Kept, but expired: show what is known.
+        // Stored, but expired: show what is known.
         Err(TokenError::Unavailable(error)) => match session.tokens.clone() {
             Some(tokens) => {
                 failed(format!("{error:#}"));
@@ -204,14 +204,14 @@ fn of_session(
         None => Keyring::Off,
         Some(Ok(true)) => Keyring::InSync,
         Some(Ok(false)) => Keyring::OutOfSync,
-        Some(Err(_)) => Keyring::Silent,
+        Some(Err(_)) => Keyring::Unavailable,
     };
     Ok(Ok(Status {
         session: Some(session.clone()),
         instance: session.origin,
         user: session.user,
         organizations: None,
-        renews: tokens.refresh.is_some(),
+        is_refreshed: tokens.refresh.is_some(),
         token: tokens.access,
         expires_at: tokens.expires_at,
         source: SESSION,
@@ -237,7 +237,7 @@ impl Status {
                 }
                 Verified::Yes
             }
-            // Some API tokens may not ask who they are.
+            // Some API tokens may not query their owner.
             Check::Forbidden => Verified::Yes,
             Check::Rejected => Verified::Rejected,
             Check::Unknown(why) => Verified::No(why.to_string()),
@@ -249,7 +249,7 @@ impl Status {
         Identity::label(&self.user, Some(&self.token))
     }
 
-    /// The first three lines are promised by the documentation of Sentry's CLI, to the letter.
+    /// The first three lines are documented for Sentry's CLI, character by character.
     fn to_text(&self, show_token: bool) -> String {
         let organizations = self
             .organizations
@@ -274,7 +274,11 @@ impl Status {
         }
         lines.push(format!(
             "Renewal: {}",
-            if self.renews { "automatic" } else { "none" }
+            if self.is_refreshed {
+                "automatic"
+            } else {
+                "none"
+            }
         ));
         lines.push(format!(
             "Keyring: {}",
@@ -282,7 +286,7 @@ impl Status {
                 Keyring::Off => "off",
                 Keyring::InSync => "mirror, in sync",
                 Keyring::OutOfSync => "mirror, out of sync (the next refresh fixes it)",
-                Keyring::Silent => "mirror, but the keyring does not respond",
+                Keyring::Unavailable => "mirror, but the keyring does not respond",
             }
         ));
         if let Verified::No(why) = &self.verified {
@@ -317,12 +321,12 @@ impl Status {
             "shadows": self.shadows.as_ref().map(Origin::to_string),
             "storage": self.storage,
             "expires_at": self.expires_at.map(|time| time.to_string()),
-            "automatic_refresh": self.renews,
+            "automatic_refresh": self.is_refreshed,
             "keyring": match self.keyring {
                 Keyring::Off => "off",
                 Keyring::InSync => "in_sync",
                 Keyring::OutOfSync => "out_of_sync",
-                Keyring::Silent => "silent",
+                Keyring::Unavailable => "silent",
             },
         });
         if show_token {

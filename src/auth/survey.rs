@@ -1,6 +1,6 @@
-//! What is decided for every host that something is known of.
+//! Evaluates the policy for every known host.
 //!
-//! Separate from the commands that show it, or end it.
+//! Separate from the commands that show the result or act on it.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::policy::{self, Decision, Facts, Server, Use};
 use crate::store::{Binding, Client, Store};
 use crate::world::{Timestamp, World};
 
-/// What is known of all hosts at one moment.
+/// The facts about all hosts at one moment.
 pub(crate) struct Survey<'a> {
     world: &'a World,
     facts: Facts<'a>,
-    /// Since when a server is bound as it is.
+    /// When a server was bound.
     since: BTreeMap<String, Timestamp>,
 }
 
@@ -47,8 +47,8 @@ impl<'a> Survey<'a> {
         policy::servers(&self.facts).into_iter()
     }
 
-    /// The decision for a request that names neither a user nor a path, and whether it is an answer with nobody at the
-    /// terminal.
+    /// The decision for a request that names neither a user nor a path, and whether it returns a credential without a
+    /// user at the terminal.
     pub(crate) fn decide<T>(
         &self,
         server: &Server,
@@ -57,8 +57,8 @@ impl<'a> Survey<'a> {
         let (request, now) = (server.request(), self.world.now());
         let decision = policy::decide(&self.facts, &request, now);
         let can_refresh = |origin: &Origin| environment::client_id(self.world, origin).is_some();
-        let is_answer = decision.has_answer(now, can_refresh);
-        look(&decision, is_answer)
+        let has_answer = decision.has_answer(now, can_refresh);
+        look(&decision, has_answer)
     }
 
     pub(crate) fn binding(&self, server: &Server) -> Option<&Binding> {
@@ -69,12 +69,12 @@ impl<'a> Survey<'a> {
         self.since.get(&self.binding(server)?.server).copied()
     }
 
-    /// What is stored for a server, the newest first.
+    /// The credentials stored for a server, the newest first.
     pub(crate) fn stored(&self, server: &Server) -> impl Iterator<Item = Stored> {
         let stored = self.facts.credentials.iter();
         let stored = stored.filter(|stored| stored.server == server.key);
         stored.map(|stored| {
-            // docker's is the server URL as it was given.
+            // docker stores the server URL as given in the path.
             let path = stored.path.as_deref();
             Stored {
                 username: stored.username.clone(),
@@ -94,7 +94,7 @@ pub(crate) struct Stored {
     pub(crate) used: Use,
 }
 
-/// Whether a user who types this means the server: by its name, or as git and docker call the host.
+/// Whether a user who types `host` refers to this server: by its key, or by the name that git or docker uses.
 pub(crate) fn is_called(server: &Server, host: &str) -> bool {
     let is_origin = || match (Origin::from_setting(host), &server.origin) {
         (Ok(named), Some(origin)) => named == *origin,

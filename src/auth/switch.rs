@@ -1,4 +1,4 @@
-//! `sentry auth switch`: another account becomes the active one.
+//! `sentry auth switch`: makes another account the active one.
 
 use std::process::ExitCode;
 
@@ -14,10 +14,10 @@ use crate::world::World;
 const COMMAND: &str = "sentry auth switch ";
 
 pub(crate) fn switch(world: &World, name: &str) -> anyhow::Result<ExitCode> {
-    let place = ConfigDir::of(world)?;
-    let sessions = place.sessions()?;
-    let session = meant(&sessions, name)?;
-    place.change(world, |change| change.activate(session, world.now()))?;
+    let config = ConfigDir::of(world)?;
+    let sessions = config.sessions()?;
+    let session = selected(&sessions, name)?;
+    config.change(world, |change| change.activate(session, world.now()))?;
     say(&format!(
         "the session of {} is the active one now",
         described(session, &sessions)
@@ -25,8 +25,8 @@ pub(crate) fn switch(world: &World, name: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The account of this name, or the one at this instance. A bare host may also be a user's name: then it is that.
-fn meant<'a>(sessions: &'a [Session], name: &str) -> Result<&'a Session, Failure> {
+/// The account of this name, or the only one at this instance. A bare host may also be a user name, which comes first.
+fn selected<'a>(sessions: &'a [Session], name: &str) -> Result<&'a Session, Failure> {
     let what = format!("`{name}`");
     let is_url = name.contains("://");
     let candidates = match is_url {

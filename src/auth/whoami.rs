@@ -1,4 +1,4 @@
-//! `sentry auth whoami`: the user, as the server knows them, or the organization of an organization token.
+//! `sentry auth whoami`: prints the user as the server reports it, or the organization of an organization token.
 
 use std::process::ExitCode;
 
@@ -29,7 +29,7 @@ pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
         Check::Accepted(_) | Check::Forbidden => known,
         Check::Rejected => anyhow::bail!("{origin} does not accept the token"),
         Check::Unknown(why) => {
-            let what = format!("cannot ask {origin}: {why}");
+            let what = format!("cannot check the token with {origin}: {why}");
             return Err(why.with_text(what).into());
         }
     };
@@ -45,7 +45,7 @@ pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
         }))?,
         Format::Text => match Identity::label(&user, Some(&token)) {
             Some(label) => print(&label)?,
-            None => anyhow::bail!("{origin} does not say whose token this is"),
+            None => anyhow::bail!("{origin} does not report the owner of this token"),
         },
     }
     Ok(ExitCode::SUCCESS)

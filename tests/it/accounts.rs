@@ -137,8 +137,8 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
         [
             "* umbrella  (API token)",
             "  acme  (API token)",
-            "  bob  (renews itself)",
-            "  jane  (renews itself)",
+            "  bob  (refreshed automatically)",
+            "  jane  (refreshed automatically)",
         ]
     );
     for (name, token) in names.iter().zip(&tokens) {
@@ -253,10 +253,10 @@ fn a_switch_to_an_instance_with_several_accounts_lists_them() {
     }
     let [bob_id, jane_id] = ids.map(|id| id[..short].to_owned());
     let _refused = scene.auth(&["switch", &url]).run().fails(1).stderr_is(&format!(
-        "error: `{url}` can be any of these accounts:\n  {bob_id}  bob at {url}\n  {jane_id}  jane at {url}\n\
-         hint: `sentry auth switch {bob_id}` means the first of them\n"
+        "error: `{url}` matches several accounts:\n  {bob_id}  bob at {url}\n  {jane_id}  jane at {url}\n\
+         hint: `sentry auth switch {bob_id}` selects the first of them\n"
     ));
-    assert_eq!(scene.list()[0], "* bob  (renews itself)");
+    assert_eq!(scene.list()[0], "* bob  (refreshed automatically)");
     let _switched = scene.auth(&["switch", &jane_id]).run().success();
     assert_eq!(scene.token(&[]), jane);
     // With one account there, the instance is enough.
@@ -325,7 +325,7 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
             .fails(1)
             .stdout_is("");
         let _listed = told
-            .stderr_has("error: `jane` can be any of these accounts:\n")
+            .stderr_has("error: `jane` matches several accounts:\n")
             .stderr_has(&format!("  jane at {here}\n"))
             .stderr_has(&format!("  jane at {elsewhere}\n"))
             .stderr_has("\nname one by its id, as in `--account ");
@@ -394,7 +394,7 @@ fn a_user_that_the_token_answer_does_not_name_is_found_again() {
         answer.as_object_mut().unwrap().remove("user");
     });
     let _again = scene.login_of(JANE, &[]).success();
-    assert_eq!(scene.list(), ["* jane  (renews itself)"]);
+    assert_eq!(scene.list(), ["* jane  (refreshed automatically)"]);
     assert_eq!(
         scene.token(&["--account", "jane"]),
         scene.sentry.current_access()
@@ -539,7 +539,7 @@ fn a_logout_that_could_mean_several_accounts_asks_which() {
     ] {
         let told = logout.run().fails(1);
         let _listed = told
-            .stderr_has(&format!("error: `{url}` can be any of these accounts:\n"))
+            .stderr_has(&format!("error: `{url}` matches several accounts:\n"))
             .stderr_has("hint: `sentry auth logout --account ");
     }
     assert_eq!(scene.rows(), before);

@@ -40,11 +40,12 @@ fn answered(machine: &Sandbox, client: &str, host: &str) -> Option<String> {
 fn without_anything_there_is_nothing_to_show() {
     let machine = Sandbox::new();
     let shown = hosts(&machine, &[]).success().stdout_is("");
-    let _shown = shown.stderr_has("no host gets anything\nhint: `sentry auth login`");
+    let _shown = shown.stderr_has("no host gets a credential\nhint: `sentry auth login`");
     let _empty = hosts(&machine, &["--json"]).success().stdout_is("[]\n");
     let told = hosts(&machine, &["--forget", "code.example"]).fails(1);
-    let _told = told
-        .stderr_has("error: nothing is known of code.example; `sentry auth hosts` lists what is\n");
+    let _told = told.stderr_has(
+        "error: nothing is known about code.example; `sentry auth hosts` lists what is\n",
+    );
     assert!(!machine.config_dir().exists());
 }
 
@@ -178,8 +179,8 @@ fn a_host_that_is_forgotten_gets_nothing() {
         let told = told
             .stderr_has("removed the password that git had stored for https://code.example\n")
             .stderr_has("unbound https://code.example from https://sentry.io\n")
-            .stderr_has("git still asks this program for https://code.example: `credential.https://code.example.helper` in file:")
-            .stderr_has("docker still asks this program for code.example: `credHelpers` in ")
+            .stderr_has("git still calls this program for https://code.example: `credential.https://code.example.helper` in file:")
+            .stderr_has("docker still calls this program for code.example: `credHelpers` in ")
             .stderr_has("hint: `sentry auth setup-docker --undo --registry code.example`\n")
             .stderr_has("unbound code.example from https://sentry.io\n");
         assert_eq!(machine.bindings(), Vec::<String>::new());
@@ -193,7 +194,7 @@ fn a_host_that_is_forgotten_gets_nothing() {
         let command = format!("git {}", hint.expect("a command"));
         let _removed = machine.command("sh").args(["-c", &command]).run().success();
         let told = hosts(&machine, &["--forget", name]).fails(1);
-        let _told = told.stderr_has("error: nothing is known of ");
+        let _told = told.stderr_has("error: nothing is known about ");
     }
     // docker's paths belong to their host.
     let login = json!({ "ServerURL": "https://r.example/v1/", "Username": "ann", "Secret": "s" });

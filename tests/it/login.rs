@@ -534,7 +534,7 @@ fn sessions_of_several_instances_live_side_by_side() {
     }
     let list = |active: &FakeSentry, other: &FakeSentry| {
         format!(
-            "* {}  jane  (renews itself)\n  {}  jane  (renews itself)\n",
+            "* {}  jane  (refreshed automatically)\n  {}  jane  (refreshed automatically)\n",
             active.url(),
             other.url()
         )
@@ -588,7 +588,7 @@ fn the_old_layout_asks_before_it_replaces_another_instance() {
     machine.seed_session_in(Layout::Auth, &old, &old.issue(), Age::FRESH);
     let login = || machine.sentry(&["auth", "login", "--url", &new.url()]);
     let _refused = login().run().fails(1).stderr_is(&format!(
-        "error: the database holds one session, and that is one of {url}\nhint: `sentry auth logout --url {url}` first\n",
+        "error: the database holds only one session, which is at {url}\nhint: `sentry auth logout --url {url}` first\n",
         url = old.url()
     ));
     let mut user = TtyUser::start(login());

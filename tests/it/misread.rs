@@ -85,7 +85,7 @@ fn nothing_on_standard_input_is_told_as_nothing() {
     }
     let mut user = TtyUser::start(machine.sentry(&["auth", "login", "--with-token"]));
     user.expect("token: ").type_line("'sntryu_x'");
-    user.expect(&format!("cannot use what was typed as a token: {QUOTED}"));
+    user.expect(&format!("cannot use the entered text as a token: {QUOTED}"));
     assert_eq!(user.wait(), 1);
     assert_eq!(sentry.requests().len(), 0);
 }

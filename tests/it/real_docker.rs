@@ -235,7 +235,7 @@ fn a_login_that_takes_its_time_is_named() {
     }
     let set_up = machine.sentry(&["auth", "setup-docker", "--registry", "r.example"]);
     let _told = set_up.run().success().stderr_has(&format!(
-        "warning: `docker login` (process {pid}) is running and may write {}/.docker/config.json as it was before; `sentry auth doctor` tells when it has ended\n",
+        "warning: `docker login` (process {pid}) is running and may overwrite {}/.docker/config.json with its old content; `sentry auth doctor` reports when it has exited\n",
         machine.home().display()
     ));
 }

@@ -248,7 +248,7 @@ fn a_token_that_breaks_the_grammar_is_not_stored() {
             .run()
             .fails(1)
             .stdout_is("")
-            .stderr_has("something that is not a token");
+            .stderr_has("something that is not a valid token");
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair));
     }
 }

@@ -137,7 +137,7 @@ fn a_removal_says_what_a_reader_keeps_and_the_next_one_ends_that() {
             Duration::from_secs(5),
         );
         let warning = format!(
-            "warning: another program is reading {db}; what was removed stays in {db}-wal until it ends\n"
+            "warning: another program is reading {db}; removed tokens stay in {db}-wal until it ends\n"
         );
         assert_eq!(told.matches("warning: ").count(), 1, "{told}");
         assert!(told.contains(&warning), "{told}");

@@ -234,7 +234,7 @@ fn a_helper_that_docker_would_not_find_is_not_set_up() {
         .run()
         .fails(1)
         .stderr_is(&format!(
-            "error: docker would not find `docker-credential-sentry`: it is not on PATH\n\
+            "error: docker cannot find `docker-credential-sentry`: it is not on PATH\n\
              hint: `export PATH={}:\"$PATH\"`\n",
             programs.display()
         ));
@@ -279,7 +279,7 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
         .success()
         .stderr_is(&format!(
             "set `credHelpers.registry.example.com` to `sentry` in {}\n\
-             warning: podman keeps this file until the next boot only\n\
+             warning: this file is deleted at the next boot\n\
              hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n",
             auth.display()
         ));

@@ -144,7 +144,7 @@ fn undo_leaves_what_others_wrote_since() {
     git(&machine, &["config", "--global", "--add", key, "store"]);
     let _undone = undo(&machine).run().success().stderr_is(
         "removed `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
-         warning: `credential.https://git.example.com.helper` was changed since; what others wrote there is left as it is\n\
+         warning: `credential.https://git.example.com.helper` was changed since; other values are left as they are\n\
          unbound https://git.example.com from https://sentry.example.com\n",
     );
     assert_eq!(
@@ -214,7 +214,7 @@ fn all_users_of_a_machine_have_one_configuration_and_bindings_of_their_own() {
         "bound https://git.example.com to https://sentry.example.com\n\
          added `credential.https://git.example.com.helper=` to git's system configuration\n\
          added `credential.https://git.example.com.helper=sentry` to git's system configuration\n\
-         other users have to run this command too, without `--system`\n",
+         other users must run this command too, without `--system`\n",
     );
     assert_eq!(
         fs::read_to_string(system).unwrap(),
@@ -472,7 +472,7 @@ fn a_helper_of_a_later_file_is_named() {
         .run()
         .success()
         .stderr_has(&format!(
-            "warning: for https://git.example.com git asks `store` too, which stands in {}/.git/config and may keep a \
+            "warning: for https://git.example.com git also calls `store`, which is configured in {}/.git/config and may store a \
              copy of the token\n\
              hint: `sentry auth setup-git --host https://git.example.com --url https://sentry.example.com --local`\n",
             work.display()
@@ -539,7 +539,7 @@ fn undo_tells_what_is_not_its_own() {
     );
     let _told = undo(&machine).run().success().stderr_is(&format!(
         "nothing to undo\n\
-         by git's global configuration git still asks this program for all hosts\n\
+         git's global configuration still makes git call this program for all hosts\n\
          hint: `git config --file {}/.gitconfig --unset-all credential.helper '^sentry( |$)'`\n",
         machine.home().display()
     ));

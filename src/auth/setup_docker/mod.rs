@@ -1,5 +1,5 @@
-//! `sentry auth setup-docker`: lets docker, or podman and its kin, ask us about a registry, and the registry have this
-//! login.
+//! `sentry auth setup-docker`: configures docker, podman or another client to call the helper for a registry, and binds
+//! the registry to this login.
 
 mod registries;
 mod set_up;
@@ -16,10 +16,10 @@ pub(crate) fn setup_docker(world: &World, args: &SetupDockerArgs) -> anyhow::Res
         true => world.podman_auth()?,
         false => world.docker_config()?,
     };
-    let place = ConfigDir::of(world)?;
+    let config = ConfigDir::of(world)?;
     match args.undo {
-        true => undo::Undo::new(world, args, path)?.run(&place)?,
-        false => set_up::SetUp::new(world, args, path, &place)?.run(&place)?,
+        true => undo::Undo::new(world, args, path)?.run(&config)?,
+        false => set_up::SetUp::new(world, args, path, &config)?.run(&config)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,7 @@
-//! What set-up and undo share: the names that were typed, what was stored under them, and who else writes the file.
+//! Shared by set-up and undo: the names from the command line, the credentials stored for them, and the warning about
+//! other writers of the file.
+//!
+//! Separate from both so that they treat names alike.
 
 use std::path::Path;
 
@@ -7,7 +10,7 @@ use crate::cli::SetupDockerArgs;
 use crate::setup::{DEFAULT, ForeignFile, UndoLog, Writer};
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 
-/// `credsStore` and registries, as they were typed.
+/// `credsStore` and the registries, as given.
 pub(super) fn names(args: &SetupDockerArgs) -> Vec<&str> {
     let default = args.default.then_some(DEFAULT);
     let registries = args.registry.iter().chain(&args.registries);
@@ -24,8 +27,8 @@ pub(super) fn names(args: &SetupDockerArgs) -> Vec<&str> {
 pub(super) fn warn_of(path: &Path, writer: Option<Writer>) {
     if let Some(writer) = writer {
         say(&format!(
-            "warning: `{}` (process {}) is running and may write {} as it was before; \
-             `sentry auth doctor` tells when it has ended",
+            "warning: `{}` (process {}) is running and may overwrite {} with its old content; \
+             `sentry auth doctor` reports when it has exited",
             writer.command,
             writer.pid,
             path.display()
@@ -37,7 +40,7 @@ pub(super) fn log_of(file: &ForeignFile) -> UndoLog {
     UndoLog::of(Client::Docker, file.target().display().to_string())
 }
 
-/// Whether docker stored something for a registry, whatever the path; with `change` it is removed.
+/// Whether docker stored a credential for a registry, under any path; with `change`, removes it.
 pub(super) fn forget(
     view: Option<&ReadTransaction<'_>>,
     change: Option<&WriteTransaction<'_>>,
@@ -47,10 +50,10 @@ pub(super) fn forget(
         return Ok(change.forget_credentials(server)? > 0);
     }
     let Some(view) = view else { return Ok(false) };
-    let is_meant = |found: &str| {
+    let is_for_server = |found: &str| {
         let rest = found.strip_prefix(server);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     let stored = view.credentials(Client::Docker)?;
-    Ok(stored.iter().any(|stored| is_meant(&stored.server)))
+    Ok(stored.iter().any(|stored| is_for_server(&stored.server)))
 }

@@ -1,6 +1,6 @@
 //! `setup-docker` without `--undo`.
 //!
-//! docker starts a helper by its name and takes no path, so ours has to be on PATH first.
+//! docker finds a helper by its name only, so the helper has to be on PATH.
 
 use std::path::PathBuf;
 
@@ -23,8 +23,8 @@ use crate::world::World;
 
 const HELPER: &str = "docker-credential-sentry";
 
-/// What makes podman use a file that stays.
-const THAT_STAYS: &str =
+/// A hint that makes podman use a persistent file.
+const PERSISTENT_FILE: &str =
     "`export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too";
 
 pub(super) struct SetUp<'a> {
@@ -36,14 +36,14 @@ pub(super) struct SetUp<'a> {
     account: Option<String>,
 }
 
-/// What was found in the file, and is `sentry` now.
+/// What the edit found in the file.
 struct Found {
-    /// Where the file is.
+    /// The undo log of the file.
     log: UndoLog,
-    /// Each name, and what stood there.
+    /// Each name, and its previous value.
     slots: Vec<(String, Value)>,
-    /// Keys of ours that no client looks up, and that are gone now.
-    dead: Vec<String>,
+    /// Keys of ours that no client looks up, and which the edit removed.
+    unused: Vec<String>,
     passwords: Vec<String>,
 }
 
@@ -52,12 +52,12 @@ impl<'a> SetUp<'a> {
         world: &'a World,
         args: &'a SetupDockerArgs,
         path: PathBuf,
-        place: &ConfigDir,
+        config: &ConfigDir,
     ) -> anyhow::Result<SetUp<'a>> {
         check_path(world)?;
-        // What cannot be changed is refused before anything is made.
+        // A file that cannot be edited is refused before anything is created.
         ConfigFile::read(&path).map_err(|error| with_hint(world, args, error))?;
-        let (instance, account) = place.to_bind(world, &args.instance)?;
+        let (instance, account) = config.binding_target(world, &args.instance)?;
         Ok(SetUp {
             world,
             args,
@@ -67,16 +67,16 @@ impl<'a> SetUp<'a> {
         })
     }
 
-    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
+    pub(super) fn run(&self, config: &ConfigDir) -> anyhow::Result<()> {
         let mut report = Report::new(self.args.dry_run);
         if self.args.dry_run {
             let (_, found) = self.edit(&ForeignFile::read(&self.path)?)?;
-            let view = place.store.as_ref().map(Store::read).transpose()?;
+            let view = config.store.as_ref().map(Store::read).transpose()?;
             self.record(view.as_ref(), &found, None, &mut report)?;
-            self.tell(&found, report);
+            self.report_changes(&found, report);
             return Ok(());
         }
-        let store = Store::open_or_create(self.world, &place.dir)?;
+        let store = Store::open_or_create(self.world, &config.dir)?;
         let found = together(
             self.world,
             Some(&store),
@@ -86,7 +86,7 @@ impl<'a> SetUp<'a> {
             },
             |change, found| self.record(Some(&**change), found, Some(change), &mut report),
         )?;
-        self.tell(&found, report);
+        self.report_changes(&found, report);
         self.warn_of_passwords(&found.passwords);
         self.warn_of_boot();
         self.settle()
@@ -97,27 +97,28 @@ impl<'a> SetUp<'a> {
         let mut found = Found {
             log: log_of(file),
             slots: Vec::new(),
-            dead: Vec::new(),
+            unused: Vec::new(),
             passwords: config.passwords().map(str::to_owned).collect(),
         };
         for name in names(self.args) {
             let slot = Slot(name);
             let server = slot.server();
             let is_same = |key: &str| server.is_some() && Slot(key).server() == server;
-            let is_dead = |key: &&str| !looked_up(key) && is_same(key);
-            let dead: Vec<String> = config.ours().filter(is_dead).map(str::to_owned).collect();
-            for key in &dead {
+            let is_unused = |key: &&str| !looked_up(key) && is_same(key);
+            let unused: Vec<String> = config.ours().filter(is_unused).map(str::to_owned).collect();
+            for key in &unused {
                 config.set(Slot(key), Value::Null);
             }
-            found.dead.extend(dead);
+            found.unused.extend(unused);
             found.slots.push((name.to_owned(), config.value(slot)));
             config.set(slot, Value::from(OURS));
         }
-        let is_changed = !found.dead.is_empty() || found.slots.iter().any(|(_, was)| was != OURS);
+        let is_changed =
+            !found.unused.is_empty() || found.slots.iter().any(|(_, before)| before != OURS);
         Ok((is_changed.then(|| config.text().into_bytes()), found))
     }
 
-    /// What goes with it in the database; without `change` it is only told.
+    /// Records the bindings and the undo log in the database; without `change`, only reports them.
     fn record(
         &self,
         view: Option<&ReadTransaction<'_>>,
@@ -125,9 +126,9 @@ impl<'a> SetUp<'a> {
         change: Option<&WriteTransaction<'_>>,
         report: &mut Report,
     ) -> anyhow::Result<()> {
-        for (name, was) in &found.slots {
-            if let Some(change) = change.filter(|_| was != OURS) {
-                found.log.record(change, name, was)?;
+        for (name, before) in &found.slots {
+            if let Some(change) = change.filter(|_| before != OURS) {
+                found.log.record(change, name, before)?;
             }
             let Some(server) = Slot(name).server() else {
                 continue;
@@ -151,7 +152,7 @@ impl<'a> SetUp<'a> {
                     change.bind(&binding)?;
                 }
             }
-            // The last explicit act is the one in force.
+            // The user's last explicit action replaces an earlier login.
             if forget(view, change, &binding.server)? {
                 report.removed_stored(Client::Docker, name);
             }
@@ -159,32 +160,37 @@ impl<'a> SetUp<'a> {
         Ok(())
     }
 
-    fn tell(&self, found: &Found, mut report: Report) {
+    fn report_changes(&self, found: &Found, mut report: Report) {
         let path = self.path.display();
         let is_silent = report.is_empty();
-        for key in &found.dead {
+        for key in &found.unused {
             let slot = printable(&Slot(key).to_string());
             report.did(
                 Verb::Remove,
                 &format!("`{slot}` from {path}, which no client looks up"),
             );
         }
-        for (name, was) in &found.slots {
+        for (name, before) in &found.slots {
             let slot = Slot(name);
-            if was == OURS {
-                if is_silent && found.dead.is_empty() {
+            if before == OURS {
+                if is_silent && found.unused.is_empty() {
                     report.note(format!("nothing to change for {name}"));
                 }
                 continue;
             }
-            let was = was.as_str();
-            let was = was.map_or_else(String::new, |was| format!(" (was `{}`)", printable(was)));
-            report.did(Verb::Set, &format!("`{slot}` to `{OURS}` in {path}{was}"));
+            let before = before.as_str();
+            let before = before.map_or_else(String::new, |before| {
+                format!(" (was `{}`)", printable(before))
+            });
+            report.did(
+                Verb::Set,
+                &format!("`{slot}` to `{OURS}` in {path}{before}"),
+            );
         }
-        report.tell();
+        report.print();
     }
 
-    /// A login from before stays in the file, in plain text, and nobody reads it any more.
+    /// Warns about an earlier login that stays in the file in plain text, unused.
     fn warn_of_passwords(&self, passwords: &[String]) {
         let host_of = |name: &str| Some(ServerUrl::parse(name).ok()?.registry?.host);
         let is_set_up = |host| {
@@ -194,7 +200,7 @@ impl<'a> SetUp<'a> {
         for name in passwords {
             if self.args.default || is_set_up(host_of(name)) {
                 say(&format!(
-                    "warning: {} still holds a password for {}, which is not used any more; remove it from `auths` there",
+                    "warning: {} still holds a password for {}, which is no longer used; remove it from `auths` there",
                     self.path.display(),
                     printable(name)
                 ));
@@ -204,16 +210,16 @@ impl<'a> SetUp<'a> {
 
     /// containers-auth.json(5): both directories are emptied at boot.
     fn warn_of_boot(&self) {
-        let lasts = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"]
+        let is_persistent = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"]
             .into_iter()
             .any(|name| self.world.variable(name).is_some());
-        if self.args.podman && !lasts && cfg!(target_os = "linux") {
-            say("warning: podman keeps this file until the next boot only");
-            say(&format!("hint: {THAT_STAYS}"));
+        if self.args.podman && !is_persistent && cfg!(target_os = "linux") {
+            say("warning: this file is deleted at the next boot");
+            say(&format!("hint: {PERSISTENT_FILE}"));
         }
     }
 
-    /// Until nobody runs who read the file before.
+    /// Repeats the edit until no program runs that has read the old file.
     fn settle(&self) -> anyhow::Result<()> {
         let is_kept = || {
             let config = ConfigFile::read(&self.path)?;
@@ -226,21 +232,23 @@ impl<'a> SetUp<'a> {
     }
 }
 
-/// Where podman logs in when no variable says so is no place for every user.
+/// Adds a hint if podman's default location is not usable.
 fn with_hint(world: &World, args: &SetupDockerArgs, error: anyhow::Error) -> anyhow::Error {
     let names = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"];
     let is_named = names.iter().any(|name| world.variable(name).is_some());
     if !args.podman || is_named || hint_of(&error).is_some() {
         return error;
     }
-    Failure::new(format!("{error:#}")).hint(THAT_STAYS).into()
+    Failure::new(format!("{error:#}"))
+        .hint(PERSISTENT_FILE)
+        .into()
 }
 
 fn check_path(world: &World) -> Result<(), Failure> {
     if world.program(HELPER).is_some() {
         return Ok(());
     }
-    let what = format!("docker would not find `{HELPER}`: it is not on PATH");
+    let what = format!("docker cannot find `{HELPER}`: it is not on PATH");
     Err(match path_with(world, HELPER) {
         Some(command) => Failure::new(what).hint(command),
         None => Failure::new(format!("{what}, nor beside this program")),

@@ -1,7 +1,7 @@
 //! `setup-docker --undo`.
 //!
-//! Separate from the set-up because it trusts the files: what stands in them is taken out whether or not it was noted
-//! down, and what no file leads here for any more is not bound any longer.
+//! Separate from the set-up because it relies on the files rather than the undo log: our values are removed whether
+//! they were recorded or not, and a registry is unbound once no file names this program for it.
 
 use std::path::{Path, PathBuf};
 
@@ -21,22 +21,22 @@ use crate::world::World;
 pub(super) struct Undo<'a> {
     world: &'a World,
     args: &'a SetupDockerArgs,
-    /// The last one is the one that a set-up writes to.
+    /// The last one is the file that a set-up writes.
     paths: Vec<PathBuf>,
 }
 
 /// What is undone in one file.
 struct Undone {
     log: UndoLog,
-    /// Names that are not set up there any more.
+    /// Names that are no longer set up in the file.
     names: Vec<String>,
-    /// What is told.
+    /// The changes to report.
     lines: Vec<Line>,
 }
 
 enum Line {
     Removed(String),
-    SetBack(String, String),
+    Restored(String, String),
     Changed(String),
 }
 
@@ -48,7 +48,7 @@ impl<'a> Undo<'a> {
     ) -> anyhow::Result<Undo<'a>> {
         let mut paths = Vec::new();
         if args.podman && world.variable("REGISTRY_AUTH_FILE").is_none() {
-            // Where it was before podman's own choice was followed; podman still reads it.
+            // The location used before podman's own default was followed; podman still reads it.
             paths.push(world.podman_fallback()?);
         }
         paths.retain(|other| *other != path && other.exists());
@@ -58,12 +58,12 @@ impl<'a> Undo<'a> {
         Ok(Undo { world, args, paths })
     }
 
-    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
-        let store = place.store.as_ref();
+    pub(super) fn run(&self, config: &ConfigDir) -> anyhow::Result<()> {
+        let store = config.store.as_ref();
         let mut report = Report::new(self.args.dry_run);
         let mut done = Vec::new();
         for path in &self.paths {
-            let mut told = Report::new(self.args.dry_run);
+            let mut file_report = Report::new(self.args.dry_run);
             let entries = |file: &ForeignFile| match store {
                 Some(store) => log_of(file).entries(&store.read()?),
                 None => Ok(Vec::new()),
@@ -74,9 +74,9 @@ impl<'a> Undo<'a> {
             let (_, undone) = self.edit(&file, &logged)?;
             if self.args.dry_run {
                 done.extend(undone.names.iter().cloned());
-                self.tell(path, &undone, &mut told);
+                self.report_changes(path, &undone, &mut file_report);
                 if let Some(store) = store.filter(|_| is_last) {
-                    self.unbind(&store.read()?, None, &done, &mut told)?;
+                    self.unbind(&store.read()?, None, &done, &mut file_report)?;
                 }
             } else {
                 let unbound = &mut Report::new(false);
@@ -95,39 +95,39 @@ impl<'a> Undo<'a> {
                         }
                     },
                 )?;
-                self.tell(path, &undone, &mut told);
-                told.append(unbound);
+                self.report_changes(path, &undone, &mut file_report);
+                file_report.append(unbound);
                 self.settle(path, &logged)?;
             }
-            report.append(&mut told);
+            report.append(&mut file_report);
         }
         if report.is_empty() {
             report.note("nothing to undo");
         }
-        report.tell();
+        report.print();
         Ok(())
     }
 
-    /// What stands in the file counts; the log knows what was there before.
+    /// Plans the edit from the file; the undo log supplies the previous values.
     fn edit(
         &self,
         file: &ForeignFile,
         logged: &[(String, Value)],
     ) -> anyhow::Result<(Option<Vec<u8>>, Undone)> {
         let mut config = ConfigFile::of(file)?;
-        let wanted = names(self.args);
-        let is_wanted = |name: &str| {
-            let same = |wanted: &&str| {
-                *wanted == name
+        let requested = names(self.args);
+        let is_requested = |name: &str| {
+            let same = |requested: &&str| {
+                *requested == name
                     || Slot(name)
                         .server()
-                        .is_some_and(|server| Slot(wanted).server() == Some(server))
+                        .is_some_and(|server| Slot(requested).server() == Some(server))
             };
-            wanted.is_empty() || wanted.iter().any(same)
+            requested.is_empty() || requested.iter().any(same)
         };
         let mut targets: Vec<String> = config.ours().map(str::to_owned).collect();
         targets.extend(logged.iter().map(|(name, _)| name.clone()));
-        targets.retain(|name| is_wanted(name));
+        targets.retain(|name| is_requested(name));
         targets.sort_by_key(|name| name != DEFAULT);
         let mut undone = Undone {
             log: log_of(file),
@@ -145,7 +145,7 @@ impl<'a> Undo<'a> {
             if found == OURS {
                 let before = before.filter(|before| before != OURS).unwrap_or_default();
                 undone.lines.push(match before.as_str() {
-                    Some(before) => Line::SetBack(slot.to_string(), printable(before)),
+                    Some(before) => Line::Restored(slot.to_string(), printable(before)),
                     None => Line::Removed(slot.to_string()),
                 });
                 config.set(slot, before);
@@ -161,14 +161,14 @@ impl<'a> Undo<'a> {
         Ok((is_changed.then(|| config.text().into_bytes()), undone))
     }
 
-    fn tell(&self, path: &Path, undone: &Undone, report: &mut Report) {
+    fn report_changes(&self, path: &Path, undone: &Undone, report: &mut Report) {
         let path = path.display();
         for line in &undone.lines {
             match line {
                 Line::Removed(slot) => {
                     report.did(Verb::Remove, &format!("`{}` from {path}", printable(slot)));
                 }
-                Line::SetBack(slot, before) => {
+                Line::Restored(slot, before) => {
                     let what = format!("`{}` back to `{before}` in {path}", printable(slot));
                     report.did(Verb::Set, &what);
                 }
@@ -180,8 +180,8 @@ impl<'a> Undo<'a> {
         }
     }
 
-    /// Ends the bindings of registries that are named, or that no file leads here for any more; and what was stored for
-    /// them goes too.
+    /// Unbinds registries that are named, or that no file refers to any more, and removes the credentials stored for
+    /// them.
     fn unbind(
         &self,
         view: &ReadTransaction<'_>,
@@ -191,8 +191,8 @@ impl<'a> Undo<'a> {
     ) -> anyhow::Result<()> {
         let others = self.other_files(view)?;
         let elsewhere = |server: &str| {
-            let asks = |file: &&ConfigFile| file.asks_us_for(server).is_some();
-            others.iter().find(asks)
+            let names_us = |file: &&ConfigFile| file.asks_us_for(server).is_some();
+            others.iter().find(names_us)
         };
         let named: Vec<String> = names(self.args)
             .iter()
@@ -201,7 +201,7 @@ impl<'a> Undo<'a> {
         let undone: Vec<String> = done.iter().filter_map(|name| Slot(name).server()).collect();
         let is_all = names(self.args).is_empty();
         let prefix = Client::Docker.server("");
-        let mut over = named.clone();
+        let mut to_unbind = named.clone();
         for binding in view.bindings(Client::Docker)? {
             let server = &binding.server;
             let host = server.strip_prefix(&prefix).unwrap_or_default();
@@ -220,9 +220,9 @@ impl<'a> Undo<'a> {
                     "warning: {path} still names this program for {host}"
                 ));
             }
-            over.push(server.clone());
+            to_unbind.push(server.clone());
         }
-        over.extend(
+        to_unbind.extend(
             undone
                 .iter()
                 .filter(|server| elsewhere(server).is_none())
@@ -234,11 +234,11 @@ impl<'a> Undo<'a> {
                 Some((host, _)) => host.to_owned(),
                 None => credential.server,
             });
-            over.extend(hosts.filter(|server| elsewhere(server).is_none()));
+            to_unbind.extend(hosts.filter(|server| elsewhere(server).is_none()));
         }
-        over.sort();
-        over.dedup();
-        for server in &over {
+        to_unbind.sort();
+        to_unbind.dedup();
+        for server in &to_unbind {
             let host = server.strip_prefix(&prefix).unwrap_or_default();
             if forget(Some(view), change, server)? {
                 report.removed_stored(Client::Docker, host);
@@ -247,7 +247,8 @@ impl<'a> Undo<'a> {
         Ok(())
     }
 
-    /// All files that lead here, but those that are undone now. One that cannot be read leads nowhere.
+    /// All files that name this program, except those that are being undone. A file that cannot be read counts as
+    /// naming none.
     fn other_files(&self, view: &ReadTransaction<'_>) -> anyhow::Result<Vec<ConfigFile>> {
         let known = [
             self.world.docker_config(),

@@ -1,4 +1,4 @@
-//! `sentry auth setup-git`: lets git ask us about a host, and the host have this login.
+//! `sentry auth setup-git`: configures git to call the helper for a host, and binds the host to this login.
 
 mod set_up;
 mod undo;
@@ -20,7 +20,7 @@ pub(crate) use values::set_up_command;
 pub(crate) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<ExitCode> {
     let git = Git::new(world)?;
     let file = git.file(scope(&args.scope))?;
-    let place = ConfigDir::of(world)?;
+    let config = ConfigDir::of(world)?;
     let given = args.host.iter().chain(&args.hosts);
     let mut hosts: Vec<Origin> = Vec::new();
     for host in given.flat_map(|GitHost(origins)| origins) {
@@ -29,8 +29,8 @@ pub(crate) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<Ex
         }
     }
     match args.undo {
-        true => Undo::new(world, &git, file, hosts, args.dry_run).run(&place)?,
-        false => SetUp::new(world, args, &git, file, hosts, &place)?.run(&place)?,
+        true => Undo::new(world, &git, file, hosts, args.dry_run).run(&config)?,
+        false => SetUp::new(world, args, &git, file, hosts, &config)?.run(&config)?,
     }
     Ok(ExitCode::SUCCESS)
 }

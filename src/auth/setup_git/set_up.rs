@@ -1,13 +1,13 @@
 //! `setup-git` without `--undo`.
 //!
-//! For each host git gets `credential.<url>.helper` twice: first empty, which forgets the helpers that were configured
-//! before, so that none of them hoards the token; then ours. What counts is whom git asks in the end: where another
-//! helper stands behind ours, both values move to the end of the file.
+//! Sets `credential.<url>.helper` twice for each host: first to an empty value, which drops the helpers configured
+//! before, so that none of them stores the token; then to ours. What matters is which helpers git calls in the end: if
+//! another helper follows ours, both values are moved to the end of the file.
 
 use anyhow::Context as _;
 use serde_json::json;
 
-use super::values::{is_in, is_ours, key, log_of, others, set_up_command, tell_values};
+use super::values::{is_in, is_ours, key, log_of, others, report_values, set_up_command};
 use crate::auth::context::ConfigDir;
 use crate::auth::output::say;
 use crate::auth::report::{Report, Verb};
@@ -31,21 +31,21 @@ pub(super) struct SetUp<'a> {
     /// The account that was named.
     account: Option<String>,
     hosts: Vec<Origin>,
-    /// The values for each host.
+    /// The helper values for each host.
     helpers: Vec<String>,
 }
 
-/// What was found for a host.
+/// What the file has for a host.
 struct Found {
     /// The values of its key.
     values: Vec<String>,
-    /// Another helper that stands behind them in the file.
+    /// Another helper that follows them in the file.
     behind: Option<Setting>,
 }
 
 impl Found {
-    /// Whether nothing is to be written.
-    fn suits(&self, helpers: &[String]) -> bool {
+    /// Whether nothing has to be written.
+    fn is_configured(&self, helpers: &[String]) -> bool {
         self.values == helpers && self.behind.is_none()
     }
 }
@@ -60,7 +60,7 @@ impl<'a> SetUp<'a> {
         place: &ConfigDir,
     ) -> anyhow::Result<SetUp<'a>> {
         let helpers = vec![String::new(), helper(world)?];
-        let (instance, account) = place.to_bind(world, &args.instance)?;
+        let (instance, account) = place.binding_target(world, &args.instance)?;
         if hosts.is_empty() {
             hosts.push(instance.clone());
         }
@@ -82,7 +82,7 @@ impl<'a> SetUp<'a> {
             let (_, found) = self.plan(&self.git.settings_of(&self.file.path)?);
             let view = place.store.as_ref().map(Store::read).transpose()?;
             self.record(view.as_ref(), &found, None, &mut report)?;
-            self.tell(&found, report);
+            self.report_changes(&found, report);
             return Ok(());
         }
         let store = Store::open_or_create(self.world, &place.dir)?;
@@ -92,18 +92,18 @@ impl<'a> SetUp<'a> {
             || self.git.edit(&self.file, |settings| self.plan(settings)),
             |change, found| self.record(Some(&**change), found, Some(change), &mut report),
         )?;
-        self.tell(&found, report);
+        self.report_changes(&found, report);
         self.warn_of_others()?;
         self.warn_of_pushes(&store)?;
-        // Bindings are a user's own, in their database.
+        // Bindings are stored in each user's own database.
         let is_bound = |host: &Origin| !host.may_receive(&self.instance);
         if self.file.scope == Scope::System && self.hosts.iter().any(is_bound) {
-            say("other users have to run this command too, without `--system`");
+            say("other users must run this command too, without `--system`");
         }
         Ok(())
     }
 
-    /// From the helpers in the file, and in what it includes.
+    /// Plans the edits from the helpers in the file and in the files that it includes.
     fn plan(&self, settings: &[Setting]) -> (Vec<Edit>, Vec<Found>) {
         let (mut edits, mut all) = (Vec::new(), Vec::new());
         for host in &self.hosts {
@@ -115,7 +115,7 @@ impl<'a> SetUp<'a> {
                 values: own.map(|setting| setting.value.clone()).collect(),
                 behind: behind_ours(settings, host),
             };
-            if !found.suits(&self.helpers) {
+            if !found.is_configured(&self.helpers) {
                 let values = self.helpers.clone();
                 edits.push(Edit::Last { key, values });
             }
@@ -124,7 +124,7 @@ impl<'a> SetUp<'a> {
         (edits, all)
     }
 
-    /// What goes with it in the database; without `change` it is only told.
+    /// Records the bindings and the undo log in the database; without `change`, only reports them.
     fn record(
         &self,
         view: Option<&ReadTransaction<'_>>,
@@ -135,7 +135,7 @@ impl<'a> SetUp<'a> {
         let log = log_of(&self.file);
         for (host, found) in self.hosts.iter().zip(found) {
             let name = host.to_string();
-            if let Some(change) = change.filter(|_| !found.suits(&self.helpers)) {
+            if let Some(change) = change.filter(|_| !found.is_configured(&self.helpers)) {
                 let known = log
                     .before(change, &name)?
                     .filter(|_| has_ours(&found.values));
@@ -161,21 +161,21 @@ impl<'a> SetUp<'a> {
                 if let Some(change) = change {
                     change.bind(&binding)?;
                 }
-            } else if found.suits(&self.helpers) {
+            } else if found.is_configured(&self.helpers) {
                 report.note(format!("nothing to change for {host}"));
             }
         }
         Ok(())
     }
 
-    fn tell(&self, found: &[Found], mut report: Report) {
+    fn report_changes(&self, found: &[Found], mut report: Report) {
         let file = &self.file;
         for (host, found) in self.hosts.iter().zip(found) {
             let key = key(host);
-            if found.suits(&self.helpers) {
+            if found.is_configured(&self.helpers) {
                 continue;
             }
-            tell_values(&mut report, file, &key, &found.values, &self.helpers);
+            report_values(&mut report, file, &key, &found.values, &self.helpers);
             if let Some(other) = found
                 .behind
                 .as_ref()
@@ -188,10 +188,10 @@ impl<'a> SetUp<'a> {
                 report.did(Verb::Move, &what);
             }
         }
-        report.tell();
+        report.print();
     }
 
-    /// Hosts that were seen to take a token in a form that git does not use everywhere.
+    /// Warns about hosts known to accept tokens only in a form that git does not always send.
     fn warn_of_pushes(&self, store: &Store) -> anyhow::Result<()> {
         let view = store.read()?;
         for host in &self.hosts {
@@ -206,7 +206,7 @@ impl<'a> SetUp<'a> {
         Ok(())
     }
 
-    /// A later file, which this one cannot overrule.
+    /// Warns about helpers in a later file, which this file cannot override.
     fn warn_of_others(&self) -> anyhow::Result<()> {
         let settings = self.git.settings()?;
         for host in &self.hosts {
@@ -219,7 +219,7 @@ impl<'a> SetUp<'a> {
                 |file| file.display().to_string(),
             );
             say(&format!(
-                "warning: for {host} git asks {} too, which stands in {place} and may keep a copy of the token",
+                "warning: for {host} git also calls {}, which is configured in {place} and may store a copy of the token",
                 other.helper.name()
             ));
             let set_up = set_up_command(host, &self.instance, self.args.username.as_deref());
@@ -229,12 +229,12 @@ impl<'a> SetUp<'a> {
     }
 }
 
-/// What stands behind ours in a file and is asked besides it, or in its place.
+/// A helper that follows ours in a file and is called too, or instead.
 fn behind_ours(settings: &[Setting], host: &Origin) -> Option<Setting> {
     let is_ours = |setting: &Setting| setting.helper.is_ours();
     let is_other = |setting: &Setting| match setting.reach(host) {
         Reach::Nothing => false,
-        // A part may be left to nobody.
+        // A path may be configured without any helper.
         Reach::Part => !is_ours(setting) && setting.helper != Helper::Reset,
         Reach::Whole => !is_ours(setting),
     };
@@ -249,7 +249,7 @@ fn has_ours(values: &[String]) -> bool {
     values.iter().any(|value| is_ours(value))
 }
 
-/// How git finds our helper: by its name, else where this program lies.
+/// The value by which git finds our helper: its name, or the path of this installation.
 fn helper(world: &World) -> anyhow::Result<String> {
     if world.program(HELPER).is_some() {
         return Ok("sentry".to_owned());
@@ -264,7 +264,7 @@ fn helper(world: &World) -> anyhow::Result<String> {
         .to_str()
         .context("the path of this program is not UTF-8")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte);
-    // gitcredentials(7): a shell reads the helper; what follows a `!` as it is.
+    // gitcredentials(7): a shell runs the helper; the text after a `!` is used as it is.
     Ok(match path.bytes().all(plain) {
         true => path.to_owned(),
         false => format!("!'{}'", path.replace('\'', r"'\''")),

@@ -1,13 +1,13 @@
 //! `setup-git --undo`.
 //!
-//! Separate from the set-up because it trusts the files: what stands in them is taken out whether or not it was noted
-//! down, and what no file leads here for any more is not bound any longer.
+//! Separate from the set-up because it relies on the files rather than the undo log: our values are removed whether
+//! they were recorded or not, and a host is unbound once no file names this program for it.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::values::{is_in, is_ours, key, log_of, others, tell_values};
+use super::values::{is_in, is_ours, key, log_of, others, report_values};
 use crate::auth::context::ConfigDir;
 use crate::auth::report::Report;
 use crate::origin::Origin;
@@ -19,17 +19,17 @@ pub(super) struct Undo<'a> {
     world: &'a World,
     git: &'a Git<'a>,
     file: GitFile,
-    /// None: all that are set up in this file.
+    /// Empty: all hosts that are set up in this file.
     hosts: Vec<Origin>,
     dry_run: bool,
 }
 
-/// What is undone in the file for one key.
+/// What is undone for one key.
 struct Undone {
-    /// `None`: one that stands for many hosts.
+    /// `None`: a pattern for several hosts.
     host: Option<Origin>,
     key: String,
-    /// What stood there, and what is left.
+    /// The values that were found, and those that stay.
     found: Vec<String>,
     rest: Vec<String>,
     /// The entry of the undo log, if there is one.
@@ -53,8 +53,8 @@ impl<'a> Undo<'a> {
         }
     }
 
-    pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
-        let store = place.store.as_ref();
+    pub(super) fn run(&self, config: &ConfigDir) -> anyhow::Result<()> {
+        let store = config.store.as_ref();
         let logged = match store {
             Some(store) => log_of(&self.file).entries(&store.read()?)?,
             None => Vec::new(),
@@ -87,7 +87,7 @@ impl<'a> Undo<'a> {
             )?
         };
         for undone in &undone {
-            self.tell(undone, &mut report);
+            self.report_changes(undone, &mut report);
         }
         report.append(&mut unbound);
         if report.is_empty() {
@@ -97,22 +97,25 @@ impl<'a> Undo<'a> {
         if let Some(setting) = settings.iter().find(is_ours)
             && self.hosts.is_empty()
         {
-            let what = format!("by {} git still asks this program for all hosts", self.file);
+            let what = format!(
+                "{} still makes git call this program for all hosts",
+                self.file
+            );
             report.note(what);
             report.note(format!("hint: {}", ending(setting)));
         }
-        report.tell();
+        report.print();
         Ok(())
     }
 
-    /// From the helpers in the file, and from the log.
+    /// Plans the edits from the helpers in the file and from the undo log.
     fn plan(&self, settings: &[Setting], logged: &[(String, Value)]) -> (Vec<Edit>, Vec<Undone>) {
         let own = |setting: &&Setting| is_in(setting, &self.file);
         let mut keys: Vec<(String, Option<Origin>, Reach)> = Vec::new();
         let mut add = |key: String, host: Option<Origin>, reach: Reach| {
             let is_named = host.as_ref().is_some_and(|host| self.hosts.contains(host));
-            let is_wanted = self.hosts.is_empty() || is_named;
-            if is_wanted && keys.iter().all(|(other, ..)| *other != key) {
+            let is_selected = self.hosts.is_empty() || is_named;
+            if is_selected && keys.iter().all(|(other, ..)| *other != key) {
                 keys.push((key, host, reach));
             }
         };
@@ -139,7 +142,7 @@ impl<'a> Undo<'a> {
                 .iter()
                 .find(|(logged, _)| Some(logged) == name.as_ref());
             let before = before.map(|(_, before)| before.clone());
-            let rest = left_of(&found, before.as_ref());
+            let rest = remaining(&found, before.as_ref());
             if found != rest {
                 edits.extend(edits_for(&key, &found, &rest));
             }
@@ -154,22 +157,21 @@ impl<'a> Undo<'a> {
         (edits, all)
     }
 
-    fn tell(&self, undone: &Undone, report: &mut Report) {
+    fn report_changes(&self, undone: &Undone, report: &mut Report) {
         let key = &undone.key;
-        tell_values(report, &self.file, key, &undone.found, &undone.rest);
+        report_values(report, &self.file, key, &undone.found, &undone.rest);
         let is_changed = undone
             .before
             .as_ref()
             .is_some_and(|before| json!(undone.rest) != *before);
         if is_changed {
             report.note(format!(
-                "warning: `{key}` was changed since; what others wrote there is left as it is"
+                "warning: `{key}` was changed since; other values are left as they are"
             ));
         }
     }
 
-    /// Ends the bindings of hosts that are named, or that no file leads here for any more; and what was stored for them
-    /// goes too.
+    /// Unbinds hosts that are named, or that no file refers to any more, and removes the credentials stored for them.
     fn unbind(
         &self,
         view: &ReadTransaction<'_>,
@@ -179,25 +181,25 @@ impl<'a> Undo<'a> {
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let log = log_of(&self.file);
-        let mut over: Vec<Origin> = self.hosts.clone();
+        let mut to_unbind: Vec<Origin> = self.hosts.clone();
         for host in undone.iter().filter_map(|undone| undone.host.as_ref()) {
             if let Some(change) = change {
                 log.forget(change, &host.to_string())?;
             }
-            if !leads_here(elsewhere, host) {
-                over.push(host.clone());
+            if !is_configured(elsewhere, host) {
+                to_unbind.push(host.clone());
             }
         }
-        // The user's own file is the last one: what is bound and stands in none was left by one that is gone.
+        // The user's own file is the last one to be undone: any other binding was left by a file that no longer exists.
         let bindings = view.bindings(Client::Git)?;
         let hosts = bindings.iter().filter_map(|binding| {
             Origin::parse(binding.server.strip_prefix(&Client::Git.server(""))?).ok()
         });
         if self.hosts.is_empty() && self.file.scope == Scope::Global {
-            over.extend(hosts.filter(|host| !leads_here(elsewhere, host)));
+            to_unbind.extend(hosts.filter(|host| !is_configured(elsewhere, host)));
         }
         let mut done: Vec<&Origin> = Vec::new();
-        for host in &over {
+        for host in &to_unbind {
             if done.contains(&host) {
                 continue;
             }
@@ -209,7 +211,7 @@ impl<'a> Undo<'a> {
                 if let Some(change) = change {
                     change.unbind(&server)?;
                 }
-                if leads_here(elsewhere, host) {
+                if is_configured(elsewhere, host) {
                     report.note(format!(
                         "warning: another of git's files still names this program for {name}"
                     ));
@@ -226,7 +228,7 @@ impl<'a> Undo<'a> {
         Ok(())
     }
 
-    /// The helpers in all other files that git reads here, and in those of the log.
+    /// The helpers in the other files that git reads here, and in the files of the undo log.
     fn elsewhere(&self, view: &ReadTransaction<'_>) -> anyhow::Result<Vec<Setting>> {
         let is_other = |setting: &Setting| !is_in(setting, &self.file);
         let here = self.git.settings()?.into_iter().filter(is_other);
@@ -240,30 +242,30 @@ impl<'a> Undo<'a> {
                 "system" => self.git.file(Scope::System)?.path,
                 name => Path::new(name.trim_start_matches("local ")).join("config"),
             };
-            // A repository that is gone, or that git does not want to read, leads nowhere.
+            // A repository that no longer exists, or that git refuses to read, has no helpers.
             all.extend(self.git.settings_of(&path).unwrap_or_default());
         }
         Ok(all)
     }
 }
 
-/// Whether a helper of ours is configured for a host by name.
-fn leads_here(settings: &[Setting], host: &Origin) -> bool {
+/// Whether a helper of ours is configured for the host by name.
+fn is_configured(settings: &[Setting], host: &Origin) -> bool {
     settings.iter().any(|setting| {
         setting.url().is_some() && setting.reach(host) == Reach::Whole && setting.helper.is_ours()
     })
 }
 
-/// The values that stay: those from before, or whatever was put there since, without ours.
-fn left_of(found: &[String], before: Option<&Value>) -> Vec<String> {
+/// The values that stay: those from before the set-up, or the current ones without ours if they were changed since.
+fn remaining(found: &[String], before: Option<&Value>) -> Vec<String> {
     let is_as_written = match found {
         [ours] => ours.is_empty() || is_ours(ours),
         [reset, ours] => reset.is_empty() && is_ours(ours),
         _ => false,
     };
     if !is_as_written {
-        let kept = found.iter().filter(|value| !is_ours(value));
-        return kept.cloned().collect();
+        let others = found.iter().filter(|value| !is_ours(value));
+        return others.cloned().collect();
     }
     let before = before.and_then(Value::as_array).into_iter().flatten();
     let before: Vec<String> = before
@@ -273,13 +275,17 @@ fn left_of(found: &[String], before: Option<&Value>) -> Vec<String> {
 }
 
 fn edits_for(key: &str, found: &[String], rest: &[String]) -> Vec<Edit> {
-    let gone = |value: &&String| is_ours(value);
-    let kept: Vec<String> = found.iter().filter(|value| !gone(value)).cloned().collect();
-    // Where others stand in between, they keep their places.
-    match kept == rest {
+    let is_removed = |value: &&String| is_ours(value);
+    let others: Vec<String> = found
+        .iter()
+        .filter(|value| !is_removed(value))
+        .cloned()
+        .collect();
+    // If other values are in between, they keep their positions.
+    match others == rest {
         true => found
             .iter()
-            .filter(gone)
+            .filter(is_removed)
             .map(|value| Edit::Without {
                 key: key.to_owned(),
                 value: value.clone(),

@@ -1,4 +1,6 @@
-//! What set-up and undo share: the key of a host, its values, and what is told about them.
+//! Shared by set-up and undo: the key of a host, its values, and their report.
+//!
+//! Separate from both so that they agree on which values are ours.
 
 use crate::auth::report::{Report, Verb};
 use crate::origin::Origin;
@@ -20,13 +22,13 @@ pub(super) fn is_in(setting: &Setting, file: &GitFile) -> bool {
         .is_some_and(|found| same_file(found, &file.path))
 }
 
-/// What sets a host up.
+/// The command that sets a host up.
 pub(crate) fn set_up_command(host: &Origin, instance: &Origin, username: Option<&str>) -> String {
     let user = username.map_or_else(String::new, |name| format!(" --username {}", quoted(name)));
     format!("sentry auth setup-git --host {host} --url {instance}{user}")
 }
 
-pub(super) fn tell_values(
+pub(super) fn report_values(
     report: &mut Report,
     file: &GitFile,
     key: &str,
@@ -46,12 +48,12 @@ pub(super) fn is_ours(value: &str) -> bool {
     Helper::of(value).is_ours()
 }
 
-/// The values that are not ours, without the empty one that goes with ours.
+/// The values that are not ours, without the empty one that precedes ours.
 pub(super) fn others(values: &[String]) -> Vec<&String> {
-    let goes = |at: usize| {
+    let is_removed = |at: usize| {
         let next = values.get(at + 1);
         is_ours(&values[at]) || (values[at].is_empty() && next.is_some_and(|next| is_ours(next)))
     };
-    let kept = (0..values.len()).filter(|at| !goes(*at));
-    kept.map(|at| &values[at]).collect()
+    let others = (0..values.len()).filter(|at| !is_removed(*at));
+    others.map(|at| &values[at]).collect()
 }

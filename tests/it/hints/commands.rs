@@ -22,10 +22,10 @@ pub const ROWS: &[Row] = &[
         "`sentry auth login`",
     ),
     row(
-        &["auth/context.rs: format!(\"`{command}{id}` means the first of them\")"],
+        &["auth/context.rs: format!(\"`{command}{id}` selects the first of them\")"],
         |scene| two_accounts(scene, "jane"),
         "sentry auth switch \"$URL\"",
-        "`sentry auth switch *` means the first of them",
+        "`sentry auth switch *` selects the first of them",
     )
     .instead(),
     row(
