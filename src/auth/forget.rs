@@ -162,7 +162,7 @@ fn report_docker_files(world: &World, server: &Server) {
         {
             continue;
         }
-        if let Some(key) = file.asks_us_for(&server.host).filter(|key| *key != DEFAULT) {
+        if let Some(key) = file.key_for(&server.host).filter(|key| *key != DEFAULT) {
             let key = printable(key);
             let path = file.path().display();
             say(&format!(

@@ -197,7 +197,7 @@ fn only_podman_calls_us(world: &World, host: &str) -> bool {
     let server = Client::Docker.server(host);
     let calls_us = |path: anyhow::Result<PathBuf>| {
         let file = path.and_then(|path| ConfigFile::read(&path));
-        file.is_ok_and(|file| file.asks_us_for(&server).is_some())
+        file.is_ok_and(|file| file.key_for(&server).is_some())
     };
     calls_us(world.podman_auth()) && !calls_us(world.docker_config())
 }

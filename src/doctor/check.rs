@@ -1,4 +1,6 @@
-//! A line of the report: what was looked at, how it stands, and the command that fixes it.
+//! One line of the report: the subject, its state, and the command that fixes it.
+//!
+//! Separate from the subjects so that they all report in the same form.
 
 use std::path::Path;
 
@@ -9,7 +11,7 @@ use crate::printable;
 use crate::setup::path_with;
 use crate::world::World;
 
-/// One line of the report.
+/// A line of the report.
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) state: State,
@@ -59,7 +61,7 @@ impl Check {
         }
     }
 
-    /// A warning about what no command ends.
+    /// A warning that no command fixes.
     pub(super) fn notice(name: &'static str, message: impl Into<String>) -> Check {
         Check {
             state: State::Warning,
@@ -67,7 +69,7 @@ impl Check {
         }
     }
 
-    /// A problem that no command ends.
+    /// A problem that no command fixes.
     pub(super) fn fault(name: &'static str, message: impl Into<String>) -> Check {
         Check {
             state: State::Problem,
@@ -106,16 +108,16 @@ impl State {
     }
 }
 
-/// A program that is asked and is not found; one that lies beside this one can be.
+/// Reports a program that is configured but not on PATH; the hint adds the directory of this program.
 pub(super) fn not_on_path(name: &'static str, world: &World, program: &str) -> Check {
-    let what = format!("{name} is told to ask `sentry`, and `{program}` is not on PATH");
+    let what = format!("{name} is configured to call `sentry`, but `{program}` is not on PATH");
     match path_with(world, program) {
         Some(command) => Check::problem(name, what, command),
         None => Check::fault(name, format!("{what}, nor beside this program")),
     }
 }
 
-/// A path as a shell takes it.
+/// Quotes a path for a shell.
 pub(super) fn quoted(path: &Path) -> String {
     printable::quoted(&path.display().to_string())
 }

@@ -1,4 +1,6 @@
-//! The database, the lock beside it, and `--repair`.
+//! The database, its locks, and `--repair`.
+//!
+//! Separate from [`super::files`], which does not open the database.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,15 +17,15 @@ use crate::world::World;
 /// How long `--repair` waits for a refresh in another process.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Looks from the outside in, and tells what the database knows.
+/// Checks the directory, the files, the database and the lock; returns the content of the database.
 pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Snapshot {
     let Some(check) = directory(dir) else {
-        let missing = format!("{} is not there yet; a login makes it", dir.display());
+        let missing = format!("{} does not exist yet; a login creates it", dir.display());
         checks.push(Check::ok("directory", missing));
         return Snapshot::default();
     };
     checks.push(check);
-    // Before the database is opened, which fixes the modes of its files.
+    // Before the database is opened, which corrects the modes of its files.
     checks.extend(files(dir));
     let (check, snapshot) = match condition(world, dir).and_then(|condition| read(dir, condition)) {
         Ok(read) => read,
@@ -40,10 +42,10 @@ pub(super) fn database(world: &World, dir: &Path, checks: &mut Vec<Check>) -> Sn
     snapshot
 }
 
-/// Sets a damaged database aside.
+/// Moves a damaged database aside.
 ///
 /// # Errors
-/// It cannot be told whether it is damaged, or it cannot be moved.
+/// Its condition cannot be determined, or it cannot be moved.
 pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
     let dir = world.config_dir()?;
     let nothing = || {
@@ -55,13 +57,13 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
     if !dir.exists() {
         return Ok(nothing());
     }
-    // Under the lock: nobody logs in between the look and the move.
-    let held = Lock::credential(&dir).acquire(world.clock(), TIMEOUT)?;
+    // Under the lock, so that no login happens between the check and the move.
+    let guard = Lock::credential(&dir).acquire(world.clock(), TIMEOUT)?;
     let Condition::Damaged(_) = condition(world, &dir)? else {
         return Ok(nothing());
     };
-    let repair = store::set_aside(&dir, &held, world.clock())?;
-    let kept = format!(
+    let repair = store::set_aside(&dir, &guard, world.clock())?;
+    let message = format!(
         "the damaged database was set aside as {}",
         repair.kept_as.display()
     );
@@ -70,7 +72,7 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
             "`sentry auth login`, then `sentry auth setup-git` and `sentry auth setup-docker` where they were in use"
                 .to_owned(),
         ),
-        ..Check::ok("repair", kept)
+        ..Check::ok("repair", message)
     })
 }
 
@@ -81,7 +83,7 @@ enum Condition {
 }
 
 fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
-    let look = || -> anyhow::Result<Condition> {
+    let examine = || -> anyhow::Result<Condition> {
         let Some(store) = Store::open(world, dir)? else {
             return Ok(Condition::Absent);
         };
@@ -100,7 +102,7 @@ fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
             .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one");
         Ok(Condition::Damaged(failure.into()))
     };
-    match look() {
+    match examine() {
         Err(error) if store::is_damaged(&error) => Ok(Condition::Damaged(error)),
         other => other,
     }
@@ -112,7 +114,7 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Snapshot)> {
         Condition::Damaged(error) => return Err(error),
         Condition::Absent => {
             let missing = format!(
-                "{} is not there yet; a login makes it",
+                "{} does not exist yet; a login creates it",
                 dir.join("cli.db").display()
             );
             return Ok((Check::ok("database", missing), Snapshot::default()));
@@ -160,7 +162,7 @@ fn lock(dir: &Path) -> Check {
         )
     };
     match Lock::credential(dir).try_acquire() {
-        Ok(held) => drop(held),
+        Ok(guard) => drop(guard),
         Err(LockError::Contended(_)) => {
             let what = format!(
                 "{} holds the lock; others wait for it",
@@ -169,7 +171,7 @@ fn lock(dir: &Path) -> Check {
             return Check::notice("lock", format!("{what}, for about 20 seconds at most"));
         }
         Err(error @ LockError::Unsupported(_)) => {
-            let what = format!("{error}: a token that is still valid is served, none is renewed");
+            let what = format!("{error}: a token that is still valid is served, none is refreshed");
             return Check::problem(
                 "lock",
                 what,
@@ -177,7 +179,7 @@ fn lock(dir: &Path) -> Check {
             );
         }
         Err(error @ LockError::Unusable(..)) => {
-            let what = format!("{error}: a token that is still valid is served, none is renewed");
+            let what = format!("{error}: a token that is still valid is served, none is refreshed");
             return Check::fault("lock", what);
         }
     }

@@ -1,6 +1,7 @@
-//! The configuration of docker and podman: whom they ask for the registries that are bound.
+//! docker's and podman's configuration: which helper they call for the bound registries.
 //!
-//! By the clients' rule, which is not ours: they look a registry up by its host as it was typed.
+//! Separate from [`super::git`], whose rules differ: docker and podman look a registry up by its host, exactly as
+//! typed.
 
 use super::check::{Check, not_on_path};
 use super::snapshot::Snapshot;
@@ -15,7 +16,7 @@ const NAME: &str = "docker";
 pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut files: Vec<ConfigFile> = Vec::new();
-    // Without a home directory none of them is there.
+    // Without a home directory there are no such files.
     for path in [
         world.docker_config(),
         world.podman_auth(),
@@ -31,7 +32,7 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             Err(error) => checks.push(Check::failed(NAME, &error)),
         }
     }
-    // What such a file says is not known, and no set-up can change it.
+    // The content of such a file is unknown, and no set-up can change it.
     let is_unread = !checks.is_empty();
     let names_us = files.iter().any(|file| file.ours().next().is_some());
     let program = "docker-credential-sentry";
@@ -39,17 +40,15 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         checks.push(not_on_path(NAME, world, program));
     }
     let prefix = Client::Docker.server("");
-    let mut asked = Vec::new();
+    let mut served = Vec::new();
     for binding in &snapshot.docker {
         let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
-        let key = files
-            .iter()
-            .find_map(|file| file.asks_us_for(&binding.server));
+        let key = files.iter().find_map(|file| file.key_for(&binding.server));
         let Some(key) = key else {
             if is_unread {
                 continue;
             }
-            let what = format!("docker does not ask this program for {host}");
+            let what = format!("docker does not call this program for {host}");
             let remedy = format!("`{}`", set_up(host, binding));
             checks.push(Check::problem(NAME, what, remedy));
             continue;
@@ -60,15 +59,15 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             let remedy = format!("`{}`", set_up(typed, binding));
             checks.push(Check::warning(NAME, what, remedy));
         } else {
-            asked.push(printable(typed));
+            served.push(printable(typed));
         }
     }
     for file in &files {
-        checks.extend(dead(file, world, snapshot));
+        checks.extend(unused(file, world, snapshot));
         checks.extend(unbound(file, world, snapshot));
     }
-    if !asked.is_empty() {
-        let what = format!("docker asks this program for {}", asked.join(", "));
+    if !served.is_empty() {
+        let what = format!("docker calls this program for {}", served.join(", "));
         checks.push(Check::ok(NAME, what));
     }
     if checks.is_empty() {
@@ -76,7 +75,7 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         checks.push(Check::ok(
             NAME,
             match files.iter().any(is_for_all) {
-                true => "docker asks this program for all registries",
+                true => "docker calls this program for all registries",
                 false => "no registry is set up",
             },
         ));
@@ -94,7 +93,7 @@ fn set_up(registry: &str, binding: &Binding) -> String {
     )
 }
 
-/// Whether the database knows whose token a registry may have.
+/// The binding of a registry, if there is one.
 fn binding_of<'a>(name: &str, snapshot: &'a Snapshot) -> Option<&'a Binding> {
     let server = Slot(name).server()?;
     snapshot
@@ -104,41 +103,42 @@ fn binding_of<'a>(name: &str, snapshot: &'a Snapshot) -> Option<&'a Binding> {
 }
 
 fn option_of(file: &ConfigFile, world: &World) -> &'static str {
-    let is_docker_s = world
+    let is_docker = world
         .docker_config()
         .is_ok_and(|path| same_file(&path, file.path()));
-    if is_docker_s { "" } else { " --podman" }
+    if is_docker { "" } else { " --podman" }
 }
 
 /// Keys that no client looks up.
-fn dead(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
-    let dead = file
+fn unused(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
+    let unused = file
         .ours()
         .filter(|name| !looked_up(name) && Slot(name).server().is_some());
-    dead.map(|name| {
-        let what = format!(
-            "docker never looks for `{}` in {}: a registry is looked up by its host",
-            printable(&Slot(name).to_string()),
-            file.path().display()
-        );
-        let option = option_of(file, world);
-        let server = Slot(name).server().unwrap_or_default();
-        let host = server
-            .strip_prefix(&Client::Docker.server(""))
-            .unwrap_or_default();
-        let remedy = match binding_of(name, snapshot) {
-            Some(binding) => format!("`{}{option}`", set_up(host, binding)),
-            None => format!(
-                "`sentry auth setup-docker --undo{option} --registry {}`",
-                quoted(host)
-            ),
-        };
-        Check::warning(NAME, what, remedy)
-    })
-    .collect()
+    unused
+        .map(|name| {
+            let what = format!(
+                "docker never looks up `{}` in {}: a registry is looked up by its host",
+                printable(&Slot(name).to_string()),
+                file.path().display()
+            );
+            let option = option_of(file, world);
+            let server = Slot(name).server().unwrap_or_default();
+            let host = server
+                .strip_prefix(&Client::Docker.server(""))
+                .unwrap_or_default();
+            let remedy = match binding_of(name, snapshot) {
+                Some(binding) => format!("`{}{option}`", set_up(host, binding)),
+                None => format!(
+                    "`sentry auth setup-docker --undo{option} --registry {}`",
+                    quoted(host)
+                ),
+            };
+            Check::warning(NAME, what, remedy)
+        })
+        .collect()
 }
 
-/// Registries for which docker asks us, and we do not know whose token to give.
+/// Registries for which docker calls this program, but which have no binding.
 fn unbound(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let is_known = |name: &str| {
         let host = Origin::from_setting(name);
@@ -155,7 +155,7 @@ fn unbound(file: &ConfigFile, world: &World, snapshot: &Snapshot) -> Vec<Check> 
         .map(|name| {
             let name = printable(name);
             let what =
-                format!("docker asks this program for {name}, which is bound to no instance");
+                format!("docker calls this program for {name}, which is bound to no instance");
             let registry = quoted(&name);
             let remedy = match snapshot.has_login(world) {
                 true => format!("`sentry auth setup-docker --registry {registry}`"),

@@ -1,4 +1,6 @@
-//! Tokens and instances that the environment names, before and against what is stored.
+//! Tokens and instances from the environment, and how they relate to what is stored.
+//!
+//! Separate from [`crate::environment`], which reads the variables but does not judge them.
 
 use super::check::Check;
 use super::snapshot::Snapshot;
@@ -43,7 +45,7 @@ fn token(world: &World, snapshot: &Snapshot) -> Check {
     }
 }
 
-/// Which instance a command without `--url` means.
+/// The instance that a command without `--url` refers to.
 fn instance(world: &World, snapshot: &Snapshot) -> Check {
     const NAME: &str = "instance";
     let named = match environment::instance(world) {
@@ -73,16 +75,17 @@ fn instance(world: &World, snapshot: &Snapshot) -> Check {
             .iter()
             .any(|session| named.may_receive(&session.origin));
     if other.is_some() {
-        let what = format!("{named}: SENTRY_HOST is used before SENTRY_URL, which names another");
+        let what =
+            format!("{named}: SENTRY_HOST overrides SENTRY_URL, which names another instance");
         Check::warning(NAME, what, "`unset SENTRY_HOST`, or SENTRY_URL")
     } else if !is_known && environment::client_id(world, &named).is_none() {
-        let what = format!("{named}, by {variable}; a login there needs SENTRY_CLIENT_ID too");
+        let what = format!("{named}, from {variable}; a login there needs SENTRY_CLIENT_ID too");
         Check::warning(
             NAME,
             what,
             "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance, or `sentry auth login --with-token`",
         )
     } else {
-        Check::ok(NAME, format!("{named}, by {variable}"))
+        Check::ok(NAME, format!("{named}, from {variable}"))
     }
 }

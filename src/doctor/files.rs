@@ -1,4 +1,6 @@
-//! The directory and the files in it: whose they are, who else can read them, and what should not be there any more.
+//! The configuration directory and its files: owner, mode, and leftovers.
+//!
+//! Separate from [`super::database`], because opening the database would correct some of the modes.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,7 +10,7 @@ use std::time::Duration;
 use super::check::{Check, quoted};
 use crate::session;
 
-/// A `cli.db.lock` older than this was left behind by a program that died.
+/// A `cli.db.lock` older than this was left behind by a crashed program.
 const ABANDONED: Duration = Duration::from_secs(60);
 
 const FILES: [&str; 6] = [
@@ -20,13 +22,13 @@ const FILES: [&str; 6] = [
     "login.lock",
 ];
 
-/// `None`: there is no such directory.
+/// Returns `None` if the directory does not exist.
 pub(super) fn directory(dir: &Path) -> Option<Check> {
     let metadata = match dir.metadata() {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            let what = format!("cannot look at {}: {error}", dir.display());
+            let what = format!("cannot read {}: {error}", dir.display());
             return Some(Check::fault("directory", what));
         }
     };
@@ -38,7 +40,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
             format!("{shown} is not a directory"),
             format!("`mv {0} {0}.old`", quoted(dir)),
         ),
-        Access::OfAnother => Check::problem(
+        Access::OtherOwner => Check::problem(
             "directory",
             format!("{shown} belongs to another user"),
             fix("sudo chown -R \"$(id -un)\""),
@@ -48,16 +50,16 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
             format!("others may write {shown}"),
             fix("chmod 700"),
         ),
-        Access::Closed => Check::problem(
+        Access::ReadOnly => Check::problem(
             "directory",
             format!(
-                "{shown} cannot be written: a token that is still valid is served, none is renewed"
+                "{shown} cannot be written: a token that is still valid is served, none is refreshed"
             ),
             fix("chmod 700"),
         ),
         Access::Readable => Check::warning(
             "directory",
-            format!("others may look into {shown}"),
+            format!("{shown} is readable by other users"),
             fix("chmod 700"),
         ),
         Access::Private => Check::ok("directory", format!("{shown} is private")),
@@ -79,19 +81,19 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
                 format!("{shown} is not a regular file"),
                 format!("`mv {0} {0}.old`", quoted(path)),
             )),
-            Access::OfAnother => checks.push(Check::problem(
+            Access::OtherOwner => checks.push(Check::problem(
                 "files",
                 format!("{shown} belongs to another user"),
                 fix("sudo chown \"$(id -un)\""),
             )),
             Access::Writable | Access::Readable => checks.push(Check::warning(
                 "files",
-                format!("others could read {shown}"),
+                format!("{shown} is readable by other users"),
                 fix("chmod 600"),
             )),
-            Access::Closed => checks.push(Check::problem(
+            Access::ReadOnly => checks.push(Check::problem(
                 "files",
-                format!("{shown} cannot be written: a token that is still valid is served, none is renewed"),
+                format!("{shown} cannot be written: a token that is still valid is served, none is refreshed"),
                 fix("chmod 600"),
             )),
             Access::Private => {}
@@ -101,10 +103,10 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
         Check::warning(
             "files",
             format!(
-                "a token that the database would not take waits in {}",
+                "a token that could not be written to the database is in {}",
                 path.display()
             ),
-            "`sentry auth list` stores it",
+            "`sentry auth list` imports it",
         )
     }));
     checks.extend(leftovers(dir));
@@ -114,28 +116,36 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
     checks
 }
 
-/// What other runs left behind.
+/// Files that earlier runs left behind.
 fn leftovers(dir: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
-    let mutex = dir.join("cli.db.lock");
-    let age = mutex.symlink_metadata().and_then(|mutex| mutex.modified());
+    let lock_dir = dir.join("cli.db.lock");
+    let age = lock_dir
+        .symlink_metadata()
+        .and_then(|lock_dir| lock_dir.modified());
     if age.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > ABANDONED)) {
-        let what = format!("{} was left behind by a program that died", mutex.display());
+        let what = format!(
+            "{} was left behind by a program that crashed",
+            lock_dir.display()
+        );
         checks.push(Check::warning(
             "files",
             what,
-            format!("`rmdir {}`", quoted(&mutex)),
+            format!("`rmdir {}`", quoted(&lock_dir)),
         ));
     }
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut kept: Vec<PathBuf> = entries
+    let mut set_aside: Vec<PathBuf> = entries
         .map(|entry| entry.path())
         .filter(|path| is_set_aside(path))
         .collect();
-    kept.sort();
-    if !kept.is_empty() {
-        let names: Vec<String> = kept.iter().map(|path| quoted(path)).collect();
-        let what = format!("{} was set aside and may hold tokens", kept[0].display());
+    set_aside.sort();
+    if !set_aside.is_empty() {
+        let names: Vec<String> = set_aside.iter().map(|path| quoted(path)).collect();
+        let what = format!(
+            "{} was set aside and may hold tokens",
+            set_aside[0].display()
+        );
         checks.push(Check::warning(
             "files",
             what,
@@ -150,15 +160,15 @@ fn is_set_aside(path: &Path) -> bool {
     name.starts_with("cli.db") && name.contains(".corrupt-")
 }
 
-/// Who can do what with a file.
+/// Who can access a file.
 enum Access {
-    OfAnother,
-    /// By others.
+    OtherOwner,
+    /// Writable by other users.
     Writable,
-    /// By others.
+    /// Readable by other users.
     Readable,
-    /// Not even to be written by us.
-    Closed,
+    /// Not writable, not even by its owner.
+    ReadOnly,
     Private,
 }
 
@@ -167,13 +177,13 @@ impl Access {
     fn of(path: &Path, metadata: &Metadata) -> Access {
         use std::os::unix::fs::MetadataExt as _;
         let mode = metadata.mode();
-        let we_may_write = || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+        let is_writable = || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
         if metadata.uid() != rustix::process::geteuid().as_raw() {
-            Access::OfAnother
+            Access::OtherOwner
         } else if mode & 0o022 != 0 {
             Access::Writable
-        } else if mode & 0o200 == 0 || !we_may_write() {
-            Access::Closed
+        } else if mode & 0o200 == 0 || !is_writable() {
+            Access::ReadOnly
         } else if mode & 0o077 != 0 {
             Access::Readable
         } else {
@@ -184,7 +194,7 @@ impl Access {
     #[cfg(not(unix))]
     fn of(_path: &Path, metadata: &Metadata) -> Access {
         match metadata.permissions().readonly() {
-            true => Access::Closed,
+            true => Access::ReadOnly,
             false => Access::Private,
         }
     }

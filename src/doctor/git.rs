@@ -1,4 +1,6 @@
-//! git's configuration: whom it asks for the hosts that are bound.
+//! git's configuration: which helpers git calls for the bound hosts.
+//!
+//! Separate from [`crate::setup`], which reads and edits that configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -21,45 +23,45 @@ pub(super) fn git(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         Ok(settings) => settings,
         Err(error) => return vec![Check::failed(NAME, &error)],
     };
-    let look = Look {
+    let survey = Survey {
         world,
         snapshot,
         git,
         settings,
     };
-    look.checks()
+    survey.checks()
 }
 
-struct Look<'a> {
+struct Survey<'a> {
     world: &'a World,
     snapshot: &'a Snapshot,
     git: Git<'a>,
     settings: Vec<Setting>,
 }
 
-impl Look<'_> {
+impl Survey<'_> {
     fn checks(&self) -> Vec<Check> {
         let mut checks: Vec<Check> = Vec::new();
         checks.extend(
             self.settings
                 .iter()
-                .filter_map(|setting| self.dead(setting)),
+                .filter_map(|setting| self.missing_program(setting)),
         );
         checks.extend(self.not_on_path());
-        let mut asked = Vec::new();
+        let mut served = Vec::new();
         for (host, binding) in self.hosts() {
             match self.of_host(&host, binding) {
-                Asked::Alone => asked.push(host.to_string()),
-                Asked::InRepository => {}
-                Asked::Otherwise(check) => checks.push(check),
+                Chain::OnlyOurs => served.push(host.to_string()),
+                Chain::InRepository => {}
+                Chain::Finding(check) => checks.push(check),
             }
         }
         checks.extend(self.unbound());
         checks.extend(self.only_bearer());
-        if !asked.is_empty() {
+        if !served.is_empty() {
             checks.push(Check::ok(
                 NAME,
-                format!("git asks this program for {}", asked.join(", ")),
+                format!("git calls this program for {}", served.join(", ")),
             ));
         }
         if checks.is_empty() {
@@ -68,7 +70,7 @@ impl Look<'_> {
             checks.push(Check::ok(
                 NAME,
                 match self.settings.iter().any(is_for_all) {
-                    true => "git asks this program for all hosts",
+                    true => "git calls this program for all hosts",
                     false => "no host is set up",
                 },
             ));
@@ -84,32 +86,32 @@ impl Look<'_> {
         })
     }
 
-    fn of_host(&self, host: &Origin, binding: &Binding) -> Asked {
+    fn of_host(&self, host: &Origin, binding: &Binding) -> Chain {
         let chain = chain(&self.settings, host);
         let set_up = set_up_command(host, &binding.origin, binding.username.as_deref());
         let remedy = |last: Option<&Setting>| self.git.remedy(last, &set_up);
         if !chain.iter().any(|found| found.helper.is_ours()) {
             if self.is_in_a_repository(host) {
-                return Asked::InRepository;
+                return Chain::InRepository;
             }
-            let counts = |setting: &&Setting| setting.reach(host) == Reach::Whole;
-            let last = self.settings.iter().rfind(counts);
-            let what = format!("git does not ask this program for {host}");
-            return Asked::Otherwise(Check::problem(NAME, what, remedy(last)));
+            let applies = |setting: &&Setting| setting.reach(host) == Reach::Whole;
+            let last = self.settings.iter().rfind(applies);
+            let what = format!("git does not call this program for {host}");
+            return Chain::Finding(Check::problem(NAME, what, remedy(last)));
         }
         match chain.iter().rfind(|found| !found.helper.is_ours()) {
-            None => Asked::Alone,
+            None => Chain::OnlyOurs,
             Some(other) => {
                 let what = format!(
-                    "for {host} git asks {} too, which may keep a copy of the token",
+                    "for {host} git also calls {}, which may store a copy of the token",
                     other.helper.name()
                 );
-                Asked::Otherwise(Check::warning(NAME, what, remedy(Some(other))))
+                Chain::Finding(Check::warning(NAME, what, remedy(Some(other))))
             }
         }
     }
 
-    /// Hosts to which git cannot push much with its own settings.
+    /// Hosts to which git cannot push large packs with its default settings.
     fn only_bearer(&self) -> Vec<Check> {
         let view = self.snapshot.store.as_ref().map(Store::read);
         let Some(Ok(view)) = view else {
@@ -125,7 +127,7 @@ impl Look<'_> {
             .collect()
     }
 
-    /// Whether it was set up for one repository only, which is still there and still says so.
+    /// Whether the host was set up for a single repository, which still exists and still has the setting.
     fn is_in_a_repository(&self, host: &Origin) -> bool {
         let name = host.to_string();
         let repositories = self.snapshot.in_repositories.iter();
@@ -139,18 +141,18 @@ impl Look<'_> {
 
     fn not_on_path(&self) -> Option<Check> {
         let by_name = Helper::Named("sentry".into());
-        let asks = self
+        let is_named = self
             .settings
             .iter()
             .any(|setting| setting.helper == by_name);
         let program = "git-credential-sentry";
-        if !asks || self.world.program(program).is_some() {
+        if !is_named || self.world.program(program).is_some() {
             return None;
         }
         Some(not_on_path(NAME, self.world, program))
     }
 
-    fn dead(&self, setting: &Setting) -> Option<Check> {
+    fn missing_program(&self, setting: &Setting) -> Option<Check> {
         let Helper::Path(path) = &setting.helper else {
             return None;
         };
@@ -158,7 +160,7 @@ impl Look<'_> {
             return None;
         }
         let what = format!(
-            "git is told to run {}, which is not there",
+            "git is configured to run {}, which does not exist",
             printable(&path.display().to_string())
         );
         let remedy = ending(setting);
@@ -183,14 +185,14 @@ impl Look<'_> {
         ))
     }
 
-    /// Whether `setup-git` writes there unless told otherwise.
+    /// Whether the setting is in the file that `setup-git` writes by default.
     fn is_of_user(&self, setting: &Setting) -> bool {
         let global = self.git.file(Scope::Global);
         let file = setting.file();
         global.is_ok_and(|global| file.is_some_and(|file| same_file(file, &global.path)))
     }
 
-    /// Hosts for which git asks us, and we do not know whose token to give.
+    /// Hosts for which git calls this program, but which have no binding.
     fn unbound(&self) -> Vec<Check> {
         let is_known = |host: &Origin| {
             let sessions = &self.snapshot.sessions;
@@ -209,7 +211,7 @@ impl Look<'_> {
             }
         }
         let check = |(host, setting): (Origin, &Setting)| {
-            let what = format!("git asks this program for {host}, which is bound to no instance");
+            let what = format!("git calls this program for {host}, which is bound to no instance");
             let remedy = match self.snapshot.has_login(self.world) {
                 true => format!("`sentry auth setup-git --host {host}`"),
                 false => {
@@ -222,7 +224,7 @@ impl Look<'_> {
         hosts.into_iter().map(check).collect()
     }
 
-    /// The option of `setup-git` for the file of a setting.
+    /// The option of `setup-git` that selects the file of a setting.
     fn option_of(&self, setting: &Setting) -> &'static str {
         let is_in = |scope| {
             let path: Option<PathBuf> = self.git.file(scope).ok().map(|file| file.path);
@@ -239,11 +241,11 @@ impl Look<'_> {
     }
 }
 
-/// Whom git asks for a host.
-enum Asked {
-    /// This program and no other.
-    Alone,
-    /// This program, but not here.
+/// Which helpers git calls for a host.
+enum Chain {
+    /// This program only.
+    OnlyOurs,
+    /// This program, but only in some repository.
     InRepository,
-    Otherwise(Check),
+    Finding(Check),
 }

@@ -1,10 +1,10 @@
-//! `sentry auth doctor`: what could keep the login from working, and the command that fixes it.
+//! `sentry auth doctor`: finds what may prevent a login from working, and names the command that fixes it.
 //!
-//! Separate from `status`, which tells about one login that works. A doctor must get to the end on a machine where
-//! nothing works: a check that cannot be made is a line of the report, never an error.
+//! Separate from `status`, which describes one working login. The doctor has to finish on a machine where nothing
+//! works: a check that fails to run is a line of the report, never an error.
 //!
-//! Rules: it looks and changes nothing (no token is renewed; only `--repair` moves files); a warning does not change
-//! the exit code; what other programs' files hold is shown only where it cannot be a secret.
+//! Rules: nothing is changed (no token is refreshed; only `--repair` moves files); a warning does not change the exit
+//! code; the content of other programs' files is shown only where it cannot be a secret.
 
 mod check;
 mod database;
@@ -34,18 +34,18 @@ pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCod
         true => vec![database::repair(world)?],
         false => examine(world),
     };
-    let well = checks.iter().all(|check| check.state != State::Problem);
+    let is_ok = checks.iter().all(|check| check.state != State::Problem);
     match args.json.into() {
         Format::Json => {
             let checks: Vec<Value> = checks.iter().map(Check::to_json).collect();
-            print_json(&json!({"ok": well, "checks": checks}))?;
+            print_json(&json!({"ok": is_ok, "checks": checks}))?;
         }
         Format::Text => {
             let lines: Vec<String> = checks.iter().map(Check::to_text).collect();
             print(&lines.join("\n"))?;
         }
     }
-    Ok(match well {
+    Ok(match is_ok {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

@@ -1,6 +1,6 @@
-//! The way to each instance: which proxy, whose certificates, and what git has in force for the same place.
+//! The network route to each instance: the proxy, the certificate authorities, and git's settings for the same host.
 //!
-//! Separate from `sessions`, which says what the servers answer: a setting is shown, and judged, without going anywhere.
+//! Separate from `sessions`, which contacts the servers: this module only evaluates settings.
 
 use super::check::Check;
 use super::snapshot::Snapshot;
@@ -13,26 +13,26 @@ pub(super) fn network(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let instances = instances(world, snapshot);
     let mut checks: Vec<Check> = instances
         .iter()
-        .map(|instance| way(world, instance))
+        .map(|instance| route(world, instance))
         .collect();
-    let mut places = instances;
+    let mut hosts = instances;
     for binding in &snapshot.git {
         let host = binding.server.strip_prefix("git ");
-        places.extend(host.and_then(|host| Origin::parse(host).ok()));
+        hosts.extend(host.and_then(|host| Origin::parse(host).ok()));
     }
-    // What plain http is for is this machine itself.
-    places.retain(|place| place.scheme() == Scheme::Https);
+    // Plain http is used only for this machine.
+    hosts.retain(|host| host.scheme() == Scheme::Https);
     let mut seen: Vec<Origin> = Vec::new();
-    for place in places {
-        if !seen.contains(&place) {
-            checks.extend(git(world, &place));
-            seen.push(place);
+    for host in hosts {
+        if !seen.contains(&host) {
+            checks.extend(git(world, &host));
+            seen.push(host);
         }
     }
     checks
 }
 
-/// Those that may be asked something: of each session, of the environment, and what a command without `--url` means.
+/// The instances that may be contacted: of the sessions, of the environment, and of a command without `--url`.
 fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
     let stored = snapshot
         .sessions
@@ -52,20 +52,20 @@ fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
     }
 }
 
-fn way(world: &World, instance: &Origin) -> Check {
+fn route(world: &World, instance: &Origin) -> Check {
     const NAME: &str = "network";
     match oauth::describe_route(world, instance) {
-        Ok(way) => Check::ok(NAME, format!("to {instance}: {way}")),
+        Ok(route) => Check::ok(NAME, format!("to {instance}: {route}")),
         Err(failure) => Check::failed(NAME, &failure.into()),
     }
 }
 
-fn git(world: &World, place: &Origin) -> Option<Check> {
-    let settings = oauth::git_settings(world, place);
+fn git(world: &World, host: &Origin) -> Option<Check> {
+    let settings = oauth::git_settings(world, host);
     let shown: Vec<String> = settings
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     (!shown.is_empty())
-        .then(|| Check::ok("git http", format!("git, to {place}: {}", shown.join(", "))))
+        .then(|| Check::ok("git http", format!("git, to {host}: {}", shown.join(", "))))
 }

@@ -1,4 +1,6 @@
-//! The three names on `PATH`: ours, somebody else's, or several.
+//! The three program names on `PATH`: whether each is ours, another program, or several.
+//!
+//! Separate from the checks of git and docker, which concern configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +11,10 @@ const NAME: &str = "programs";
 
 pub(super) fn programs(world: &World) -> Vec<Check> {
     let Some(ours) = world.executable().and_then(|file| file.canonicalize().ok()) else {
-        return vec![Check::ok(NAME, "cannot tell where this program lies")];
+        return vec![Check::ok(
+            NAME,
+            "the location of this program cannot be determined",
+        )];
     };
     let dir = ours.parent().unwrap_or(Path::new("/"));
     [
@@ -22,7 +27,7 @@ pub(super) fn programs(world: &World) -> Vec<Check> {
 }
 
 fn program(world: &World, name: &str, dir: &Path) -> Check {
-    // One file may have several names, as where /bin is a link to /usr/bin.
+    // One file may be found under several paths, as where /bin is a symlink to /usr/bin.
     let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
     for path in world.programs(name) {
         let file = path.canonicalize().unwrap_or_else(|_| path.clone());
@@ -38,7 +43,7 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
             [(other, _), ..] => Check::notice(
                 NAME,
                 format!(
-                    "`{name}` is {}, and behind it on PATH {}",
+                    "`{name}` is {}, followed on PATH by {}",
                     path.display(),
                     other.display()
                 ),

@@ -1,4 +1,7 @@
-//! Each session: what is stored, what its server and the keyring say; and the clock, which the servers know.
+//! Each session: its stored state, and what its server and the keyring report; and the clock, compared with the
+//! servers'.
+//!
+//! Separate from [`super::network`], which contacts no server.
 
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::{Timestamp, World};
 
-/// How far apart two clocks may be; a mail takes longer.
+/// Largest difference between two clocks that is accepted.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
 pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
@@ -28,9 +31,9 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             None => Check::warning("session", "not logged in", "`sentry auth login`"),
         });
     }
-    let mut questions: Vec<Question<'_>> = Vec::new();
+    let mut token_checks: Vec<TokenCheck<'_>> = Vec::new();
     if let Some(found) = &found {
-        questions.push(Question {
+        token_checks.push(TokenCheck {
             origin: &found.origin,
             token: &found.token,
             fix: Some(format!(
@@ -39,7 +42,7 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             )),
         });
     }
-    questions.extend(with_tokens(snapshot).map(|(session, tokens)| Question {
+    token_checks.extend(with_tokens(snapshot).map(|(session, tokens)| TokenCheck {
         origin: &session.origin,
         token: &tokens.access,
         fix: match tokens.refresh {
@@ -49,19 +52,19 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         },
     }));
     let mut clock = Clock::default();
-    for question in &questions {
-        checks.push(server(world, question, &mut clock));
+    for token_check in &token_checks {
+        checks.push(server(world, token_check, &mut clock));
     }
     checks.push(clock.check(world, snapshot));
     checks.push(keyring(world, snapshot));
     checks
 }
 
-/// Whether a server is there, and takes a token.
-struct Question<'a> {
+/// A check of one token with its server.
+struct TokenCheck<'a> {
     origin: &'a Origin,
     token: &'a Secret,
-    /// What to do when it does not take it; `None`: the token has expired, so it should not.
+    /// The hint if the server rejects the token; `None` if the token has expired, so that a rejection is expected.
     fix: Option<String>,
 }
 
@@ -115,7 +118,7 @@ fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
     let refresh = || format!("`sentry auth refresh{options}`");
     let state = &session.refresh_state;
     if state.client_id.is_none() && environment::client_id(world, origin).is_none() {
-        let what = format!("{who}: cannot be renewed, because its OAuth client id is not known");
+        let what = format!("{who}: cannot be refreshed, because its OAuth client id is not known");
         return Check::problem(
             NAME,
             what,
@@ -125,7 +128,7 @@ fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
     match (session.freshness(world.now()), state.intent, state.retry_at) {
         (Freshness::Stale(StaleReason::Interrupted), Some((_, at)), _) => Check::warning(
             NAME,
-            format!("{who}: a renewal was begun at {at}, and how it ended is not known"),
+            format!("{who}: a refresh was begun at {at}, and its outcome is unknown"),
             refresh(),
         ),
         (Freshness::Stale(StaleReason::Suspect), ..) => Check::warning(
@@ -135,30 +138,32 @@ fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
         ),
         (Freshness::Stale(_), _, Some(retry_at)) if retry_at > world.now() => Check::warning(
             NAME,
-            format!("{who}: renewing failed; the next try is after {retry_at}"),
+            format!("{who}: the last refresh failed; the next attempt is after {retry_at}"),
             refresh(),
         ),
         (Freshness::Stale(_), ..) => {
             Check::ok(NAME, format!("{who}: {expires}; the next use refreshes it"))
         }
-        (Freshness::Fresh, ..) => Check::ok(NAME, format!("{who}: {expires}; refreshes itself")),
+        (Freshness::Fresh, ..) => {
+            Check::ok(NAME, format!("{who}: {expires}; refreshed automatically"))
+        }
     }
 }
 
-fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
+fn server(world: &World, token_check: &TokenCheck<'_>, clock: &mut Clock) -> Check {
     const NAME: &str = "server";
-    let Question { origin, token, fix } = question;
+    let TokenCheck { origin, token, fix } = token_check;
     let (verdict, date) = OAuth::new(world, origin, "").check_with_date(token);
     clock.compare(world, origin, date);
     match verdict {
         Verdict::Accepted(_) => Check::ok(NAME, format!("{origin} accepts the token")),
-        Verdict::Forbidden => Check::ok(NAME, format!("{origin} knows the token")),
+        Verdict::Forbidden => Check::ok(NAME, format!("{origin} recognizes the token")),
         Verdict::Rejected => match fix {
             Some(fix) => Check::problem(NAME, format!("{origin} does not accept the token"), fix),
             None => Check::ok(NAME, format!("{origin} answers")),
         },
         Verdict::Unknown(why) => {
-            let what = format!("cannot ask {origin}: {why}");
+            let what = format!("cannot check the token with {origin}: {why}");
             match why.hint_text() {
                 Some(_) => Check::failed(NAME, &why.with_text(what).into()),
                 None => {
@@ -170,25 +175,25 @@ fn server(world: &World, question: &Question<'_>, clock: &mut Clock) -> Check {
     }
 }
 
-/// How our clock compares with the first server that told the time.
+/// Compares our clock with that of the first server that reported its time.
 #[derive(Default)]
 struct Clock {
     compared: Option<(String, Timestamp, Timestamp)>,
 }
 
 impl Clock {
-    fn compare(&mut self, world: &World, origin: &Origin, theirs: Option<Timestamp>) {
-        if let Some(theirs) = theirs {
+    fn compare(&mut self, world: &World, origin: &Origin, server_time: Option<Timestamp>) {
+        if let Some(server_time) = server_time {
             self.compared
-                .get_or_insert_with(|| (origin.to_string(), world.now(), theirs));
+                .get_or_insert_with(|| (origin.to_string(), world.now(), server_time));
         }
     }
 
     fn check(self, world: &World, snapshot: &Snapshot) -> Check {
         const NAME: &str = "clock";
         const FIX: &str = "`timedatectl set-ntp true`";
-        if let Some((server, ours, theirs)) = &self.compared {
-            let (ahead, behind) = (theirs.until(*ours), ours.until(*theirs));
+        if let Some((server, ours, server_time)) = &self.compared {
+            let (ahead, behind) = (server_time.until(*ours), ours.until(*server_time));
             if ahead > TOLERANCE {
                 let what = format!("{} seconds ahead of {server}", ahead.as_secs());
                 return Check::warning(NAME, what, FIX);
@@ -204,7 +209,7 @@ impl Clock {
                 .is_some_and(|issued_at| world.now().until(issued_at) > TOLERANCE)
         });
         match (from_the_future, self.compared) {
-            // It is right now, so it was wrong then.
+            // The clock is right now, so it was wrong then.
             (Some((session, _)), Some(_)) => Check::warning(
                 NAME,
                 format!(
@@ -222,7 +227,7 @@ impl Clock {
                 FIX,
             ),
             (None, Some((server, ..))) => Check::ok(NAME, format!("agrees with {server}")),
-            (None, None) => Check::ok(NAME, "no server told the time"),
+            (None, None) => Check::ok(NAME, "no server reported the time"),
         }
     }
 }
@@ -247,7 +252,7 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
             Ok(true) => {}
             Ok(false) => {
                 let what = format!(
-                    "the copy of the token of {} is not the stored one",
+                    "the copy of the token of {} differs from the stored one",
                     session.origin
                 );
                 return Check::warning(NAME, what, refresh(session, snapshot));

@@ -1,6 +1,7 @@
-//! What git and docker stored and nobody uses any more: something comes before it.
+//! Credentials that git and docker stored and that are never returned, because something outranks them.
 //!
-//! Separate from git's and docker's configuration, because it stands in the database. `sentry auth hosts` has the rest.
+//! Separate from git's and docker's configuration because these are in the database. `sentry auth hosts` lists all of
+//! them.
 
 use super::check::Check;
 use super::snapshot::Snapshot;
@@ -60,14 +61,14 @@ fn unused_one(survey: &Survey<'_>, server: &Server, stored: &Stored) -> Check {
     }
 }
 
-/// What git says to the helper when a password was refused.
+/// The request that git sends to the helper after a password was refused.
 fn erasure(server: &Server, stored: &Stored) -> String {
     let (protocol, host) = server
         .name()
         .split_once("://")
         .unwrap_or(("https", server.name()));
     let mut lines = vec![format!("protocol={protocol}"), format!("host={host}")];
-    // What cannot be shown is left out: then all of the host match.
+    // A value that cannot be shown is omitted; the pattern then matches all credentials of the host.
     let shown = |text: &&String| printable(text) == **text;
     if let Some(username) = stored.username.as_ref().filter(shown) {
         lines.push(format!("username={username}"));

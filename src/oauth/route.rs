@@ -137,16 +137,16 @@ impl Route {
         match &self.via {
             None => "no proxy".to_owned(),
             Some(via) if via.has_credentials() => {
-                format!("{} with a user name, by {}", via.shown(), via.source)
+                format!("{} with a user name, from {}", via.shown(), via.source)
             }
-            Some(via) => format!("{}, by {}", via.shown(), via.source),
+            Some(via) => format!("{}, from {}", via.shown(), via.source),
         }
     }
 
     /// Describes the trusted authorities.
     pub(super) fn trusted(&self) -> String {
         let named = self.authorities.sources().iter().map(|(source, path)| {
-            format!("{}, by {source}", printable(&path.display().to_string()))
+            format!("{}, from {source}", printable(&path.display().to_string()))
         });
         let system = self.authorities.has_systems();
         let system = system.then(|| "the system's authorities".to_owned());

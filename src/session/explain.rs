@@ -113,7 +113,7 @@ fn stale(performer: &Performer<'_>, session: &Session, reason: Obstacle) -> Fail
             let when = when.unwrap_or_else(|| "a moment".to_owned());
             let why = session.refresh_state.retry_reason.clone();
             let why = why.unwrap_or_else(|| format!("{origin} failed a moment ago"));
-            Failure::new(format!("{why}; the next try is after {when}")).hint(format!(
+            Failure::new(format!("{why}; the next attempt is after {when}")).hint(format!(
                 "`sentry auth refresh{}` tries at once",
                 options_for(session, &sessions(performer))
             ))

@@ -1,6 +1,6 @@
-//! Whose a file is and who may use it: kept by the file that replaces it.
+//! Owner, group, mode and access list of a file, which its replacement keeps.
 //!
-//! Separate from the replacing, which is the same on all systems.
+//! Separate from [`super::file`], which is the same on all systems.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-/// A rename does not ask whether the file may be written; its owner may have meant that it may not.
+/// A rename succeeds even on a read-only file; its owner may have made it read-only on purpose.
 pub(super) fn check_writable(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
     if !metadata.is_file() {
         anyhow::bail!("it is not a regular file");
@@ -22,7 +22,7 @@ pub(super) fn check_writable(path: &Path, metadata: &Metadata) -> anyhow::Result
     Ok(())
 }
 
-/// Gives a new file the owner, the group, the access list and the mode of the old one.
+/// Gives the new file the owner, group, access list and mode of the old one.
 #[cfg(unix)]
 pub(super) fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> anyhow::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -31,7 +31,7 @@ pub(super) fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> 
     if owner(&file.metadata()?) != owner(before) {
         fchown(file, Some(before.uid()), Some(before.gid())).map_err(|_| {
             let what = format!(
-                "cannot write {}: it would not belong to user {} and group {} any more; run it as that user",
+                "cannot write {}: it would no longer belong to user {} and group {}; run the command as that user",
                 target.display(),
                 before.uid(),
                 before.gid()
@@ -40,7 +40,7 @@ pub(super) fn keep_attributes(file: &File, target: &Path, before: &Metadata) -> 
         })?;
     }
     keep_access_list(file, target)?;
-    // The last one, because the others change it.
+    // The mode comes last, because the other calls change it.
     Ok(file.set_permissions(before.permissions())?)
 }
 
@@ -53,14 +53,14 @@ pub(super) fn keep_attributes(
     Ok(())
 }
 
-/// Without the access list, the group would get what the mode then means for it: acl(5).
+/// Without the access list, the group's permission bits would take effect for the group: acl(5).
 #[cfg(target_os = "linux")]
 fn keep_access_list(file: &File, target: &Path) -> io::Result<()> {
     use rustix::fs::{XattrFlags, fsetxattr, getxattr};
     use rustix::io::Errno;
 
     const NAME: &str = "system.posix_acl_access";
-    // An entry is of 8 bytes.
+    // An entry has 8 bytes.
     let mut list = [0; 4096];
     match getxattr(target, NAME, &mut list[..]) {
         Ok(length) => Ok(fsetxattr(file, NAME, &list[..length], XattrFlags::empty())?),

@@ -1,9 +1,10 @@
 //! docker's `config.json`, and podman's `auth.json`, which has the same keys.
 //!
-//! Separate from `setup_docker`, which knows what to write and why. All that is not ours stays in the file, in its order.
+//! Separate from `setup_docker`, which decides what to write. Everything that is not ours stays in the file, in its
+//! order.
 //!
-//! A client looks a registry up by the host as it was typed, so a key is compared byte by byte; what our database calls
-//! the same registry may have other keys too.
+//! Clients look a registry up by its host as typed, so keys are compared byte by byte; several keys may name the same
+//! registry of our database.
 
 use std::path::{Path, PathBuf};
 
@@ -20,18 +21,18 @@ pub(crate) const DEFAULT: &str = "credsStore";
 /// The key of the helpers by registry.
 const REGISTRIES: &str = "credHelpers";
 
-/// What docker puts behind `docker-credential-`.
+/// The suffix that docker appends to `docker-credential-`.
 pub(crate) const OURS: &str = "sentry";
 
-/// Where docker looks Docker Hub up; the one key with a scheme and a path.
+/// The key under which docker looks up Docker Hub; the only one with a scheme and a path.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
-/// Where the name of a helper stands: under `credHelpers` by registry, or in `credsStore`, which is no registry's name.
+/// Where a helper is named: under `credHelpers` by registry, or in `credsStore`, which is not a registry's name.
 #[derive(Clone, Copy)]
 pub(crate) struct Slot<'a>(pub(crate) &'a str);
 
 impl Slot<'_> {
-    /// The key of its binding; `None` for `credsStore`, and for what names no registry.
+    /// The key of its binding; `None` for `credsStore`, and for a name that is not a registry's.
     pub(crate) fn server(self) -> Option<String> {
         match self.0 {
             DEFAULT => None,
@@ -49,7 +50,7 @@ impl std::fmt::Display for Slot<'_> {
     }
 }
 
-/// Whether clients ever look for this key of `credHelpers`: they do so by host alone.
+/// Whether clients ever look up this key of `credHelpers`: they look up hosts only.
 pub(crate) fn looked_up(registry: &str) -> bool {
     registry == DOCKER_HUB || !registry.contains('/')
 }
@@ -61,18 +62,18 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads it; one that is not there is empty.
+    /// Reads the file; one that does not exist is empty.
     ///
     /// # Errors
-    /// It cannot be read, or is not as docker writes it.
+    /// It cannot be read, or does not have docker's format.
     pub(crate) fn read(path: &Path) -> anyhow::Result<ConfigFile> {
         ConfigFile::of(&ForeignFile::read(path)?)
     }
 
-    /// From what was read.
+    /// Parses the file.
     ///
     /// # Errors
-    /// It is not as docker writes it.
+    /// It does not have docker's format.
     pub(crate) fn of(file: &ForeignFile) -> anyhow::Result<ConfigFile> {
         let text = std::str::from_utf8(file.content().unwrap_or_default()).map(str::trim);
         let config = match text {
@@ -88,14 +89,14 @@ impl ConfigFile {
         });
         found.ok_or_else(|| {
             let what = format!(
-                "{} is not a JSON object as docker writes it; it has to be corrected by hand",
+                "{} is not a JSON object as docker writes it; correct it by hand",
                 file.path().display()
             );
             Failure::new(what).into()
         })
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -111,38 +112,38 @@ impl ConfigFile {
         value.cloned().unwrap_or_default()
     }
 
-    /// The registries that have a helper of their own, as they stand there.
+    /// The registries with a helper of their own, as written.
     pub(crate) fn registries(&self) -> impl Iterator<Item = &str> {
         let helpers = self.field(REGISTRIES).and_then(Value::as_object);
         helpers.into_iter().flatten().map(|(key, _)| key.as_str())
     }
 
-    /// The names under which this program stands there: `credsStore`, and registries.
+    /// The names whose helper is this program: `credsStore`, and registries.
     pub(crate) fn ours(&self) -> impl Iterator<Item = &str> {
         let slots = std::iter::once(DEFAULT).chain(self.registries());
         slots.filter(|name| self.value(Slot(name)) == OURS)
     }
 
-    /// By which key a client asks this program for a registry, which is named as our database names it.
-    pub(crate) fn asks_us_for(&self, server: &str) -> Option<&str> {
+    /// The key by which a client calls this program for a registry, which is given by its key in our database.
+    pub(crate) fn key_for(&self, server: &str) -> Option<&str> {
         let host = server.strip_prefix(&Client::Docker.server(""))?;
-        let spelled =
+        let same_registry =
             |name: &&str| looked_up(name) && Slot(name).server().as_deref() == Some(server);
         let is_ours = |name: &&str| self.value(Slot(name)) == OURS;
         match self.registries().find(|name| *name == host) {
             Some(name) if is_ours(&name) => Some(name),
             exact => self
                 .registries()
-                .filter(spelled)
+                .filter(same_registry)
                 .find(is_ours)
                 .or_else(|| Some(DEFAULT).filter(|name| exact.is_none() && is_ours(name))),
         }
     }
 
-    /// `Null` removes it.
+    /// Sets a helper; `Null` removes it.
     pub(crate) fn set(&mut self, slot: Slot<'_>, value: Value) {
         let put = |object: &mut Map<String, Value>, key: &str, value: Value| match value {
-            // Keeps the order of the others.
+            // Preserves the order of the other keys.
             Value::Null => drop(object.shift_remove(key)),
             value => drop(object.insert(key.to_owned(), value)),
         };
@@ -165,7 +166,7 @@ impl ConfigFile {
         put(&mut self.config, &key, helpers.unwrap_or_default());
     }
 
-    /// The keys of `auths` that have a secret in this file.
+    /// The keys of `auths` with a secret in this file.
     pub(crate) fn passwords(&self) -> impl Iterator<Item = &str> {
         let auths = self.field("auths").and_then(Value::as_object);
         let has_secret = |auth: &Value| {
@@ -183,7 +184,7 @@ impl ConfigFile {
             .map(|(key, _)| key.as_str())
     }
 
-    /// As docker writes it: indented by tabs, without a newline at the end.
+    /// The file as docker writes it: indented with tabs, without a trailing newline.
     pub(crate) fn text(&self) -> String {
         let text = format!("{:#}", Value::Object(self.config.clone()));
         let indented = |line: &str| {
@@ -198,7 +199,7 @@ impl ConfigFile {
     }
 }
 
-/// How a key is spelled there: the clients, which are written in Go, do not mind its case.
+/// The spelling of a key in the file: clients are written in Go, which ignores its case.
 fn spelling<'a>(config: &'a Map<String, Value>, name: &'a str) -> Option<&'a str> {
     if config.contains_key(name) {
         return Some(name);
@@ -227,7 +228,7 @@ mod tests {
     fn a_registry_is_looked_up_as_it_is_typed() {
         let asks = |value: Value| {
             let file = config(value);
-            file.asks_us_for("docker r.example").map(str::to_owned)
+            file.key_for("docker r.example").map(str::to_owned)
         };
         let helpers = |helpers: Value| asks(json!({"credHelpers": helpers}));
         assert_eq!(

@@ -1,19 +1,19 @@
-//! Two names of files, changed in one step.
+//! Renames and exchanges files atomically.
 //!
-//! Separate from the replacing, which is the same on all systems.
+//! Separate from [`super::file`], which is the same on all systems.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Gives a file its name if nothing has it.
+/// Renames a file unless the target exists.
 pub(super) fn name_new(path: &Path, target: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
     {
         use rustix::fs::RenameFlags;
         match rename_with(path, target, RenameFlags::NOREPLACE) {
             Err(error) if cannot_exchange(&error) => {}
-            ended => return ended,
+            result => return result,
         }
     }
     match target.symlink_metadata() {
@@ -36,7 +36,7 @@ fn rename_with(path: &Path, target: &Path, flags: rustix::fs::RenameFlags) -> io
     Ok(renameat_with(CWD, path, CWD, target, flags)?)
 }
 
-/// renameat2(2): EINVAL where the file system does not know the flag, ENOSYS where the kernel does not.
+/// renameat2(2): EINVAL if the file system does not support the flag, ENOSYS if the kernel does not.
 pub(super) fn cannot_exchange(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,11 +1,12 @@
-//! One file of another program: read, and replaced whole if it is still what was read.
+//! Reads a file of another program, and replaces it as a whole if it is unchanged since.
 //!
-//! Separate from what stands in the files, because the rules are the same for all: symlinks stay; mode, owner, group and
-//! access list stay, or nothing is written; the new content is on disk before it has the name.
+//! Separate from the content of the files because the rules are the same for all of them: symlinks stay; mode, owner,
+//! group and access list stay, or nothing is written; the new content is on disk before it gets the name.
 //!
-//! docker and podman take no lock, so a comparison before a rename could be late by a moment. Old and new file are
-//! therefore exchanged, and what comes out is compared once more: where somebody was faster, theirs goes back. Where the
-//! file system cannot exchange two names, the comparison before the rename is all there is.
+//! docker and podman take no lock, so a comparison before a rename could be outdated by the time of the rename. The old
+//! and the new file are therefore exchanged, and the old one is compared once more: if another program changed it, the
+//! exchange is reversed. Where the file system cannot exchange two names, only the comparison before the rename
+//! remains.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -21,13 +22,13 @@ use crate::failure::Failure;
 use crate::printable::quoted;
 use crate::world::World;
 
-/// How long another program may hold a lock file: git holds it for milliseconds.
+/// How long to wait for a lock file of another program: git holds it for milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Pause between two looks at a lock file.
+/// Pause between two attempts to create a lock file.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How often a file is read again that others keep changing.
+/// How often a file that other programs keep changing is read again.
 pub(super) const ATTEMPTS: usize = 50;
 
 /// Longest chain of symlinks, as in Linux.
@@ -35,19 +36,19 @@ const LINKS: usize = 40;
 
 /// A file as it was read.
 pub(crate) struct ForeignFile {
-    /// As it is named to the user.
+    /// The path as named to the user.
     path: PathBuf,
-    /// The same with all symlinks resolved.
+    /// The path with all symlinks resolved.
     target: PathBuf,
     content: Option<Vec<u8>>,
 }
 
-/// Why a file was not replaced. It is then as it was.
+/// Why a file was not replaced. It is unchanged then.
 #[derive(Debug)]
 pub(crate) enum ReplaceError {
-    /// Somebody else changed it since it was read: read it again.
+    /// Another program changed it since it was read: read it again.
     Changed,
-    /// It cannot be written, or its owner would lose it.
+    /// It cannot be written, or its owner would change.
     Failed(anyhow::Error),
 }
 
@@ -57,13 +58,13 @@ impl From<anyhow::Error> for ReplaceError {
     }
 }
 
-/// A new file beside the one that it is to replace; removed on drop.
+/// A new file beside the one that it will replace; removed on drop.
 pub(crate) struct Beside {
     file: File,
     path: TempPath,
 }
 
-/// A file that was replaced. Dropping it lets go of the old one.
+/// A file that was replaced. Dropping it discards the old one.
 #[must_use]
 pub(crate) struct Replaced {
     target: PathBuf,
@@ -72,19 +73,16 @@ pub(crate) struct Replaced {
 }
 
 enum Before {
-    /// There was none.
+    /// There was no file.
     Absent,
-    /// It lies beside the new one.
+    /// The old file is beside the new one.
     Beside(TempPath),
-    /// It is gone.
+    /// Only its content is left.
     Content(Vec<u8>),
 }
 
 impl ForeignFile {
-    /// Reads the file, if there is one.
-    ///
-    /// # Errors
-    /// It cannot be read.
+    /// Reads the file, if it exists.
     pub(crate) fn read(path: &Path) -> anyhow::Result<ForeignFile> {
         let target = without_symlinks(path);
         let content =
@@ -96,22 +94,22 @@ impl ForeignFile {
         })
     }
 
-    /// As it is named to the user.
+    /// The path as named to the user.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Where the file is, behind all symlinks.
+    /// The path with all symlinks resolved.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
-    /// What was in it.
+    /// The content as it was read; `None` if the file does not exist.
     pub(crate) fn content(&self) -> Option<&[u8]> {
         self.content.as_deref()
     }
 
-    /// Replaces the file of a program that takes no lock. A new one is private.
+    /// Replaces the file of a program that takes no lock. A new file is private.
     ///
     /// # Errors
     /// [`ReplaceError`].
@@ -120,10 +118,7 @@ impl ForeignFile {
         self.replace_by(beside, content)
     }
 
-    /// A private file in the same directory, which is made where it is missing.
-    ///
-    /// # Errors
-    /// It cannot be made.
+    /// Creates a private file in the same directory, and the directory if it is missing.
     pub(crate) fn beside(&self, world: &World) -> anyhow::Result<Beside> {
         let make = || -> anyhow::Result<Beside> {
             let dir = self.dir(world)?;
@@ -138,11 +133,11 @@ impl ForeignFile {
         make().map_err(|error| self.unwritable(error))
     }
 
-    /// `<file>.lock`, git's own lock: who makes it may replace the file by it. A new file is readable as the umask
-    /// allows, as git makes it.
+    /// Creates `<file>.lock`, git's own lock; its creator may rename it over the file. A new file has the mode that the
+    /// umask allows, like git's.
     ///
     /// # Errors
-    /// Another program keeps it for long, or it cannot be made.
+    /// Another program holds it for too long, or it cannot be created.
     pub(crate) fn git_lock(&self, world: &World) -> anyhow::Result<Beside> {
         let dir = self.dir(world).map_err(|error| self.unwritable(error))?;
         let mut name = self.target.file_name().unwrap_or_default().to_owned();
@@ -166,7 +161,7 @@ impl ForeignFile {
                         path.display()
                     );
                     let hint = format!(
-                        "`rm {}`, where no git is running",
+                        "`rm {}`, if no git is running",
                         quoted(&path.display().to_string())
                     );
                     return Err(Failure::new(what).hint(hint).into());
@@ -176,7 +171,7 @@ impl ForeignFile {
         }
     }
 
-    /// Replaces the file by that one.
+    /// Replaces the file by `beside`.
     ///
     /// # Errors
     /// [`ReplaceError`].
@@ -242,13 +237,13 @@ impl ForeignFile {
         Ok(dir)
     }
 
-    /// Names the file, and the cause once.
+    /// Adds the path to the error, and the cause once.
     fn unwritable(&self, error: anyhow::Error) -> anyhow::Error {
         if error.downcast_ref::<Failure>().is_some() {
             return error;
         }
         let cause = match error.downcast_ref::<io::Error>() {
-            // `tempfile` puts its own path around the cause.
+            // `tempfile` adds its own path to the cause.
             Some(error) => match error.get_ref().and_then(|inner| inner.source()) {
                 Some(cause) => cause.to_string(),
                 None => error.to_string(),
@@ -261,9 +256,7 @@ impl ForeignFile {
             .downcast_ref::<io::Error>()
             .is_some_and(|error| error.kind() == io::ErrorKind::ResourceBusy);
         match is_mounted {
-            true => {
-                failure.with_text(what + "; it is mounted by itself: mount its directory instead")
-            }
+            true => failure.with_text(what + "; it is a mount point: mount its directory instead"),
             false => failure,
         }
         .into()
@@ -271,22 +264,19 @@ impl ForeignFile {
 }
 
 impl Beside {
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes to it without replacing anything yet.
-    ///
-    /// # Errors
-    /// Whatever the write met.
+    /// Writes to it; nothing is replaced yet.
     pub(crate) fn write(&mut self, content: &[u8]) -> io::Result<()> {
         self.file.write_all(content)
     }
 }
 
 impl Replaced {
-    /// Puts the old file back, unless somebody changed the new one meanwhile.
+    /// Restores the old file, unless another program changed the new one meanwhile.
     ///
     /// # Errors
     /// It cannot be put back.
@@ -302,7 +292,7 @@ impl Replaced {
     }
 }
 
-/// Whether two paths lead to one file.
+/// Whether two paths name the same file.
 pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     one == other || canonical(one) == canonical(other)
@@ -311,7 +301,7 @@ pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
 fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut options = OpenOptions::new();
     options.read(true);
-    // A FIFO in its place must not stop us.
+    // Opening a FIFO must not block.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(
         &mut options,
@@ -328,7 +318,7 @@ fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// The file that a path leads to, which need not be there: users keep such files among their dotfiles.
+/// Resolves a path whose file need not exist: users keep such files among their dotfiles, as symlinks.
 fn without_symlinks(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
@@ -352,7 +342,7 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     builder.create(dir)
 }
 
-/// For a name that is not there any more: whoever has it next is somebody else.
+/// Forgets a name that no longer exists: whatever gets that name next is not ours to remove.
 fn forget(path: TempPath) {
     drop(path.keep());
 }
@@ -372,7 +362,7 @@ mod tests {
         fs::read_to_string(path).unwrap()
     }
 
-    /// Names in a directory.
+    /// The names in a directory.
     fn names(dir: &Path) -> Vec<String> {
         let entries = fs::read_dir(dir).unwrap();
         let mut names: Vec<String> = entries
@@ -404,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_wrote_is_not_written_over() {
+    fn changes_of_other_programs_are_not_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config");
         let absent = ForeignFile::read(&path).unwrap();
@@ -434,13 +424,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config");
         let file = ForeignFile::read(&path).unwrap();
-        let held = file.git_lock(&world()).unwrap();
+        let lock = file.git_lock(&world()).unwrap();
         assert_eq!(names(dir.path()), ["config.lock"]);
         let error = file.git_lock(&world()).err().unwrap().to_string();
         assert!(error.ends_with("config.lock"), "{error}");
-        drop(held);
-        let held = file.git_lock(&world()).unwrap();
-        drop(file.replace_by(held, b"new").unwrap());
+        drop(lock);
+        let lock = file.git_lock(&world()).unwrap();
+        drop(file.replace_by(lock, b"new").unwrap());
         assert_eq!(names(dir.path()), ["config"]);
     }
 

@@ -1,6 +1,6 @@
-//! The `git` on PATH, started to read or to write its configuration.
+//! Runs the `git` on PATH to read or write its configuration.
 //!
-//! Separate from what is in that configuration: here is how git is called, and how it says that there is nothing.
+//! Separate from [`super::git_config`], which knows the content of that configuration.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,24 +19,24 @@ pub(crate) struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
-    /// Finds it.
+    /// Finds `git`.
     ///
     /// # Errors
-    /// It is not there.
+    /// It is not on PATH.
     pub(crate) fn new(world: &'a World) -> anyhow::Result<Git<'a>> {
         let program = world.program("git").context("`git` is not on PATH")?;
         Ok(Git { world, program })
     }
 
-    /// What git prints; `None` where it says by exit code 1 that there is nothing.
+    /// git's output; `None` if exit code 1 reports that there is no such setting.
     pub(super) fn run(&self, words: &[&str]) -> anyhow::Result<Option<String>> {
-        said(&mut self.command(words))
+        output_of(&mut self.command(words))
     }
 
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).stdin(Stdio::null());
-        // Tokens are none of git's business here.
+        // git does not need our tokens here.
         let ours: Vec<OsString> = self.world.variables_with_prefix("SENTRY_").collect();
         for name in ours {
             command.env_remove(name);
@@ -45,7 +45,7 @@ impl<'a> Git<'a> {
     }
 }
 
-pub(super) fn said(command: &mut Command) -> anyhow::Result<Option<String>> {
+pub(super) fn output_of(command: &mut Command) -> anyhow::Result<Option<String>> {
     let output = command.output().context("cannot start `git`")?;
     match output.status.code() {
         Some(0) => Ok(Some(
@@ -53,8 +53,11 @@ pub(super) fn said(command: &mut Command) -> anyhow::Result<Option<String>> {
         )),
         Some(1) => Ok(None),
         _ => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let what = format!("git says: {}", printable(said.lines().next().unwrap_or("")));
+            let message = String::from_utf8_lossy(&output.stderr);
+            let what = format!(
+                "git failed: {}",
+                printable(message.lines().next().unwrap_or(""))
+            );
             Err(Failure::new(what).into())
         }
     }

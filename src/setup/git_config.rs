@@ -1,8 +1,8 @@
-//! git's configuration: what is in it, and how it is changed.
+//! Reads and edits the credential helpers in git's configuration.
 //!
-//! Separate from the chain of helpers, which is a function of values: this starts `git`. All edits of a command are made
-//! on a copy, by `git config`; the copy then replaces the file under git's own lock. So there is no state in between, and
-//! a `git config` at the same time is neither harmed nor undone.
+//! Separate from [`super::helper_chain`], which is a function of values: this module runs `git`. All edits of a command
+//! are made on a copy, by `git config`; the copy then replaces the file under git's own lock. No intermediate state is
+//! visible, and a concurrent `git config` is neither disturbed nor undone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,29 +14,29 @@ use super::git::Git;
 use super::git_files::{GitFile, Scope};
 use super::helper_chain::{Setting, ending, escaped};
 
-/// The helpers that are configured, whatever they are for.
+/// All configured helpers, whatever their URL.
 const HELPERS: &str = r"^credential\.(.*\.)?helper$";
 
-/// A section that becomes another one: a new section is always the last of its file.
+/// A temporary name for a new section: git always appends a new section to the file.
 const NEW_SECTION: &str = "sentry-setup.new";
 
-/// What is to become of the values of one key.
+/// A change to the values of one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Edit {
-    /// These in place of all, at the end of the file.
+    /// Replace all values by these, at the end of the file.
     Last { key: String, values: Vec<String> },
-    /// All but this one.
+    /// Remove this value.
     Without { key: String, value: String },
 }
 
 impl Git<'_> {
-    /// All helpers, in git's order.
+    /// All helpers, in the order in which git reads them.
     ///
     /// # Errors
     /// git cannot read its configuration.
     pub(crate) fn settings(&self) -> anyhow::Result<Vec<Setting>> {
         let mut settings = self.settings_by(&["config"])?;
-        // git tells the repository's files from where it went to.
+        // git reports the repository's files relative to the directory that it changed to.
         let is_relative = |setting: &&mut Setting| setting.file().is_some_and(Path::is_relative);
         let mut relative = settings.iter_mut().filter(is_relative).peekable();
         if relative.peek().is_some() {
@@ -60,7 +60,7 @@ impl Git<'_> {
         Ok(PathBuf::from(dir.trim_end_matches('\n')))
     }
 
-    /// The helpers in one file, and in what it includes.
+    /// The helpers in one file and in the files that it includes.
     ///
     /// # Errors
     /// git cannot read it.
@@ -83,8 +83,8 @@ impl Git<'_> {
         Ok(settings)
     }
 
-    /// What to type so that git asks this program for a host, and no other: `last` is what it has about the host in the
-    /// end. A later file cannot be overruled by an earlier one.
+    /// The command that makes git call only this program for a host; `last` is the last setting that applies to the
+    /// host. A later file cannot be overridden by an earlier one.
     pub(crate) fn remedy(&self, last: Option<&Setting>, set_up: &str) -> String {
         let Some(last) = last else {
             return format!("`{set_up}`");
@@ -111,20 +111,21 @@ impl Git<'_> {
             return ending(last);
         }
         let local = self.file(Scope::Local);
-        let is_user_s = [Scope::Global, Scope::System]
+        let is_user_file = [Scope::Global, Scope::System]
             .into_iter()
             .filter_map(|scope| self.file(scope).ok())
             .any(|known| same_file(&known.path, file));
-        match local.is_ok_and(|local| !is_user_s && has_it(&local.path)) {
+        match local.is_ok_and(|local| !is_user_file && has_it(&local.path)) {
             true => format!("`{set_up} --local`"),
             false => format!("`{set_up}`"),
         }
     }
 
-    /// Changes a file as `plan` wants it, which is shown the helpers in it and in what it includes. `None`: as it is.
+    /// Edits a file as `plan` decides, given the helpers in it and in the files that it includes. `None`: nothing to
+    /// change.
     ///
     /// # Errors
-    /// The file cannot be read or written; it is then as it was.
+    /// The file cannot be read or written, and is unchanged.
     pub(crate) fn edit<T>(
         &self,
         file: &GitFile,
@@ -137,7 +138,7 @@ impl Git<'_> {
         for _ in 0..ATTEMPTS {
             let foreign = ForeignFile::read(&file.path)?;
             let lock = foreign.git_lock(self.world)?;
-            // An editor knows no lock.
+            // Editors do not take git's lock.
             let foreign = ForeignFile::read(foreign.path())?;
             let (edits, done) = plan(&self.settings_of(&file.path)?);
             let content = self.edited(&foreign, &edits)?;
@@ -150,10 +151,10 @@ impl Git<'_> {
                 Err(ReplaceError::Failed(error)) => return Err(error),
             }
         }
-        anyhow::bail!("others keep changing {file}")
+        anyhow::bail!("other programs keep changing {file}")
     }
 
-    /// What a copy of the file has after the edits.
+    /// Applies the edits to a copy and returns its content.
     fn edited(&self, file: &ForeignFile, edits: &[Edit]) -> anyhow::Result<Vec<u8>> {
         let mut copy = file.beside(self.world)?;
         copy.write(file.content().unwrap_or_default())
@@ -184,7 +185,7 @@ impl Git<'_> {
                         config(&["--rename-section", NEW_SECTION, section])?;
                     }
                     if self.values(path, key)?.unwrap_or_default() != *values {
-                        anyhow::bail!("git did not write `{key}` as it was told");
+                        anyhow::bail!("git did not write `{key}` as requested");
                     }
                 }
             }
@@ -197,7 +198,7 @@ impl Git<'_> {
         Ok(found.map(|found| found.split_terminator('\0').map(str::to_owned).collect()))
     }
 
-    /// Reads back, by git's own idea of where its file is.
+    /// Reads the values back through git, which may use another file for the scope.
     fn checked(
         &self,
         file: &GitFile,
@@ -205,7 +206,7 @@ impl Git<'_> {
         replaced: Replaced,
     ) -> anyhow::Result<Replaced> {
         let scope = format!("--{}", file.scope.name());
-        let look = || -> anyhow::Result<bool> {
+        let matches = || -> anyhow::Result<bool> {
             for edit in edits {
                 if let Edit::Last { key, values } = edit {
                     let found = self.run(&["config", &scope, "--null", "--get-all", key])?;
@@ -217,14 +218,14 @@ impl Git<'_> {
             }
             Ok(true)
         };
-        let why = match look() {
+        let why = match matches() {
             Ok(true) => return Ok(replaced),
             Ok(false) => anyhow::anyhow!("git does not read {} as {file}", file.path.display()),
             Err(error) => error,
         };
         replaced
             .revert()
-            .with_context(|| format!("cannot put {file} back"))?;
+            .with_context(|| format!("cannot restore {file}"))?;
         Err(why)
     }
 }

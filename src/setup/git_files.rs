@@ -1,20 +1,19 @@
-//! Where git has its configuration.
+//! Locates git's configuration files.
 //!
-//! Separate from what is in the files, because that is git's own secret: some of it can only be asked for in a roundabout
-//! way.
+//! Separate from their content because git does not report all of the paths directly.
 
 use std::path::PathBuf;
 
-use super::git::{Git, said};
+use super::git::{Git, output_of};
 
-/// Which of git's files.
+/// One of git's configuration files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Of a repository, for all its work trees.
+    /// The repository's, shared by all its work trees.
     Local,
-    /// Of the user.
+    /// The user's.
     Global,
-    /// Of the machine.
+    /// The machine's.
     System,
 }
 
@@ -28,11 +27,11 @@ impl Scope {
     }
 }
 
-/// One of git's configuration files.
+/// A configuration file of git.
 pub(crate) struct GitFile {
     pub(crate) scope: Scope,
     pub(crate) path: PathBuf,
-    /// What tells it from others in the undo log.
+    /// Identifies the file in the undo log.
     pub(crate) log_name: String,
 }
 
@@ -43,10 +42,10 @@ impl std::fmt::Display for GitFile {
 }
 
 impl Git<'_> {
-    /// The file of a scope, which need not be there.
+    /// The file of a scope, which need not exist.
     ///
     /// # Errors
-    /// There is none, as outside of a repository.
+    /// There is none, as outside a repository.
     pub(crate) fn file(&self, scope: Scope) -> anyhow::Result<GitFile> {
         let (path, log_name) = match scope {
             Scope::Local => {
@@ -67,7 +66,7 @@ impl Git<'_> {
     /// The directory whose `config` all work trees of the repository share.
     ///
     /// # Errors
-    /// This is no repository.
+    /// This is not a repository.
     pub(crate) fn common_dir(&self) -> anyhow::Result<PathBuf> {
         let dir = self.run(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         Ok(PathBuf::from(
@@ -75,32 +74,32 @@ impl Git<'_> {
         ))
     }
 
-    /// git-config(1), FILES: the second one only where the first one is not there.
+    /// git-config(1), FILES: the second file is used only if the first does not exist.
     fn global(&self) -> anyhow::Result<PathBuf> {
         if let Some(file) = self.world.variable_path("GIT_CONFIG_GLOBAL") {
             return Ok(std::path::absolute(file)?);
         }
         let home = self.world.home()?;
-        let usual = home.join(".gitconfig");
-        let around = match self.world.variable_path("XDG_CONFIG_HOME") {
+        let home_file = home.join(".gitconfig");
+        let config_home = match self.world.variable_path("XDG_CONFIG_HOME") {
             Some(dir) => std::path::absolute(dir)?,
             None => home.join(".config"),
         };
-        let other = around.join("git/config");
-        Ok(match !usual.exists() && other.exists() {
-            true => other,
-            false => usual,
+        let xdg_file = config_home.join("git/config");
+        Ok(match !home_file.exists() && xdg_file.exists() {
+            true => xdg_file,
+            false => home_file,
         })
     }
 
-    /// Where it is was decided when git was built. It hands it to an editor.
+    /// The path is compiled into git, which reveals it to an editor.
     fn system(&self) -> anyhow::Result<PathBuf> {
         if let Some(file) = self.world.variable_path("GIT_CONFIG_SYSTEM") {
             return Ok(std::path::absolute(file)?);
         }
         let mut edit = self.command(&["config", "--system", "--edit"]);
         edit.env("GIT_EDITOR", "echo");
-        let path = said(&mut edit)?.unwrap_or_default();
+        let path = output_of(&mut edit)?.unwrap_or_default();
         Ok(PathBuf::from(path.trim_end_matches('\n')))
     }
 }

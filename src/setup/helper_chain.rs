@@ -1,7 +1,8 @@
-//! Whom git asks for a host: gitcredentials(7).
+//! Determines which helpers git calls for a host: gitcredentials(7).
 //!
-//! Not by `git config --get-urlmatch`, which tells one value: git asks *all* helpers whose URL matches, in the order of
-//! its files, and an empty value forgets the ones before. So all of them are read, in that order.
+//! Separate from [`super::git_config`] because it is a function of values. `git config --get-urlmatch` is not enough:
+//! it returns one value, but git calls *all* helpers whose URL matches, in the order of its files, and an empty value
+//! drops the earlier ones.
 
 use std::path::{Path, PathBuf};
 
@@ -11,42 +12,42 @@ use crate::printable::{printable, quoted};
 /// One `credential.helper` or `credential.<url>.helper`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Setting {
-    /// Where it stands, as git tells it: `file:/home/jane/.gitconfig`.
+    /// Where it is configured, as git reports it: `file:/home/jane/.gitconfig`.
     pub(crate) origin: String,
-    /// The whole key.
+    /// The complete key.
     pub(crate) key: String,
-    /// What stands there.
+    /// The value.
     pub(crate) value: String,
-    /// What that means.
+    /// The value, interpreted.
     pub(crate) helper: Helper,
 }
 
-/// What a value of `credential.helper` means.
+/// The meaning of a value of `credential.helper`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Helper {
-    /// Forgets the ones before.
+    /// Drops the earlier helpers.
     Reset,
     /// git runs `git-credential-<name>`.
     Named(String),
     /// git runs this file.
     Path(PathBuf),
-    /// Anything else that a shell understands; not shown, for it may hold a password.
+    /// Any other shell command; not shown, because it may contain a password.
     Shell,
 }
 
-/// For how much of a host a setting counts.
+/// The part of a host that a setting applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
-    /// Not at all.
+    /// None of it.
     Nothing,
-    /// For one user or below one path.
+    /// One user, or one path.
     Part,
-    /// For all of it.
+    /// All of it.
     Whole,
 }
 
 impl Setting {
-    /// Reads `key<LF>value`, or a key alone, as git prints them. `None`: another key.
+    /// Parses `key<LF>value`, or a key alone, as git prints them. `None`: another key.
     pub(crate) fn parse(origin: &str, line: &str) -> Option<Setting> {
         let (key, value) = line.split_once('\n').unwrap_or((line, ""));
         let setting = Setting {
@@ -58,19 +59,19 @@ impl Setting {
         (key == "credential.helper" || setting.url().is_some()).then_some(setting)
     }
 
-    /// The file that it stands in; `None` for the command line and the environment.
+    /// The file that contains it; `None` for the command line and the environment.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.origin.strip_prefix("file:").map(Path::new)
     }
 
-    /// `None`: for all hosts.
+    /// Its URL; `None` if it applies to all hosts.
     pub(crate) fn url(&self) -> Option<&str> {
         self.key
             .strip_prefix("credential.")?
             .strip_suffix(".helper")
     }
 
-    /// The host that it names, and whether for all of it; not one that stands for many.
+    /// The host that it names, and for which part; `None` for a pattern.
     pub(crate) fn host(&self) -> Option<(Origin, Reach)> {
         let pattern = Pattern::of(self.url()?);
         let scheme = pattern.scheme.unwrap_or("https");
@@ -78,7 +79,7 @@ impl Setting {
         Some((host, pattern.reach()))
     }
 
-    /// For how much of a host it counts.
+    /// The part of a host that it applies to.
     pub(crate) fn reach(&self, host: &Origin) -> Reach {
         let Some(url) = self.url() else {
             return Reach::Whole;
@@ -91,8 +92,8 @@ impl Setting {
     }
 }
 
-/// Whom git asks for a host, in order. Other helpers count even for a part of the host, because there they may get a
-/// copy of the token; ours, and a reset, for the whole of it.
+/// The helpers that git calls for a host, in order. Other helpers count even for a part of the host, because they may
+/// store a copy of the token there; ours, and a reset, only for the whole host.
 pub(crate) fn chain<'a>(
     settings: impl IntoIterator<Item = &'a Setting>,
     host: &Origin,
@@ -109,10 +110,10 @@ pub(crate) fn chain<'a>(
     chain
 }
 
-/// The command that removes a value from its file, and others that begin as it does. `None`: it is in no file.
+/// The command that removes a value from its file, and others with the same beginning. `None`: it is not in a file.
 pub(crate) fn removal(setting: &Setting) -> Option<String> {
     let pattern = match &setting.helper {
-        // What a shell reads may hold a password behind the path.
+        // A shell command may contain a password after the path.
         Helper::Path(_) => escaped(written_path(&setting.value)),
         Helper::Shell => "^[!\"']".to_owned(),
         Helper::Named(name) => format!("^{}( |$)", escaped(name)),
@@ -123,7 +124,7 @@ pub(crate) fn removal(setting: &Setting) -> Option<String> {
     Some(format!("git config --file {}", words.join(" ")))
 }
 
-/// What ends a setting, in backticks.
+/// The command that removes a setting, in backticks.
 pub(crate) fn ending(setting: &Setting) -> String {
     match removal(setting) {
         Some(command) => format!("`{command}`"),
@@ -131,7 +132,7 @@ pub(crate) fn ending(setting: &Setting) -> String {
     }
 }
 
-/// An extended regular expression for a text.
+/// Escapes a text for an extended regular expression.
 pub(crate) fn escaped(text: &str) -> String {
     let mut expression = String::new();
     for character in text.chars() {
@@ -144,7 +145,7 @@ pub(crate) fn escaped(text: &str) -> String {
 }
 
 impl Helper {
-    /// gitcredentials(7): an absolute path or `!` goes to a shell, anything else is a name.
+    /// gitcredentials(7): an absolute path or `!` is run by a shell, anything else is a name.
     pub(crate) fn of(value: &str) -> Helper {
         let command = value.strip_prefix('!').unwrap_or(value).trim_start();
         match first_word(command) {
@@ -155,7 +156,7 @@ impl Helper {
         }
     }
 
-    /// Whether git asks this program by it.
+    /// Whether git calls this program by it.
     pub(crate) fn is_ours(&self) -> bool {
         match self {
             Helper::Named(name) => name == "sentry",
@@ -166,7 +167,7 @@ impl Helper {
         }
     }
 
-    /// What may be shown of it.
+    /// A description that may be shown.
     pub(crate) fn name(&self) -> String {
         match self {
             Helper::Named(name) => format!("`{}`", printable(name)),
@@ -177,12 +178,12 @@ impl Helper {
     }
 }
 
-/// The path as it is written in a value.
+/// The path as written in a value.
 fn written_path(value: &str) -> &str {
     first_word(value.strip_prefix('!').unwrap_or(value).trim_start())
 }
 
-/// As a shell would find it, but for what nobody writes there.
+/// The first word as a shell splits it, except for rare quoting.
 fn first_word(command: &str) -> &str {
     for quote in ['"', '\''] {
         if let Some(rest) = command.strip_prefix(quote) {
@@ -236,7 +237,7 @@ impl<'a> Pattern<'a> {
         let scheme = host.scheme().as_str();
         if self
             .scheme
-            .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(scheme))
+            .is_some_and(|expected| !expected.eq_ignore_ascii_case(scheme))
         {
             return false;
         }
@@ -257,11 +258,11 @@ impl<'a> Pattern<'a> {
                 None => (authority, default_port.to_owned()),
             }
         };
-        let (wanted, found) = (parts(self.authority), parts(&host.authority()));
-        let (mut labels, mut names) = (wanted.0.split('.'), found.0.split('.'));
+        let (expected, found) = (parts(self.authority), parts(&host.authority()));
+        let (mut labels, mut names) = (expected.0.split('.'), found.0.split('.'));
         loop {
             match (labels.next(), names.next()) {
-                (None, None) => return wanted.1 == found.1,
+                (None, None) => return expected.1 == found.1,
                 (Some(label), Some(name)) if label == "*" || label == name => {}
                 _ => return false,
             }

@@ -1,10 +1,10 @@
-//! Files of other programs: git's configuration, docker's `config.json`, podman's `auth.json`.
+//! Edits the files of other programs: git's configuration, docker's `config.json`, podman's `auth.json`.
 //!
-//! Separate from the commands, which say what is to be in them: here is how such a file is changed without harm to its
-//! owner. The credential lock is taken, the file is read, changed, and replaced if it is still what was read; what goes
-//! with the change in our database is committed, or the file is put back.
+//! Separate from the commands, which decide what the files should contain: this module changes them safely. Under the
+//! credential lock a file is read, edited, and replaced if it is unchanged since; then the related changes of our
+//! database are committed, or the file is restored.
 //!
-//! Nothing here prints; what was done comes back as values.
+//! Nothing here prints; the results are returned as values.
 
 mod attributes;
 mod docker_config;
@@ -41,19 +41,19 @@ pub(crate) use writers::{Writer, settle};
 /// How long to wait for a refresh in another process.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What makes a program be found that lies beside this one, in backticks.
+/// The command that puts a program of this installation on PATH, in backticks.
 pub(crate) fn path_with(world: &World, program: &str) -> Option<String> {
     let sibling = world.sibling(program)?;
     let dir = quoted(&sibling.parent()?.display().to_string());
     Some(format!("`export PATH={dir}:\"$PATH\"`"))
 }
 
-/// Changes a file and the database: both or neither. Without a database, the file alone.
+/// Changes a file and the database: both or neither. Without a database, only the file.
 ///
-/// `change` replaces the file, or finds that nothing is to be done; `record` writes what goes with it.
+/// `change` replaces the file, or finds that there is nothing to do; `record` writes the related rows.
 ///
 /// # Errors
-/// Theirs, the lock's, and the database's; file and database are then as they were.
+/// Neither the file nor the database is changed.
 pub(crate) fn together<T>(
     world: &World,
     store: Option<&Store>,
@@ -64,10 +64,10 @@ pub(crate) fn together<T>(
         return Ok(change()?.1);
     };
     let dir = store.path().parent().unwrap_or(store.path());
-    let held = Lock::credential(dir).acquire(world.clock(), TIMEOUT)?;
-    // Shows first that the database can be written.
-    let transaction = store.change(&held, world.clock())?;
-    // An interrupt in between would leave a half.
+    let guard = Lock::credential(dir).acquire(world.clock(), TIMEOUT)?;
+    // Proves first that the database can be written.
+    let transaction = store.change(&guard, world.clock())?;
+    // An interrupt in between would leave the change half done.
     let _deferral = world.signals().defer().ok();
     let (replaced, done) = change()?;
     let recorded = record(&transaction, &done).and_then(|()| transaction.commit());
@@ -75,7 +75,7 @@ pub(crate) fn together<T>(
         if let Some(replaced) = replaced
             && let Err(why) = replaced.revert()
         {
-            let what = format!("{error:#}; and the file could not be put back: {why}");
+            let what = format!("{error:#}; and the file could not be restored: {why}");
             return Err(anyhow::anyhow!(what));
         }
         return Err(error);
@@ -83,10 +83,8 @@ pub(crate) fn together<T>(
     Ok(done)
 }
 
-/// Reads a file, and replaces it by what `edit` makes of it; once more where somebody was faster. `None`: as it is.
-///
-/// # Errors
-/// Those of `edit`, and the file cannot be read or written.
+/// Reads a file and replaces it with the result of `edit`; repeats both if another program changed the file meanwhile.
+/// `None`: nothing to change.
 pub(crate) fn update<T>(
     world: &World,
     path: &Path,
@@ -104,5 +102,5 @@ pub(crate) fn update<T>(
             Err(ReplaceError::Failed(error)) => return Err(error),
         }
     }
-    anyhow::bail!("others keep changing {}", path.display())
+    anyhow::bail!("other programs keep changing {}", path.display())
 }

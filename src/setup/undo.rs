@@ -1,33 +1,30 @@
-//! What `setup-git` and `setup-docker` found before they wrote, kept so that `--undo` can put it back.
+//! The values that `setup-git` and `setup-docker` replaced, recorded so that `--undo` can restore them.
 //!
-//! Separate from the files, which have the last word: what stands in them is undone whether or not it is in the log, and
-//! the undo log is read for the earlier value only.
+//! Separate from the files, which are authoritative: our values are undone whether they are in the log or not, and the
+//! log only supplies the earlier value.
 //!
-//! An entry is the setting `undo <client> <file> <name>`. A name has no spaces; a file may.
+//! An entry is the setting `undo <client> <file> <name>`. A name contains no spaces; a file name may.
 
 use serde_json::{Value, json};
 
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 
-/// Of the format of an entry.
+/// Version of an entry.
 const VERSION: u32 = 1;
 
-/// The log of one file.
+/// The undo log of one file.
 pub(crate) struct UndoLog {
     client: Client,
     file: String,
 }
 
 impl UndoLog {
-    /// Of this file.
+    /// The log of this file.
     pub(crate) fn of(client: Client, file: String) -> UndoLog {
         UndoLog { client, file }
     }
 
-    /// What was there before: `None` when nothing was set up under this name.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The value before the set-up; `None` if nothing was set up under this name.
     pub(crate) fn before(
         &self,
         view: &ReadTransaction<'_>,
@@ -37,26 +34,20 @@ impl UndoLog {
         Ok(entry.as_deref().and_then(before))
     }
 
-    /// The names of what was set up in this file, with what was there before.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The names that were set up in this file, with the values before.
     pub(crate) fn entries(
         &self,
         view: &ReadTransaction<'_>,
     ) -> anyhow::Result<Vec<(String, Value)>> {
         let settings = view.settings(&self.key(""))?.into_iter();
         Ok(settings
-            // The rest of a longer file name has a space.
+            // The remainder of a longer file name contains a space.
             .filter(|(name, _)| !name.contains(' '))
             .filter_map(|(name, entry)| Some((name, before(&entry)?)))
             .collect())
     }
 
-    /// Notes what is overwritten. The oldest entry stays.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records the value that is replaced. An existing entry is replaced too: the caller passes its value on.
     pub(crate) fn record(
         &self,
         change: &WriteTransaction<'_>,
@@ -68,17 +59,11 @@ impl UndoLog {
     }
 
     /// Removes an entry.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn forget(&self, change: &WriteTransaction<'_>, name: &str) -> anyhow::Result<()> {
         change.set(&self.key(name), None)
     }
 
     /// All files in which a client was set up.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn files(client: Client, view: &ReadTransaction<'_>) -> anyhow::Result<Vec<String>> {
         let settings = view.settings(&format!("undo {} ", client.name()))?;
         let mut files: Vec<String> = settings

@@ -1,7 +1,7 @@
-//! Programs that write docker's or podman's file in the end from what they read in the beginning.
+//! Waits for programs that rewrite docker's or podman's file from an older copy.
 //!
-//! Separate from the replacing of a file, which keeps *their* change: this keeps ours. `docker login` reads the file,
-//! asks the registry, and writes the file as it was; what was changed in between is gone.
+//! Separate from [`super::file`], which preserves the changes of other programs: this module preserves ours. `docker
+//! login` reads the file, contacts the registry, and writes its copy back; a change made in between is lost.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use super::file::{ATTEMPTS, same_file};
 use crate::world::{Process, World, writes_configuration};
 
-/// How long such a program is waited for: one that asks its user for a password may take for ever.
+/// How long to wait for such a program: one that prompts for a password may never end.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Pause between two looks.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A program that is still running.
@@ -23,31 +23,29 @@ pub(crate) struct Writer {
     pub(crate) pid: u32,
 }
 
-/// After a change: waits for the programs that may have read the file before, and makes the change again if one of them
-/// lost it. `Some`: one is not waited for any longer.
-///
-/// # Errors
+/// Waits for the programs that may have read the file before our change, and repeats the change if one of them
+/// overwrote it. Returns a program that is still running when the time is up.
 /// Those of the closures.
 pub(crate) fn settle(
     world: &World,
     file: &Path,
-    mut is_kept: impl FnMut() -> anyhow::Result<bool>,
-    mut again: impl FnMut() -> anyhow::Result<()>,
+    mut is_intact: impl FnMut() -> anyhow::Result<bool>,
+    mut repeat: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<Option<Writer>> {
     let deadline = world.clock().uptime() + TIMEOUT;
     for _ in 0..ATTEMPTS {
-        // Who is not there now has written, or will read what we wrote.
+        // A program that is not running now has written the file already, or will read our change.
         let mut writer = running(world, file);
         while writer.is_some() && world.clock().uptime() < deadline {
             world.clock().sleep(PAUSE);
             writer = running(world, file);
         }
-        if is_kept()? {
+        if is_intact()? {
             return Ok(writer);
         }
-        again()?;
+        repeat()?;
     }
-    anyhow::bail!("others keep changing the file")
+    anyhow::bail!("other programs keep changing the file")
 }
 
 fn running(world: &World, file: &Path) -> Option<Writer> {

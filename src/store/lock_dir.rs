@@ -17,7 +17,7 @@ use crate::world::Clock;
 /// How long to wait for the other program.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A directory older than this was left behind by a program that died.
+/// A directory older than this was left behind by a program that crashed.
 const ABANDONED: Duration = Duration::from_secs(60);
 
 /// The directory is ours until this is dropped.

@@ -204,7 +204,7 @@ fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
     let dir = sandbox.config_dir().display().to_string();
     let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
     let _report = report.fails(1).stdout_has(&format!(
-        "problem  directory: {dir} cannot be written: a token that is still valid is served, none is renewed\n         \
+        "problem  directory: {dir} cannot be written: a token that is still valid is served, none is refreshed\n         \
          hint: `chmod 700 {dir}`\n"
     ));
     assert_eq!(sentry.refresh_attempts(), 0);
@@ -312,7 +312,7 @@ fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
         .args(["auth", "doctor"])
         .current_dir("/");
     let line = format!(
-        "ok       directory: {}/.sentry is not there yet; a login makes it\n",
+        "ok       directory: {}/.sentry does not exist yet; a login creates it\n",
         home.expect("nobody")
     );
     for doctor in [

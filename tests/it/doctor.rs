@@ -145,16 +145,16 @@ ok       files: the files in it are private
 ok       database: {dir}/cli.db is intact (schema 21, journal mode wal)
 ok       lock: free
 ok       environment: no token
-ok       instance: {url}, by SENTRY_URL
-ok       session: jane at {url}: expires at {until}; refreshes itself
+ok       instance: {url}, from SENTRY_URL
+ok       session: jane at {url}: expires at {until}; refreshed automatically
 ok       server: {url} accepts the token
-ok       clock: no server told the time
+ok       clock: no server reported the time
 ok       keyring: off
 ok       programs: `sentry` is {programs}/sentry
 ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
 ok       programs: `docker-credential-sentry` is {programs}/docker-credential-sentry
-ok       git: git asks this program for https://git.example
-ok       docker: docker asks this program for registry.example
+ok       git: git calls this program for https://git.example
+ok       docker: docker calls this program for registry.example
 ok       network: to {url}: this machine itself
 "
     );
@@ -172,12 +172,12 @@ fn on_a_new_machine_nothing_is_wrong_and_nothing_is_made() {
     );
     let report = format!(
         "\
-ok       directory: {dir} is not there yet; a login makes it
+ok       directory: {dir} does not exist yet; a login creates it
 ok       environment: no token
 ok       instance: https://sentry.io, the default
 warning  session: not logged in
          hint: `sentry auth login`
-ok       clock: no server told the time
+ok       clock: no server reported the time
 ok       keyring: off
 ok       programs: `sentry` is {programs}/sentry
 ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
@@ -232,7 +232,7 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
     let shown = dir.display();
     set_mode(&dir, 0o755);
     machine.warns(&format!(
-        "warning  directory: others may look into {shown}\n         hint: `chmod 700 {shown}`\n"
+        "warning  directory: {shown} is readable by other users\n         hint: `chmod 700 {shown}`\n"
     ));
     set_mode(&dir, 0o777);
     machine.complains(&format!(
@@ -241,7 +241,7 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
     set_mode(&dir, 0o700);
     set_mode(&machine.sandbox.db(), 0o644);
     machine.warns(&format!(
-        "warning  files: others could read {shown}/cli.db\n         hint: `chmod 600 {shown}/cli.db`\n"
+        "warning  files: {shown}/cli.db is readable by other users\n         hint: `chmod 600 {shown}/cli.db`\n"
     ));
     machine.warns("ok       files: the files in it are private\n");
     fs::remove_file(dir.join("login.lock")).unwrap();
@@ -260,8 +260,8 @@ fn what_other_runs_left_behind_is_told() {
     fs::write(dir.join("credential.recovery"), "").unwrap();
     set_mode(&dir.join("credential.recovery"), 0o600);
     machine.warns(&format!(
-        "warning  files: a token that the database would not take waits in {shown}/credential.recovery\n         \
-         hint: `sentry auth list` stores it\n"
+        "warning  files: a token that could not be written to the database is in {shown}/credential.recovery\n         \
+         hint: `sentry auth list` imports it\n"
     ));
     for name in ["cli.db.corrupt-5", "cli.db-wal.corrupt-5"] {
         fs::write(dir.join(name), "").unwrap();
@@ -280,7 +280,7 @@ fn what_other_runs_left_behind_is_told() {
         .run()
         .success();
     machine.warns(&format!(
-        "warning  files: {shown}/cli.db.lock was left behind by a program that died\n         \
+        "warning  files: {shown}/cli.db.lock was left behind by a program that crashed\n         \
          hint: `rmdir {shown}/cli.db.lock`\n"
     ));
 }
@@ -344,7 +344,7 @@ fn variables_that_name_an_instance_are_weighed() {
     let url = machine.sentry.url();
     let machine = machine.env("SENTRY_HOST", "https://other.example");
     machine.warns(
-        "warning  instance: https://other.example: SENTRY_HOST is used before SENTRY_URL, which names another\n         \
+        "warning  instance: https://other.example: SENTRY_HOST overrides SENTRY_URL, which names another instance\n         \
          hint: `unset SENTRY_HOST`, or SENTRY_URL\n",
     );
     let machine = machine
@@ -358,7 +358,7 @@ fn variables_that_name_an_instance_are_weighed() {
     let machine = machine.env("SENTRY_URL", "");
     machine.complains(&format!(
         "ok       instance: {url}, the active session's\n\
-         problem  session: jane at {url}: cannot be renewed, because its OAuth client id is not known\n         \
+         problem  session: jane at {url}: cannot be refreshed, because its OAuth client id is not known\n         \
          hint: `export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with\n"
     ));
     let machine = machine.env("SENTRY_URL", "http://user:pass@other.example");
@@ -390,7 +390,7 @@ fn each_state_of_a_session_has_its_line() {
         &format!("{}, 1000", digest(&machine.pair.refresh)),
     );
     machine.warns(&format!(
-        "warning  session: jane at {url}: a renewal was begun at 1970-01-01T00:00:01Z, and how it ended is not known\n         \
+        "warning  session: jane at {url}: a refresh was begun at 1970-01-01T00:00:01Z, and its outcome is unknown\n         \
          hint: `sentry auth refresh --url {url}`\n"
     ));
     mark("suspect", &digest(&machine.pair.access));
@@ -401,7 +401,7 @@ fn each_state_of_a_session_has_its_line() {
     mark("retry_at", "4102444800000");
     machine.sql("UPDATE accounts SET expires_at = 2000");
     machine.warns(&format!(
-        "warning  session: jane at {url}: renewing failed; the next try is after 2100-01-01T00:00:00Z\n         \
+        "warning  session: jane at {url}: the last refresh failed; the next attempt is after 2100-01-01T00:00:00Z\n         \
          hint: `sentry auth refresh --url {url}`\n"
     ));
     mark("suspect", "NULL");
@@ -447,7 +447,7 @@ fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
         .sentry
         .fault_always(Endpoint::Api, Answer::new(502, "text/html", "<html>"));
     machine.complains(&format!(
-        "problem  server: cannot ask {url}: the server answered HTTP 502; `curl -v {url}/api/0/` shows more\n"
+        "problem  server: cannot check the token with {url}: the server answered HTTP 502; `curl -v {url}/api/0/` shows more\n"
     ));
     assert_eq!(machine.sentry.refresh_attempts(), 0);
 }
@@ -491,7 +491,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     let machine = machine.env("SENTRY_CREDENTIAL_KEYRING", "mirror");
     let url = machine.sentry.url();
     machine.warns(&format!(
-        "warning  keyring: the copy of the token of {url} is not the stored one\n         \
+        "warning  keyring: the copy of the token of {url} differs from the stored one\n         \
          hint: `sentry auth refresh --force --url {url}`\n"
     ));
     let refresh = machine.sandbox.sentry(&["auth", "refresh", "--force"]);
@@ -557,12 +557,12 @@ fn git_that_asks_others_or_nobody_is_told() {
     let fix =
         format!("         hint: `sentry auth setup-git --host https://git.example --url {url}`\n");
     machine.complains(&format!(
-        "problem  git: git does not ask this program for https://git.example\n{fix}"
+        "problem  git: git does not call this program for https://git.example\n{fix}"
     ));
     machine.git_config("credential.helper", "store --file=/x");
     machine.git_config("credential.https://git.example.helper", "sentry");
     machine.warns(&format!(
-        "warning  git: for https://git.example git asks `store` too, which may keep a copy of the token\n{fix}"
+        "warning  git: for https://git.example git also calls `store`, which may store a copy of the token\n{fix}"
     ));
     machine.git_config(
         "credential.https://new.example.helper",
@@ -570,13 +570,13 @@ fn git_that_asks_others_or_nobody_is_told() {
     );
     machine.git_config("credential.https://new.example.helper", "sentry");
     let report = machine.doctor().success().stdout_has(
-        "warning  git: git asks this program for https://new.example, which is bound to no instance\n         \
+        "warning  git: git calls this program for https://new.example, which is bound to no instance\n         \
          hint: `sentry auth setup-git --host https://new.example`\n",
     );
     let _report = report.never_says("hunter2");
     let machine = machine.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     machine.complains(&format!(
-        "problem  git: git is told to ask `sentry`, and `git-credential-sentry` is not on PATH\n         \
+        "problem  git: git is configured to call `sentry`, but `git-credential-sentry` is not on PATH\n         \
          hint: `export PATH={}:\"$PATH\"`\n",
         programs().display()
     ));
@@ -595,7 +595,7 @@ fn a_host_of_one_repository_is_not_missed_elsewhere() {
     let doctor = machine.sandbox.sentry(&["auth", "doctor"]);
     let report = doctor.current_dir(&repository).run().success();
     let _report =
-        report.stdout_has("ok       git: git asks this program for https://git.example\n");
+        report.stdout_has("ok       git: git calls this program for https://git.example\n");
 }
 
 #[test]
@@ -607,7 +607,7 @@ fn paths_that_are_dead_are_told() {
         file.display().to_string()
     };
     machine.complains(&format!(
-        "problem  git: git is told to run /opt/old/git-credential-sentry, which is not there\n         \
+        "problem  git: git is configured to run /opt/old/git-credential-sentry, which does not exist\n         \
          hint: `git config --file {} --unset-all credential.helper /opt/old/git-credential-sentry`\n",
         file(&machine)
     ));
@@ -617,7 +617,7 @@ fn paths_that_are_dead_are_told() {
         "!'/opt/old/gh' auth --password hunter2",
     );
     machine.warns(&format!(
-        "warning  git: git is told to run /opt/old/gh, which is not there\n         \
+        "warning  git: git is configured to run /opt/old/gh, which does not exist\n         \
          hint: `git config --file {} --unset-all credential.helper /opt/old/gh`\n",
         file(&machine)
     ));
@@ -633,10 +633,10 @@ fn docker_that_asks_others_or_nobody_is_told() {
         "         hint: `sentry auth setup-docker --registry registry.example --url {url}`\n"
     );
     let unasked =
-        format!("problem  docker: docker does not ask this program for registry.example\n{fix}");
+        format!("problem  docker: docker does not call this program for registry.example\n{fix}");
     machine.complains(&unasked);
     machine.docker_config(&json!({"credsStore": "sentry"}));
-    machine.warns("ok       docker: docker asks this program for registry.example\n");
+    machine.warns("ok       docker: docker calls this program for registry.example\n");
     machine.docker_config(
         &json!({"credsStore": "sentry", "credHelpers": {"registry.example": "pass"}}),
     );
@@ -645,11 +645,11 @@ fn docker_that_asks_others_or_nobody_is_told() {
     machine.docker_config(
         &json!({"credsStore": "sentry", "credHelpers": {"https://registry.example/": "pass"}}),
     );
-    machine.warns("ok       docker: docker asks this program for registry.example\n");
+    machine.warns("ok       docker: docker calls this program for registry.example\n");
     machine.docker_config(&json!({"credHelpers": {"https://registry.example": "sentry"}}));
     let config = machine.sandbox.home().join(".docker/config.json");
     machine.complains(&format!(
-        "{unasked}warning  docker: docker never looks for `credHelpers.https://registry.example` in {}: a registry is \
+        "{unasked}warning  docker: docker never looks up `credHelpers.https://registry.example` in {}: a registry is \
          looked up by its host\n{fix}",
         config.display()
     ));
@@ -657,9 +657,9 @@ fn docker_that_asks_others_or_nobody_is_told() {
         &json!({"credHelpers": {"REGISTRY.example": "sentry", "new.example": "sentry"}}),
     );
     machine.warns(
-        "warning  docker: docker asks this program for new.example, which is bound to no instance\n         \
+        "warning  docker: docker calls this program for new.example, which is bound to no instance\n         \
          hint: `sentry auth setup-docker --registry new.example`\n\
-         ok       docker: docker asks this program for REGISTRY.example\n",
+         ok       docker: docker calls this program for REGISTRY.example\n",
     );
     machine.sql("UPDATE helper_binding SET signed_out = 1");
     machine.warns(&format!(
@@ -669,7 +669,7 @@ fn docker_that_asks_others_or_nobody_is_told() {
     let path = machine.sandbox.home().join(".docker/config.json");
     fs::write(&path, "{\"credHelpers\": hunter2}").unwrap();
     let report = machine.doctor().fails(1).stdout_has(&format!(
-        "problem  docker: {} is not a JSON object as docker writes it; it has to be corrected by hand\n",
+        "problem  docker: {} is not a JSON object as docker writes it; correct it by hand\n",
         path.display()
     ));
     // Nor can a set-up change it.
@@ -692,10 +692,10 @@ fn podman_has_a_file_of_its_own_and_docker_needs_its_helper_on_path() {
     )
     .unwrap();
     let machine = machine.env("REGISTRY_AUTH_FILE", &auth);
-    machine.warns("ok       docker: docker asks this program for registry.example\n");
+    machine.warns("ok       docker: docker calls this program for registry.example\n");
     let machine = machine.env("PATH", "/usr/bin:/bin");
     machine.complains(
-        "problem  docker: docker is told to ask `sentry`, and `docker-credential-sentry` is not on PATH\n",
+        "problem  docker: docker is configured to call `sentry`, but `docker-credential-sentry` is not on PATH\n",
     );
 }
 

@@ -130,14 +130,14 @@ fn authorities_in_force_are_named_and_one_that_is_missing_has_a_remedy_that_work
     let fixed = machine.env("SSL_CERT_FILE", &file);
     let report = doctor(&fixed).success();
     let url = tls.url();
-    let expected = format!("ok       network: to {url}: no proxy; {file}, by SSL_CERT_FILE\n");
+    let expected = format!("ok       network: to {url}: no proxy; {file}, from SSL_CERT_FILE\n");
     assert_eq!(lines(&report), expected);
     let more = fixed
         .env("SSL_CERT_FILE", "")
         .env("NODE_EXTRA_CA_CERTS", &file);
     let report = doctor(&more).success();
     let expected = format!(
-        "ok       network: to {url}: no proxy; the system's authorities; {file}, by NODE_EXTRA_CA_CERTS\n"
+        "ok       network: to {url}: no proxy; the system's authorities; {file}, from NODE_EXTRA_CA_CERTS\n"
     );
     assert_eq!(lines(&report), expected);
 }

@@ -108,11 +108,11 @@ impl Machine {
 fn what_is_said_about_git_ends_the_trouble() {
     for (trouble, arrange) in [
         (
-            "git does not ask this program for https://g.example",
+            "git does not call this program for https://g.example",
             "sentry auth setup-git --host g.example --username \"it's me\"; rm ~/.gitconfig",
         ),
         (
-            "git does not ask this program for https://g.example",
+            "git does not call this program for https://g.example",
             "sentry auth setup-git --host g.example; git config credential.helper ''",
         ),
         (
@@ -224,7 +224,7 @@ fn what_is_said_about_git_without_a_login_ends_the_trouble() {
     }
     let machine = Machine::new();
     machine.run("sentry auth setup-git --host g.example --url \"$URL\"; rm ~/.gitconfig");
-    machine.closes("git does not ask this program for https://g.example", "");
+    machine.closes("git does not call this program for https://g.example", "");
 }
 
 #[test]
@@ -272,27 +272,27 @@ fn what_is_said_about_docker_ends_the_trouble() {
     let other = json!({"credHelpers": {"r.example": "pass", "R.example": "pass"}});
     for (trouble, script, config) in [
         (
-            "docker does not ask this program for r.example",
+            "docker does not call this program for r.example",
             set_up,
             json!({}),
         ),
         (
-            "docker does not ask this program for r.example",
+            "docker does not call this program for r.example",
             set_up,
             other,
         ),
         (
-            "docker never looks for `credHelpers.https://r.example`",
+            "docker never looks up `credHelpers.https://r.example`",
             set_up,
             dead.clone(),
         ),
         (
-            "docker never looks for `credHelpers.https://r.example`",
+            "docker never looks up `credHelpers.https://r.example`",
             ":",
             dead,
         ),
         (
-            "docker never looks for `credHelpers.r.example/team`",
+            "docker never looks up `credHelpers.r.example/team`",
             ":",
             json!({"credHelpers": {"r.example/team": "sentry"}}),
         ),

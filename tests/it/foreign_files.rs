@@ -130,10 +130,10 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         if let Some(set_up) = as_nobody(&machine, args) {
             let failed = set_up.run().fails(1).stderr_has(&format!(
-                "error: cannot write {}: it would not belong to user 0 and group 0 any more; run it as that user\n",
+                "error: cannot write {}: it would no longer belong to user 0 and group 0; run the command as that user\n",
                 path.display()
             ));
-            machine.is_as_before(failed, "it would not belong to user 0");
+            machine.is_as_before(failed, "it would no longer belong to user 0");
         }
     }
 }
@@ -218,7 +218,7 @@ fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
         let machine = Machine::new();
         let failed = after(&machine, "mount --bind \"$FILE\" \"$FILE\"", args).run();
         let failed = failed.fails(1).stderr_is(&format!(
-            "error: cannot write {}: Device or resource busy (os error 16); it is mounted by itself: mount its directory instead\n",
+            "error: cannot write {}: Device or resource busy (os error 16); it is a mount point: mount its directory instead\n",
             machine.path(file).display()
         ));
         machine.is_as_before(failed, "Device or resource busy");
@@ -516,7 +516,7 @@ fn a_lock_of_gits_is_waited_for_and_not_for_ever() {
     let set_up = || machine.set_up(SET_UPS[1].0);
     let failed = set_up().run().fails(1).stderr_is(&format!(
         "error: cannot write {0}/.gitconfig: another program holds {0}/.gitconfig.lock\n\
-         hint: `rm {0}/.gitconfig.lock`, where no git is running\n",
+         hint: `rm {0}/.gitconfig.lock`, if no git is running\n",
         machine.sandbox.home().display()
     ));
     machine.is_as_before(failed, "another program holds");

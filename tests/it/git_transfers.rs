@@ -93,7 +93,7 @@ fn a_push_of_2_mib_to_a_server_that_takes_bearer_alone_needs_a_larger_buffer() {
         // What is known of the host by now is said, with what helps.
         let host = server.host();
         let what = format!(
-            "http://{host} takes tokens as `Bearer` only: git 2.46 to 2.53 sends none with a push of over 1 MiB"
+            "http://{host} accepts tokens only as `Bearer`: git 2.46 to 2.53 sends none with a push of over 1 MiB"
         );
         let set = format!("git config --global http.http://{host}.postBuffer 500m");
         let doctor = || machine.sentry(&["auth", "doctor"]).run().success();

@@ -219,7 +219,7 @@ fn what_is_not_a_json_object_is_left_alone() {
             .run()
             .fails(1)
             .stderr_is(&format!(
-                "error: {path} is not a JSON object as docker writes it; it has to be corrected by hand\n"
+                "error: {path} is not a JSON object as docker writes it; correct it by hand\n"
             ));
         assert_eq!(read(&file(&machine)), text);
         assert!(!machine.db().exists());
@@ -329,7 +329,7 @@ fn a_password_that_stays_in_the_file_is_told() {
         .stderr_is(&format!(
             "bound registry.example.com to https://sentry.io\n\
              set `credHelpers.registry.example.com` to `sentry` in {path}\n\
-             warning: {path} still holds a password for https://registry.example.com/v2/, which is not used any more; \
+             warning: {path} still holds a password for https://registry.example.com/v2/, which is no longer used; \
              remove it from `auths` there\n"
         ));
 }

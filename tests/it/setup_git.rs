@@ -201,7 +201,7 @@ fn outside_a_repository_there_is_no_local_configuration() {
     let _failed = setup_git(&machine, &["--local"])
         .run()
         .fails(1)
-        .stderr_has("git says: fatal: not a git repository");
+        .stderr_has("git failed: fatal: not a git repository");
     assert!(!machine.db().exists());
 }
 
@@ -437,13 +437,13 @@ fn no_helper_that_came_later_gets_a_copy_of_the_token() {
         );
         let doctor = || machine.sentry(&["auth", "doctor"]).run().success();
         let _warned = doctor().stdout_has(&format!(
-            "warning  git: for {url} git asks `store` too, which may keep a copy of the token\n         \
+            "warning  git: for {url} git also calls `store`, which may store a copy of the token\n         \
              hint: `sentry auth setup-git --host {url} --url {}`\n",
             sentry.url()
         ));
         let _second = setup();
         let _silent =
-            doctor().stdout_has(&format!("ok       git: git asks this program for {url}\n"));
+            doctor().stdout_has(&format!("ok       git: git calls this program for {url}\n"));
         let demo = format!("{url}/demo.git");
         let clone = machine
             .command(&program)

@@ -191,7 +191,7 @@ impl<'a> Undo<'a> {
     ) -> anyhow::Result<()> {
         let others = self.other_files(view)?;
         let elsewhere = |server: &str| {
-            let names_us = |file: &&ConfigFile| file.asks_us_for(server).is_some();
+            let names_us = |file: &&ConfigFile| file.key_for(server).is_some();
             others.iter().find(names_us)
         };
         let named: Vec<String> = names(self.args)

@@ -119,7 +119,7 @@ pub const ROWS: &[Row] = &[
     ),
     // Files
     row(
-        &["doctor/files.rs: \"`sentry auth list` stores it\""],
+        &["doctor/files.rs: \"`sentry auth list` imports it\""],
         |scene| {
             let old = scene.login(Age::EXPIRED);
             let new = scene.sentry.refresh_elsewhere(&old.refresh);
@@ -135,7 +135,7 @@ pub const ROWS: &[Row] = &[
             scene.run("chmod 600 .sentry/credential.recovery");
         },
         DOCTOR,
-        "`sentry auth list` stores it",
+        "`sentry auth list` imports it",
     ),
     row(
         &["doctor/files.rs: format!(\"`mv {0} {0}.old`\", quoted(path))"],
@@ -521,7 +521,7 @@ fn mark(scene: &Scene, column: &str, token: Token) {
     ));
 }
 
-/// git sees a host that takes tokens as `Bearer` only.
+/// git sees a host that accepts tokens only as `Bearer`.
 pub fn only_bearer(scene: &mut Scene) {
     scene.session(Age::FRESH);
     scene.run(

@@ -14,7 +14,7 @@ pub const ROWS: &[Row] = &[
             scene.run("touch \"$GIT_CONFIG_GLOBAL.lock\"");
         },
         "sentry auth setup-git g.example --url \"$URL\"",
-        "`rm '$HOME/a b.lock'`, where no git is running",
+        "`rm '$HOME/a b.lock'`, if no git is running",
     ),
     row(
         &["store/error.rs: \"`sentry auth doctor --repair` sets it aside as `cli.db.corr"],
