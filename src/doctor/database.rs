@@ -99,7 +99,7 @@ fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
             printable(&examination.integrity)
         );
         let failure = Failure::new(what)
-            .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one");
+            .hint("`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login creates a new one");
         Ok(Condition::Damaged(failure.into()))
     };
     match examine() {

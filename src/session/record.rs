@@ -208,7 +208,7 @@ impl Record {
 /// Whether the user has logged in again since, or this login is stored already. A refresh of an earlier login does not
 /// count, however late it was stored.
 fn is_superseded(change: &WriteTransaction<'_>, login: &NewLogin) -> anyhow::Result<bool> {
-    for session in change.doubles(&login.origin, &login.user, &login.tokens)? {
+    for session in change.same_account(&login.origin, &login.user, &login.tokens)? {
         if session.tokens.is_some() && change.login_at(&session)? >= login.tokens.issued_at {
             return Ok(true);
         }

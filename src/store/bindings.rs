@@ -1,4 +1,6 @@
-//! What a user arranged: hosts bound to an instance, settings; and digests of tokens that are no longer good.
+//! Bindings and settings that a user made, and digests of former tokens.
+//!
+//! Separate from [`super::credentials`], which clients store.
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -9,10 +11,10 @@ use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
-/// How long a replaced token is recognised, in milliseconds: a year and a month.
-const FORMER_KEPT: i64 = 400 * 24 * 3600 * 1000;
+/// How long a former token is recognized, in milliseconds: 400 days.
+const FORMER_RETENTION: i64 = 400 * 24 * 3600 * 1000;
 
-/// Which protocol a binding is for. A host bound for git is not bound for docker.
+/// The protocol of a binding. A host that is bound for git is not bound for docker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     /// `sentry auth setup-git`.
@@ -22,7 +24,7 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// The name a user knows it by.
+    /// The name of the client.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Client::Git => "git",
@@ -41,18 +43,18 @@ impl Client {
 pub(crate) struct Binding {
     /// `git <origin>` or `docker <host>[/<path>]`.
     pub(crate) server: String,
-    /// The instance whose session is served there.
+    /// The instance whose session serves the host.
     pub(crate) origin: Origin,
-    /// The user name to answer, if not the usual one.
+    /// The user name to return, if not the default.
     pub(crate) username: Option<String>,
-    /// `docker logout` was called for it: not served until it is signed in again.
+    /// `docker logout` was run for it: nothing is served until it is signed in again.
     pub(crate) signed_out: bool,
-    /// The account whose session is served, by its [key](crate::account::Session::key); `None`: the active one of the
+    /// The account that serves the host, by its [key](crate::account::Session::key); `None`: the active one of the
     /// instance.
     pub(crate) account: Option<String>,
 }
 
-/// A binding, and since when it serves what it serves; unknown for one that an earlier version made.
+/// A binding, and when it was made; unknown for a binding of an earlier version.
 #[derive(Debug, Clone)]
 pub(crate) struct Bound {
     /// The binding.
@@ -61,7 +63,7 @@ pub(crate) struct Bound {
     pub(crate) since: Option<Timestamp>,
 }
 
-/// What our tables have about a server.
+/// Whether our tables have rows for a server.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Known {
     /// [`ReadTransaction::credential`] may find one.
@@ -71,10 +73,7 @@ pub(crate) struct Known {
 }
 
 impl ReadTransaction<'_> {
-    /// Looks what there is about a server, and about a host: one statement in place of two that seldom find anything.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Checks which rows exist for a server and a host: one statement instead of two that seldom find anything.
     pub(crate) fn known(&self, server: &str, host: &str) -> anyhow::Result<Known> {
         let explain = |error| self.explain(error);
         let mut known = Known::default();
@@ -104,17 +103,11 @@ impl ReadTransaction<'_> {
     }
 
     /// The binding of a server.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn binding(&self, server: &str) -> anyhow::Result<Option<Binding>> {
         Ok(self.bindings_where(" WHERE server = ?", server)?.pop())
     }
 
     /// All bindings for a client.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn bindings(&self, client: Client) -> anyhow::Result<Vec<Binding>> {
         self.bindings_where(
             " WHERE substr(server, 1, length(?1)) = ?1",
@@ -122,10 +115,7 @@ impl ReadTransaction<'_> {
         )
     }
 
-    /// All bindings of this version's clients, git's first, with their ages.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// All bindings of the clients that this version knows, git's first.
     pub(crate) fn bound(&self) -> anyhow::Result<Vec<Bound>> {
         let mut bound = Vec::new();
         for client in [Client::Git, Client::Docker] {
@@ -147,7 +137,7 @@ impl ReadTransaction<'_> {
         if !self.layout.has(Table::Binding) {
             return Ok(Vec::new());
         }
-        let wanted = [
+        let columns = [
             "server",
             "origin",
             "username",
@@ -156,7 +146,7 @@ impl ReadTransaction<'_> {
             "created_at",
         ];
         let (mut statement, at) =
-            select(&self.transaction, wanted, "helper_binding", rest).map_err(explain)?;
+            select(&self.transaction, columns, "helper_binding", rest).map_err(explain)?;
         let mut rows = statement.query([parameter]).map_err(explain)?;
         let mut bindings = Vec::new();
         while let Some(row) = rows.next().map_err(explain)? {
@@ -183,9 +173,6 @@ impl ReadTransaction<'_> {
     }
 
     /// A setting.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn setting(&self, key: &str) -> anyhow::Result<Option<String>> {
         if !self.layout.has(Table::Setting) {
             return Ok(None);
@@ -197,10 +184,7 @@ impl ReadTransaction<'_> {
             .map_err(|error| self.explain(error))
     }
 
-    /// The settings whose keys begin like this, in order: what follows in the key, and the value.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The settings whose keys begin with `prefix`, in order: the rest of the key, and the value.
     pub(crate) fn settings(&self, prefix: &str) -> anyhow::Result<Vec<(String, String)>> {
         if !self.layout.has(Table::Setting) {
             return Ok(Vec::new());
@@ -215,10 +199,7 @@ impl ReadTransaction<'_> {
         rows.map(|row| row.map_err(explain)).collect()
     }
 
-    /// Whether this was a session's access token once.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Whether this is a former access token of a session.
     pub(crate) fn is_former(&self, token: &Secret) -> anyhow::Result<bool> {
         if !self.layout.has(Table::Former) {
             return Ok(false);
@@ -233,11 +214,8 @@ impl ReadTransaction<'_> {
 
 impl WriteTransaction<'_> {
     /// Binds a server, or changes its binding.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn bind(&self, binding: &Binding) -> anyhow::Result<()> {
-        // Columns of a newer version keep their values.
+        // Columns that a newer version added keep their values.
         self.execute(
             "INSERT INTO helper_binding (server, origin, username, signed_out, account, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, unixepoch() * 1000)
@@ -255,18 +233,12 @@ impl WriteTransaction<'_> {
     }
 
     /// Removes a binding.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn unbind(&self, server: &str) -> anyhow::Result<()> {
         self.execute("DELETE FROM helper_binding WHERE server = ?", [server])?;
         Ok(())
     }
 
     /// Changes a setting; `None` removes it.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn set(&self, key: &str, value: Option<&str>) -> anyhow::Result<()> {
         match value {
             Some(value) => self.execute(
@@ -278,14 +250,11 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Keeps a digest of a token that is no longer good: git may `store` or `erase` it later.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records the digest of a former token, which git may still `store` or `erase`.
     pub(crate) fn remember_former(&self, token: &Secret, now: Timestamp) -> anyhow::Result<()> {
         self.execute(
             "DELETE FROM helper_former WHERE at < ?",
-            [now.millis() - FORMER_KEPT],
+            [now.millis() - FORMER_RETENTION],
         )?;
         self.execute(
             "INSERT OR REPLACE INTO helper_former (digest, at) VALUES (?, ?)",

@@ -1,4 +1,6 @@
-//! What git and docker asked us to keep: passwords and tokens that are not a session's.
+//! Credentials that git and docker store: passwords, and tokens that are not a session's.
+//!
+//! Separate from [`super::bindings`], which a user makes.
 
 use rusqlite::params;
 
@@ -7,29 +9,29 @@ use super::{Client, ReadTransaction, WriteTransaction};
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
-/// A credential that a program `store`d.
+/// A stored credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Credential {
     /// `git <origin>` or `docker <host>[/<path>]`.
     pub(crate) server: String,
-    /// git: the path, if paths count (`credential.useHttpPath`). docker: the server URL as it was given.
+    /// git: the path, if the request has one (`credential.useHttpPath`). docker: the server URL as given.
     pub(crate) path: Option<String>,
-    /// May be there and empty.
+    /// May be present and empty.
     pub(crate) username: Option<String>,
-    /// The password, or with `authtype` the `credential`.
+    /// The password; with `authtype`, the `credential`.
     pub(crate) secret: Secret,
     /// HTTP authentication scheme of a pre-encoded credential, such as `Bearer`.
     pub(crate) authtype: Option<String>,
-    /// When the password dies.
+    /// When the password expires.
     pub(crate) expiry: Option<Timestamp>,
-    /// git's `oauth_refresh_token`: of the credential that was stored, never of a session.
+    /// git's `oauth_refresh_token` of the stored credential, never a session's.
     pub(crate) refresh_token: Option<Secret>,
 }
 
-/// Which credentials are meant: those that have what is named here.
+/// A pattern that matches credentials.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Match<'a> {
-    /// The server, always.
+    /// The server.
     pub(crate) server: &'a str,
     /// Any when `None`.
     pub(crate) path: Option<&'a str>,
@@ -45,16 +47,17 @@ impl Credential {
         self.expiry.is_some_and(|expiry| expiry <= now)
     }
 
-    /// Whether there is something to return at `now`: what renews an expired password outlives it.
+    /// Whether there is anything to return at `now`: a refresh token outlives an expired password.
     pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
         !self.is_expired(now) || self.refresh_token.is_some()
     }
 }
 
 impl Match<'_> {
-    /// Whether a credential of the server has what is named.
+    /// Whether the pattern matches a credential.
     pub(crate) fn covers(&self, credential: &Credential) -> bool {
-        let same = |wanted: Option<&str>, have: Option<&str>| wanted.is_none() || wanted == have;
+        let same =
+            |pattern: Option<&str>, found: Option<&str>| pattern.is_none() || pattern == found;
         self.server == credential.server
             && same(self.path, credential.path.as_deref())
             && same(self.username, credential.username.as_deref())
@@ -65,19 +68,16 @@ impl Match<'_> {
 }
 
 impl ReadTransaction<'_> {
-    /// The newest credential that matches, has not expired, and suits the caller; else the newest one that can be renewed.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The newest credential that matches, has not expired, and suits the caller; else the newest with a refresh token.
     pub(crate) fn credential(
         &self,
-        wanted: &Match<'_>,
+        pattern: &Match<'_>,
         now: Timestamp,
         suits: impl Fn(&Credential) -> bool,
     ) -> anyhow::Result<Option<Credential>> {
         let mut found = None;
-        self.each_credential(wanted.server, |_, credential| {
-            if !(wanted.covers(&credential) && credential.is_alive(now) && suits(&credential)) {
+        self.each_credential(pattern.server, |_, credential| {
+            if !(pattern.covers(&credential) && credential.is_alive(now) && suits(&credential)) {
                 return true;
             }
             let is_last = !credential.is_expired(now);
@@ -90,13 +90,10 @@ impl ReadTransaction<'_> {
     }
 
     /// All credentials of a client, of each server the newest first.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn credentials(&self, client: Client) -> anyhow::Result<Vec<Credential>> {
         let mut all = Vec::new();
         if self.layout.has(Table::Credential) {
-            // `!` is the byte behind the space.
+            // `!` is the byte after the space.
             let sql = "SELECT seq, server, path, username, secret, authtype, expiry, refresh_token \
                        FROM helper_credential WHERE server >= ?1 || ' ' AND server < ?1 || '!' \
                        ORDER BY server, seq DESC";
@@ -108,7 +105,7 @@ impl ReadTransaction<'_> {
         Ok(all)
     }
 
-    /// Shows the credentials of a server, newest first, until the closure has enough.
+    /// Passes the credentials of a server to `take`, newest first, until it returns false.
     fn each_credential(
         &self,
         server: &str,
@@ -154,10 +151,7 @@ impl ReadTransaction<'_> {
 }
 
 impl WriteTransaction<'_> {
-    /// Keeps a credential as the newest of its server, in place of the one with the same path, user name and kind.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Stores a credential as the newest of its server; replaces the one with the same path, user name and kind.
     pub(crate) fn put_credential(&self, new: &Credential) -> anyhow::Result<()> {
         self.execute(
             "DELETE FROM helper_credential
@@ -181,43 +175,34 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Removes what has expired and cannot be renewed.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Removes expired credentials without a refresh token.
     pub(crate) fn remove_expired(&self, now: Timestamp) -> anyhow::Result<usize> {
         let sql = "DELETE FROM helper_credential \
                    WHERE typeof(expiry) = 'integer' AND expiry <= ?1 AND refresh_token IS NULL";
         self.execute(sql, [now.millis()])
     }
 
-    /// Removes all credentials that match, expired ones too; tells how many.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub(crate) fn erase_credentials(&self, unwanted: &Match<'_>) -> anyhow::Result<usize> {
-        let mut doomed = Vec::new();
-        self.each_credential(unwanted.server, |seq, credential| {
-            if unwanted.covers(&credential) {
-                doomed.push(seq);
+    /// Removes all matching credentials, including expired ones; returns how many.
+    pub(crate) fn erase_credentials(&self, pattern: &Match<'_>) -> anyhow::Result<usize> {
+        let mut matching = Vec::new();
+        self.each_credential(pattern.server, |seq, credential| {
+            if pattern.covers(&credential) {
+                matching.push(seq);
             }
             true
         })?;
-        for seq in &doomed {
+        for seq in &matching {
             self.execute(
                 "DELETE FROM helper_credential WHERE server = ? AND seq = ?",
-                params![unwanted.server, seq],
+                params![pattern.server, seq],
             )?;
         }
-        Ok(doomed.len())
+        Ok(matching.len())
     }
 
-    /// Removes all that was stored for a host, below its paths too; tells how many.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Removes all credentials of a host, including those with a path; returns how many.
     pub(crate) fn forget_credentials(&self, host: &str) -> anyhow::Result<usize> {
-        // `0` is the byte behind the slash.
+        // `0` is the byte after the slash.
         let sql = "DELETE FROM helper_credential \
                    WHERE server = ?1 OR (server >= ?1 || '/' AND server < ?1 || '0')";
         self.execute(sql, [host])

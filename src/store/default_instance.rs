@@ -1,14 +1,14 @@
-//! `defaults.url`: the instance that the official CLI talks to, where it has one on record.
+//! `defaults.url`: the default instance of the official CLI.
 //!
-//! Separate from the sessions because it is a row of another program's, the only one of its kind that we write: the
+//! Separate from the sessions because it is a row of another program, the only one of its kind that we write: the
 //! official CLI prefers an account of that instance to the active one, so it has to follow the active one.
 
 use super::WriteTransaction;
 use crate::origin::Origin;
 
 impl WriteTransaction<'_> {
-    /// Lets the official CLI talk to the instance of the session that becomes the active one. Nothing is added where it
-    /// has no instance on record: it then takes the active session's.
+    /// Makes the instance of the new active session the official CLI's default. Adds nothing if it has no default: it
+    /// then uses the active session's instance.
     pub(super) fn set_default_instance(&self, origin: &Origin) -> anyhow::Result<()> {
         let has = |column| {
             let transaction = &self.transaction;

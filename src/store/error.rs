@@ -1,4 +1,6 @@
-//! What SQLite says, for a user: which file, in a few words, and what to do about it.
+//! Explains SQLite's errors to a user: the file, the cause, and the remedy.
+//!
+//! Separate from the statements so that the same error always has the same text.
 
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK;
 
 use crate::failure::Failure;
 
-/// What SQLite says, without the statement that rusqlite would add and without saying it twice.
+/// SQLite's message, without the statement that rusqlite adds and without repetition.
 #[derive(Debug)]
 struct Sqlite {
     code: Option<ErrorCode>,
@@ -40,14 +42,14 @@ impl From<rusqlite::Error> for Sqlite {
     }
 }
 
-/// Adds the file's name to what SQLite says, and what to do about it.
+/// Adds the file's path and the remedy to SQLite's error.
 pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     let shown = path.display();
     let error = Sqlite::from(error);
     let context = match error.code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             let failure = Failure::new(format!("{shown} is damaged")).hint(
-                "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one",
+                "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login creates a new one",
             );
             return anyhow::Error::new(error).context(failure);
         }
@@ -62,7 +64,7 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(context)
 }
 
-/// The error for a database that somebody has by a lock that SQLite does not know.
+/// The error for a database that another program holds by a lock unknown to SQLite.
 pub(super) fn busy(path: &Path, why: String) -> anyhow::Error {
     let error = Sqlite {
         code: Some(ErrorCode::DatabaseBusy),
@@ -72,7 +74,7 @@ pub(super) fn busy(path: &Path, why: String) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("{} is in use by another program", path.display()))
 }
 
-/// Whether reading may work where writing does not. A disk without room for the `-shm` of a log is an I/O failure.
+/// Whether reading may succeed where writing fails. A full disk without space for the `-shm` of a WAL is an I/O error.
 pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -86,14 +88,14 @@ pub(super) fn is_unwritable(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Whether opening met a link on the way to the file.
-pub(super) fn is_link(error: &anyhow::Error) -> bool {
+/// Whether a symlink in the path prevented opening.
+pub(super) fn is_symlink_error(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Sqlite>()
         .is_some_and(|error| error.extended == Some(SQLITE_CANTOPEN_SYMLINK))
 }
 
-/// Whether an error of this module says that the file is damaged, or not a database.
+/// Whether the file is damaged, or not a database.
 pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),
@@ -101,7 +103,7 @@ pub(crate) fn is_damaged(error: &anyhow::Error) -> bool {
     )
 }
 
-/// Whether trying again may help: a busy file, a full or a failing disk.
+/// Whether a retry may succeed: the file was busy, or the disk full or failing.
 pub(crate) fn is_temporary(error: &anyhow::Error) -> bool {
     matches!(
         code_of(error),

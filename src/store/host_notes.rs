@@ -1,6 +1,7 @@
-//! What hosts said of the tokens that they were shown, and what the user said to the question whether to log in.
+//! Short-lived notes about hosts: tokens that they refused, and logins that the user declined.
 //!
-//! Separate from bindings, which a user made: this is of use for minutes. Each note is a setting, so that no `get` has another table to parse.
+//! Separate from bindings, which a user makes: these notes matter for minutes. Each is a setting, so that no `get` has
+//! another table to parse.
 
 use std::time::Duration;
 
@@ -13,31 +14,32 @@ const REFUSED: &str = "refused ";
 
 const DECLINED: &str = "declined ";
 
-/// How long a host that refused a token does not get it again: programs ask as often as they are answered.
-const LASTS: Duration = Duration::from_secs(60);
+/// How long a host that refused a token does not get it again: some programs repeat a request for as long as they get
+/// an answer.
+const DURATION: Duration = Duration::from_secs(60);
 
-/// A server refused a token.
+/// A token that a server refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HostRefusal {
     token: Digest,
     since: Timestamp,
-    /// How often since then.
+    /// The number of refusals since then.
     times: u32,
 }
 
 impl HostRefusal {
-    /// Whether this token is not to be given to the server now.
+    /// Whether this token must be withheld from the server now.
     pub(crate) fn is_of(&self, token: &Secret, now: Timestamp) -> bool {
         self.is_live(now) && self.token == token.digest()
     }
 
-    /// Whether it was given out again meanwhile, and refused again.
+    /// Whether it was returned again meanwhile, and refused again.
     pub(crate) fn is_repeated(&self) -> bool {
         self.times > 1
     }
 
     fn is_live(&self, now: Timestamp) -> bool {
-        self.since <= now && self.since.until(now) < LASTS
+        self.since <= now && self.since.until(now) < DURATION
     }
 
     fn parse(text: &str) -> Option<HostRefusal> {
@@ -61,33 +63,24 @@ impl HostRefusal {
     }
 }
 
-/// The key for a server that takes a token as `Bearer` and not as `Basic`.
+/// The setting of a server that accepts tokens only as `Bearer`.
 fn bearer_key(server: &str) -> String {
     format!("bearer {server}")
 }
 
 impl ReadTransaction<'_> {
-    /// Whether a server took a token as `Bearer` because it offered nothing else, when it was last noted.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Whether a server accepted a token as `Bearer` because it offered nothing else, as last recorded.
     pub(crate) fn takes_only_bearer(&self, server: &str) -> anyhow::Result<bool> {
         Ok(self.setting(&bearer_key(server))?.is_some())
     }
 
-    /// The token that a server refused last.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The last refusal by a server.
     pub(crate) fn refusal(&self, server: &str) -> anyhow::Result<Option<HostRefusal>> {
         let noted = self.setting(&format!("{REFUSED}{server}"))?;
         Ok(noted.as_deref().and_then(HostRefusal::parse))
     }
 
-    /// When the user said last that they do not want to log in to an instance.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// When the user last declined to log in to an instance.
     pub(crate) fn declined_at(&self, instance: &Origin) -> anyhow::Result<Option<Timestamp>> {
         let noted = self.setting(&format!("{DECLINED}{instance}"))?;
         let millis = noted.and_then(|at| at.parse().ok());
@@ -96,18 +89,12 @@ impl ReadTransaction<'_> {
 }
 
 impl WriteTransaction<'_> {
-    /// Notes whether a server takes a token as `Bearer` only.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records whether a server accepts tokens only as `Bearer`.
     pub(crate) fn note_only_bearer(&self, server: &str, only: bool) -> anyhow::Result<()> {
         self.set(&bearer_key(server), only.then_some("1"))
     }
 
-    /// Notes that a server refused a token, and forgets what is no longer of use about others.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that a server refused a token, and removes outdated refusals.
     pub(crate) fn note_refusal(
         &self,
         server: &str,
@@ -134,19 +121,13 @@ impl WriteTransaction<'_> {
         self.set(&format!("{REFUSED}{server}"), Some(&refusal.render()))
     }
 
-    /// Notes that the user does not want to log in to an instance now.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that the user declined to log in to an instance.
     pub(crate) fn note_declined(&self, instance: &Origin, now: Timestamp) -> anyhow::Result<()> {
         let key = format!("{DECLINED}{instance}");
         self.set(&key, Some(&now.millis().to_string()))
     }
 
-    /// Forgets that: the user logged in.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Removes that record, because the user logged in.
     pub(crate) fn forget_declined(&self, instance: &Origin) -> anyhow::Result<()> {
         for (other, _) in self.settings(DECLINED)? {
             if Origin::parse(&other).is_ok_and(|other| other.may_receive(instance)) {

@@ -1,8 +1,9 @@
-//! Which tables a database has.
+//! Determines which tables a database has.
 //!
-//! The version number does not tell: an old official CLI adds an empty `auth` beside `accounts`, a new one drops `auth`
-//! while we run, and our own tables may be those of another version. So each transaction looks anew, and judges each table
-//! by itself. Names are compared as SQLite compares them: without the case of ASCII letters.
+//! Separate from [`super::migrations`], which creates ours. The version number is not sufficient: an old official CLI
+//! adds an empty `auth` beside `accounts`, a new one drops `auth` while this program runs, and our own tables may be
+//! those of another version. Each transaction therefore reads the schema and judges every table by itself. Names are
+//! compared as in SQLite, ignoring the case of ASCII letters.
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use rusqlite::Connection;
 
 use super::migrations;
 
-/// What the official CLI's release 0.49.0 makes; a database of ours looks like one of its.
+/// The schema that the official CLI's release 0.49.0 creates; a new database of ours looks like one of its.
 const SCHEMA_VERSION: i64 = 21;
 
 const OFFICIAL: &str = "
@@ -30,15 +31,15 @@ const ACCOUNTS_COLUMNS: &str = "SELECT account_id, host, user_id, email, usernam
 const AUTH_COLUMNS: &str =
     "SELECT id, token, refresh_token, expires_at, issued_at, updated_at, host FROM auth";
 
-/// Tables that are there.
+/// The tables that exist.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
     pub(super) sessions: Sessions,
     pub(super) user_info: bool,
     pub(super) empty: bool,
-    /// Those of [`Table`] that are there, as bits.
+    /// The existing tables of [`Table`], as bits.
     ours: u8,
-    /// What is no plain table where a table of ours or a used one should be alone.
+    /// A view, trigger or virtual table in place of a table that is used.
     planted: Option<String>,
 }
 
@@ -73,33 +74,33 @@ impl Table {
     }
 }
 
-/// What follows in the name of a table of ours, of whatever version.
+/// The suffix of the name of a table of ours, of any version.
 fn after_prefix(name: &str) -> Option<&str> {
     const PREFIX: &str = "helper_";
     let (prefix, rest) = name.split_at_checked(PREFIX.len())?;
     prefix.eq_ignore_ascii_case(PREFIX).then_some(rest)
 }
 
-/// Where sessions live.
+/// Where sessions are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Sessions {
-    /// Many, one of them active (schema 18 and later).
+    /// Several sessions, one of them active (schema 18 and later).
     Accounts,
-    /// One (schema 16 and 17).
+    /// One session (schema 16 and 17).
     Auth,
-    /// Nowhere yet.
+    /// No table yet.
     #[default]
     None,
 }
 
 impl Layout {
-    /// Looks.
+    /// Reads the schema.
     pub(super) fn of(connection: &Connection) -> rusqlite::Result<Layout> {
         let mut layout = Layout {
             empty: true,
             ..Layout::default()
         };
-        // A table and a view are their own `tbl_name`.
+        // For a table and a view, `tbl_name` is their own name.
         let mut statement = connection.prepare("SELECT type, tbl_name FROM sqlite_schema")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -129,12 +130,12 @@ impl Layout {
         }
     }
 
-    /// Whether a table of ours is there.
+    /// Whether a table of ours exists.
     pub(super) fn has(&self, table: Table) -> bool {
         self.ours & table.bit() != 0
     }
 
-    /// Refuses a view or a trigger: either could copy tokens elsewhere or serve a planted one.
+    /// Refuses a view or a trigger: it could copy tokens elsewhere, or serve a planted token.
     pub(super) fn refuse_planted(&self, path: &Path) -> anyhow::Result<()> {
         match &self.planted {
             Some(planted) => bail!("refusing to use {}: it has a {planted}", path.display()),
@@ -142,8 +143,8 @@ impl Layout {
         }
     }
 
-    /// Looks, makes what is missing, and looks again.
-    pub(super) fn completed(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
+    /// Reads the schema, creates what is missing, and reads it again.
+    pub(super) fn complete(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
         let explain = |error| super::error::explain(path, error);
         let mut layout = Layout::of(connection).map_err(explain)?;
         layout.planted = match layout.planted {
@@ -151,7 +152,7 @@ impl Layout {
             planted => planted,
         };
         layout.refuse_planted(path)?;
-        let make = |sql: &str| connection.execute_batch(sql).map_err(explain);
+        let create = |sql: &str| connection.execute_batch(sql).map_err(explain);
         if layout.sessions == Sessions::None {
             if !layout.empty {
                 bail!(
@@ -159,14 +160,14 @@ impl Layout {
                     path.display()
                 );
             }
-            make(OFFICIAL)?;
-            make(&format!(
+            create(OFFICIAL)?;
+            create(&format!(
                 "INSERT INTO schema_version (version) VALUES ({SCHEMA_VERSION})"
             ))?;
         }
         migrations::migrate(connection, path)?;
         let layout = Layout::of(connection).map_err(explain)?;
-        // A column that is missed only when a granted pair is stored is missed too late.
+        // A missing column must be detected before a refresh token is spent.
         connection
             .prepare(match layout.sessions {
                 Sessions::Accounts => ACCOUNTS_COLUMNS,
@@ -188,7 +189,7 @@ fn is_used(table: &str) -> bool {
     shared.iter().any(|name| table.eq_ignore_ascii_case(name)) || after_prefix(table).is_some()
 }
 
-/// A used table that some module keeps elsewhere: only writing to it could copy a token, so a reader does not look.
+/// A virtual table in place of one that is used. It could copy only what is written to it, so readers do not check.
 fn virtual_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage = 0";
     let mut statement = connection.prepare(sql)?;

@@ -1,8 +1,9 @@
-//! The directory `cli.db.lock`: the only lock that the official CLI's WASM driver (Node before 22.15) knows.
+//! The directory `cli.db.lock`: the only lock that the official CLI's WASM driver (Node before 22.15) uses.
 //!
-//! That driver takes no POSIX lock and cannot open a WAL database, so the directory matters exactly where the database
-//! is not in WAL mode. Both sides make it with `mkdir` around a write and remove it again. That driver also notes its
-//! process id in the file `cli.db.lock.owner`, which is never ours.
+//! Separate from [`crate::lock`], which coordinates this program's own processes. The WASM driver takes no POSIX lock
+//! and cannot open a WAL database, so the directory matters only if the database is not in WAL mode. Both sides create
+//! it with `mkdir` before a write and remove it afterwards. The driver also records its process id in the file
+//! `cli.db.lock.owner`, which this program never writes.
 
 use std::fs;
 use std::io;
@@ -20,13 +21,13 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A directory older than this was left behind by a program that crashed.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-/// The directory is ours until this is dropped.
+/// Holds the directory; removes it on drop.
 pub(super) struct LockDir {
     dir: PathBuf,
 }
 
 impl LockDir {
-    /// Makes the directory beside the database.
+    /// Creates the directory beside the database.
     pub(super) fn acquire(database: &Path, clock: &dyn Clock) -> anyhow::Result<LockDir> {
         let dir = database.with_extension("db.lock");
         let deadline = clock.uptime() + TIMEOUT;
@@ -38,7 +39,7 @@ impl LockDir {
                         continue;
                     }
                     if clock.uptime() >= deadline {
-                        return Err(busy(database, format!("{} is there", dir.display())));
+                        return Err(busy(database, format!("{} exists", dir.display())));
                     }
                     clock.sleep(Duration::from_millis(10));
                 }
@@ -67,11 +68,11 @@ fn is_abandoned(dir: &Path, clock: &dyn Clock) -> bool {
     let (Some(made), Ok(now)) = (made, now) else {
         return false;
     };
-    now.saturating_sub(made) > ABANDONED && !owner_lives(dir)
+    now.saturating_sub(made) > ABANDONED && !owner_is_running(dir)
 }
 
 #[cfg(unix)]
-fn owner_lives(dir: &Path) -> bool {
+fn owner_is_running(dir: &Path) -> bool {
     let owner = dir.with_extension("lock.owner");
     let owner = owner
         .is_file()
@@ -79,13 +80,13 @@ fn owner_lives(dir: &Path) -> bool {
         .flatten();
     let id = owner.and_then(|owner| owner.trim().parse().ok());
     let process = id.and_then(rustix::process::Pid::from_raw);
-    // Not being allowed to signal it means that it is there.
+    // EPERM also means that the process exists.
     process.is_some_and(|process| {
         rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
     })
 }
 
 #[cfg(not(unix))]
-fn owner_lives(_dir: &Path) -> bool {
+fn owner_is_running(_dir: &Path) -> bool {
     false
 }

@@ -1,7 +1,7 @@
-//! Writing a login: which rows it takes the place of, and whose it is.
+//! Writes a login: which rows it replaces, and which user it belongs to.
 //!
-//! Separate from [`super::session_write`], which changes rows that are there: here it is decided which logins are of one
-//! account.
+//! Separate from [`super::session_write`], which changes existing rows: this module decides which logins belong to the
+//! same account.
 
 use rusqlite::{named_params, params};
 
@@ -12,15 +12,12 @@ use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::Timestamp;
 
-/// The key in `helper_session` for the one row of `auth`.
+/// The key in `helper_session` of the single row of `auth`.
 const ONLY: &str = "auth";
 
 impl WriteTransaction<'_> {
-    /// Stores a login and makes it the active one. The same account of the same instance is replaced, in the old layout
-    /// whoever was there.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Stores a login as the active session. It replaces the same account of the same instance; in the old layout,
+    /// whichever session is stored.
     pub(crate) fn log_in(
         &self,
         origin: &Origin,
@@ -30,16 +27,19 @@ impl WriteTransaction<'_> {
         now: Timestamp,
     ) -> anyhow::Result<()> {
         self.forget_declined(origin)?;
-        let doubles = self.doubles(origin, user, tokens)?;
-        for former in doubles.iter().filter_map(|session| session.tokens.as_ref()) {
+        let same_account = self.same_account(origin, user, tokens)?;
+        for former in same_account
+            .iter()
+            .filter_map(|session| session.tokens.as_ref())
+        {
             self.remember_former(&former.access, now)?;
         }
-        let mut doubles = doubles.into_iter();
-        let replaced = doubles.next();
-        for session in doubles {
+        let mut same_account = same_account.into_iter();
+        let replaced = same_account.next();
+        for session in same_account {
             self.remove(&session)?;
         }
-        // The server may not say again whose token it is.
+        // The server may not repeat the user of a known token.
         let known = replaced
             .as_ref()
             .filter(|session| *user == User::default() && session.has_token(&tokens.access))
@@ -109,31 +109,25 @@ impl WriteTransaction<'_> {
         self.set_default_instance(origin)
     }
 
-    /// The sessions that a login takes the place of: of the same account, or of the same token; in the old layout whoever
-    /// is there.
-    ///
-    /// # Errors
-    /// SQLite's.
-    pub(crate) fn doubles(
+    /// The sessions that a login replaces: of the same account, or with the same token; in the old layout, whichever is
+    /// stored.
+    pub(crate) fn same_account(
         &self,
         origin: &Origin,
         user: &User,
         tokens: &Tokens,
     ) -> anyhow::Result<Vec<Session>> {
-        let is_double = |session: &Session| {
+        let is_same_account = |session: &Session| {
             session.account == ONLY || session.is_login_of(origin, user, &tokens.access)
         };
         let mut sessions = self.sessions()?;
-        sessions.retain(is_double);
+        sessions.retain(is_same_account);
         Ok(sessions)
     }
 
-    /// Writes what the server calls the user of the session that has this access token, and who they are where that was
-    /// not known. Tokens and `updated_at`, by which other programs see that a login changed, stay as they are; nothing
-    /// happens when the token is no longer there. Tells whether the names are stored.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Stores the user's names in the session with this access token, and the user's id if it was unknown. Tokens and
+    /// `updated_at`, by which other programs detect a changed login, are unchanged. Does nothing if the token is no
+    /// longer stored. Returns whether the names are stored.
     pub(crate) fn name_user(&self, access: &Secret, user: &User) -> anyhow::Result<bool> {
         let mut sessions = self.sessions()?.into_iter();
         let Some(named) = sessions.find(|session| session.has_token(access)) else {
@@ -157,14 +151,14 @@ impl WriteTransaction<'_> {
             )?,
             _ => return Ok(false),
         };
-        // Until now it could not be told that the account was there already.
-        let doubles = match &named.tokens {
-            Some(tokens) => self.doubles(&named.origin, user, tokens)?,
+        // Only the id reveals that the account was stored already.
+        let same_account = match &named.tokens {
+            Some(tokens) => self.same_account(&named.origin, user, tokens)?,
             None => Vec::new(),
         };
-        for double in doubles {
-            if double.account != named.account {
-                self.remove(&double)?;
+        for duplicate in same_account {
+            if duplicate.account != named.account {
+                self.remove(&duplicate)?;
             }
         }
         Ok(true)

@@ -1,6 +1,6 @@
-//! SQLite's memory: the program's own ([`crate::memory`]), in place of C's.
+//! Makes SQLite use the program's own allocator ([`crate::memory`]) instead of C's.
 //!
-//! Separate from its neighbours because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
+//! Separate from the rest of the store because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
 
 #![allow(unsafe_code, reason = "SQLite asks for memory through C functions")]
 
@@ -11,10 +11,10 @@ use std::sync::Once;
 
 use rusqlite::ffi;
 
-/// In bytes. In front of each block stands its size, which Rust's allocators want to be told and C's know.
+/// In bytes. The size of each block is stored before it: Rust's allocators need it, C's do not.
 const HEAD: usize = size_of::<u64>();
 
-/// Has SQLite take its memory from here. Before the first database is opened; later calls do nothing.
+/// Registers the allocator, before the first database is opened; later calls do nothing.
 pub(super) fn share() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -33,16 +33,13 @@ pub(super) fn share() {
     });
 }
 
-/// The layout of a block with its head; `None` when it would be larger than all memory.
+/// The layout of a block with its head; `None` if the size overflows.
 fn layout(size: c_int) -> Option<Layout> {
     let size = usize::try_from(size).ok()?.checked_add(HEAD)?;
     Layout::from_size_align(size, HEAD).ok()
 }
 
-/// Notes the size in front of a block, and steps behind the note.
-///
-/// # Safety
-/// `start` is null or begins a block with a head.
+/// Stores the size in the head, and returns the address after it.
 unsafe fn behind_head(start: *mut u8, size: c_int) -> *mut c_void {
     if start.is_null() {
         return null_mut();
@@ -92,7 +89,7 @@ unsafe extern "C" fn size(block: *mut c_void) -> c_int {
     unsafe { block.cast::<u8>().sub(HEAD).cast::<c_int>().read() }
 }
 
-/// SQLite makes use of what was rounded up.
+/// SQLite uses the rounded size.
 extern "C" fn rounded(size: c_int) -> c_int {
     size.saturating_add(7) & !7
 }

@@ -1,24 +1,24 @@
-//! Our own tables, and how a file of any earlier version gets the ones of this version.
+//! Creates our own tables, and migrates those of earlier versions.
 //!
-//! Separate from [`super::layout`], which only looks: a reader takes each table, and each column of it, as it is there, so
+//! Separate from [`super::layout`], which only reads the schema: a reader accepts each table and column as it is, so
 //! that a file of any version is served before anything is written to it.
 //!
-//! Rules: a migration that was released is never changed, the next one is appended; a file of a newer version is left as
-//! it is. The version stands in `helper_setting`, not in `user_version`, which belongs to the official CLI.
+//! Rules: a released migration is never changed, a new one is appended; a file of a newer version is left as it is. The
+//! version is in `helper_setting`, not in `user_version`, which belongs to the official CLI.
 
 use std::path::Path;
 
 use anyhow::bail;
 use rusqlite::{Connection, OptionalExtension as _};
 
-/// The setting with the number of migrations that a file has seen. Version 1 did not write it.
+/// The setting with the number of migrations applied to the file. Version 1 did not write it.
 const VERSION: &str = "schema";
 
-/// In order. Few tables and short definitions: SQLite parses every one before the first statement of each `get`.
+/// In order. Few tables with short definitions: SQLite parses all of them before the first statement of each `get`.
 ///
 /// `server` is `git <origin>` or `docker <host>[/<path>]`; a higher `seq` is newer; `account` is an `account_id`, or
-/// `auth` where there is only one; `suspect`, `intent`, `rejected`, `stored` and `digest` are SHA-256 of tokens; times are
-/// milliseconds. What is known of a host that refused a token is a setting, `refused <server>`.
+/// `auth` in the old layout; `suspect`, `intent`, `rejected`, `stored` and `digest` are SHA-256 of tokens; times are
+/// milliseconds. Refusals by hosts are settings, `refused <server>`.
 const MIGRATIONS: [&[Step]; 2] = [
     &[
         Step::Table(
@@ -37,17 +37,17 @@ const MIGRATIONS: [&[Step]; 2] = [
         Step::Table("helper_setting", "key PRIMARY KEY, value"),
     ],
     &[
-        // The key of the account whose session is served; NULL is the active one.
+        // The key of the account that serves the host; NULL is the active one.
         Step::Column("helper_binding", "account"),
         Step::Column("helper_binding", "created_at"),
-        // The refresh token that the server called invalid, and when.
+        // The refresh token that the server rejected, and when.
         Step::Column("helper_session", "rejected"),
         Step::Column("helper_session", "rejected_at"),
-        // When the server was last asked about a suspect token.
+        // When a suspect token was last checked with the server.
         Step::Column("helper_session", "checked_at"),
-        // Why there is to be no refresh before `retry_at`.
+        // The reason for `retry_at`.
         Step::Column("helper_session", "retry_reason"),
-        // The pair that we stored last, and when the login was granted that it comes from.
+        // The pair that this program stored last, and when its login was granted.
         Step::Column("helper_session", "stored"),
         Step::Column("helper_session", "login_at"),
     ],
@@ -55,7 +55,7 @@ const MIGRATIONS: [&[Step]; 2] = [
 
 const NEWEST: i64 = MIGRATIONS.len() as i64;
 
-/// One thing that a migration adds.
+/// A table or column that a migration adds.
 #[derive(Clone, Copy)]
 enum Step {
     /// A table: its name, and its columns.
@@ -82,11 +82,11 @@ impl Step {
     }
 }
 
-/// Adds what is missing, whatever version the file has and whatever became of its tables. The caller has a write
-/// transaction, and has looked at the schema in it.
+/// Adds what is missing, whatever the version and the state of the file. The caller has read the schema in a write
+/// transaction.
 ///
 /// # Errors
-/// A newer version has given up what this one writes: found out before anything is spent.
+/// A newer version dropped something that this version writes; detected before anything is spent.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> anyhow::Result<()> {
     let explain = |error| super::error::explain(path, error);
     let version = version(connection).map_err(explain)?;

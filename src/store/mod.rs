@@ -1,14 +1,15 @@
 //! The database: one SQLite file, shared with Sentry's official CLI.
 //!
-//! Separate from [`crate::session`] because it knows rows, not policy: nothing here decides whether a token is good.
+//! Separate from [`crate::session`] because it maps rows and makes no decisions: it does not judge whether a token is
+//! valid.
 //!
-//! Reading goes through a [`ReadTransaction`], writing through a [`WriteTransaction`]; each is one transaction that first looks which tables
-//! are there, because the official CLI may migrate the file between any two of ours. A `WriteTransaction` can only be had with
-//! the credential lock ([`LockGuard`]).
+//! Reads go through a [`ReadTransaction`], writes through a [`WriteTransaction`]. Each is one transaction that first
+//! determines which tables exist, because the official CLI may migrate the file between any two of ours. A
+//! `WriteTransaction` requires the credential lock ([`LockGuard`]).
 //!
-//! Rules: our own tables are called `helper_…`; of the others only `accounts`, or `auth` and `user_info`, are touched;
-//! `schema_version` of an existing file never; a removed secret is overwritten; the file is never opened or closed by
-//! other means while SQLite has it open (that would drop SQLite's POSIX locks).
+//! Rules: our own tables are called `helper_…`; of the others, only `accounts`, or `auth` and `user_info`, are changed;
+//! `schema_version` of an existing file never is; a removed secret is overwritten; the file is never opened or closed
+//! by other means while SQLite has it open, which would drop SQLite's POSIX locks.
 
 mod bindings;
 mod credentials;
@@ -46,7 +47,7 @@ pub(crate) use error::{is_damaged, is_temporary};
 pub(crate) use file::Repair;
 pub(crate) use host_notes::HostRefusal;
 
-use error::{explain, is_link, is_unwritable};
+use error::{explain, is_symlink_error, is_unwritable};
 use file::{Access, OpenMode};
 use layout::Layout;
 use lock_dir::LockDir;
@@ -55,33 +56,35 @@ use transaction::Transaction;
 /// How long SQLite waits for another program's transaction.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// How long a reader may keep the log from being truncated: the transaction is durable by then, and others wait for us.
+/// How long to wait for readers before truncating the WAL: the transaction is durable by then, and others wait for the
+/// lock.
 const READER: Duration = Duration::from_millis(500);
 
-/// How often a new database is tried to be made while others make it.
-const MAKERS: usize = 100;
+/// How often to retry the creation of a database that other processes create too.
+const CREATION_ATTEMPTS: usize = 100;
 
 /// An open database.
 pub(crate) struct Store {
     connection: Connection,
     path: PathBuf,
-    /// What opening saw, in a transaction that has not ended.
+    /// The layout that opening found, in a transaction that is still open.
     opened: Cell<Option<Layout>>,
 }
 
 impl Store {
-    /// Opens the database of a directory; `None` when there is none.
+    /// Opens the database of a directory; `None` if there is none.
     ///
-    /// Where it cannot be written it is opened for reading. Where others could read it, that is ended, with a warning.
+    /// A file that cannot be written is opened for reading. A file that other users could read is made private, with a
+    /// warning.
     ///
     /// # Errors
-    /// The file or its directory is not safely ours, or SQLite cannot read it.
+    /// The file or its directory is not safe to use, or SQLite cannot read it.
     pub(crate) fn open(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
         let store = Store::open_for_reading(world, dir)?;
         Ok(store.inspect(Store::end_opening))
     }
 
-    /// The same, for a caller that reads at once: the first [`Store::read`] goes on in the transaction that opening
+    /// The same for a caller that reads at once: the first [`Store::read`] continues the transaction that opening
     /// began.
     ///
     /// # Errors
@@ -93,33 +96,33 @@ impl Store {
         Store::open_checked(path).map(Some)
     }
 
-    /// Reads a database that nobody uses, without locks and without the files that a log needs. `None`: open it in the
-    /// usual way, which also says what is wrong.
+    /// Reads an idle database without locks and without the files that a WAL needs. `None`: open it with
+    /// [`Store::open`], which also reports what is wrong.
     ///
-    /// What is read is what the file had at one moment: it has not been written for a while, and is as it was when the
-    /// reading ends.
+    /// `read` sees the file as it was at one moment: the file has not been written for a while, and is unchanged when
+    /// `read` returns.
     pub(crate) fn read_idle<T>(
         world: &World,
         dir: &Path,
         read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
-        let rest = file::read_idle(world, dir, world.now())?;
-        let store = Store::open_way(rest.path(), rest.way()).ok()?;
+        let idle = file::read_idle(world, dir, world.now())?;
+        let store = Store::open_with(idle.path(), idle.way()).ok()?;
         let view = store.read().ok()?;
         let found = read(&view).ok()?;
-        if !rest.goes_on() {
+        if !idle.goes_on() {
             return None;
         }
-        // There is no lock to let go, and the process ends soon.
+        // There is no lock to release, and the process is about to exit.
         std::mem::forget(view);
         std::mem::forget(store);
         Some(found)
     }
 
-    /// Opens the database of a directory and makes what is missing, readable by its owner only.
+    /// Opens the database of a directory, and creates what is missing, readable by its owner only.
     ///
     /// # Errors
-    /// As [`Store::open`], or when it cannot be made.
+    /// As [`Store::open`], or it cannot be created.
     pub(crate) fn open_or_create(world: &World, dir: &Path) -> anyhow::Result<Store> {
         let path = match file::checked(world, dir)? {
             Some(path) => path,
@@ -134,16 +137,17 @@ impl Store {
         Ok(store)
     }
 
-    /// The mode cannot change inside a transaction; the tables are made in the first `WriteTransaction`.
+    /// The journal mode cannot change inside a transaction. The tables are created by the first `WriteTransaction`.
     fn become_wal(&self) -> rusqlite::Result<()> {
         let mode = || self.connection.pragma_update(None, "journal_mode", "WAL");
-        for _ in 0..MAKERS {
+        for _ in 0..CREATION_ATTEMPTS {
             match mode() {
-                // Another process is making the same database. SQLite does not wait here, but for a transaction it does.
+                // Another process is creating the same database. SQLite does not wait here, but does so for a
+                // transaction.
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
                     self.connection.execute_batch("BEGIN IMMEDIATE; COMMIT")?;
                 }
-                ended => return ended,
+                result => return result,
             }
         }
         mode()
@@ -151,15 +155,17 @@ impl Store {
 
     fn open_checked(path: PathBuf) -> anyhow::Result<Store> {
         match Store::open_by_name(path.clone()) {
-            Err(error) if is_link(&error) => Store::open_by_name(file::without_links(&path)?),
-            ended => ended,
+            Err(error) if is_symlink_error(&error) => {
+                Store::open_by_name(file::without_links(&path)?)
+            }
+            result => result,
         }
     }
 
     fn open_by_name(path: PathBuf) -> anyhow::Result<Store> {
         let mut refusal = None;
-        for way in file::ways_to_open(&path) {
-            match Store::open_way(&path, way) {
+        for mode in file::ways_to_open(&path) {
+            match Store::open_with(&path, mode) {
                 Ok(store) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
                 Err(error) => return Err(explain(&path, error)),
@@ -169,23 +175,23 @@ impl Store {
         Err(explain(&path, error))
     }
 
-    fn open_way(path: &Path, way: OpenMode) -> rusqlite::Result<Store> {
+    fn open_with(path: &Path, mode: OpenMode) -> rusqlite::Result<Store> {
         memory::share();
-        let flags = way.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = mode.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Store {
-            connection: Connection::open_with_flags(&way.name, flags)?,
+            connection: Connection::open_with_flags(&mode.name, flags)?,
             path: path.to_owned(),
             opened: Cell::default(),
         };
-        // The file is only read at the first statement.
-        store.prepare_connection(way.access)?;
+        // SQLite reads the file only at the first statement.
+        store.prepare_connection(mode.access)?;
         Ok(store)
     }
 
     fn prepare_connection(&self, access: Access) -> rusqlite::Result<()> {
         self.connection.busy_timeout(BUSY)?;
         if access == Access::Alone {
-            // SQLite then keeps the index of the log in its own memory, and leaves the log as it is.
+            // SQLite then keeps the index of the WAL in its own memory, and leaves the WAL as it is.
             self.connection
                 .pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             self.connection
@@ -195,15 +201,15 @@ impl Store {
             .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         self.connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-        // Neither carries what we write elsewhere, whatever it is declared on.
-        for follows_a_write in [
+        // Neither triggers nor foreign keys may copy what we write elsewhere.
+        for side_effect in [
             DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
             DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY,
         ] {
-            self.connection.set_db_config(follows_a_write, false)?;
+            self.connection.set_db_config(side_effect, false)?;
         }
         let transaction = match access {
-            Access::Immutable => Transaction::begun(&self.connection),
+            Access::Immutable => Transaction::resume(&self.connection),
             Access::Shared | Access::Alone => Transaction::begin(&self.connection)?,
         };
         self.opened.set(Some(Layout::of(&transaction)?));
@@ -213,31 +219,31 @@ impl Store {
 
     fn end_opening(&self) {
         self.opened.take();
-        drop(Transaction::begun(&self.connection));
+        drop(Transaction::resume(&self.connection));
     }
 
-    /// Lets go without tidying up, because the process ends now: closing would free memory, one piece after the other.
-    /// A log is tidied up all the same, by whoever closes it last.
+    /// Skips the orderly close, because the process is about to exit and closing would free memory piece by piece. A
+    /// WAL is checkpointed by the last process that closes the file.
     pub(crate) fn leave(self) {
         if !file::has_log(&self.path) {
             std::mem::forget(self);
         }
     }
 
-    /// Where the database lies.
+    /// The path of the database.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory that it lies in, where the locks are too.
+    /// The directory of the database and of the locks.
     pub(crate) fn directory(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    /// Begins to read: what the view shows does not change under it.
+    /// Begins a read transaction, whose content does not change.
     ///
     /// # Errors
-    /// SQLite's, and a layout that this version does not know.
+    /// The layout is not known to this version.
     pub(crate) fn read(&self) -> anyhow::Result<ReadTransaction<'_>> {
         let begin = || {
             let transaction = Transaction::begin(&self.connection)?;
@@ -245,7 +251,7 @@ impl Store {
             Ok((transaction, layout))
         };
         let (transaction, layout) = match self.opened.take() {
-            Some(layout) => (Transaction::begun(&self.connection), layout),
+            Some(layout) => (Transaction::resume(&self.connection), layout),
             None => begin().map_err(|error| self.explain(error))?,
         };
         layout.refuse_planted(&self.path)?;
@@ -256,23 +262,23 @@ impl Store {
         })
     }
 
-    /// Begins to write. The caller holds the credential lock.
+    /// Begins a write transaction. The caller holds the credential lock.
     ///
     /// # Errors
-    /// SQLite's (busy, full, read-only …), and a layout that this version does not know. Nothing is written then.
+    /// The file is busy, full or read-only, or its layout is not known to this version. Nothing is written then.
     pub(crate) fn change(
         &self,
-        _held: &LockGuard,
+        _guard: &LockGuard,
         clock: &dyn Clock,
     ) -> anyhow::Result<WriteTransaction<'_>> {
         let explain = |error| self.explain(error);
-        let mutex = self.lock_dir(clock)?;
-        // A committed rotation that a power cut forgets is a lost login; a deleted token must not stay in a free page.
+        let lock_dir = self.lock_dir(clock)?;
+        // A power failure must not undo a committed rotation, and a deleted token must not stay in a free page.
         self.connection
             .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
             .map_err(explain)?;
         let transaction = Transaction::begin_writing(&self.connection).map_err(explain)?;
-        let layout = Layout::completed(&transaction, &self.path)?;
+        let layout = Layout::complete(&transaction, &self.path)?;
         let view = ReadTransaction {
             transaction,
             layout,
@@ -281,11 +287,11 @@ impl Store {
         Ok(WriteTransaction {
             view,
             connection: &self.connection,
-            _mutex: mutex,
+            _lock_dir: lock_dir,
         })
     }
 
-    /// What keeps the official CLI's WASM driver out while this connection writes; none is needed in WAL mode.
+    /// Excludes the official CLI's WASM driver while this connection writes; not needed in WAL mode.
     fn lock_dir(&self, clock: &dyn Clock) -> anyhow::Result<Option<LockDir>> {
         let journal: String = self
             .connection
@@ -298,17 +304,14 @@ impl Store {
     }
 
     /// `PRAGMA integrity_check`, journal mode and schema version, for the doctor.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn examine(&self) -> anyhow::Result<Examination> {
-        let ask = |sql: &str| {
+        let query = |sql: &str| {
             self.connection
                 .query_row(sql, [], |row| row.get::<_, String>(0))
         };
         Ok(Examination {
-            integrity: ask("PRAGMA integrity_check").map_err(|error| self.explain(error))?,
-            journal_mode: ask("PRAGMA journal_mode").map_err(|error| self.explain(error))?,
+            integrity: query("PRAGMA integrity_check").map_err(|error| self.explain(error))?,
+            journal_mode: query("PRAGMA journal_mode").map_err(|error| self.explain(error))?,
             schema_version: self
                 .connection
                 .query_row("SELECT max(version) FROM schema_version", [], |row| {
@@ -323,18 +326,18 @@ impl Store {
     }
 }
 
-/// What the doctor looks at.
+/// The condition of the file, for the doctor.
 #[derive(Debug)]
 pub(crate) struct Examination {
-    /// `ok`, or what is broken.
+    /// `ok`, or SQLite's description of the damage.
     pub(crate) integrity: String,
     /// `wal`, `delete` …
     pub(crate) journal_mode: String,
-    /// The official CLI's schema version, if the file says one.
+    /// The official CLI's schema version, if the file records one.
     pub(crate) schema_version: Option<i64>,
 }
 
-/// One reading transaction.
+/// A read transaction.
 pub(crate) struct ReadTransaction<'a> {
     transaction: Transaction<'a>,
     layout: Layout,
@@ -347,11 +350,11 @@ impl ReadTransaction<'_> {
     }
 }
 
-/// One writing transaction; gone without a trace unless committed.
+/// A write transaction; rolled back unless committed.
 pub(crate) struct WriteTransaction<'a> {
     view: ReadTransaction<'a>,
     connection: &'a Connection,
-    _mutex: Option<LockDir>,
+    _lock_dir: Option<LockDir>,
 }
 
 impl<'a> std::ops::Deref for WriteTransaction<'a> {
@@ -363,25 +366,25 @@ impl<'a> std::ops::Deref for WriteTransaction<'a> {
 }
 
 impl<'a> WriteTransaction<'a> {
-    /// Makes it last: on disk when this returns.
+    /// Commits durably: the transaction is on disk on return.
     ///
     /// # Errors
-    /// SQLite's; nothing is written then.
+    /// Nothing is written then.
     pub(crate) fn commit(self) -> anyhow::Result<()> {
         let connection = self.committed()?;
-        // A reader may be in the way; the next change tries again.
-        truncate_log(connection).ok();
+        // A reader may prevent it; the next transaction tries again.
+        checkpoint(connection).ok();
         Ok(())
     }
 
-    /// The same, and proves that there is room for another commit: the file took what was in the log.
+    /// Commits, and proves that there is space for another commit: the database file accepted the content of the WAL.
     ///
     /// # Errors
-    /// SQLite's; the change may be there all the same.
+    /// The transaction may be committed nevertheless.
     pub(crate) fn commit_and_settle(self) -> anyhow::Result<()> {
         let path = self.view.path;
         let connection = self.committed()?;
-        truncate_log(connection).map_err(|error| explain(path, error))
+        checkpoint(connection).map_err(|error| explain(path, error))
     }
 
     fn committed(self) -> anyhow::Result<&'a Connection> {
@@ -400,21 +403,21 @@ impl<'a> WriteTransaction<'a> {
     }
 }
 
-/// Former tokens must not stay behind in the log. A reader that is in the way is no error.
-fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
+/// Removes former tokens from the WAL. A reader that prevents it is not an error.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(READER)?;
     let truncated = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     connection.busy_timeout(BUSY)?;
     truncated
 }
 
-/// Sets a damaged database aside; see [`Repair`].
+/// Moves a damaged database aside; see [`Repair`].
 ///
 /// # Errors
-/// When a file cannot be renamed.
+/// A file cannot be renamed.
 pub(crate) fn set_aside(
     dir: &Path,
-    _held: &LockGuard,
+    _guard: &LockGuard,
     clock: &dyn Clock,
 ) -> anyhow::Result<Repair> {
     file::set_aside(dir, clock.now())

@@ -1,6 +1,6 @@
-//! What Sentry's official CLI keeps for all its commands.
+//! Settings of Sentry's official CLI.
 //!
-//! Separate from the sessions because it is another table, which is only read here.
+//! Separate from the sessions because they are in another table, which this program only reads.
 
 use rusqlite::OptionalExtension as _;
 
@@ -8,7 +8,7 @@ use super::{ReadTransaction, Store};
 use crate::world::World;
 
 impl Store {
-    /// A value that `sentry cli defaults` set; `None` where there is none, or nothing that can be read.
+    /// A value set by `sentry cli defaults`; `None` if there is none, or it cannot be read.
     pub(crate) fn official_default(world: &World, name: &str) -> Option<String> {
         let dir = world.config_dir().ok()?;
         let store = Store::open_for_reading(world, &dir).ok()??;
@@ -23,7 +23,7 @@ impl ReadTransaction<'_> {
             .transaction
             .query_row(sql, [name], |row| row.get::<_, String>(0))
             .optional();
-        // A database without that table is one that the official CLI has not seen.
+        // A database without that table has never been used by the official CLI.
         value.ok()?.filter(|value| !value.trim().is_empty())
     }
 }

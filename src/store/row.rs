@@ -1,16 +1,17 @@
-//! Reading a row of ours by the names of its columns: the file's version may have fewer of them, or more.
+//! Reads rows of our tables by column name, because the file's version may have fewer columns or more.
 //!
-//! A value of another type than ours counts as none: what is in the file need not be what we wrote.
+//! Separate from the tables because they all need it. A value of another type counts as absent: the file may contain
+//! values that we did not write.
 
 use rusqlite::{Connection, Row, Statement};
 
 use crate::secret::Digest;
 use crate::world::Timestamp;
 
-/// Where a column stands in a row; `None` for one that the file's version does not have.
+/// The index of a column in a row; `None` if the file's version does not have it.
 pub(super) type Column = Option<usize>;
 
-/// Selects these columns of a table, as far as it has them. `rest` is what follows in the statement.
+/// Selects the columns that the table has. `rest` is appended to the statement.
 pub(super) fn select<'a, const N: usize>(
     connection: &'a Connection,
     columns: [&str; N],
@@ -24,8 +25,8 @@ pub(super) fn select<'a, const N: usize>(
     let statement = connection.prepare(&format!("SELECT * FROM {table}{rest}"))?;
     let mut found = [None; N];
     for (index, name) in statement.column_names().enumerate() {
-        let is_wanted = |wanted: &&str| wanted.eq_ignore_ascii_case(name);
-        if let Some(position) = columns.iter().position(is_wanted) {
+        let is_selected = |column: &&str| column.eq_ignore_ascii_case(name);
+        if let Some(position) = columns.iter().position(is_selected) {
             found[position] = Some(index);
         }
     }

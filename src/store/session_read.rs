@@ -1,4 +1,6 @@
-//! Reading sessions: the rows of `accounts` or `auth`, with what `helper_session` says of their refreshes.
+//! Reads sessions: the rows of `accounts` or `auth`, with the refresh state from `helper_session`.
+//!
+//! Separate from [`super::session_write`] because every `get` needs it.
 
 use std::cmp::Reverse;
 
@@ -14,15 +16,15 @@ use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
 impl ReadTransaction<'_> {
-    /// All sessions: the active one first, then by last use. Rows without a usable host are passed over.
+    /// All sessions: the active one first, then by last use. Rows without a usable host are skipped.
     ///
     /// # Errors
-    /// SQLite's; a column that this version needs is not there.
+    /// A column that this version needs is missing.
     pub(crate) fn sessions(&self) -> anyhow::Result<Vec<Session>> {
         self.read_sessions().map_err(|error| self.explain(error))
     }
 
-    // Two plain statements, joined and ordered here: SQLite would think longer about one than both take.
+    // Two simple statements, joined and sorted here: SQLite takes longer to plan one join than to run both.
     fn read_sessions(&self) -> rusqlite::Result<Vec<Session>> {
         let sql = match (self.layout.sessions, self.layout.user_info) {
             (Sessions::None, _) => return Ok(Vec::new()),
@@ -56,7 +58,7 @@ impl ReadTransaction<'_> {
         if !self.layout.has(Table::Session) {
             return Ok(Vec::new());
         }
-        let wanted = [
+        let columns = [
             "account",
             "origin",
             "client_id",
@@ -69,7 +71,7 @@ impl ReadTransaction<'_> {
             "checked_at",
             "retry_reason",
         ];
-        let (mut statement, at) = select(&self.transaction, wanted, "helper_session", "")?;
+        let (mut statement, at) = select(&self.transaction, columns, "helper_session", "")?;
         let [
             account,
             origin,
@@ -105,7 +107,7 @@ impl ReadTransaction<'_> {
         Ok(notes)
     }
 
-    /// Reads a session again: by its account, or by its pair when the official CLI gave the row a new key meanwhile.
+    /// Reads a session again: by its account, or by its pair if the official CLI gave the row a new key meanwhile.
     ///
     /// # Errors
     /// As [`ReadTransaction::sessions`].
@@ -113,16 +115,16 @@ impl ReadTransaction<'_> {
         let sessions = self.sessions()?;
         let same =
             |session: &Session| session.account == known.account && session.origin == known.origin;
-        let moved =
+        let same_pair =
             |session: &Session| session.tokens == known.tokens && session.origin == known.origin;
         let position = sessions
             .iter()
             .position(same)
-            .or_else(|| sessions.iter().position(moved));
+            .or_else(|| sessions.iter().position(same_pair));
         Ok(position.and_then(|position| sessions.into_iter().nth(position)))
     }
 
-    /// Whether a second session would replace the first: the old layout has room for one.
+    /// Whether a second session would replace the first: the old layout stores only one.
     pub(crate) fn holds_one_session(&self) -> bool {
         self.layout.sessions == Sessions::Auth
     }
@@ -134,11 +136,11 @@ struct Note {
     origin: Option<String>,
     state: RefreshState,
     client_id: Option<String>,
-    /// A refresh token that the server called invalid, and when.
+    /// A refresh token that the server rejected, and when.
     rejected: Option<(Digest, Timestamp)>,
 }
 
-/// What is noted about an account. Its client may be noted for another session at the same host, which proves nothing.
+/// The refresh state of an account. A client id recorded for another session at the same host is only a guess.
 fn refresh_state(
     notes: &[Note],
     account: &str,
@@ -155,9 +157,9 @@ fn refresh_state(
         state.rejected_at = Some(at);
     }
     let guessed = || {
-        let is_there = |note: &&Note| host.is_some() && note.origin.as_deref() == host;
-        let mut there = notes.iter().filter(is_there);
-        there.find_map(|note| note.client_id.clone())
+        let is_at_host = |note: &&Note| host.is_some() && note.origin.as_deref() == host;
+        let mut at_host = notes.iter().filter(is_at_host);
+        at_host.find_map(|note| note.client_id.clone())
     };
     let noted = own.and_then(|note| note.client_id.clone());
     state.client_id = noted
@@ -167,7 +169,7 @@ fn refresh_state(
 }
 
 fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
-    // The official CLI stores what the server said as it was said.
+    // The official CLI stores server text as received.
     let shown = |index| text(row, Some(index)).map(|text| text.as_deref().map(printable));
     let token = |index: usize| {
         row.get_ref(index).map(|value| {
@@ -177,7 +179,7 @@ fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
                 .and_then(|text| Secret::token(text).ok())
         })
     };
-    // Before hosts were stored there was only one instance.
+    // Before hosts were stored, there was only one instance.
     let host = text(row, Some(1))?;
     let origin = match &host {
         Some(host) => Origin::parse(host),
@@ -194,7 +196,7 @@ fn session(row: &Row<'_>, notes: &[Note]) -> rusqlite::Result<Option<Session>> {
         host.as_deref(),
         refresh.as_ref().or(access.as_ref()),
     );
-    // A rejected pair stays in the row, and is as good as none.
+    // A rejected pair stays in the row, and counts as none.
     let access = access.filter(|_| refresh_state.rejected_at.is_none());
     Ok(Some(Session {
         refresh_state,

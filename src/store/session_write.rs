@@ -1,4 +1,6 @@
-//! Writing sessions that are there: a swap of tokens, a logout, and the state of a refresh.
+//! Writes existing sessions: swaps of tokens, logouts, and the state of a refresh.
+//!
+//! Separate from [`super::login_write`], which decides which rows a login replaces.
 
 use rusqlite::{OptionalExtension as _, ToSql, named_params, params};
 
@@ -8,16 +10,13 @@ use crate::account::{Session, Tokens};
 use crate::secret::{Digest, Secret};
 use crate::world::Timestamp;
 
-/// Our notes about a pair that is no longer there.
-const FORGOTTEN: &str = "suspect = NULL, checked_at = NULL, retry_at = NULL, retry_reason = NULL, intent = NULL, \
+/// Clears the refresh state of a pair that is no longer stored.
+const CLEARED: &str = "suspect = NULL, checked_at = NULL, retry_at = NULL, retry_reason = NULL, intent = NULL, \
      intent_at = NULL, rejected = NULL, rejected_at = NULL";
 
 impl WriteTransaction<'_> {
-    /// A session as it is now, and the digest that names the pair in its row: of the refresh token, or of the access token
-    /// where there is no other; `None` where both are NULL. Whatever we noted about the pair.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// The session as it is now, and the digest of its pair: of the refresh token, or of the access token if there is
+    /// no other; `None` if both are NULL. Ignores the refresh state of the pair.
     pub(crate) fn stored_pair(
         &self,
         session: &Session,
@@ -38,11 +37,8 @@ impl WriteTransaction<'_> {
         )))
     }
 
-    /// Replaces the tokens of a session, notes the OAuth client that they were granted to, and forgets what was noted
-    /// about the old ones.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Replaces the tokens of a session, records the OAuth client that they were granted to, and clears the refresh
+    /// state of the old ones.
     pub(crate) fn replace_tokens(
         &self,
         session: &Session,
@@ -64,14 +60,11 @@ impl WriteTransaction<'_> {
                 &new.digest().as_bytes(),
             ],
         )?;
-        self.note(session, FORGOTTEN, &[])
+        self.note(session, CLEARED, &[])
     }
 
-    /// When the login was granted that the pair of a session comes from, however often we have refreshed it since. Of a
-    /// pair that another program stored only its own age is known.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// When the login was granted from which the pair of a session derives, however often it has been refreshed since.
+    /// For a pair that another program stored, only its own age is known.
     pub(crate) fn login_at(&self, session: &Session) -> anyhow::Result<Option<Timestamp>> {
         let Some(tokens) = &session.tokens else {
             return Ok(None);
@@ -92,11 +85,8 @@ impl WriteTransaction<'_> {
             .or(tokens.issued_at))
     }
 
-    /// Marks the pair of a session as rejected by the server. The row stays as it is: another program compares with it
-    /// when its own answer comes. Any other pair ends the mark.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Marks the pair of a session as rejected by the server. The row is unchanged, because another program compares
+    /// with it when its own answer arrives. Storing any other pair clears the mark.
     pub(crate) fn mark_rejected(
         &self,
         session: &Session,
@@ -105,7 +95,7 @@ impl WriteTransaction<'_> {
         now: Timestamp,
     ) -> anyhow::Result<()> {
         self.remember_former(access, now)?;
-        self.note(session, FORGOTTEN, &[])?;
+        self.note(session, CLEARED, &[])?;
         self.note(
             session,
             "rejected = ?3, rejected_at = ?4",
@@ -113,10 +103,7 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Notes that a refresh token is about to be spent; the first note about it keeps its time.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that a refresh token is about to be spent; the first record keeps its time.
     pub(crate) fn intend(
         &self,
         session: &Session,
@@ -130,18 +117,12 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Takes the intent back: nothing was spent.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Withdraws the intent: nothing was spent.
     pub(crate) fn withdraw_intent(&self, session: &Session) -> anyhow::Result<()> {
         self.note(session, "intent = NULL, intent_at = NULL", &[])
     }
 
-    /// Notes that there is to be no refresh before this, and why, in words.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that no refresh may be attempted before `until`, and why.
     pub(crate) fn pause(
         &self,
         session: &Session,
@@ -155,23 +136,17 @@ impl WriteTransaction<'_> {
         )
     }
 
-    /// Notes that a host refused an access token.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that a host refused an access token.
     pub(crate) fn suspect(&self, session: &Session, access: Digest) -> anyhow::Result<()> {
         self.note(session, "suspect = ?3", &[&access.as_bytes()])
     }
 
-    /// Notes that the server accepts the access token.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Records that the server accepts the access token.
     pub(crate) fn trust(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
         self.note(session, "suspect = NULL, checked_at = ?3", &[&now.millis()])
     }
 
-    /// Changes what we noted about a session; `?3` and so on are `values`.
+    /// Updates the refresh state of a session; `?3` and so on are `values`.
     fn note(&self, session: &Session, set: &str, values: &[&dyn ToSql]) -> anyhow::Result<()> {
         let origin = session.origin.to_string();
         self.execute(
@@ -212,10 +187,8 @@ impl WriteTransaction<'_> {
         Ok(())
     }
 
-    /// Removes a session. If it was the active one, the last used of the others becomes active and is returned.
-    ///
-    /// # Errors
-    /// SQLite's.
+    /// Removes a session. If it was the active one, the most recently used of the others becomes active and is
+    /// returned.
     pub(crate) fn log_out(
         &self,
         session: &Session,
@@ -253,9 +226,6 @@ impl WriteTransaction<'_> {
     }
 
     /// Makes a session the active one.
-    ///
-    /// # Errors
-    /// SQLite's.
     pub(crate) fn activate(&self, session: &Session, now: Timestamp) -> anyhow::Result<()> {
         self.set_default_instance(&session.origin)?;
         if self.layout.sessions == Sessions::Accounts {

@@ -1,6 +1,6 @@
-//! A transaction that may outlast the function that began it.
+//! A transaction that can outlive the function that began it.
 //!
-//! rusqlite's own cannot be taken up again, and a `get` reads in the one that opening the file began.
+//! Separate from rusqlite's own, which cannot be resumed: a `get` reads in the transaction that opening the file began.
 
 use rusqlite::Connection;
 
@@ -10,30 +10,30 @@ pub(super) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Begins to read.
+    /// Begins a read transaction.
     pub(super) fn begin(connection: &'a Connection) -> rusqlite::Result<Transaction<'a>> {
-        // The pragma needs no schema, and takes the lock: reading the schema without it takes one of its own.
+        // The pragma takes the lock without reading the schema; reading the schema first would take a lock of its own.
         connection.execute_batch("BEGIN; PRAGMA user_version")?;
         Ok(Transaction { connection })
     }
 
-    /// Begins to write: nobody else does until it ends.
+    /// Begins a write transaction; no other connection can write until it ends.
     pub(super) fn begin_writing(connection: &'a Connection) -> rusqlite::Result<Transaction<'a>> {
         connection.execute_batch("BEGIN IMMEDIATE")?;
         Ok(Transaction { connection })
     }
 
-    /// Takes up the one that was [kept](Transaction::keep), or stands for one where nothing can change.
-    pub(super) fn begun(connection: &'a Connection) -> Transaction<'a> {
+    /// Resumes the transaction that was [kept](Transaction::keep), or represents one in a file that cannot change.
+    pub(super) fn resume(connection: &'a Connection) -> Transaction<'a> {
         Transaction { connection }
     }
 
-    /// Goes on without an owner.
+    /// Leaves the transaction open without an owner.
     pub(super) fn keep(self) {
         std::mem::forget(self);
     }
 
-    /// Makes what was written last.
+    /// Commits the transaction.
     pub(super) fn commit(self) -> rusqlite::Result<()> {
         self.connection.execute_batch("COMMIT")
     }
@@ -49,7 +49,7 @@ impl std::ops::Deref for Transaction<'_> {
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        // Committed, or rolled back by SQLite itself after an error.
+        // Autocommit means that it is committed, or that SQLite rolled it back after an error.
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK").ok();
         }

@@ -1,8 +1,9 @@
-//! No byte of a removed secret stays in the files: for a user who logs out.
+//! Erases removed secrets from the database file and the WAL when a user logs out.
 //!
-//! Separate from [`super::WriteTransaction`], whose commit overwrites what it removes and truncates the WAL if it can:
-//! that leaves what other programs did before. A program without `secure_delete` that writes a row anew, be it for a longer
-//! user name, leaves the old row with its token in the free space of a page; and a reader keeps the WAL.
+//! Separate from [`super::WriteTransaction`], whose commit overwrites what it removes and truncates the WAL if
+//! possible. That leaves the traces of other programs: one without `secure_delete` that rewrites a row, if only for a
+//! longer user name, leaves the old row with its token in the free space of a page; and a reader prevents the
+//! truncation of the WAL.
 
 use std::time::Duration;
 
@@ -10,17 +11,17 @@ use super::Store;
 use crate::lock::LockGuard;
 use crate::world::Clock;
 
-/// How often the WAL is tried to be truncated.
+/// Pause between two attempts to truncate the WAL.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Store {
-    /// Writes the whole file anew, without what is in its free space. No transaction is open.
+    /// Rewrites the whole file without its free space. No transaction may be open.
     ///
     /// # Errors
-    /// SQLite's (busy, full …): the file stays as it is.
-    pub(crate) fn rewrite(&self, _held: &LockGuard, clock: &dyn Clock) -> anyhow::Result<()> {
-        let _mutex = self.lock_dir(clock)?;
-        // The copy has everybody's tokens: it is for our own memory, not for a file elsewhere.
+    /// The file is busy or the disk is full; the file is unchanged.
+    pub(crate) fn rewrite(&self, _guard: &LockGuard, clock: &dyn Clock) -> anyhow::Result<()> {
+        let _lock_dir = self.lock_dir(clock)?;
+        // The temporary copy contains tokens, so it must stay in memory.
         let sql =
             "PRAGMA temp_store=MEMORY; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; VACUUM";
         self.connection
@@ -28,8 +29,7 @@ impl Store {
             .map_err(|error| self.explain(error))
     }
 
-    /// Truncates the WAL, and waits for readers that keep it; tells whether nothing is left in it. Others may write
-    /// meanwhile.
+    /// Truncates the WAL, waiting for readers that prevent it; returns whether it is empty. Others may write meanwhile.
     pub(crate) fn truncate_wal(&self, clock: &dyn Clock, timeout: Duration) -> bool {
         let deadline = clock.uptime() + timeout;
         while !self.try_truncate() {
@@ -42,7 +42,7 @@ impl Store {
     }
 
     fn try_truncate(&self) -> bool {
-        // SQLite would wait with the lock for writers.
+        // SQLite would hold the write lock while it waits.
         self.connection.busy_timeout(Duration::ZERO).ok();
         let blocked: rusqlite::Result<bool> =
             self.connection

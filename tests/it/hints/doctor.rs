@@ -40,7 +40,7 @@ pub const ROWS: &[Row] = &[
             );
         },
         DOCTOR,
-        "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one",
+        "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login creates a new one",
     ),
     row(
         &["doctor/database.rs: \"`sentry auth login`, then `sentry auth setup-git` and `sent"],

@@ -22,7 +22,7 @@ pub const ROWS: &[Row] = &[
             scene.run("mkdir -m 700 .sentry; umask 077; echo no database at all, but long enough > .sentry/cli.db");
         },
         "sentry auth setup-git g.example --url \"$URL\"",
-        "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login makes a new one",
+        "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login creates a new one",
     ),
     row(
         &["store/file.rs: format!( \"`chmod go-w {}`\", quoted(&dir.display().to_string("],
