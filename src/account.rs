@@ -398,6 +398,17 @@ impl Tokens {
         }
     }
 
+    /// When the access token dies, if that is less than `span` from `now`.
+    pub(crate) fn ends_within(&self, span: Duration, now: Timestamp) -> Option<Timestamp> {
+        let is_soon = |expires_at: &Timestamp| now.until(*expires_at) < span;
+        self.expires_at.filter(is_soon)
+    }
+
+    /// How long the access token lives in all, if that is known.
+    pub(crate) fn lifetime(&self) -> Option<Duration> {
+        Some(self.issued_at?.until(self.expires_at?))
+    }
+
     /// Whether the access token has expired at `now`.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)

@@ -3,6 +3,9 @@
 //! Separate from [`crate::auth`] so that the help text can be read in one place. `man/sentry-auth.1` repeats it, and a
 //! test compares the two.
 
+mod duration;
+
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -11,6 +14,7 @@ use clap_complete::Shell;
 use crate::origin::{NotAnOrigin, Origin};
 use crate::printable::printable;
 use crate::secret::{Secret, TokenInputError};
+use duration::duration;
 
 /// `sentry`
 #[derive(Parser)]
@@ -55,7 +59,9 @@ pub(crate) enum Command {
     /// Refresh the access token if it is due
     Refresh(RefreshArgs),
     /// Print the access token, refreshed if necessary
-    Token(SessionArgs),
+    Token(TokenArgs),
+    /// Run a command with the token in its environment
+    Exec(ExecArgs),
     /// Print who is logged in
     Whoami(WhoamiArgs),
     /// List the accounts that are logged in
@@ -176,6 +182,64 @@ pub(crate) struct RefreshArgs {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `token`
+#[derive(Args)]
+pub(crate) struct TokenArgs {
+    /// Which session
+    #[command(flatten)]
+    pub(crate) instance: SessionArgs,
+    /// Renew a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) min_validity: Option<Duration>,
+    /// In which form
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = false
+    )]
+    pub(crate) format: TokenFormat,
+}
+
+/// How `token` prints.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TokenFormat {
+    /// The token
+    #[default]
+    Plain,
+    /// An `Authorization` header
+    Header,
+    /// A line for `curl --config -`
+    Curl,
+    /// Variables for `eval` and env files
+    Env,
+    /// An object with instance, account and expiry
+    Json,
+}
+
+/// `exec`
+#[derive(Args)]
+pub(crate) struct ExecArgs {
+    /// Which session
+    #[command(flatten)]
+    pub(crate) instance: SessionArgs,
+    /// Renew a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) min_validity: Option<Duration>,
+    /// The variable that holds the token; repeatable [default: SENTRY_AUTH_TOKEN]
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    pub(crate) env: Vec<String>,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// `whoami`
@@ -348,6 +412,17 @@ fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err("a number of seconds from 1 to 86400".to_owned()),
+    }
+}
+
+/// A name that a shell takes as one, too (POSIX, "3.216 Name").
+fn variable(text: &str) -> Result<String, String> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let starts_well = !text.starts_with(|first: char| first.is_ascii_digit());
+    match text {
+        "SENTRY_URL" | "SENTRY_HOST" => Err("that variable names the instance".to_owned()),
+        _ if !text.is_empty() && starts_well && text.bytes().all(is_name) => Ok(text.to_owned()),
+        _ => Err("the name of a variable looks like `SENTRY_AUTH_TOKEN`".to_owned()),
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) struct EnvironmentToken {
 /// The variables that may hold a token; the first one that is set wins.
 pub(crate) const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 
+/// The variables that may name an instance; the first one wins, as it does in the official CLI.
+pub(crate) const INSTANCES: [&str; 2] = ["SENTRY_HOST", "SENTRY_URL"];
+
 /// The variables, read once.
 #[derive(Debug)]
 pub(crate) struct Environment {
@@ -126,7 +129,7 @@ pub(crate) fn origin_claimed_by(token: &Secret, whose: &str) -> Result<Option<Or
 /// The variable does not name an instance.
 pub(crate) fn instance(world: &World) -> Result<Option<Origin>, Failure> {
     // `SENTRY_HOST` wins, as in the official CLI.
-    let found = ["SENTRY_HOST", "SENTRY_URL"]
+    let found = INSTANCES
         .into_iter()
         .find_map(|name| Some((name, world.variable_lossy(name)?)));
     let Some((variable, text)) = found else {

@@ -132,3 +132,5 @@ pub mod oracles;
 pub use docker::docker_main;
 pub use git::git_main;
 pub use sentry::sentry_main;
+#[cfg(unix)]
+pub use world::note_ignored_signals;

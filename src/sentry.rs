@@ -2,7 +2,7 @@
 //!
 //! Separate from [`auth`] and [`doctor`], which do not depend on each other.
 //!
-//! Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
+//! Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted; those of env(1) for `exec`.
 
 use std::io;
 use std::process::ExitCode;
@@ -10,14 +10,22 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::auth::{self, say};
-use crate::cli::{Cli, Command, LoginArgs, StatusArgs, Topic};
+use crate::cli::{Cli, Command, ExecArgs, LoginArgs, StatusArgs, Topic};
 use crate::doctor;
 use crate::failure::{hint_of, is_usage};
 use crate::session;
 use crate::world::{self, World};
 
+/// What env(1) ends with where it fails itself.
+const NO_TOKEN: u8 = 125;
+
 /// Runs `sentry`.
 pub fn sentry_main() -> ExitCode {
+    // What is lowered for good cannot be handed on.
+    #[cfg(unix)]
+    if world::arguments().take(2).any(|word| word == "exec") {
+        world::note_limits();
+    }
     world::harden();
     let world = World::real();
     if let Some(code) = session::run_if_worker(&world) {
@@ -44,6 +52,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Status(args)) => auth::status(world, &args),
         Some(Command::Refresh(args)) => auth::refresh(world, &args),
         Some(Command::Token(args)) => auth::token(world, &args),
+        Some(Command::Exec(args)) => Ok(exec(world, &args)),
         Some(Command::Whoami(args)) => auth::whoami(world, &args),
         Some(Command::List(args)) => auth::list(world, args.json.into()),
         Some(Command::Switch(args)) => auth::switch(world, &args.account),
@@ -54,6 +63,21 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::Completions { shell }) => auth::completions(shell),
         None if auth::is_logged_in(world)? => auth::status(world, &StatusArgs::default()),
         None => auth::login(world, &LoginArgs::default()),
+    }
+}
+
+/// Returns only where the command did not run.
+fn exec(world: &World, args: &ExecArgs) -> ExitCode {
+    match auth::exec(world, args) {
+        Ok((code, failure)) => {
+            report(&failure.into());
+            code
+        }
+        Err(error) if is_usage(&error) => report(&error),
+        Err(error) => {
+            report(&error);
+            ExitCode::from(NO_TOKEN)
+        }
     }
 }
 

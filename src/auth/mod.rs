@@ -5,8 +5,10 @@
 //! Rules for text: results go to standard output, messages to standard error; lower case, no final period, what to type
 //! in backticks, a hint on a line of its own; no colour carries meaning alone.
 
+mod access;
 mod completions;
 mod context;
+mod exec;
 mod forget;
 mod hosts;
 mod list;
@@ -25,6 +27,7 @@ mod whoami;
 
 pub(crate) use completions::completions;
 pub(crate) use context::is_logged_in;
+pub(crate) use exec::exec;
 pub(crate) use hosts::hosts;
 pub(crate) use list::list;
 pub(crate) use login::login;

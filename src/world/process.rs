@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 #[cfg(unix)]
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::clients::is_login;
 use super::{Signals, Variables, World};
@@ -88,6 +88,24 @@ fn is_ours(_metadata: &std::fs::Metadata) -> bool {
     false
 }
 
+/// The limit of core dumps before it was lowered, where it was noted.
+#[cfg(unix)]
+static CORE_LIMIT: OnceLock<rustix::process::Rlimit> = OnceLock::new();
+
+/// Notes the limits that [`harden`] lowers, for a program that may hand over to another: the hard one then stays.
+#[cfg(unix)]
+pub(crate) fn note_limits() {
+    CORE_LIMIT.get_or_init(|| rustix::process::getrlimit(rustix::process::Resource::Core));
+}
+
+/// Makes the limits what they were.
+#[cfg(unix)]
+pub(super) fn restore_limits() {
+    if let Some(limit) = CORE_LIMIT.get() {
+        rustix::process::setrlimit(rustix::process::Resource::Core, *limit).ok();
+    }
+}
+
 /// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file
 /// becomes too large. First thing in every `main`.
 ///
@@ -101,7 +119,7 @@ pub(crate) fn harden() {
             Resource::Core,
             Rlimit {
                 current: Some(0),
-                maximum: Some(0),
+                maximum: CORE_LIMIT.get().map_or(Some(0), |limit| limit.maximum),
             },
         );
     }
@@ -119,20 +137,37 @@ pub(crate) fn harden() {
 /// Keeps whatever was handed to us beside the standard streams (a lock of the calling script, say) from the processes
 /// that we start.
 #[cfg(unix)]
-#[allow(
-    unsafe_code,
-    reason = "descriptors that others opened have no owner in this program; only their flag is set"
-)]
 pub(crate) fn keep_descriptors() {
     use rustix::io::{FdFlags, fcntl_setfd};
-    use std::os::fd::BorrowedFd;
 
+    for number in descriptors() {
+        // One that another thread has closed meanwhile fails.
+        with_descriptor(number, |descriptor| {
+            fcntl_setfd(descriptor, FdFlags::CLOEXEC)
+        })
+        .ok();
+    }
+}
+
+/// The numbers of the open descriptors beyond the standard streams.
+#[cfg(unix)]
+pub(super) fn descriptors() -> impl Iterator<Item = i32> {
     let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    for number in numbers.filter(|number| *number > 2) {
-        // One that another thread has closed meanwhile fails.
-        let _ = fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC);
-    }
+    numbers.filter(|number| *number > 2)
+}
+
+/// Reads or sets the flags of a descriptor that may be somebody else's.
+#[cfg(unix)]
+#[allow(
+    unsafe_code,
+    reason = "descriptors that others opened have no owner in this program; only their flags are read and set"
+)]
+pub(super) fn with_descriptor<T>(
+    number: i32,
+    call: impl FnOnce(std::os::fd::BorrowedFd<'static>) -> T,
+) -> T {
+    call(unsafe { std::os::fd::BorrowedFd::borrow_raw(number) })
 }
 
 #[cfg(not(unix))]

@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -27,6 +27,11 @@ struct Shared {
     pending: AtomicBool,
     /// Puts the terminal right before the process ends.
     last_words: Mutex<Option<LastWords>>,
+    /// The signals that are watched.
+    #[cfg(unix)]
+    watched: OnceLock<Vec<i32>>,
+    /// One of them came: set before anybody knows of it.
+    came: Arc<AtomicBool>,
 }
 
 /// The process's way with signals.
@@ -55,6 +60,24 @@ impl Signals {
             shared,
             busy: Some(lock(&shared.busy)),
         })
+    }
+
+    /// Leaves the signals to the program that takes the place of this one, with `default` for each. One that came before
+    /// takes effect first.
+    #[cfg(unix)]
+    pub(super) fn release(&self, default: impl Fn(i32)) {
+        let Some(shared) = self.shared.get() else {
+            return;
+        };
+        for signal in shared.watched.get().into_iter().flatten() {
+            default(*signal);
+        }
+        if shared.came.load(Ordering::Acquire) {
+            // As at the end of a [`Deferral`].
+            loop {
+                std::thread::park();
+            }
+        }
     }
 
     fn shared(&self) -> io::Result<&'static Shared> {
@@ -102,9 +125,15 @@ fn watch() -> io::Result<&'static Shared> {
         })?;
         let ignored = ignored();
         let ours = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter();
-        let ours = ours.filter(|signal| ignored & (1 << (signal - 1)) == 0);
-        let signals = signal_hook::iterator::Signals::new(ours)?;
+        let ours: Vec<i32> = ours
+            .filter(|signal| ignored & (1 << (signal - 1)) == 0)
+            .collect();
+        let signals = signal_hook::iterator::Signals::new(&ours)?;
         send.send(signals).ok();
+        for signal in &ours {
+            signal_hook::flag::register(*signal, Arc::clone(&shared.came))?;
+        }
+        shared.watched.get_or_init(|| ours);
     }
     Ok(shared)
 }

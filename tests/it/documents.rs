@@ -186,6 +186,8 @@ fn check(said: &str, spoken: &BTreeMap<String, BTreeSet<String>>, place: &str) {
     let flags = spoken
         .get(command)
         .unwrap_or_else(|| panic!("no command `{command}`: {place}"));
+    // What comes behind `--` is another command's.
+    let words = words.take_while(|word| *word != "--");
     for flag in words.filter(|word| word.starts_with("--") && *word != "--help") {
         assert!(flags.contains(flag), "no option `{flag}`: {place}");
     }
@@ -255,8 +257,12 @@ fn every_file_and_heading_that_the_readme_links_to_is_there() {
 
 /// The fields that the manual names for `sentry auth <command> --json`.
 fn fields_written(command: &str) -> BTreeSet<String> {
+    fields_written_below(&format!("{command} Fl -json"))
+}
+
+fn fields_written_below(command: &str) -> BTreeSet<String> {
     let manual = document(MANUAL);
-    let opening = format!(".Nm sentry auth {command} Fl -json\n");
+    let opening = format!(".Nm sentry auth {command}\n");
     let (_, rest) = manual.split_once(&opening).expect(&opening);
     let (list, _) = rest.split_once("\n.El").expect("the end of the list");
     list.lines()
@@ -291,6 +297,10 @@ fn the_manual_names_the_fields_of_every_json_object() {
             "{command}"
         );
     }
+    let token = sandbox.sentry(&["auth", "token", "--format", "json"]);
+    let token: Value = serde_json::from_str(&token.run().success().stdout).expect("JSON");
+    let written = fields_written_below("token Fl -format Cm json");
+    assert_eq!(fields_of(&token), written);
     assert_eq!(fields_of(&json(&["list"])[0]), fields_written("list"));
     assert_eq!(fields_of(&json(&["hosts"])[0]), fields_written("hosts"));
     let doctor = json(&["doctor"]);

@@ -16,6 +16,8 @@ pub struct Request {
     pub authorization: Option<String>,
     /// The decoded fields of a form-encoded body; empty for any other content type, as in Django.
     pub form: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
     pub headers: Vec<(String, String)>,
     /// When the request had arrived whole.
     pub at: Instant,
@@ -62,6 +64,7 @@ impl Request {
             path: path.to_owned(),
             authorization: None,
             form: Vec::new(),
+            body: Vec::new(),
             headers,
             at: Instant::now(),
         };
@@ -81,6 +84,7 @@ impl Request {
         {
             request.form = decode_form(&body);
         }
+        request.body = body;
         request.authorization = request.header("authorization").map(str::to_owned);
         request.at = Instant::now();
         Ok(request)

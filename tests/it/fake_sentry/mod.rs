@@ -10,6 +10,7 @@ mod http;
 mod rules;
 mod server;
 mod tokens;
+mod uploads;
 
 pub use http::{Answer, Request};
 

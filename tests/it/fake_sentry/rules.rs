@@ -7,6 +7,7 @@
 
 use super::http::{Answer, Request};
 use super::tokens::Tokens;
+use super::uploads::Uploads;
 use super::{CLIENT_ID, Organization, User};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub(super) struct Rules {
     pub(super) interval: Option<u64>,
     pub(super) code_lifetime: Duration,
     pub(super) tokens: Tokens,
+    pub(super) uploads: Uploads,
     pub(super) codes: Vec<DeviceCode>,
     /// What awaits the device codes to come.
     pub(super) verdicts: VecDeque<Verdict>,
@@ -65,6 +67,7 @@ impl Rules {
             interval: Some(5),
             code_lifetime: Duration::from_secs(600),
             tokens: Tokens::default(),
+            uploads: Uploads::default(),
             codes: Vec::new(),
             verdicts: VecDeque::new(),
         }
@@ -87,6 +90,10 @@ impl Rules {
                     .collect();
                 self.if_signed_in(request, &Value::from(organizations))
             }
+            (_, route) if Uploads::covers(route) => match bearer(request) {
+                Some(token) if self.tokens.accepts(token) => self.uploads.answer(request),
+                _ => invalid_token(),
+            },
             ("GET", "/__auth") => {
                 match basic_or_bearer(request).filter(|token| self.tokens.accepts(token)) {
                     Some(_) => Answer {
@@ -331,6 +338,7 @@ fn a_poll_may_be_a_little_early_and_pays_for_more() {
                 .iter()
                 .map(|&(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
+            body: Vec::new(),
             headers: Vec::new(),
             at: start + Duration::from_secs_f64(seconds),
         };

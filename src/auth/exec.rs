@@ -1,0 +1,181 @@
+//! `sentry auth exec`: gives this process to a command that finds the token in its environment.
+//!
+//! The token is in the memory and in the environment of that command, and nowhere else: not among its arguments, which
+//! every user can read, and in no file. Everything else is as it came: streams, other descriptors, signals, limits.
+//!
+//! Exit codes are those of env(1): 127 for a command that is not there, 126 for one that cannot be run, 125 where there is
+//! no token to run it with, else the command's own.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Command, ExitCode};
+
+use super::access::AccessToken;
+use crate::cli::ExecArgs;
+use crate::environment::{INSTANCES, TOKENS};
+use crate::failure::Failure;
+use crate::printable::printable;
+use crate::world::{Inheritance, World};
+
+/// The command is there and cannot be run.
+const CANNOT_RUN: u8 = 126;
+
+/// There is no such command.
+const NOT_FOUND: u8 = 127;
+
+/// Sentry's official CLI prefers its stored login to a variable, unless this is set.
+const OFFICIAL_PREFERS_TOKEN: &str = "SENTRY_FORCE_ENV_TOKEN";
+
+/// Ends in a failure only: of getting a token as an error, of running the command as its exit code.
+///
+/// # Errors
+/// There is no token to run it with.
+pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, Failure)> {
+    if let Some(option) = args.command.first().filter(|word| is_option(word)) {
+        // clap takes what it does not know for the command.
+        let what = format!(
+            "there is no option `{}`",
+            printable(&option.to_string_lossy())
+        );
+        return Err(Failure::new(what)
+            .hint("`sentry auth exec --help`")
+            .into_usage()
+            .into());
+    }
+    // Before anything is started, which would not get what was handed to us.
+    let inheritance = Inheritance::note();
+    let found = AccessToken::of(world, &args.instance, args.min_validity)?;
+    let command = command(&found, args);
+    drop(found);
+    world.trace(|| "the command takes over".to_owned());
+    let error = inheritance.hand_over(command, world.signals());
+    let program = args.command.first().map_or(OsStr::new(""), |name| name);
+    let program = printable(&program.to_string_lossy());
+    Ok(match error.kind() {
+        io::ErrorKind::NotFound => {
+            let what = format!("cannot run `{program}`: there is no such command");
+            (ExitCode::from(NOT_FOUND), Failure::new(what))
+        }
+        _ => {
+            let what = format!("cannot run `{program}`: {}", reason(&error));
+            (ExitCode::from(CANNOT_RUN), Failure::new(what))
+        }
+    })
+}
+
+/// The command with its environment. What would contradict the token is taken out: the other variables that hold one or
+/// name an instance.
+fn command(found: &AccessToken, args: &ExecArgs) -> Command {
+    let mut words = args.command.iter();
+    let mut command = Command::new(words.next().map_or(OsStr::new(""), |name| name));
+    command.args(words);
+    for name in TOKENS.into_iter().chain(INSTANCES) {
+        command.env_remove(name);
+    }
+    command.env("SENTRY_URL", found.instance.to_string());
+    let names = match args.env.is_empty() {
+        true => vec![TOKENS[0]],
+        false => args.env.iter().map(String::as_str).collect(),
+    };
+    for name in names {
+        command.env(name, found.token.expose());
+        if TOKENS.contains(&name) {
+            command.env(OFFICIAL_PREFERS_TOKEN, "1");
+        }
+    }
+    command
+}
+
+/// Whether a word cannot have been meant as a command.
+fn is_option(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-")
+}
+
+/// What the system says, without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => reason.to_lowercase(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cli::SessionArgs;
+    use crate::origin::Origin;
+    use crate::secret::Secret;
+
+    /// What a command finds beside what was there: a value, or `None` for what was taken out.
+    fn environment(env: &[&str]) -> BTreeMap<String, Option<String>> {
+        let found = AccessToken {
+            token: Secret::new("t0ken"),
+            instance: Origin::parse("https://self.example").unwrap(),
+            account: None,
+            source: "session",
+            expires_at: None,
+        };
+        let args = ExecArgs {
+            instance: SessionArgs::default(),
+            min_validity: None,
+            env: env.iter().map(|name| (*name).to_owned()).collect(),
+            command: vec!["true".into(), "--".into(), "-x".into()],
+        };
+        let command = command(&found, &args);
+        assert_eq!(command.get_program(), "true");
+        assert_eq!(command.get_args().collect::<Vec<_>>(), ["--", "-x"]);
+        let text = |text: &OsStr| text.to_str().unwrap().to_owned();
+        let changes = command.get_envs();
+        changes
+            .map(|(name, value)| (text(name), value.map(text)))
+            .collect()
+    }
+
+    #[test]
+    fn nothing_in_the_environment_contradicts_the_token() {
+        let some = |text: &str| Some(text.to_owned());
+        let expected = |changes: &[(&str, Option<String>)]| {
+            let changes = changes.iter().cloned();
+            changes
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<BTreeMap<_, _>>()
+        };
+        let url = ("SENTRY_URL", some("https://self.example"));
+        let host = ("SENTRY_HOST", None);
+        let forced = ("SENTRY_FORCE_ENV_TOKEN", some("1"));
+        assert_eq!(
+            environment(&[]),
+            expected(&[
+                ("SENTRY_AUTH_TOKEN", some("t0ken")),
+                ("SENTRY_TOKEN", None),
+                url.clone(),
+                host.clone(),
+                forced.clone(),
+            ])
+        );
+        assert_eq!(
+            environment(&["GH_TOKEN", "SENTRY_TOKEN"]),
+            expected(&[
+                ("GH_TOKEN", some("t0ken")),
+                ("SENTRY_AUTH_TOKEN", None),
+                ("SENTRY_TOKEN", some("t0ken")),
+                url.clone(),
+                host.clone(),
+                forced,
+            ])
+        );
+        assert_eq!(
+            environment(&["MY_TOKEN"]),
+            expected(&[
+                ("MY_TOKEN", some("t0ken")),
+                ("SENTRY_AUTH_TOKEN", None),
+                ("SENTRY_TOKEN", None),
+                url,
+                host,
+            ])
+        );
+    }
+}
