@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use ureq::config::Config;
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Error};
+use ureq::{Agent, Error, RequestBuilder};
 use zeroize::Zeroizing;
 
 use super::addresses::LOOKUP;
@@ -132,11 +132,11 @@ impl Http {
         secret: Option<&Secret>,
         limit: Duration,
     ) -> Result<Answer, TransportError> {
-        let answer = self.request(limit, |agent| {
-            agent
+        let answer = self.request(limit, |agent, route| {
+            let request = agent
                 .post(self.url(path))
-                .header("Accept", "application/json")
-                .send_form(form.iter().copied())
+                .header("Accept", "application/json");
+            with_headers(request, route).send_form(form.iter().copied())
         })?;
         Ok(Answer {
             sent: secret.cloned(),
@@ -146,12 +146,12 @@ impl Http {
 
     /// Sends a request with a token.
     pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, TransportError> {
-        self.request(REQUEST, |agent| {
+        self.request(REQUEST, |agent, route| {
             let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
             let request = agent
                 .get(self.url(path))
                 .header("Accept", "application/json");
-            request
+            with_headers(request, route)
                 .header("Authorization", authorization.as_str())
                 .call()
         })
@@ -164,7 +164,7 @@ impl Http {
     fn request(
         &self,
         limit: Duration,
-        send: impl Fn(&Agent) -> Result<ureq::http::Response<ureq::Body>, Error>,
+        send: impl Fn(&Agent, &Route) -> Result<ureq::http::Response<ureq::Body>, Error>,
     ) -> Result<Answer, TransportError> {
         let route = self
             .route
@@ -175,7 +175,8 @@ impl Http {
             |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
         let attempt = |roots| {
             let config = self.config(route, roots);
-            send(&connect::agent(config, route.addresses.clone(), &watch))
+            let agent = connect::agent(config, route.addresses.clone(), &watch);
+            send(&agent, route)
         };
         let mut response = match attempt(route.authorities.roots()) {
             // A container image without certificates: use the built-in ones.
@@ -223,6 +224,14 @@ impl Http {
             .proxy(route.via.as_ref().map(|via| via.proxy.clone()))
             .build()
     }
+}
+
+/// What something in front of the instance demands.
+fn with_headers<Body>(mut request: RequestBuilder<Body>, route: &Route) -> RequestBuilder<Body> {
+    for (name, value) in route.headers.fields() {
+        request = request.header(name, value);
+    }
+    request
 }
 
 fn is_page(body: &[u8]) -> bool {

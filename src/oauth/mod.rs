@@ -20,6 +20,7 @@ mod api;
 mod authorities;
 mod connect;
 mod git_http;
+mod headers;
 mod http;
 mod json;
 mod judge;
@@ -61,7 +62,7 @@ pub(crate) fn describe_route(world: &World, origin: &Origin) -> Result<String, F
     let route = Route::of(world, origin)?;
     Ok(match origin.scheme() {
         Scheme::Http => "this machine itself".to_owned(),
-        Scheme::Https => format!("{}; {}", route.proxy(), route.trusted()),
+        Scheme::Https => route.shown(),
     })
 }
 

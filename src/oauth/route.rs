@@ -11,6 +11,7 @@ use ureq::http::Uri;
 use super::addresses::{Addresses, host_and_port};
 use super::authorities::Authorities;
 use super::git_http::GitHttp;
+use super::headers::Headers;
 use super::proxy::{self, ProxyChoice, Via};
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
@@ -23,6 +24,7 @@ use crate::world::World;
 pub(super) struct Route {
     pub(super) via: Option<Via>,
     pub(super) authorities: Authorities,
+    pub(super) headers: Headers,
     /// Addresses looked up in advance.
     pub(super) addresses: Addresses,
 }
@@ -72,10 +74,12 @@ impl Route {
     /// A setting cannot be used. Ignoring it could send secrets over another route than the user intended.
     pub(super) fn of(world: &World, origin: &Origin) -> Result<Route, Failure> {
         let choice = proxy::of_environment(world, origin)?;
+        let headers = Headers::of(world, origin)?;
         if origin.scheme() == Scheme::Http {
             return Ok(Route {
                 via: None,
                 authorities: Authorities::default(),
+                headers,
                 addresses: Addresses::default(),
             });
         }
@@ -104,6 +108,7 @@ impl Route {
         let route = Route {
             via,
             authorities,
+            headers,
             addresses: Addresses::default(),
         };
         world.trace(|| format!("to {origin}: {}; {}", route.proxy(), route.trusted()));
@@ -130,6 +135,13 @@ impl Route {
             Some(via) => Some(via.proxy.uri().clone()),
             None => origin.to_string().parse().ok(),
         }
+    }
+
+    /// All of it in a few words.
+    pub(super) fn shown(&self) -> String {
+        let names = self.headers.names();
+        let headers = names.map_or_else(String::new, |names| format!("; with the headers {names}"));
+        format!("{}; {}{headers}", self.proxy(), self.trusted())
     }
 
     /// Describes the proxy.

@@ -14,7 +14,7 @@ const PAGES: [&str; 3] = [
     "man/docker-credential-sentry.1",
 ];
 
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 23] = [
     "SENTRY_AUTH_TOKEN",
     "SENTRY_TOKEN",
     "SENTRY_URL",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 22] = [
     "SENTRY_CREDENTIAL_INTERACTIVE",
     "SENTRY_CREDENTIAL_KEYRING",
     "SENTRY_CREDENTIAL_TRACE",
+    "SENTRY_CUSTOM_HEADERS",
     "GIT_TERMINAL_PROMPT",
     "GCM_INTERACTIVE",
     "CI",

@@ -22,6 +22,7 @@ mod concurrency;
 #[cfg(target_os = "linux")]
 mod confined;
 mod connections;
+mod custom_headers;
 mod decision;
 mod device_flow;
 mod docker_protocol;
