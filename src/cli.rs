@@ -6,6 +6,7 @@
 mod duration;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -52,6 +53,8 @@ pub(crate) enum Topic {
 pub(crate) enum Command {
     /// Log in to a Sentry instance
     Login(LoginArgs),
+    /// Take over the login of sentry-cli's `.sentryclirc`
+    Import(ImportArgs),
     /// Remove a session from this machine
     Logout(LogoutArgs),
     /// Show who is logged in, and until when
@@ -119,6 +122,9 @@ pub(crate) struct LoginArgs {
     /// Read an API token from standard input
     #[arg(long)]
     pub(crate) with_token: bool,
+    /// Use a one-time code of Sentry's pages, in SENTRY_SETUP_CODE or on standard input
+    #[arg(long, conflicts_with_all = ["token", "with_token", "scope", "read_only"])]
+    pub(crate) setup_code: bool,
     /// Request these scopes instead of the default ones; repeatable, comma-separated
     #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scope)]
     pub(crate) scope: Vec<String>,
@@ -140,6 +146,17 @@ pub(crate) struct LoginArgs {
     /// Stop copying it, and remove the copies
     #[arg(long)]
     pub(crate) no_keyring: bool,
+}
+
+/// `import`
+#[derive(Args)]
+pub(crate) struct ImportArgs {
+    /// The file [default: `~/.sentryclirc`]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Show what was found; ask nobody, and store nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// `logout`
@@ -179,6 +196,12 @@ pub(crate) struct RefreshArgs {
     /// Refresh it even if it is not due
     #[arg(long)]
     pub(crate) force: bool,
+    /// Log in again for these scopes; repeatable, comma-separated
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', value_parser = scope, conflicts_with = "read_only")]
+    pub(crate) scope: Vec<String>,
+    /// Log in again for the scopes that end in `:read` only
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

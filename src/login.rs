@@ -3,6 +3,8 @@
 //! Separate from [`crate::auth`] because the helpers start the same login, and from [`crate::device`], which shows
 //! nothing and stores nothing.
 
+mod setup_code;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use crate::session::{self, NewLogin};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
+
+pub(crate) use setup_code::SetupCode;
 
 /// The scopes requested by default; the official CLI's list.
 pub(crate) const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \

@@ -48,6 +48,7 @@ pub fn sentry_main() -> ExitCode {
 fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode> {
     match command {
         Some(Command::Login(args)) => auth::login(world, &args),
+        Some(Command::Import(args)) => auth::import(world, &args),
         Some(Command::Logout(args)) => auth::logout(world, &args),
         Some(Command::Status(args)) => auth::status(world, &args),
         Some(Command::Refresh(args)) => auth::refresh(world, &args),

@@ -11,9 +11,11 @@ use super::context::{ConfigDir, described};
 use super::output::say;
 use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
-use crate::environment;
+use crate::environment::{self, BUILT_IN_CLIENT_ID};
 use crate::failure::Failure;
-use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
+use crate::login::{
+    Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, SetupCode, TIMEOUT,
+};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
@@ -28,25 +30,25 @@ use crate::world::{self, Stdin, World};
 /// Timeout for reading a token from standard input.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Holds a one-time code for a login without a browser.
+const SETUP_CODE: &str = "SENTRY_SETUP_CODE";
+
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let config = ConfigDir::of(world)?;
     let token = match args.with_token {
-        true => Some(token_from_stdin(world, args)?),
+        true => Some(from_stdin(world, "token", args)?),
         false => args.token.clone(),
     };
-    let instance = match &token {
-        Some(token) => instance_of(world, &config, args.instance.url.as_ref(), token)?,
-        None => config.session(world, args.instance.url.as_ref())?.0,
+    let code = match args.setup_code {
+        true => Some(setup_code(world, args)?),
+        false => None,
     };
-    match environment::token(world) {
-        Ok(None) => {}
-        Ok(Some(found)) => say(&format!(
-            "warning: the token in {} is used before any session",
-            found.variable
-        )),
-        // The variable has to be fixed, but it does not prevent this login.
-        Err(failure) => say(&format!("warning: {failure}")),
-    }
+    let instance = match (&token, &code) {
+        (Some(token), _) => instance_of(world, &config, args.instance.url.as_ref(), token)?,
+        (None, Some(code)) => code.origin.clone(),
+        (None, None) => config.session(world, args.instance.url.as_ref())?.0,
+    };
+    warn_of_variables(world);
     if !may_replace(world, &config, &instance)? {
         bail!("nothing was changed");
     }
@@ -58,27 +60,54 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
             change.set(mirror::SETTING.0, Some(mirror::SETTING.1))
         })?;
     }
-    let session = match token {
-        Some(token) => with_token(world, &config, &instance, token, args)?,
-        None => match with_device_flow(world, &config, &instance, args)? {
+    let email = args.email.as_deref();
+    let session = match (token, code) {
+        (Some(token), _) => store_token(world, &config, &instance, token, email)?,
+        (None, Some(code)) => {
+            let url = Some(&instance);
+            // A code of an instance whose client id nobody told is of the application that it has for everybody.
+            let client_id = environment::client_id_by(world, &instance, url);
+            let client_id = client_id.as_deref().unwrap_or(BUILT_IN_CLIENT_ID);
+            code.redeem(world, &config.dir, client_id, email)?
+        }
+        (None, None) => match with_device_flow(world, &config, &instance, args)? {
             Some(session) => session,
             None => return Ok(ExitCode::SUCCESS),
         },
     };
+    tell(world, &config, &session)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Names what comes before the session that is about to be stored.
+pub(super) fn warn_of_variables(world: &World) {
+    match environment::token(world) {
+        Ok(None) => {}
+        Ok(Some(found)) => say(&format!(
+            "warning: the token in {} is used before any session",
+            found.variable
+        )),
+        // The variable has to be fixed, but it does not prevent this login.
+        Err(failure) => say(&format!("warning: {failure}")),
+    }
+}
+
+/// Says what was done, and what comes next.
+pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyhow::Result<()> {
     let name = session.name();
     let name = name.map_or_else(String::new, |name| format!(" as {name}"));
-    say(&format!("logged in to {instance}{name}"));
+    say(&format!("logged in to {}{name}", session.origin));
     say(&format!(
         "the token is stored in {} (readable by you only)",
         config.dir.join("cli.db").display()
     ));
-    if !is_set_up(world, &config)? {
+    if !is_set_up(world, config)? {
         say(
             "hint: `sentry auth setup-git --host HOST` lets git use this login, and \
              `sentry auth setup-docker --registry REGISTRY` docker",
         );
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Whether a host is set up, so that no hint is needed.
@@ -119,7 +148,7 @@ fn with_device_flow(
     let login = DeviceLogin {
         origin: instance,
         client_id: &client_id,
-        scope: &scopes(args),
+        scope: &scopes(&args.scope, args.read_only),
         timeout: args.timeout.unwrap_or(TIMEOUT),
         browser: if args.no_browser {
             Browser::Never
@@ -146,14 +175,15 @@ fn with_device_flow(
     }
 }
 
-fn scopes(args: &LoginArgs) -> String {
-    let requested: Vec<&str> = match args.scope.is_empty() {
+/// The scopes to ask for: these, else the default ones.
+pub(super) fn scopes(scope: &[String], read_only: bool) -> String {
+    let requested: Vec<&str> = match scope.is_empty() {
         true => DEFAULT_SCOPES.split_whitespace().collect(),
-        false => args.scope.iter().map(String::as_str).collect(),
+        false => scope.iter().map(String::as_str).collect(),
     };
     let selected = requested
         .into_iter()
-        .filter(|scope| !args.read_only || scope.ends_with(":read"));
+        .filter(|scope| !read_only || scope.ends_with(":read"));
     selected.collect::<Vec<_>>().join(" ")
 }
 
@@ -177,7 +207,14 @@ fn already_logged_in(
     };
     let again = command(args);
     let wants_scopes = args.read_only || !args.scope.is_empty();
-    if wants_scopes && !has_scopes(world, &session.origin, &tokens, &scopes(args)) {
+    if wants_scopes
+        && !has_scopes(
+            world,
+            &session.origin,
+            &tokens,
+            &scopes(&args.scope, args.read_only),
+        )
+    {
         let what = format!(
             "the session of {instance} has other scopes; a login with these needs `--force`"
         );
@@ -210,7 +247,8 @@ fn working(world: &World, store: &Store, session: &Session) -> Option<Tokens> {
 }
 
 fn has_scopes(world: &World, instance: &Origin, tokens: &Tokens, requested: &str) -> bool {
-    let granted = OAuth::new(world, instance, "").scopes(&tokens.access);
+    let oauth = OAuth::new(world, instance, "");
+    let (_, granted) = oauth.check_with_scopes(&tokens.access);
     let requested: BTreeSet<&str> = requested.split_whitespace().collect();
     granted.is_some_and(|granted| {
         granted.iter().map(String::as_str).collect::<BTreeSet<_>>() == requested
@@ -239,7 +277,11 @@ fn command(args: &LoginArgs) -> String {
 }
 
 /// The old layout holds one session; replacing that of another instance needs confirmation.
-fn may_replace(world: &World, config: &ConfigDir, instance: &Origin) -> anyhow::Result<bool> {
+pub(super) fn may_replace(
+    world: &World,
+    config: &ConfigDir,
+    instance: &Origin,
+) -> anyhow::Result<bool> {
     let Some(store) = &config.store else {
         return Ok(true);
     };
@@ -271,13 +313,31 @@ fn may_replace(world: &World, config: &ConfigDir, instance: &Origin) -> anyhow::
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
+/// The one-time code of the variable, else of standard input.
+fn setup_code(world: &World, args: &LoginArgs) -> anyhow::Result<SetupCode> {
+    let code = match world.variable_os(SETUP_CODE) {
+        Some(value) => Secret::from_input(value.as_encoded_bytes())
+            .map_err(|why| unusable(SETUP_CODE, "setup code", why, args))?,
+        None => from_stdin(world, "setup code", args)?,
+    };
+    let code = SetupCode::parse(code)?;
+    match &args.instance.url {
+        Some(url) if !url.may_receive(&code.origin) => {
+            let what = format!("this setup code belongs to {}, not to {url}", code.origin);
+            Err(Failure::new(what).into_usage().into())
+        }
+        _ => Ok(code),
+    }
+}
+
+/// A secret that standard input has, or that the user types.
+fn from_stdin(world: &World, noun: &str, args: &LoginArgs) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
         let typed = Terminal::of_user(world)
-            .and_then(|terminal| terminal.ask_secretly(world, "token:", TIMEOUT))
-            .context("no token was entered")?;
+            .and_then(|terminal| terminal.ask_secretly(world, &format!("{noun}:"), TIMEOUT))
+            .with_context(|| format!("no {noun} was entered"))?;
         return Secret::from_input(typed.as_bytes())
-            .map_err(|why| unusable("the entered text", why, args));
+            .map_err(|why| unusable("the entered text", noun, why, args));
     }
     // UTF-16 takes twice the space.
     let limit = 2 * MAX_TOKEN + 16;
@@ -286,17 +346,17 @@ fn token_from_stdin(world: &World, args: &LoginArgs) -> anyhow::Result<Secret> {
     Stdin::with_timeout(INPUT_TIMEOUT)
         .take(limit as u64)
         .read_to_end(&mut bytes)
-        .context("cannot read the token")?;
-    Secret::from_input(&bytes).map_err(|why| unusable("standard input", why, args))
+        .with_context(|| format!("cannot read the {noun}"))?;
+    Secret::from_input(&bytes).map_err(|why| unusable("standard input", noun, why, args))
 }
 
-fn unusable(what: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error {
+fn unusable(what: &str, noun: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error {
     let failure = match why {
-        TokenInputError::Empty => Failure::new(format!("there is no token: {what} is empty")),
-        _ => Failure::new(format!("cannot use {what} as a token: {why}")),
+        TokenInputError::Empty => Failure::new(format!("there is no {noun}: {what} is empty")),
+        _ => Failure::new(format!("cannot use {what} as a {noun}: {why}")),
     };
     match why {
-        TokenInputError::Utf16 => {
+        TokenInputError::Utf16 if noun == "token" => {
             let login = command(args);
             failure.hint(format!(
                 "`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-token`"
@@ -331,12 +391,13 @@ fn instance_of(
     }
 }
 
-fn with_token(
+/// Stores an API token, of this user if one is named, once the instance has accepted it.
+pub(super) fn store_token(
     world: &World,
     config: &ConfigDir,
     instance: &Origin,
     token: Secret,
-    args: &LoginArgs,
+    email: Option<&str>,
 ) -> anyhow::Result<Session> {
     let user = match OAuth::new(world, instance, "").check(&token) {
         Check::Accepted(user) => user,
@@ -347,7 +408,7 @@ fn with_token(
             return Err(why.with_text(what).into());
         }
     };
-    if let Some(email) = &args.email
+    if let Some(email) = email
         && !user.is_called(email)
     {
         let what = match Identity::label(&user, Some(&token)) {

@@ -1,15 +1,21 @@
-//! `sentry auth refresh`: refreshes the token if it is due, or with `--force` in any case.
+//! `sentry auth refresh`: refreshes the token if it is due, or with `--force` in any case; changes its scopes by a new login.
 
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::context::Source;
+use super::login::scopes;
 use super::output::{print_json, say};
-use crate::account::Freshness;
+use crate::account::{Freshness, Session};
 use crate::cli::RefreshArgs;
+use crate::environment;
 use crate::failure::Failure;
+use crate::login::{Approver, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
+use crate::origin::Origin;
 use crate::session::{self, Demand, Usable};
+use crate::store::Store;
+use crate::terminal::{Browser, Terminal};
 use crate::world::{Timestamp, World};
 
 pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
@@ -35,6 +41,9 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         );
         return Err(Failure::new(what).into());
     }
+    if args.read_only || !args.scope.is_empty() {
+        return with_scopes(world, &store, &session, args);
+    }
     let is_due = args.force || session.freshness(world.now()) != Freshness::Fresh;
     let usable = match is_due {
         true => session::usable(world, &store, &session, Demand::Refresh)?,
@@ -51,9 +60,7 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         .expires_at
         .map(|time: Timestamp| time.to_string());
     if args.json {
-        print_json(
-            &json!({"refreshed": refreshed, "instance": session.origin.to_string(), "expires_at": until}),
-        )?;
+        print_object(&session.origin, refreshed, until)?;
     } else {
         let expires = match until {
             Some(time) => format!("expires at {time}"),
@@ -71,4 +78,63 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new login for these scopes, in place of the session once it is approved by the same user. A refresh cannot change
+/// what a token may do.
+fn with_scopes(
+    world: &World,
+    store: &Store,
+    session: &Session,
+    args: &RefreshArgs,
+) -> anyhow::Result<ExitCode> {
+    let (origin, url) = (&session.origin, args.instance.url.as_ref());
+    let noted = session.refresh_state.client_id.as_ref();
+    let client_id = noted
+        .map(|client| client.likely().to_owned())
+        .or_else(|| environment::client_id_by(world, origin, url))
+        .ok_or_else(|| {
+            Failure::new(format!("the OAuth client id for {origin} is not known"))
+                .hint("`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with")
+        })?;
+    let key = session.key();
+    let approver = match (&session.user.email, session.identity()) {
+        (Some(email), _) => Approver::Called(email),
+        (None, Some(_)) => Approver::Account(&key),
+        (None, None) => Approver::Any,
+    };
+    let scope = scopes(&args.scope, args.read_only);
+    let login = DeviceLogin {
+        origin,
+        client_id: &client_id,
+        scope: &scope,
+        timeout: TIMEOUT,
+        browser: Browser::Open,
+        approver,
+        consent: None,
+    };
+    let session = match login.run(world, store.directory(), &Terminal::stderr(world)) {
+        Ok(LoggedIn::Here(session)) => *session,
+        Ok(LoggedIn::Elsewhere) => {
+            let what = format!("another process logged in to {origin} meanwhile; its scopes count");
+            return Err(Failure::new(what).into());
+        }
+        Err(NotLoggedIn::Denied(failure)) => return Err(failure.into()),
+        Err(NotLoggedIn::Declined) => anyhow::bail!("nothing was changed"),
+        Err(NotLoggedIn::Failed(error)) => return Err(error),
+    };
+    let expires_at = session.tokens.and_then(|tokens| tokens.expires_at);
+    match args.json {
+        true => print_object(origin, true, expires_at.map(|time| time.to_string()))?,
+        false => say(&format!(
+            "the session of {origin} was replaced by one of other scopes"
+        )),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_object(instance: &Origin, refreshed: bool, until: Option<String>) -> anyhow::Result<()> {
+    print_json(&json!({
+        "refreshed": refreshed, "instance": instance.to_string(), "expires_at": until,
+    }))
 }

@@ -36,6 +36,8 @@ struct Status {
     is_refreshed: bool,
     keyring: Keyring,
     verified: Verified,
+    /// What the token may do, as far as the server said.
+    scopes: Option<Vec<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -157,6 +159,7 @@ fn of_environment(found: EnvironmentToken, session: Option<&Session>) -> Status 
         is_refreshed: false,
         keyring: Keyring::Off,
         verified: Verified::Yes,
+        scopes: None,
     }
 }
 
@@ -219,13 +222,16 @@ fn of_session(
         storage: Some(store.path().display().to_string()),
         keyring,
         verified,
+        scopes: None,
     }))
 }
 
 impl Status {
     fn verify(&mut self, world: &World) {
         let oauth = OAuth::new(world, &self.instance, "");
-        self.verified = match oauth.check(&self.token) {
+        let (check, scopes) = oauth.check_with_scopes(&self.token);
+        self.scopes = scopes;
+        self.verified = match check {
             Check::Accepted(user) => {
                 if user != User::default() {
                     self.user = user;
@@ -269,6 +275,9 @@ impl Status {
             format!("Instance: {}", self.instance),
             format!("Source: {}", self.source_text()),
         ];
+        if let Some(scopes) = &self.scopes {
+            lines.push(format!("Scopes: {}", scopes.join(", ")));
+        }
         if let Some(storage) = &self.storage {
             lines.push(format!("Storage: {storage}"));
         }
@@ -319,6 +328,7 @@ impl Status {
             "organizations": self.organizations,
             "source": self.source,
             "shadows": self.shadows.as_ref().map(Origin::to_string),
+            "scopes": self.scopes,
             "storage": self.storage,
             "expires_at": self.expires_at.map(|time| time.to_string()),
             "automatic_refresh": self.is_refreshed,

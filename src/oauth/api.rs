@@ -54,13 +54,11 @@ impl OAuth {
         (judge(answer), date)
     }
 
-    /// The scopes of a token; `None` if the instance does not report them.
-    pub(crate) fn scopes(&self, token: &Secret) -> Option<Vec<String>> {
-        let answer = self.http.get("/api/0/", token).ok()?;
-        let body = answer.json()?;
-        let scopes = body["auth"]["scopes"].as_array()?;
-        let scopes = scopes.iter().filter_map(|scope| scope.as_str());
-        Some(scopes.take(MOST).map(printable).collect())
+    /// The same, and what the token may do; `None` where the instance does not say.
+    pub(crate) fn check_with_scopes(&self, token: &Secret) -> (Check, Option<Vec<String>>) {
+        let answer = self.http.get("/api/0/", token);
+        let scopes = answer.as_ref().ok().and_then(scopes);
+        (judge(answer), scopes)
     }
 
     /// The organizations in each region of the instance. A region's server receives the token only if it belongs to the
@@ -109,6 +107,13 @@ impl OAuth {
         slugs.dedup();
         Organizations::Known(slugs)
     }
+}
+
+fn scopes(answer: &Answer) -> Option<Vec<String>> {
+    let body = answer.json()?;
+    let scopes = body["auth"]["scopes"].as_array()?;
+    let scopes = scopes.iter().filter_map(|scope| scope.as_str());
+    Some(scopes.take(MOST).map(printable).collect())
 }
 
 fn judge(answer: Result<Answer, TransportError>) -> Check {

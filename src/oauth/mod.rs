@@ -110,8 +110,25 @@ impl OAuth {
             ("device_code", device_code.expose()),
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
         ];
-        let secret = Some(device_code);
-        match self.http.post("/oauth/token/", &form, secret, REQUEST) {
+        self.redeemed(&form, device_code)
+    }
+
+    /// `POST /oauth/token/` for a one-time code of Sentry's pages, which the official CLI's `auth bootstrap` takes.
+    pub(crate) fn redeem(&self, setup_code: &Secret) -> PollAnswer {
+        let form = [
+            ("client_id", self.client_id.as_str()),
+            (
+                "grant_type",
+                "urn:sentry:params:oauth:grant-type:setup_code",
+            ),
+            ("setup_code", setup_code.expose()),
+        ];
+        self.redeemed(&form, setup_code)
+    }
+
+    /// What became of a code that can be redeemed once.
+    fn redeemed(&self, form: &[(&str, &str)], code: &Secret) -> PollAnswer {
+        match self.http.post("/oauth/token/", form, Some(code), REQUEST) {
             Ok(answer) => PollAnswer::of(&answer),
             Err(error) if error.untrusted => PollAnswer::Untrusted(error),
             Err(error) => PollAnswer::Transient(PollFailure {

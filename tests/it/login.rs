@@ -73,10 +73,12 @@ fn status_begins_with_the_three_documented_lines() {
          Token expires: {date}\n\
          Instance: {url}\n\
          Source: stored session\n\
+         Scopes: {scopes}\n\
          Storage: {db}\n\
          Renewal: automatic\n\
          Keyring: off\n",
             url = sentry.url(),
+            scopes = sentry.current_scope().replace(' ', ", "),
             db = machine.db().display(),
         ));
 }

@@ -168,6 +168,16 @@ impl FakeSentry {
         })
     }
 
+    /// A new one-time code for a login without a browser.
+    pub fn setup_code(&self) -> String {
+        use base64::prelude::{BASE64_STANDARD, Engine as _};
+        let claims = BASE64_STANDARD.encode(format!(r#"{{"url":"{}"}}"#, self.url()));
+        let code = format!("sntryc_{claims}_{:0>43x}", super::rules::random());
+        self.server
+            .change(|state| state.rules.setup_codes.push(code.clone()));
+        code
+    }
+
     pub fn approve(&self, user_code: &str) {
         self.decide(user_code, |code| code.verdict = Verdict::Approved);
     }

@@ -33,6 +33,8 @@ pub(super) struct Rules {
     pub(super) tokens: Tokens,
     pub(super) uploads: Uploads,
     pub(super) codes: Vec<DeviceCode>,
+    /// That nobody has redeemed.
+    pub(super) setup_codes: Vec<String>,
     /// What awaits the device codes to come.
     pub(super) verdicts: VecDeque<Verdict>,
 }
@@ -69,6 +71,7 @@ impl Rules {
             tokens: Tokens::default(),
             uploads: Uploads::default(),
             codes: Vec::new(),
+            setup_codes: Vec::new(),
             verdicts: VecDeque::new(),
         }
     }
@@ -153,6 +156,17 @@ impl Rules {
                 match request.field("device_code") {
                     Some(code) => self.poll(code, &client, request.at),
                     None => Answer::error(400, "invalid_request"),
+                }
+            }
+            Some("urn:sentry:params:oauth:grant-type:setup_code") => {
+                let code = request.field("setup_code").unwrap_or_default();
+                let known = self.setup_codes.iter().position(|known| known == code);
+                match known.map(|index| self.setup_codes.remove(index)) {
+                    Some(_) => {
+                        let access = self.tokens.mint(&client, "", &self.user).access;
+                        self.granted(&access)
+                    }
+                    None => Answer::error(400, "invalid_grant"),
                 }
             }
             Some("refresh_token") => match request.field("refresh_token") {

@@ -163,6 +163,41 @@ pub const ROWS: &[Row] = &[
     )
     .ends(1),
     row(
+        &["auth/exec.rs: \"`sentry auth exec --help`\""],
+        |scene| scene.before("export SENTRY_TOKEN=sntryu_x"),
+        "sentry auth exec --acount jane true",
+        "`sentry auth exec --help`",
+    )
+    .instead(),
+    row(
+        &["auth/import.rs: format!(\"`sentry auth login --url {named} --with-token`\")"],
+        |scene| {
+            scene.token();
+            scene.run("printf '[auth]\\ntoken=%s\\n' \"$(cat token)\" >.sentryclirc");
+            scene.before("export SENTRY_URL=\"$URL\"");
+        },
+        "sentry auth import",
+        "`sentry auth login --url $URL --with-token`",
+    )
+    .instead(),
+    row(
+        &["auth/token.rs: \"`sentry auth token --format json`\""],
+        |scene| scene.before("export SENTRY_TOKEN='a;b'"),
+        "sentry auth token --format env",
+        "`sentry auth token --format json`",
+    )
+    .instead(),
+    row(
+        &["auth/refresh.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logge"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.before("unset SENTRY_CLIENT_ID");
+        },
+        "sentry auth refresh --read-only",
+        "`export SENTRY_CLIENT_ID=CLIENT_ID`, the one that you logged in with",
+    )
+    .fill(&[("=CLIENT_ID", "=test-client-id")]),
+    row(
         &["auth/refresh.rs: hint"],
         |scene| {
             scene.login(Age::FRESH);
