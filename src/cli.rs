@@ -23,7 +23,6 @@ use duration::duration;
     name = "sentry",
     version,
     about = "One Sentry login for git, docker and scripts",
-    disable_help_subcommand = true,
     arg_required_else_help = true,
     after_help = "git and docker start `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
                   `sentry auth setup-git` or `sentry auth setup-docker` has configured them."
@@ -40,7 +39,6 @@ pub(crate) enum Topic {
     /// Log in, log out, and see what is stored
     ///
     /// Without a command: logs in when logged out, shows the status when logged in.
-    #[command(disable_help_subcommand = true)]
     Auth {
         /// What to do
         #[command(subcommand)]

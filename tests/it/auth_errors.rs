@@ -326,6 +326,22 @@ fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
 }
 
 #[test]
+fn help_is_a_word_too() {
+    let sandbox = Sandbox::new();
+    for (word, option) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "auth"], &["auth", "--help"]),
+        (&["auth", "help"], &["auth", "--help"]),
+        (&["auth", "help", "login"], &["auth", "login", "--help"]),
+        (&["help", "auth", "exec"], &["auth", "exec", "--help"]),
+    ] {
+        let expected = sandbox.sentry(option).run().success().stdout;
+        let _same = sandbox.sentry(word).run().success().stdout_is(&expected);
+    }
+    let _usage = sandbox.sentry(&["auth", "help", "no-such"]).run().fails(2);
+}
+
+#[test]
 fn each_shell_has_its_completions() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {

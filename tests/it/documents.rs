@@ -85,7 +85,11 @@ fn spoken() -> BTreeMap<String, BTreeSet<String>> {
     let sandbox = Sandbox::new();
     let commands = commands(&help(&sandbox, &["auth"]));
     let with_flags = |command: String| {
-        let flags = flags(&help(&sandbox, &["auth", &command]));
+        // `help` has no options, not even that for help.
+        let flags = match command.as_str() {
+            "help" => BTreeSet::new(),
+            _ => flags(&help(&sandbox, &["auth", &command])),
+        };
         (command, flags)
     };
     commands.into_iter().map(with_flags).collect()
