@@ -77,6 +77,8 @@ pub(crate) enum Command {
     SetupDocker(SetupDockerArgs),
     /// Check for problems that affect the login
     Doctor(DoctorArgs),
+    /// Undo every set-up, and remove all sessions and the database
+    Uninstall(UninstallArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -399,6 +401,14 @@ pub(crate) struct DoctorArgs {
     /// Move a damaged database aside
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+/// `uninstall`
+#[derive(Args)]
+pub(crate) struct UninstallArgs {
+    /// Show what would be undone and removed, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// How results are printed.

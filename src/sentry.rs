@@ -61,6 +61,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::SetupGit(args)) => auth::setup_git(world, &args),
         Some(Command::SetupDocker(args)) => auth::setup_docker(world, &args),
         Some(Command::Doctor(args)) => doctor::doctor(world, &args),
+        Some(Command::Uninstall(args)) => auth::uninstall(world, &args),
         Some(Command::Completions { shell }) => auth::completions(shell),
         None if auth::is_logged_in(world)? => auth::status(world, &StatusArgs::default()),
         None => auth::login(world, &LoginArgs::default()),

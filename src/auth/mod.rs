@@ -25,6 +25,7 @@ mod status;
 mod survey;
 mod switch;
 mod token;
+mod uninstall;
 mod whoami;
 
 pub(crate) use completions::completions;
@@ -43,4 +44,5 @@ pub(crate) use status::status;
 pub(crate) use survey::{Stored, Survey};
 pub(crate) use switch::switch;
 pub(crate) use token::token;
+pub(crate) use uninstall::uninstall;
 pub(crate) use whoami::whoami;

@@ -53,6 +53,15 @@ const MIGRATIONS: [&[Step]; 2] = [
     ],
 ];
 
+/// Every table that was ever ours.
+pub(super) const OUR_TABLES: [&str; 5] = [
+    "helper_credential",
+    "helper_binding",
+    "helper_session",
+    "helper_former",
+    "helper_setting",
+];
+
 const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// A table or column that a migration adds.
@@ -118,4 +127,17 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
     let sql = "SELECT CAST(value AS INTEGER) FROM helper_setting WHERE key = ?";
     let version = connection.query_row(sql, [VERSION], |row| row.get(0));
     Ok(version.optional()?.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_a_migration_is_known_to_be_ours() {
+        for step in MIGRATIONS.iter().flat_map(|steps| steps.iter()) {
+            let (Step::Table(table, _) | Step::Column(table, _)) = step;
+            assert!(OUR_TABLES.contains(table), "{table}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ mod login_write;
 mod memory;
 mod migrations;
 mod official;
+mod removal;
 mod row;
 mod session_read;
 mod session_write;
@@ -46,6 +47,7 @@ pub(crate) use credentials::{Credential, Match};
 pub(crate) use error::{is_damaged, is_temporary};
 pub(crate) use file::Repair;
 pub(crate) use host_notes::HostRefusal;
+pub(crate) use removal::Removal;
 
 use error::{explain, is_symlink_error, is_unwritable};
 use file::{Access, OpenMode};

@@ -9,7 +9,9 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+#[cfg(unix)]
+use std::sync::{Arc, OnceLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(unix)]
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -31,6 +33,7 @@ struct Shared {
     #[cfg(unix)]
     watched: OnceLock<Vec<i32>>,
     /// One of them came: set before anybody knows of it.
+    #[cfg(unix)]
     came: Arc<AtomicBool>,
 }
 

@@ -116,3 +116,4 @@ mod token_endpoint;
 mod token_formats;
 mod trace;
 mod transcript;
+mod uninstall;

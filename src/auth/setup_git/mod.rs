@@ -35,6 +35,15 @@ pub(crate) fn setup_git(world: &World, args: &SetupGitArgs) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether git's file for all users names this program.
+pub(crate) fn is_set_up_for_all_users(world: &World) -> bool {
+    let found = Git::new(world).and_then(|git| {
+        let settings = git.settings_of(&git.file(Scope::System)?.path)?;
+        Ok(settings.iter().any(|setting| setting.helper.is_ours()))
+    });
+    found.unwrap_or(false)
+}
+
 fn scope(scope: &GitScope) -> Scope {
     match scope {
         GitScope { local: true, .. } => Scope::Local,

@@ -181,6 +181,14 @@ pub const ROWS: &[Row] = &[
     )
     .instead(),
     row(
+        &["auth/uninstall.rs: `rm -r {dir}` removes the lock files, too"],
+        |scene| {
+            scene.session(Age::FRESH);
+        },
+        "sentry auth uninstall",
+        "`rm -r $HOME/.sentry` removes the lock files, too",
+    ),
+    row(
         &["auth/token.rs: \"`sentry auth token --format json`\""],
         |scene| scene.before("export SENTRY_TOKEN='a;b'"),
         "sentry auth token --format env",

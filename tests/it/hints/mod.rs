@@ -26,6 +26,7 @@ const PASSED_ON: &[&str] = &[
     "doctor/check.rs: hint",
     "doctor/check.rs: hint.into()",
     "sentry.rs: {hint}",
+    "auth/uninstall.rs: {hint}",
     "auth/status.rs: {hint}",
     "login.rs: {hint}",
     "session/delegate.rs: hint",
