@@ -398,7 +398,7 @@ impl Tokens {
         }
     }
 
-    /// When the access token dies, if that is less than `span` from `now`.
+    /// When the access token expires, if that is less than `span` from `now`.
     pub(crate) fn ends_within(&self, span: Duration, now: Timestamp) -> Option<Timestamp> {
         let is_soon = |expires_at: &Timestamp| now.until(*expires_at) < span;
         self.expires_at.filter(is_soon)

@@ -213,7 +213,7 @@ pub(crate) struct TokenArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// Renew a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    /// Refresh a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) min_validity: Option<Duration>,
     /// In which form
@@ -249,7 +249,7 @@ pub(crate) struct ExecArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// Renew a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    /// Refresh a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) min_validity: Option<Duration>,
     /// The variable that holds the token; repeatable [default: SENTRY_AUTH_TOKEN]

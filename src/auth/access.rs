@@ -110,7 +110,7 @@ fn of_session(
     // Not `Demand::Refresh`: of many commands at once, one replaces this pair, and the others take what it got.
     match session::usable(world, store, &session, Demand::Replacement)? {
         Usable::Postponed(_, why) => {
-            let what = format!("{}, and it was not renewed: {why}", too_short(expires_at));
+            let what = format!("{}, and it was not refreshed: {why}", too_short(expires_at));
             Err(why.with_text(what).into())
         }
         usable => {

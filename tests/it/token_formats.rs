@@ -40,7 +40,7 @@ fn a_token_that_lives_long_enough_costs_no_request() {
 }
 
 #[test]
-fn a_token_that_lives_shorter_is_renewed() {
+fn a_token_that_lives_shorter_is_refreshed() {
     for command in [0, 1] {
         let scene = Scene::new(YOUNG);
         let [token, exec] = commands(&scene, "21d");
@@ -112,7 +112,7 @@ fn a_refresh_that_fails_is_an_error_only_for_who_wants_a_longer_life() {
     scene.sentry.fault_always(Endpoint::Refresh, down);
     for (cmd, code) in commands(&scene, "21d").into_iter().zip([1, 125]) {
         let refused = cmd.run().fails(code).stdout_is("");
-        let _said = refused.stderr_has("it was not renewed: ");
+        let _said = refused.stderr_has("it was not refreshed: ");
     }
     // The second one respects the pause.
     assert_eq!(scene.sentry.refresh_attempts(), 1);
