@@ -1,6 +1,6 @@
 //! Writes a recovery file on a disk that may be full.
 //!
-//! Separate from [`recovery`](super::recovery), which reads and removes such files, because the space is reserved
+//! Separate from [`recovery`], which reads and removes such files, because the space is reserved
 //! before there is anything to write.
 
 use std::fs::{File, OpenOptions};
