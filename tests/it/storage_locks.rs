@@ -289,7 +289,7 @@ fn is_respected(scene: &Scene) {
     let token = scene.token().run().fails(1).stdout_is("");
     let _told = token.stderr_is(&format!(
         "error: not refreshed, because the new token could not be stored: {0} is in use by another program: \
-         {0}.lock is there\n",
+         {0}.lock exists\n",
         db.display()
     ));
     assert_eq!(scene.sentry.requests().len(), 0);
