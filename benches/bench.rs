@@ -1,6 +1,6 @@
-//! The measuring half of `benches/run`: starts programs with `posix_spawn`, one after the other in changing order, and prints medians.
+//! The measuring part of `benches/run`: starts programs with `posix_spawn`, in varying order, and prints medians.
 //!
-//! Compiled by `rustc` alone, without crates, so that it is small: a child's peak memory counts from its parent's.
+//! Compiled by `rustc` alone, without crates, so that it is small: a child's peak memory includes its parent's.
 //!
 //! A case is a line `name<TAB>request file<TAB>VARIABLE=value …<TAB>program and arguments`, separated by spaces.
 

@@ -1,7 +1,7 @@
 //! The command line of `sentry`: names, arguments, help text. No behaviour.
 //!
 //! Separate from [`crate::auth`] so that the help text can be read in one place. `man/sentry-auth.1` repeats it, and a
-//! test compares the two.
+//! test compares their commands and options.
 
 mod duration;
 

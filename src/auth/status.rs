@@ -68,7 +68,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
         (None, None) => return absent(args, &instance, &not_logged_in(&instance).into()),
     };
     match args.offline {
-        true => status.verified = Verified::No("not asked".into()),
+        true => status.verified = Verified::No("not checked".into()),
         false if matches!(status.verified, Verified::No(_)) => {}
         false => status.verify(world),
     }
@@ -179,7 +179,7 @@ fn of_session(
         say(&format!("warning: {why}"));
         // A server that took that long to fail is not contacted again.
         if elapsed > oauth::CONNECT {
-            verified = Verified::No("not asked again".to_owned());
+            verified = Verified::No("not checked again".to_owned());
         }
     };
     let tokens = match usable {

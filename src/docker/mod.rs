@@ -149,10 +149,10 @@ fn store(login: &StoreRequest, broker: &Broker<'_>) -> anyhow::Result<()> {
     };
     let origin = registry.any_origin();
     let request = request(registry, origin.as_ref());
-    let keep = broker.judge(&request, &login.secret, |facts, from| {
+    let verdict = broker.judge(&request, &login.secret, |facts, from| {
         decide_docker_store(facts, &request, &login.username, &login.secret, from)
     })?;
-    let binding = match keep {
+    let binding = match verdict {
         StoreVerdict::Ignore => return Ok(()),
         StoreVerdict::Refuse(failure) => return Err(failure.into()),
         StoreVerdict::SignIn(binding) => {

@@ -210,10 +210,10 @@ fn store(description: &Description, target: &Target, broker: &Broker<'_>) -> any
         .into_iter()
         .flatten()
     {
-        let keep = broker.judge(&request, secret, |facts, from| {
+        let verdict = broker.judge(&request, secret, |facts, from| {
             decide_git_store(facts, &request, secret, from)
         })?;
-        if matches!(keep, StoreVerdict::Ignore) {
+        if matches!(verdict, StoreVerdict::Ignore) {
             return broker.note_only_bearer(server, is_bearer(description));
         }
     }

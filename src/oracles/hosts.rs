@@ -1,4 +1,6 @@
-//! Whose host it is, and whose token.
+//! Properties of hosts, and of the instances that tokens belong to.
+//!
+//! Separate from the protocols because these inputs are single names.
 
 use std::rc::Rc;
 
@@ -9,7 +11,7 @@ use crate::origin::{NotAnOrigin, Origin};
 use crate::secret::Secret;
 use crate::world::{SystemClock, World};
 
-/// A host, or two with a line break between: the grammar, the one form, and trust.
+/// A host, or several on separate lines: the grammar, the canonical form, and trust.
 pub fn origin(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;
@@ -47,7 +49,7 @@ pub fn origin(input: &[u8]) {
     }
 }
 
-/// An environment's token and, on a second line, instance: what the token claims, and whom it belongs to.
+/// An environment's token and, on a second line, an instance: the claims of the token, and the instance it belongs to.
 pub fn claim(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else {
         return;
@@ -73,12 +75,12 @@ pub fn claim(input: &[u8]) {
     }
 }
 
-/// Whom the environment's token belongs to; the outer `None` is an error, the inner one no token.
+/// The instance of the environment's token; the outer `None` is an error, the inner one no token.
 fn token_place(token: &str, instance: &str) -> Option<Option<Place>> {
     if token.is_empty() {
         return Some(None);
     }
-    // Quotes are what somebody put around a token.
+    // Quotation marks around a token are detected as such.
     if token.starts_with(['"', '\'', '`']) || token.ends_with(['"', '\'', '`']) {
         return None;
     }

@@ -1,8 +1,8 @@
-//! What must hold whatever bytes come in: a function for each fuzz target, which panics when it does not.
+//! Properties that hold for any input bytes: one function per fuzz target, which panics on a violation.
 //!
-//! Part of the library in its tests and under `cfg(fuzzing)` only, so that nothing is public for the sake of it.
-//! Decisions about hosts and tokens are compared with [`reference`], which takes the long way; answers are read back
-//! as their readers do.
+//! Part of the library only in its tests and under `cfg(fuzzing)`, so that nothing becomes public for their sake.
+//! Decisions about hosts and tokens are compared with [`reference`], an independent implementation; answers are parsed
+//! as their readers parse them.
 
 mod hosts;
 mod protocols;
@@ -23,7 +23,7 @@ pub use hosts::{claim, origin};
 pub use protocols::{docker_get, docker_store, git, git_store};
 pub use server::{device, printable, token};
 
-/// Instances that the environment's token belongs to, one after the other.
+/// Instances to which the environment's token belongs in turn.
 const INSTANCES: [&str; 3] = [
     "https://sentry.io",
     "https://sentry.example:8443",
@@ -32,7 +32,7 @@ const INSTANCES: [&str; 3] = [
 
 const TOKEN: &str = "sntryu_0123456789abcdef";
 
-/// A machine without a database, and with the token of an instance.
+/// A machine without a database, with a token of the instance in the environment.
 fn nowhere(instance: &str) -> World {
     world(
         "/nonexistent",
@@ -70,7 +70,7 @@ fn agree(origin: Option<&Origin>, place: Option<&Place>, text: &str) {
     assert_eq!(form.matches("://").count(), 1);
 }
 
-/// As the variables of the environment are read.
+/// Trims a value like a variable of the environment.
 fn blankless(text: &str) -> &str {
     text.trim_matches([' ', '\t', '\r', '\n'])
 }

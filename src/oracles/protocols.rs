@@ -1,4 +1,6 @@
-//! What git and docker say, and what they read.
+//! Properties of the requests of git and docker, and of the answers that they read.
+//!
+//! Separate from the hosts because these inputs are whole requests.
 
 use std::path::Path;
 
@@ -12,7 +14,7 @@ use crate::broker::Broker;
 use crate::world::World;
 use crate::{docker, git};
 
-/// A `get` of git, with a token in the environment.
+/// A `get` of git with a token in the environment.
 pub fn git(input: &[u8]) {
     for instance in INSTANCES {
         let world = nowhere(instance);
@@ -42,7 +44,7 @@ pub fn git(input: &[u8]) {
                 .map(|(_, value)| value.as_str())
         };
         let username = asked.username.as_deref().unwrap_or("oauth2");
-        // What has no form as text is not compared: U+FFFD stands for more than one.
+        // Input that is not valid text is not compared: U+FFFD stands for several inputs.
         if str::from_utf8(input).is_err() || username.contains('\u{fffd}') {
             continue;
         }
@@ -66,7 +68,7 @@ pub fn git(input: &[u8]) {
     }
 }
 
-/// What git stores comes back as it was given, only where it belongs, and until it is erased.
+/// A credential that git stores is returned unchanged, only for its own key, and until it is erased.
 pub fn git_store(input: &[u8]) {
     let Ok(Some(asked)) = reference::git(input) else {
         return;
@@ -104,7 +106,7 @@ pub fn git_store(input: &[u8]) {
     });
 }
 
-/// A `get` of docker, with a token in the environment.
+/// A `get` of docker with a token in the environment.
 pub fn docker_get(input: &[u8]) {
     for instance in INSTANCES {
         let answer = docker::serve("get", &mut &*input, &nowhere(instance));
@@ -126,7 +128,7 @@ pub fn docker_get(input: &[u8]) {
     }
 }
 
-/// What docker stores is found again, listed, and gone when it is erased.
+/// A credential that docker stores is returned, listed, and gone once it is erased.
 pub fn docker_store(input: &[u8]) {
     STORE.with(|dir| {
         let world = at_home(dir.path()).quietly();
@@ -140,7 +142,7 @@ pub fn docker_store(input: &[u8]) {
             .trim_start_matches('\u{feff}');
         let login: Value = serde_json::from_str(text).expect("one document");
         let login = login.as_object().expect("an object");
-        // Go takes a key in any case.
+        // Go accepts a key in any case.
         let has = |name: &str, value: &str| {
             login.iter().any(|(key, known)| {
                 key.eq_ignore_ascii_case(name)
@@ -179,12 +181,12 @@ fn at_home(dir: &Path) -> World {
     world(dir.to_str().expect("a path"), &[])
 }
 
-/// Reads an answer as git does (credential_read).
+/// Parses an answer as git does (credential_read).
 fn lines(answer: &[u8]) -> Vec<(String, String)> {
     if answer.is_empty() {
         return Vec::new();
     }
-    // What a user typed may be of any encoding.
+    // User input may be in any encoding.
     let text = String::from_utf8_lossy(answer);
     assert!(!text.contains(['\r', '\0']), "{text:?}");
     let lines = text.strip_suffix("\n\n").expect("a blank line at the end");
@@ -195,7 +197,7 @@ fn lines(answer: &[u8]) -> Vec<(String, String)> {
     lines.split('\n').map(pair).collect()
 }
 
-/// Reads one JSON document on one line.
+/// Parses one JSON document on one line.
 fn document(answer: &str) -> Value {
     let line = answer.strip_suffix('\n').expect("a line");
     assert!(!line.contains(char::is_control), "{line:?}");

@@ -1,6 +1,6 @@
-//! The rules about hosts and tokens a second time: slowly, in another way, and from the documentation alone.
+//! The rules about hosts and tokens, implemented a second time: slowly, differently, and from the documentation alone.
 //!
-//! Nothing here comes from the code that it judges, and it stays so: a finding is settled by the documentation.
+//! Separate from the code under test, and sharing nothing with it: the documentation decides a disagreement.
 
 use serde_json::Value;
 
@@ -20,18 +20,18 @@ enum Host {
 }
 
 impl Place {
-    /// Whether it is reached by https.
+    /// Whether the scheme is https.
     pub(super) fn is_tls(&self) -> bool {
         self.scheme == "https"
     }
 
-    /// Whether this is https on the host of another place, whose port may be one behind a proxy.
+    /// Whether this is https on the host of another place, whose port may be behind a proxy.
     pub(super) fn is_secured(&self, other: &Place) -> bool {
         self.is_tls() && self.host == other.host
     }
 }
 
-/// `scheme://host[:port]`, with one `/` behind it or none.
+/// `scheme://host[:port]`, optionally followed by one `/`.
 pub(super) fn origin(text: &str) -> Option<Place> {
     let text = text.strip_suffix('/').unwrap_or(text);
     ["https", "http"].into_iter().find_map(|scheme| {
@@ -41,7 +41,7 @@ pub(super) fn origin(text: &str) -> Option<Place> {
     })
 }
 
-/// Whether a place is an organization of Sentry's SaaS, which is no instance: another name below `sentry.io`.
+/// Whether a place is an organization of Sentry's SaaS, which is not an instance: another name below `sentry.io`.
 pub(super) fn is_organization(place: &Place) -> bool {
     let is_instance = [(443, "us.sentry.io"), (443, "de.sentry.io")]
         .iter()
@@ -52,7 +52,7 @@ pub(super) fn is_organization(place: &Place) -> bool {
     }
 }
 
-/// What a user types: without a scheme it is https.
+/// A setting: without a scheme it is https.
 pub(super) fn setting(text: &str) -> Option<Place> {
     match text.contains("://") {
         true => origin(text),
@@ -68,7 +68,7 @@ pub(super) fn parts(scheme: &str, authority: &str) -> Option<Place> {
     place(scheme, authority)
 }
 
-/// Whether a token of one place may go to another.
+/// Whether a token of one place may be sent to another.
 pub(super) fn trusts(token_of: &Place, place: &Place) -> bool {
     let saas = ["sentry.io", "us.sentry.io", "de.sentry.io"]
         .map(|name| origin(&format!("https://{name}")).expect("a name"));
@@ -78,7 +78,7 @@ pub(super) fn trusts(token_of: &Place, place: &Place) -> bool {
 fn place(scheme: &'static str, authority: &str) -> Option<Place> {
     let default = if scheme == "https" { 443 } else { 80 };
     let without_port = host(authority).map(|host| (host, default));
-    // Wherever a colon stands, it may be the port's; the grammar lets one of them be, at most.
+    // Any colon may precede the port; the grammar permits at most one.
     let with_port = authority.match_indices(':').filter_map(|(colon, _)| {
         Some((host(&authority[..colon])?, port(&authority[colon + 1..])?))
     });
@@ -115,7 +115,7 @@ fn host(text: &str) -> Option<Host> {
     if text.len() > 253 || !labels.iter().all(plain) {
         return None;
     }
-    // Other readers take a name that ends in a number for an IPv4 address.
+    // Other parsers read a name that ends in a number as an IPv4 address.
     let last = labels[labels.len() - 1].to_ascii_lowercase();
     match last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit()) {
         true => quad(text).map(Host::V4),
@@ -172,7 +172,7 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= 4096 && text.chars().all(|it| it > ' ' && it <= '~')
 }
 
-/// The claims of an organisation token: `sntrys_`, base64 of a JSON object, `_`, a secret.
+/// The claims of an organization token: `sntrys_`, base64 of a JSON object, `_`, a secret.
 pub(super) fn claims(token: &str) -> Option<Value> {
     let ["sntrys", claims, _] = token.split('_').collect::<Vec<_>>()[..] else {
         return None;
@@ -199,20 +199,20 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     (!rest.contains('1')).then(|| bytes.map(byte).collect())
 }
 
-/// What git asks for.
+/// A request of git.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// The lines that ask for the same host.
+    /// The lines that request the same host.
     pub(super) lines: String,
-    /// The host; `None` for one that is outside the grammar.
+    /// The host; `None` if it is outside the grammar.
     pub(super) place: Option<Place>,
     /// The user.
     pub(super) username: Option<String>,
-    /// Whether a credential with an `authtype` is understood.
+    /// Whether git understands a credential with an `authtype`.
     pub(super) authtype: bool,
 }
 
-/// A request of git: `Err` when it is malformed, `None` when it names no host.
+/// Parses a request of git: `Err` if it is malformed, `None` if it names no host.
 pub(super) fn git(input: &[u8]) -> Result<Option<Asked>, ()> {
     if input.len() > 1024 * 1024 || input.contains(&0) || input.contains(&b'\r') {
         return Err(());
@@ -230,7 +230,7 @@ pub(super) fn git(input: &[u8]) -> Result<Option<Asked>, ()> {
             return Err(());
         };
         let key = String::from_utf8_lossy(key).into_owned();
-        // What a user typed may be of any encoding; U+FFFD is in no host.
+        // User input may be in any encoding; no host contains U+FFFD.
         let value = String::from_utf8_lossy(value).into_owned();
         match &*key {
             "protocol" => protocols.push(value),
@@ -264,7 +264,7 @@ pub(super) fn git(input: &[u8]) -> Result<Option<Asked>, ()> {
     Ok(Some(asked))
 }
 
-/// Protocol, user and host of a `url=` line, unless two readers of URLs could see two hosts in it.
+/// Protocol, user and host of a `url=` line, unless two URL parsers could see two hosts in it.
 fn url(text: &str) -> Option<(String, Option<String>, String)> {
     let at = text.find("://")?;
     let (protocol, rest) = (&text[..at], &text[at + 3..]);
@@ -290,7 +290,7 @@ fn url(text: &str) -> Option<(String, Option<String>, String)> {
     Some((protocol.to_owned(), user, host.to_owned()))
 }
 
-/// Percent-decoded text that could stand in a line.
+/// Percent-decoded text that could be a value on its own line.
 pub(super) fn decoded(text: &str) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     let mut from = 0;
@@ -305,7 +305,7 @@ pub(super) fn decoded(text: &str) -> Option<String> {
     (!text.contains('\n') && !text.contains('\r') && !text.contains('\0')).then_some(text)
 }
 
-/// Where docker's server URL is, as far as a session could go there.
+/// The place of docker's server URL, if a session's token could be sent there.
 pub(super) fn registry(text: &str) -> Option<Place> {
     let url = match text.contains("://") {
         true => text.to_owned(),

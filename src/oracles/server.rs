@@ -1,4 +1,6 @@
-//! What a server answers: what is shown of it, and what is stored.
+//! Properties of server answers: what is shown of them, and what is stored.
+//!
+//! Separate from the protocols of git and docker because these bytes come from a server.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::printable;
 use crate::secret::Secret;
 use crate::world::SystemClock;
 
-/// Text of a server: what may steer a terminal is gone, the rest is as it was.
+/// Server text: everything that could control a terminal is removed, the rest is unchanged.
 pub fn printable(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let shown = printable::printable(&text);
@@ -48,7 +50,7 @@ fn steers(character: char) -> bool {
         .any(|range| range.contains(&code))
 }
 
-/// The answer to a device code request: what a user is shown is a code and an address on the instance itself.
+/// The answer to a device code request: the user is shown only a code, and an address on the instance itself.
 pub fn device(input: &[u8]) {
     struct Server<'a>(&'a [u8]);
     impl Endpoint for Server<'_> {
@@ -65,7 +67,7 @@ pub fn device(input: &[u8]) {
         let place = reference::origin(instance).expect("an instance");
         let begun = DeviceFlow::begin(&server, &SystemClock, &origin, "", Duration::from_secs(900));
         let expected = shown(input, &place);
-        // What no strict parser reads may hold a code still.
+        // A lenient parser may find a code where a strict one finds no JSON.
         let is_strict = serde_json::from_slice::<Value>(input).is_ok();
         if is_strict {
             assert_eq!(begun.is_ok(), expected.is_some(), "on {instance}");
@@ -97,7 +99,7 @@ pub fn device(input: &[u8]) {
     }
 }
 
-/// The code that may be shown, if all that comes with it may be.
+/// The code that may be shown, if everything with it may be shown.
 fn shown(body: &[u8], instance: &Place) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok().filter(Value::is_object)?;
     let text = |key: &str| body[key].as_str().filter(|text| !text.is_empty());
@@ -117,7 +119,7 @@ fn shown(body: &[u8], instance: &Place) -> Option<String> {
     (plain && urls && reference::is_token(text("device_code")?)).then(|| code.to_owned())
 }
 
-/// RFC 3986 section 4.2, as far as it names the instance or nothing; plain http may stand for its https.
+/// RFC 3986 section 4.2, if it names the instance or nothing; plain http may stand for the instance's https.
 fn leads_to(url: &str, instance: &Place) -> bool {
     let plain = |text: &str| text.chars().all(|it| it.is_ascii_graphic());
     if url.is_empty() || url.len() > 2048 || !plain(url) {
@@ -157,7 +159,7 @@ fn may_open(url: &str, instance: &Place, longest: usize) -> bool {
         && path.chars().all(|it| it.is_ascii_graphic())
 }
 
-/// The answer to a poll and to a refresh; its first byte chooses the status.
+/// The answer to a poll and to a refresh; the first byte selects the status.
 pub fn token(input: &[u8]) {
     const STATUS: [u16; 9] = [200, 201, 302, 400, 401, 403, 404, 429, 502];
     let Some((first, body)) = input.split_first() else {
@@ -222,7 +224,7 @@ pub fn token(input: &[u8]) {
     assert_eq!(refresh, refreshed, "refreshing, HTTP {status}");
 }
 
-/// The words of a server that are shown.
+/// The server text that is shown.
 fn fit(refusal: ErrorAnswer, kind: &'static str) -> &'static str {
     assert!(refusal.code.is_none_or(|code| is_plain(&code)));
     let description = refusal.description.unwrap_or_default();
@@ -230,7 +232,7 @@ fn fit(refusal: ErrorAnswer, kind: &'static str) -> &'static str {
     kind
 }
 
-/// What no strict parser reads may hold tokens still. Whatever is taken from it keeps to the rules.
+/// A lenient parser may find tokens where a strict one finds no JSON; they must still match the grammar.
 fn badly_written(answer: &Answer) {
     let sound = |grant: Grant| {
         let refresh = grant
@@ -252,7 +254,7 @@ fn badly_written(answer: &Answer) {
     }
 }
 
-/// `None`: no token answer. Otherwise whether its tokens keep to the grammar.
+/// `None`: not a token answer. Otherwise whether its tokens match the grammar.
 fn issued(json: &Value) -> Option<bool> {
     let access = json["access_token"].as_str()?;
     let refresh = json["refresh_token"].as_str().unwrap_or("");

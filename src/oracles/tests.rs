@@ -1,4 +1,4 @@
-//! The corpora and variations of them, without a fuzzer: this is what runs wherever the project is tested.
+//! Runs the properties on the corpora and on variations of them, without a fuzzer, as part of `cargo test`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn entries(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// One change to an input: where, how many bytes go, and what comes in their place.
+/// A change to an input: its position, the number of bytes removed, and the bytes inserted.
 fn edit(corpus: &[Vec<u8>]) -> impl Strategy<Value = (Index, usize, Vec<u8>)> {
     let piece =
         (select(corpus.to_vec()), any::<Index>(), 0..24_usize).prop_map(|(input, at, length)| {
@@ -52,7 +52,7 @@ fn hold(name: &str, oracle: impl Fn(&[u8])) {
         }
         input
     });
-    // What fails belongs into the corpus, not into a file of proptest's.
+    // A failure belongs in the corpus, not in a file of proptest's.
     let config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::default()

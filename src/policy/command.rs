@@ -78,7 +78,7 @@ mod tests {
     const SELF: &str = "https://self.example";
 
     /// Describes the selection, with jane active at sentry.io and joe logged in to another instance.
-    fn meant(
+    fn selected(
         token: Option<&str>,
         named: Option<&str>,
         url: Option<&str>,
@@ -104,8 +104,8 @@ mod tests {
             None => {
                 let (instance, session) =
                     session_of(&environment, &sessions, selection.url).unwrap();
-                let whose = session.map_or("nobody", |session| &session.account);
-                format!("{whose} at {instance}")
+                let account = session.map_or("nobody", |session| &session.account);
+                format!("{account} at {instance}")
             }
         }
     }
@@ -148,11 +148,11 @@ mod tests {
             ),
         ] {
             let case = format!("{token:?} {named:?} {url:?}");
-            assert_eq!(meant(token, named, url, None), expected, "{case}");
+            assert_eq!(selected(token, named, url, None), expected, "{case}");
         }
         // `--account` outranks the environment.
         assert_eq!(
-            meant(Some(SAAS), None, None, Some("jane")),
+            selected(Some(SAAS), None, None, Some("jane")),
             "jane at https://sentry.io"
         );
     }

@@ -72,7 +72,7 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
 
 /// Performs the exchange under the lock that the parent acquired.
 fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::Result<Report> {
-    let store = Store::open(world, dir)?.context("the database is gone")?;
+    let store = Store::open(world, dir)?.context("the database was removed")?;
     let has_pair = |session: &Session| session.tokens.as_ref().map(Pair::of) == Some(order.pair);
     let sessions = store.read()?.sessions()?;
     let Some(session) = sessions.into_iter().find(has_pair) else {

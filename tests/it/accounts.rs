@@ -1,4 +1,4 @@
-//! Several accounts: who is who, which one a command means, and what becomes of the others.
+//! Several accounts: how they are named, which one a command selects, and what happens to the others.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The architecture, read from the sources themselves: who may import whom, and what is used in one module only.
+//! Checks the architecture in the sources: which module may import which, and what only one module may use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

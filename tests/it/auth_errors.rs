@@ -1,4 +1,4 @@
-//! Databases, directories and variables that are not as they should be: each gets a clear sentence, and nothing is lost.
+//! Unusable databases, directories and variables: each gives a clear error, and nothing is lost.
 
 use std::fs;
 use std::os::unix::fs::symlink;

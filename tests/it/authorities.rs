@@ -1,4 +1,4 @@
-//! Whose certificates count: what names authorities, what adds to them, and what cannot be read.
+//! Certificate authorities: the settings that replace or extend the system's, and settings that cannot be read.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,4 +1,4 @@
-//! What the helpers' own tables are asked about: hosts that are bound to an instance, and credentials that were stored.
+//! Reads the helpers' own tables: bindings of hosts, and stored credentials.
 
 use crate::sandbox::Sandbox;
 

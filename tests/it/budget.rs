@@ -1,8 +1,8 @@
-//! What a cached `get` may cost, in system calls.
+//! Limits the system calls of a cached `get`.
 //!
-//! Times differ from run to run, and instructions with the optimisation of a build: `benches/run --counts-only`
-//! counts them in the release build. System calls are what is left when neither matters: these are the tests'
-//! own, unoptimised programs, at a tenth above what they make, a good part of it the dynamic loader's.
+//! Times vary between runs, and instructions with the optimization of a build: `benches/run --counts-only` counts those
+//! in the release build. System calls depend on neither: these are the tests' own, unoptimized programs, limited to a
+//! tenth above the measured count, a good part of which is the dynamic loader's.
 
 use crate::sandbox::Age;
 use crate::storage::Scene;

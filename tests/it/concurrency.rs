@@ -1,4 +1,4 @@
-//! Several processes and one session, arranged step by step; `stampede` has the crowds.
+//! Several processes and one session, arranged step by step; `stampede` has many at once.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Output, Running, Sandbox};

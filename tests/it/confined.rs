@@ -1,4 +1,4 @@
-//! What a worker gives up before it connects, and that a refresh needs nothing of that.
+//! The restrictions of a worker before it connects, and that a refresh works within them.
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::names::Names;

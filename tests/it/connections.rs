@@ -1,4 +1,4 @@
-//! Connections: which addresses are tried, what every request asks for, and how long an answer is waited for.
+//! Connections: the addresses that are tried, the headers of every request, and the timeouts.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

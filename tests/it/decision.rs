@@ -1,7 +1,7 @@
-//! Which credential a host gets: what other people's repositories and programs bring about, with the real clients.
+//! Which credential a host gets when repositories and programs of others interfere, with the real clients.
 //!
-//! Separate from the protocols' own tests, which have single requests. The order of precedence itself stands case by
-//! case in `src/policy/table.rs`.
+//! Separate from the protocols' own tests, which have single requests. `src/policy/table.rs` lists the order of
+//! precedence case by case.
 
 use crate::accounts::{BOB, JANE, Scene, user};
 use crate::engine::Engine;

@@ -1,6 +1,6 @@
-//! The device flow against servers, proxies and settings that stand in its way.
+//! The device flow against failing servers, proxies and settings.
 //!
-//! Separate from `login`, which has what a user sees where all goes well.
+//! Separate from `login`, which has what a user sees when everything works.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `sentry auth doctor`: the report on a machine that is well, and what it says of each trouble.
+//! `sentry auth doctor`: the report on a healthy machine, and on each problem.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};

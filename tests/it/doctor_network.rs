@@ -1,4 +1,4 @@
-//! What `sentry auth doctor` says about the way to an instance: proxies, authorities, and git's own settings.
+//! The report of `sentry auth doctor` about the route to an instance: proxies, authorities, and git's own settings.
 
 use std::fs;
 

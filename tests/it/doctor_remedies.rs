@@ -1,4 +1,4 @@
-//! What `doctor` says to type about git and docker is typed, and `doctor` has nothing more to say about them.
+//! Runs the commands that `doctor` suggests for git and docker, and checks that `doctor` then reports nothing more.
 
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Age, Cmd, Sandbox};

@@ -1,4 +1,4 @@
-//! README and manual pages say what the programs do, and nothing else.
+//! Checks that README and manual pages describe exactly what the programs do.
 
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Age, Sandbox};

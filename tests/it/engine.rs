@@ -1,7 +1,7 @@
-//! A stand-in for the docker engine: as much of its API as `docker login` and a build need, on a unix socket.
+//! A substitute for the docker engine: the part of its API that `docker login` and a build use, on a unix socket.
 //!
-//! The docker client lets the engine check what a credential helper has answered, and no engine runs
-//! on a test machine. This one asks the registry, as the real one does; it has no images, and a build is a word.
+//! The docker client has the engine verify a credential helper's answer, and no engine runs on a test machine. This one
+//! queries the registry, like the real one; it has no images, and a build does nothing.
 
 use crate::nginx::get;
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! What the programs take from the environment: tokens, the OAuth client, whether to ask, colour.
+//! Environment variables: tokens, the OAuth client, prompts, colour.
 //!
 //! Separate from `instances`, `places`, `network` and `trace`, which have the other variables.
 

@@ -1,5 +1,4 @@
-//! The fake Sentry keeps the rules that it claims to keep. Spoken to in plain bytes: no code that
-//! the programs under test might share.
+//! Checks the rules of the fake Sentry in plain bytes, without code that the programs under test might share.
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay};
 use base64::prelude::{BASE64_STANDARD, Engine as _};

@@ -1,4 +1,4 @@
-//! Files of other programs: whose they stay, what is in them when something fails, and who wins when several write.
+//! Files of other programs: their ownership, their content after a failure, and concurrent writers.
 
 use crate::sandbox::{Cmd, Output, Sandbox};
 use crate::service::tool;

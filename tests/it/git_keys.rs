@@ -1,5 +1,5 @@
-//! What a user typed is kept for exactly what git asked about, whatever that is; the grammar of hosts guards tokens only.
-//! And what renews an expired password outlives it.
+//! A user's password is stored for exactly the key that git requested; the grammar of hosts protects only tokens. An
+//! `oauth_refresh_token` outlives its expired password.
 
 use crate::helpers::{ENVIRONMENT, STORED, with_session_of};
 use crate::sandbox::{Cmd, Sandbox};

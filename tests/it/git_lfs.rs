@@ -1,4 +1,5 @@
-//! git-lfs at a server that lets nobody in: it asks a helper again after each refusal, for as long as it is answered.
+//! git-lfs at a server that refuses everyone: it repeats its request after each refusal, for as long as it gets an
+//! answer.
 
 use crate::fake_sentry::{Endpoint, FakeSentry};
 use crate::sandbox::{Age, Cmd, Sandbox};

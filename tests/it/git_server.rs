@@ -1,7 +1,7 @@
 //! A git server as hosting services run it: nginx, FastCGI, and git's own `http-backend`.
 //!
-//! It holds one repository, `demo.git`, whose branch `main` starts with one commit. Everybody who
-//! comes in may fetch and push.
+//! It holds one repository, `demo.git`, whose branch `main` starts with one commit. Every authorized client may fetch
+//! and push.
 
 use crate::fake_sentry::FakeSentry;
 pub use crate::nginx::Challenge;

@@ -1,5 +1,5 @@
-//! A helper that keeps what git approves: the expectations that git publishes for external helpers,
-//! once through `git credential` and once with git's words said directly.
+//! A helper that stores what git approves: the expectations that git publishes for external helpers, once through `git
+//! credential` and once with git's requests sent directly.
 
 use crate::sandbox::{Output, Sandbox};
 use crate::service::tools;

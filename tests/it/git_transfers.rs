@@ -1,7 +1,7 @@
-//! Transfers for which git uses a credential in other places than for a small clone: a push of over 1 MiB, which begins
-//! with a probe; dumb HTTP, where each object is a request; objects that are fetched when they are needed.
+//! Transfers for which git uses a credential in more places than for a small clone: a push of over 1 MiB, which begins
+//! with a probe; dumb HTTP, where each object is a request; objects that are fetched on demand.
 //!
-//! Every git on PATH takes its turn. git 2.46 to 2.53 leaves an `authtype` out of the probe.
+//! Runs with every git on PATH. git 2.46 to 2.53 omits an `authtype` from the probe.
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};

@@ -1,4 +1,5 @@
-//! What others can take from a process of ours while it runs, when it dies, and through the browser that it starts.
+//! What other processes can read from a process while it runs and when it crashes, and through the browser that it
+//! starts.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Cmd, Sandbox};

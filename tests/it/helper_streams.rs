@@ -1,5 +1,5 @@
-//! What both helpers do alike with their streams and surroundings: callers that are slow, endless, silent or gone, and
-//! neighbours that would like to be run.
+//! The streams and surroundings of both helpers: callers that are slow, endless, silent or gone, and programs placed
+//! beside them to be run by mistake.
 
 use crate::fake_sentry::FakeSentry;
 use crate::helpers::{STORED, through_shell, with_session, with_session_of};

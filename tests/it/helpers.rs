@@ -1,4 +1,4 @@
-//! What the tests of both helpers share: machines with one token, and a helper in a shell.
+//! Shared by the tests of both helpers: machines with one token, and a helper in a shell.
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Sandbox};

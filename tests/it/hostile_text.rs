@@ -1,4 +1,4 @@
-//! Text from a server that would steer a terminal, in every field that there is, seen on a real pseudo-terminal.
+//! Server text that could control a terminal, in every field, seen on a real pseudo-terminal.
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, User};
 use crate::sandbox::{Age, Cmd, Sandbox};

@@ -1,4 +1,4 @@
-//! `sentry auth hosts`: what each host would get, and the end of it.
+//! `sentry auth hosts`: what each host would get, and how it is removed.
 
 use crate::fake_sentry::FakeSentry;
 use crate::helpers::{STORED, with_session, with_session_of};

@@ -1,4 +1,4 @@
-//! A database that nobody uses is read without locks; one that somebody begins to use meanwhile is read again.
+//! An idle database is read without locks; one that another process begins to use meanwhile is read again.
 
 use crate::sandbox::{Age, Layout};
 use crate::service::tool;

@@ -1,4 +1,4 @@
-//! Which instance a token of the environment or of a session belongs to, and that no other one gets it.
+//! The instance that a token of the environment or of a session belongs to, and that no other one gets it.
 
 use crate::environment::{described, git, serves, serves_nothing};
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};

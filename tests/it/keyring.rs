@@ -1,8 +1,7 @@
-//! A desktop's keyring of its own: gnome-keyring on a private session bus.
+//! A private desktop keyring: gnome-keyring on a private session bus.
 //!
-//! The default collection is open and, having no password, lies on disk as readable text, so that a
-//! test can look for a secret *anywhere* in it. The bus starts no services: when the keyring is
-//! gone or silent, no other one steps in.
+//! The default collection is unlocked and, having no password, stored as readable text, so that a test can search for a
+//! secret *anywhere* in it. The bus starts no services: if the keyring is gone or silent, no other one replaces it.
 
 use crate::sandbox::{Cmd, Sandbox};
 use crate::service::{Service, tool};

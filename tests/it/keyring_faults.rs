@@ -1,7 +1,7 @@
-//! The keyring mirror and a bus at its worst: silent at each stage, of a kind that is not used, locked, empty.
+//! The keyring mirror with a failing bus: silent at each stage, of an unsupported kind, locked, empty.
 //!
 //! Separate from `mirror`, where a real keyring works. Whatever the bus does, a login and a refresh succeed with one
-//! warning, a logout that could not remove the copy says so, and whoever only reads never comes near it.
+//! warning, a logout that could not remove the copy reports it, and commands that only read never use the bus.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};

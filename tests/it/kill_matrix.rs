@@ -1,8 +1,8 @@
-//! A refresh that is killed, or that meets an error, at the k-th call of each system call that matters.
+//! A refresh that is killed, or that meets an error, at the k-th call of each relevant system call.
 //!
-//! Whatever happens, the database is intact and holds the old pair or the new one, never a mixture; and the next run
-//! either works, or says plainly that the answer of the server was lost. The table of outcomes is printed
-//! (`cargo test --test it kill_matrix -- --nocapture`).
+//! In every case the database is intact and holds either the old pair or the new one, never a mixture; and the next run
+//! either works or reports that the server's answer was lost. The table of outcomes is printed (`cargo test --test it
+//! kill_matrix -- --nocapture`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

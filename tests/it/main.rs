@@ -1,9 +1,9 @@
 //! Black-box tests: they start the built programs and nothing else.
 //!
-//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the user; `git_server`, `registry`,
-//! `engine`, `keyring`, `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests of
-//! git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process; all other
-//! modules are the tests themselves.
+//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the user. `git_server`, `registry`, `engine`,
+//! `keyring`, `tls`, `names` and `proxy_server` are their surroundings, built on `service` and `nginx`. `helpers` has
+//! the machines that the tests of git's and docker's helper begin with; `binding` and `storage` inspect the store,
+//! `strace` a process. All other modules are the tests themselves.
 
 #![allow(
     dead_code,

@@ -1,7 +1,7 @@
-//! Answers beyond all measure, at every endpoint: little memory, an end in time, and no harm.
+//! Oversized answers at every endpoint: little memory, a bounded time, and no damage.
 //!
-//! Separate from `token_endpoint`, where the same befalls a refresh, because here it is memory that counts. The kernel
-//! counts it: beyond `RLIMIT_DATA`, which covers all that a process does not share, there is none to be had.
+//! Separate from `token_endpoint`, which has such answers to a refresh, because these tests limit memory. The kernel
+//! enforces the limit: `RLIMIT_DATA` covers all memory that a process does not share.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! Tokens and instances that somebody wrote down in a way that means something else.
+//! Tokens and instances that a user entered in a form that means something else.
 //!
-//! Separate from `environment` and `instances`, which have the variables that are right, and those that are no words at all.
+//! Separate from `environment` and `instances`, which have valid variables, and variables that are not text.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,4 +1,4 @@
-//! Name servers that do not answer, in a network of the command's own.
+//! Name servers that do not answer, in a network namespace of the command's own.
 
 use crate::environment::described;
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};

@@ -1,4 +1,4 @@
-//! Names that exist for one process only: glibc looks them up in a file, by Debian's nss_wrapper.
+//! Host names that exist for one process only: glibc looks them up in a file, through Debian's nss_wrapper.
 
 use crate::sandbox::{Cmd, Sandbox};
 use std::fs;

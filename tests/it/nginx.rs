@@ -1,8 +1,7 @@
-//! A real nginx in front of a git server or a registry: it alone decides who may come in.
+//! A real nginx in front of a git server or a registry, which alone decides about access.
 //!
-//! Its port is bound by the test and handed over as an open socket, so that no two servers ever
-//! race for one. The challenge stands on answers 401 only, as real servers have it: git passes the
-//! challenges of a successful answer on to `store`.
+//! The test binds its port and passes it as an open socket, so that no two servers ever race for one. Only 401 answers
+//! have the challenge, as with real servers: git passes the challenges of a successful answer on to `store`.
 
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::Sandbox;

@@ -1,5 +1,5 @@
-//! Several accounts, with Sentry's official CLI 0.49 on the same file: after every command of either, both know the same
-//! accounts and use the same one.
+//! Several accounts, with Sentry's official CLI 0.49 on the same file: after every command of either, both list the
+//! same accounts and use the same one.
 
 use std::thread;
 

@@ -1,4 +1,4 @@
-//! `login.lock`: one device flow at a time, whoever starts it, and nobody waits for it who has no user.
+//! `login.lock`: one device flow at a time, whichever program starts it, and no process without a user waits for it.
 
 use std::fs;
 use std::time::Duration;

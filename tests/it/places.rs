@@ -1,4 +1,4 @@
-//! Where the store is: `SENTRY_CONFIG_DIR`, `XDG_CONFIG_HOME`, `HOME`, and what the official CLI has there.
+//! The location of the store: `SENTRY_CONFIG_DIR`, `XDG_CONFIG_HOME`, `HOME`, and the official CLI's directories.
 
 use crate::environment::git;
 use crate::fake_sentry::FakeSentry;

@@ -1,4 +1,4 @@
-//! The way through a proxy: real ones, of every kind, and settings that nobody can use.
+//! The route through a proxy: real proxies of every kind, and unusable settings.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

@@ -1,8 +1,8 @@
-//! Real proxies: microsocks (SOCKS5), tinyproxy (HTTP), and socat's TLS in front of it; and [`Socks4`], which no package
-//! has with names in it.
+//! Real proxies: microsocks (SOCKS5), tinyproxy (HTTP), and socat's TLS in front of it; and [`Socks4`], for which there
+//! is no package that supports names.
 //!
-//! They alone find [`tls::NAME`](crate::tls::NAME); the programs under test are told who knows the way. What each one was
-//! asked for stands in its log.
+//! Only they can resolve [`tls::NAME`](crate::tls::NAME), so the programs under test have to use them. Their logs
+//! record the requests.
 
 use crate::names::Names;
 use crate::sandbox::{Cmd, Sandbox};

@@ -1,7 +1,7 @@
-//! The docker client against a registry that asks Sentry who may come in.
+//! The docker client against a registry that checks access with Sentry.
 //!
-//! Only `manifest inspect` and `login` use a credential without an engine; for `login` a stand-in
-//! engine checks it (see `engine`).
+//! Only `manifest inspect` and `login` use a credential without an engine; for `login` a substitute engine verifies it
+//! (see `engine`).
 
 use crate::engine::Engine;
 use crate::fake_sentry::FakeSentry;

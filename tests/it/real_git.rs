@@ -1,7 +1,7 @@
-//! git as people use it: clone, push, and fetch from a server that asks Sentry who may come in.
+//! git in everyday use: clone, push, and fetch from a server that checks access with Sentry.
 //!
-//! Every git on PATH takes its turn, because what they say to a helper differs: before 2.46 no
-//! challenge and no `authtype` reaches it.
+//! Runs with every git on PATH, because their requests to a helper differ: before 2.46 neither a challenge nor
+//! `authtype` reaches it.
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};

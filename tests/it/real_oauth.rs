@@ -1,7 +1,7 @@
 //! Logins and refreshes at real OAuth servers: npm's oidc-provider, which revokes a login when a refresh token is used
-//! twice, with a real Chromium for its user; and PyPI's django-oauth-toolkit, which does so only if it is told to.
+//! twice, with a real Chromium as its user; and PyPI's django-oauth-toolkit, which does so only if configured.
 //!
-//! `tests/run` installs them; they stand at Sentry's addresses by `tests/oauth_servers/`.
+//! `tests/run` installs them; `tests/oauth_servers/` serves them at Sentry's addresses.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;

@@ -1,8 +1,7 @@
-//! skopeo, podman and buildah against a registry that asks Sentry who may come in.
+//! skopeo, podman and buildah against a registry that checks access with Sentry.
 //!
-//! All read `credHelpers` from the docker client's configuration when no file of their own names
-//! the registry, which is what `real_docker::configure` relies on. Their `login` and `logout` use a
-//! helper only if it stands in their own `auth.json`.
+//! All read `credHelpers` from the docker client's configuration if no file of their own names the registry, which
+//! `real_docker::configure` relies on. Their `login` and `logout` use a helper only if their own `auth.json` names it.
 
 use crate::fake_sentry::FakeSentry;
 use crate::real_docker::{configure, machine};

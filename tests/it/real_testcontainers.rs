@@ -1,5 +1,5 @@
-//! testcontainers, which asks for the credentials of each image's registry: the classes that it does so with, without an
-//! engine. A helper that fails is no credential for it, and an answer that it cannot read ends the test run.
+//! testcontainers, which requests the credentials of each image's registry: the classes that do so, without an engine.
+//! If the helper fails, it proceeds without a credential; if it cannot parse an answer, the test run ends.
 
 use crate::engine::Engine;
 use crate::fake_sentry::FakeSentry;

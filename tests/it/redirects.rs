@@ -1,4 +1,4 @@
-//! A server that sends us elsewhere: nobody is followed, and elsewhere hears nothing, from no endpoint.
+//! Servers that redirect: no endpoint's redirect is followed, and the target receives nothing.
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Sandbox};

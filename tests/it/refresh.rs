@@ -1,4 +1,4 @@
-//! The life of a session: when it is refreshed, and what each answer of the token endpoint does to it.
+//! The life of a session: when it is refreshed, and the effect of each answer of the token endpoint.
 
 use serde_json::{Value, json};
 

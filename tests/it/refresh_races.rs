@@ -1,7 +1,7 @@
-//! What another program does to the row while our refresh is at the server: the rules of the swap, one by one.
+//! Changes by another program to the row while our refresh is at the server: the rules of the swap, one by one.
 //!
-//! The other program is one that does not know our lock, as the official CLI; `concurrency` and `stampede` have our own
-//! processes against each other.
+//! The other program does not use our lock, like the official CLI; `concurrency` and `stampede` have our own processes
+//! against each other.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

@@ -1,6 +1,6 @@
-//! A real registry (Debian's docker-registry) behind an nginx that decides who may come in.
+//! A real registry (Debian's docker-registry) behind an nginx that decides about access.
 //!
-//! The registry itself listens on a socket in its own directory and asks nobody for a password.
+//! The registry itself listens on a socket in its own directory and requires no password.
 
 use crate::fake_sentry::FakeSentry;
 use crate::nginx::{Challenge, Door, Nginx};

@@ -1,4 +1,4 @@
-//! What a user removes is gone from the files, whoever reads them meanwhile and whatever other programs left there.
+//! Removed secrets are erased from the files, despite readers and despite what other programs left there.
 
 use crate::sandbox::{Age, Cmd, Running};
 use crate::service::tool;

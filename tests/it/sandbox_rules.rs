@@ -1,4 +1,4 @@
-//! The sandbox keeps the developer's machine out, and its assertions tell what went wrong.
+//! Checks that the sandbox isolates the developer's machine, and that its assertions explain failures.
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::sandbox::{Age, Layout, Sandbox};

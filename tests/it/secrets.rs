@@ -1,7 +1,7 @@
-//! Where each secret may be, and that it is nowhere else: streams, files, requests, and whatever a system call hands on.
+//! Where each secret may be, and that it is nowhere else: streams, files, requests, and the arguments of system calls.
 //!
-//! Whole lives are lived under strace(1) with secrets that can be recognised: as they are, and in base64 at any
-//! alignment. [`MAY_BE`] is all that is allowed; and all of it must have been seen, or the search would be blind.
+//! Complete scenarios run under strace(1) with recognizable secrets: as they are, and in base64 at any alignment.
+//! [`MAY_BE`] lists everything that is allowed; and all of it must have been seen, or the search would be blind.
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, Request};
 use crate::keyring::Keyring;

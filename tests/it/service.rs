@@ -1,8 +1,8 @@
 //! A real server that runs beside the programs under test, for as long as a test needs it.
 //!
-//! Separate from `sandbox::Running`, which it builds on, because a server is waited for when it is
-//! *ready* and has workers that must be gone before its directory is. It dies with the thread that
-//! started it, even when the test run is killed: start it in the test itself, not in a helper thread.
+//! Separate from `sandbox::Running`, which it builds on, because a test waits until a server is *ready*, and its
+//! workers must have exited before its directory is removed. It ends with the thread that started it, even if the test
+//! run is killed: start it in the test itself, not in a helper thread.
 
 use crate::sandbox::{Cmd, Running};
 use rustix::process::{Signal, kill_process_group, set_parent_process_death_signal, setsid};

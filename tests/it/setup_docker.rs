@@ -1,4 +1,4 @@
-//! `sentry auth setup-docker`: what it writes to docker's configuration, and what `--undo` leaves of it.
+//! `sentry auth setup-docker`: what it writes to docker's configuration, and what `--undo` restores.
 
 use crate::sandbox::{Cmd, Sandbox};
 use std::fs::{self, Permissions};

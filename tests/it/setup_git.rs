@@ -1,4 +1,4 @@
-//! `sentry auth setup-git`: what it writes to git's configuration, and what `--undo` leaves of it.
+//! `sentry auth setup-git`: what it writes to git's configuration, and what `--undo` restores.
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};

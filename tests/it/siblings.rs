@@ -1,8 +1,9 @@
-//! Other helpers beside ours: what git hands on to them after a clone.
+//! Other helpers in the chain: what git passes on to them after a clone.
 //!
-//! git tells every helper of the chain to `store` what worked, and `store` writes it to `~/.git-credentials` in plain
-//! text. From git 2.46 on `cache` passes over what is ephemeral, and both over what has an `authtype`; but no git uses an
-//! `authtype` everywhere. So only a chain without siblings keeps the token from `store`, as `setup-git` makes it.
+//! git sends a `store` to every helper of the chain, and `git-credential-store` writes it to `~/.git-credentials` in
+//! plain text. From git 2.46 on, `cache` skips ephemeral credentials, and both skip those with an `authtype`; but no
+//! git uses an `authtype` everywhere. Only a chain without siblings, as `setup-git` configures it, keeps the token from
+//! `store`.
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};

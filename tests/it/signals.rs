@@ -1,5 +1,5 @@
-//! SIGINT, SIGTERM, SIGHUP and SIGQUIT in each phase of a refresh and of a login: a token that the server has granted is
-//! on the disk before a signal takes effect, and no lock outlives the process.
+//! SIGINT, SIGTERM, SIGHUP and SIGQUIT in each phase of a refresh and of a login: a token that the server has granted
+//! is on disk before a signal takes effect, and no lock outlives the process.
 //!
 //! `SIGNAL_ROUNDS` repeats the fetches that are interrupted at random moments, `SIGNAL_SEED` repeats the moments.
 

@@ -1,6 +1,6 @@
-//! Many processes at one instant: whatever they do to each other, one refresh is spent and the session lives.
+//! Many processes at the same moment: one refresh is spent, and the session survives.
 //!
-//! `STAMPEDE_ROUNDS` repeats each race; one round is enough to fail when the lock is wrong.
+//! `STAMPEDE_ROUNDS` repeats each race; one round is enough to fail if the lock is wrong.
 
 use std::collections::BTreeSet;
 use std::fs::File;

@@ -1,4 +1,4 @@
-//! What the tests of the store share: a machine with one session, and ways to put it into an odd state.
+//! Shared by the tests of the store: a machine with one session, and functions that bring it into an unusual state.
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};

@@ -1,6 +1,6 @@
-//! Clocks that are wrong: the session lives, and nothing goes round in circles.
+//! Wrong clocks: the session survives, and nothing loops.
 //!
-//! faketime(1) reaches a program through the dynamic loader, and so no static one.
+//! faketime(1) works through the dynamic loader, and therefore not with a static program.
 
 use crate::fake_sentry::{Answer, Endpoint};
 use crate::sandbox::{Age, Cmd};

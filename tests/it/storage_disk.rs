@@ -1,6 +1,6 @@
-//! A disk that is full, or cannot be written: what can be read is served, and no refresh token is spent for nothing.
+//! A full or read-only disk: what can be read is served, and no refresh token is spent without being stored.
 //!
-//! The disk is a tmpfs in a mount namespace of the test's own; nobody needs to be root for that.
+//! The disk is a tmpfs in a mount namespace of the test, which needs no root.
 
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::sandbox::{Age, Cmd};

@@ -1,4 +1,5 @@
-//! Odd files in the place of ours: links, second names, fifos, foreign owners, open modes; and what ours look like.
+//! Unexpected files in place of ours: symlinks, hard links, FIFOs, foreign owners, open modes; and the modes of our
+//! files.
 
 use crate::sandbox::{Age, Cmd, Layout, Sandbox};
 use crate::storage::{SIDES, Scene, files_with, mode, names, set_mode, unprivileged};

@@ -1,4 +1,5 @@
-//! The tables of the official CLI's versions, older and newer, whole and odd: what fits is used, the rest is left alone.
+//! The tables of the official CLI's versions, older and newer, complete and damaged: what fits is used, the rest is
+//! unchanged.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
 use crate::sandbox::{Age, Layout};

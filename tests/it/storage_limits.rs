@@ -1,4 +1,4 @@
-//! Limits of the process and of the file system: whatever happens, the session lives.
+//! Limits of the process and of the file system: the session survives each of them.
 
 use crate::sandbox::{Age, Cmd, Output};
 use crate::service::tool;

@@ -1,4 +1,5 @@
-//! Locks of other programs, SQLite's and the WASM driver's: before a request they stop it, after it they are outlasted.
+//! Locks of other programs, SQLite's and the WASM driver's: before the request they stop a refresh, after it they are
+//! outlasted.
 
 use crate::fake_sentry::{Endpoint, Fault, Replay};
 use crate::lost_logins::Stopped;

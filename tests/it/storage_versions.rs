@@ -1,5 +1,5 @@
-//! Our own tables in the versions that there were and will be: each file is served as it is, before anything is written
-//! to it; an older one is completed by the first write, and a newer one keeps what it has.
+//! Our own tables in past and future versions: each file is served as it is before anything is written to it; an older
+//! one is completed by the first write, and a newer one keeps its additions.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,4 @@
-//! The system calls of a program and of its children, watched or falsified by strace(1).
+//! Traces or alters the system calls of a program and of its children with strace(1).
 
 use crate::sandbox::Cmd;
 use crate::service::tool;

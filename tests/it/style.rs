@@ -1,4 +1,4 @@
-//! The vocabulary of `STYLE.md`: words that were retired do not come back.
+//! Checks the vocabulary of `STYLE.md`: retired words must not reappear.
 
 use std::fs;
 use std::path::{Path, PathBuf};

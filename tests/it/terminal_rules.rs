@@ -1,4 +1,4 @@
-//! The user sits at a real terminal: what the programs see of it is what they see in life.
+//! Checks the terminal of the tests: the programs see the same as on a real one.
 
 use crate::sandbox::Sandbox;
 use crate::terminal::TtyUser;

@@ -1,6 +1,6 @@
-//! A Sentry behind TLS, with certificates of an untrusted authority.
+//! A Sentry server behind TLS, with certificates of an untrusted authority.
 //!
-//! Separate from `nginx` because it guards nothing: whatever is asked goes on to the fake Sentry.
+//! Separate from `nginx` because it controls no access: every request is passed on to the fake Sentry.
 
 use crate::fake_sentry::FakeSentry;
 use crate::nginx;

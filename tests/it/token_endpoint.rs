@@ -1,6 +1,6 @@
-//! A token endpoint at its worst: answers without end, without a sense, and with a word about when to come back.
+//! A misbehaving token endpoint: endless answers, meaningless answers, and `Retry-After`.
 //!
-//! Separate from `refresh`, which has the answers that a working server or proxy gives.
+//! Separate from `refresh`, which has the answers of a working server or proxy.
 
 use std::time::Duration;
 

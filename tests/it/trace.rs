@@ -1,4 +1,4 @@
-//! `SENTRY_CREDENTIAL_TRACE`: what is done, without a secret.
+//! `SENTRY_CREDENTIAL_TRACE`: each step, without secrets.
 
 use crate::environment::{described, docker, git, serves};
 use crate::fake_sentry::FakeSentry;

@@ -1,4 +1,4 @@
-//! Everything that a stream has said so far, collected by a thread so that nobody has to poll.
+//! Everything that a stream has printed so far, collected by a thread so that tests need not poll.
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex};

@@ -1,4 +1,4 @@
-//! The protocol with one line changed: whatever is not noticed is not checked.
+//! Mutants of the protocol, with one line changed each: the model must detect every one.
 //!
 //! Each mutant is built by `rustc` from a copy of the flows and of this checker, and searches one world.
 

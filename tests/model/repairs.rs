@@ -1,4 +1,4 @@
-//! Repairs outside of the flows, taken back one at a time: the model must notice.
+//! Reverts the repairs outside of the flows, one at a time: the model must detect each.
 
 use crate::promises::events::Event;
 use crate::search::search;

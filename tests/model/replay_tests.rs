@@ -1,4 +1,4 @@
-//! Traces that the replay must accept, and ones that it must not.
+//! Traces that the replay must accept, and traces that it must reject.
 
 use crate::replay::{Summary, Writers, replay};
 

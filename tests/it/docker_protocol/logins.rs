@@ -1,4 +1,4 @@
-//! What docker stores: JSON, as Go writes it and as nobody should.
+//! The JSON that docker stores, as Go writes it, and malformed.
 
 use super::{docker, erase, gets, lists, refuses, store};
 use crate::sandbox::Sandbox;

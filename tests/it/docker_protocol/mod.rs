@@ -1,7 +1,7 @@
-//! The docker credential-helper protocol as docker, podman and skopeo speak it, and as nobody should.
+//! The docker credential-helper protocol as docker, podman and skopeo use it, and malformed.
 //!
-//! Separate from `hosts`, which has the names of registries that pose as others, and from `helper_streams`, which has what
-//! both helpers do alike.
+//! Separate from `hosts`, which has registry names that imitate others, and from `helper_streams`, which has the
+//! behaviour common to both helpers.
 
 mod logins;
 mod requests;

@@ -1,4 +1,4 @@
-//! The actions, and the words that clients compare.
+//! The actions, and the messages that clients compare.
 
 use super::{docker, erase, gets, gets_nothing, lists, refuses, store};
 use crate::sandbox::Sandbox;

@@ -1,4 +1,4 @@
-//! What docker gets from a session, and what it cannot do to one.
+//! What docker gets from a session, and that it cannot change one.
 
 use super::{NOT_FOUND, docker, erase, gets, gets_nothing, lists, store};
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};

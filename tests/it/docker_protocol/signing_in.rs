@@ -1,4 +1,4 @@
-//! A registry that was signed out, and who signs it in again: whoever asks for a login, and nobody else.
+//! A registry that was signed out, and the requests that sign it in again.
 
 use super::{docker, refuses};
 use crate::fake_sentry::FakeSentry;

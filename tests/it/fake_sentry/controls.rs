@@ -1,4 +1,4 @@
-//! What a test does to the fake Sentry, and what it sees of it.
+//! The controls of the fake Sentry for tests, and the observations that they can make.
 //!
 //! Every method takes effect at once and may be called from any thread.
 

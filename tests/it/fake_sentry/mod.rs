@@ -1,9 +1,8 @@
-//! A Sentry for tests: the device flow, token refresh, and `/api/0/`, on a port of the loopback.
+//! A Sentry server for tests: the device flow, token refresh, and `/api/0/`, on a loopback port.
 //!
-//! It models the *rules* of the real server (see `rules`), so that a client's race or bug fails by
-//! itself, and it can misbehave on demand (see `Fault`). Tests steer and observe it through
-//! `FakeSentry`; nothing here knows the programs under test. Time is real: a test that needs speed
-//! sets the interval to 1.
+//! It models the *rules* of the real server (see `rules`), so that a client's race or bug fails by itself, and it can
+//! misbehave on demand (see `Fault`). Tests control and observe it through `FakeSentry`; nothing here depends on the
+//! programs under test. Time is real: a test that needs speed sets the interval to 1.
 
 mod controls;
 mod http;

@@ -1,9 +1,8 @@
-//! What Sentry does with a request: the device flow, refresh, and the few API answers the programs need.
+//! The rules of Sentry: the device flow, refresh, and the few API answers that the programs need.
 //!
-//! A state machine without sockets or faults. Its rules are the server's, so that a client's mistake
-//! fails by itself: polling has a speed limit, a device code is redeemed once, a refresh replaces both
-//! tokens in place, a former refresh token is never accepted again, and none from another client than
-//! the one it was issued to.
+//! A state machine without sockets or faults. Its rules are the server's, so that a client's mistake fails by itself:
+//! polling has a rate limit, a device code is redeemed once, a refresh replaces both tokens in place, and a former
+//! refresh token, or one of another client, is never accepted.
 
 use super::http::{Answer, Request};
 use super::tokens::Tokens;

@@ -1,8 +1,8 @@
-//! Connections, threads and faults of the fake Sentry: who is answered when, and how badly.
+//! Connections, threads and faults of the fake Sentry.
 //!
-//! All state stands behind one mutex, and every change of it wakes whoever waits: a test, a slow
-//! answer, a held one. A thread never sleeps. A panic of a rule or a rewrite surfaces when the server is
-//! dropped, so a poisoned mutex is no second one.
+//! One mutex protects all state, and every change wakes all waiters: a test, a slow answer, a held one. No thread
+//! sleeps. A panic of a rule or a rewrite is reported when the server is dropped, so a poisoned mutex is not reported
+//! again.
 
 use super::http::{Answer, Request};
 use super::rules::Rules;

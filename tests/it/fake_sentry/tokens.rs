@@ -1,6 +1,6 @@
-//! The tokens that the fake Sentry has handed out, and which of them it still accepts.
+//! The tokens that the fake Sentry has issued, and which of them it still accepts.
 //!
-//! A session is a *family*: one living access and refresh token, and the refresh tokens spent before.
+//! A session is a *family*: one valid access and refresh token, and the refresh tokens spent before.
 
 use super::rules::random;
 use super::{Pair, Replay, User};

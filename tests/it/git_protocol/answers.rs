@@ -1,4 +1,4 @@
-//! How a token is answered, and which.
+//! Which token is returned, and in which form.
 
 use super::{described, get, gets_nothing};
 use crate::fake_sentry::{Endpoint, FakeSentry, User};

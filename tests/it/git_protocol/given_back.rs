@@ -1,4 +1,4 @@
-//! What git gives back: `store` and `erase` of what it got from us.
+//! `store` and `erase` of tokens that git got from this helper.
 
 use super::{described, get, tell};
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry};

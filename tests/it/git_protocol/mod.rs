@@ -1,8 +1,7 @@
-//! The git credential protocol as an adversary, a hurried caller and a real git speak it, and what the helper does with a
-//! session.
+//! The git credential protocol as used by an adversary, a careless caller and a real git, and the effect on a session.
 //!
 //! Separate from `hosts`, which has the hosts and URLs; from `git_store`, which has what git stored; and from
-//! `helper_streams`, which has what both helpers do alike.
+//! `helper_streams`, which has the behaviour common to both helpers.
 
 mod answers;
 mod given_back;

@@ -1,4 +1,4 @@
-//! Hosts that refuse a token: which is what `erase` says.
+//! Hosts that refuse a token, which git reports with `erase`.
 
 use super::{described, get, gets_nothing, git, tell};
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry};

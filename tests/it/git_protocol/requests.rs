@@ -1,4 +1,4 @@
-//! What counts as a request, and as an operation.
+//! Well-formed and malformed requests and operations.
 
 use super::{get, gets_nothing, git};
 use crate::helpers::{ENVIRONMENT, through_shell, with_token};

@@ -1,4 +1,4 @@
-//! When there is nothing to serve.
+//! Requests without an answer.
 
 use super::{described, get, gets_nothing};
 use crate::fake_sentry::FakeSentry;

@@ -1,4 +1,4 @@
-//! What the commands of `sentry auth` and both helpers say to type about logins and accounts.
+//! The hints of the `sentry auth` commands and of both helpers about logins and accounts.
 
 use super::doctor::{only_bearer, two_accounts};
 use super::{Row, Scene, close, row};

@@ -1,4 +1,4 @@
-//! What `sentry auth doctor` says to type.
+//! The hints of `sentry auth doctor`.
 
 use super::{Row, Scene, close, row};
 use crate::fake_sentry::{Answer, Endpoint};

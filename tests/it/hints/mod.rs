@@ -1,8 +1,8 @@
-//! Every hint closes: what it says to type is typed, and what it was about is gone.
+//! Runs every hint, and checks that it fixes the problem.
 //!
-//! One row for each place in the source that has a hint (`sites`), in `doctor`, `commands`, `network` and `store`: how the
-//! situation comes about, which command shows it, and the hint, whole. A command that is printed is run as it stands there
-//! by `sh -c`, in front of the same command again; words in capitals are what only the user knows.
+//! One row for each place in the source that has a hint (`sites`), in `doctor`, `commands`, `network` and `store`: how
+//! to reach the situation, which command shows the hint, and its full text. A printed command is run as it is by `sh
+//! -c`, before the same command again; words in capitals stand for what only the user knows.
 
 mod commands;
 mod doctor;

@@ -1,4 +1,4 @@
-//! What is said to type about the way to an instance; and a https://sentry.io for the rows that are about it.
+//! The hints about the route to an instance; and a https://sentry.io for the rows that need it.
 
 use super::{Row, Scene, close, row};
 use crate::fake_sentry::Endpoint;

@@ -1,4 +1,4 @@
-//! Where the program's source has a hint: what is scanned for, so that none is written without a row that types it.
+//! Scans the program's source for hints, so that none is written without a row that runs it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

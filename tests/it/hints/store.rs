@@ -1,4 +1,4 @@
-//! What is said to type about the database, its directory, and files of other programs.
+//! The hints about the database, its directory, and files of other programs.
 
 use super::{Row, close, row};
 use crate::sandbox::Age;

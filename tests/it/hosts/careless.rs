@@ -1,5 +1,5 @@
-//! How others read hosts: each of these readers takes some host of somebody else for the instance's. A corpus that they
-//! pass would show nothing.
+//! Careless parsers of hosts: each takes some foreign host for the instance's. A corpus that all of them pass would
+//! prove nothing.
 
 use super::corpus::{Kind, Line};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

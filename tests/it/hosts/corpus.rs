@@ -1,4 +1,4 @@
-//! `tests/corpus/hosts.txt`, read. Its header says what it means.
+//! Parses `tests/corpus/hosts.txt`, whose header describes the format.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;

@@ -1,7 +1,7 @@
-//! Every host and URL of `tests/corpus/hosts.txt`, put to the three programs and to git's own reader of URLs.
+//! Every host and URL of `tests/corpus/hosts.txt`, given to the three programs and to git's own URL parser.
 //!
-//! A wrong answer shows as a token, or as a connection: the instance that runs, and somebody who listens beside it and is
-//! also everybody's proxy, must not hear of it.
+//! A wrong decision shows as a token or as a connection: neither the running instance nor a listener beside it, which
+//! is also the proxy of all requests, may receive one.
 
 mod careless;
 mod corpus;

@@ -1,5 +1,5 @@
-//! `invalid_grant` is also the answer for a token that was issued to another client (RFC 6749 section 5.2). The official
-//! CLI notes no client: a guess that is refused proves nothing about the login.
+//! `invalid_grant` is also the answer for a token that was issued to another client (RFC 6749 section 5.2). The
+//! official CLI records no client id, so a rejected guess proves nothing about the login.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! The access token is dead at the server, though good by the clock, and the refresh token lives: one 401 leads to one
+//! The access token is invalid at the server before it expires, and the refresh token is valid: one 401 leads to one
 //! refresh, not to advice to log in again.
 
 use crate::fake_sentry::{Answer, Endpoint};

@@ -1,4 +1,5 @@
-//! Who holds the lock: the worker, with nothing of its caller's; and whoever times out is told who it is.
+//! The lock is held by the worker, which inherits nothing else from its caller; a process that times out reports the
+//! holder.
 
 use std::collections::BTreeSet;
 use std::fs;

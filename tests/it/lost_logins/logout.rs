@@ -1,4 +1,4 @@
-//! A logout leaves no token behind, or says that it did not log out.
+//! A logout leaves no token behind, or reports that it failed.
 
 use std::fs;
 use std::thread;

@@ -1,5 +1,5 @@
-//! A request was sent and its answer was lost: sent once more at once, then after a short pause, and never forgotten
-//! before its end is known.
+//! A request was sent and its answer was lost: it is sent once more at once, then after a short pause, and is recorded
+//! until its outcome is known.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
-//! How a login can be lost though a client could have kept it: the counterexamples that a model checker found against
-//! the refresh protocol, each as a schedule of the real programs.
+//! Logins that could be lost although a client could have kept them: the counterexamples that a model checker found
+//! against the refresh protocol, each as a schedule of the real programs.
 //!
 //! Separate from `refresh`, `refresh_races` and `storage_locks`, which have the rules of one refresh, because each test
-//! here begins with a schedule and ends with one question: is the pair that the server accepts in the store? Assertions
-//! are about rows, requests and exit codes; words are compared only where the words are the promise.
+//! here begins with a schedule and ends with one question: does the store have the pair that the server accepts?
+//! Assertions are about rows, requests and exit codes; messages are compared only where the message is the promise.
 
 mod client_ids;
 mod dead_access;

@@ -1,5 +1,5 @@
-//! Near expiry, and somebody holds the lock: the token at hand is about to be killed, so the new one is waited for, but
-//! not for long.
+//! Near expiry, while another process holds the lock: the current token is about to become invalid, so the command
+//! waits for the new one, but not for long.
 
 use std::time::{Duration, Instant};
 

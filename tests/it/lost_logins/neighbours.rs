@@ -1,5 +1,5 @@
-//! The official CLI takes no lock of ours: while it and our worker post one pair, the row may be empty for a while, and
-//! that is not the end of the session.
+//! The official CLI does not take our lock: while it and our worker post the same pair, the row may be empty for a
+//! while, which does not mean that the session has ended.
 
 use super::{SOON, waiting};
 use crate::fake_sentry::{Endpoint, Fault, Replay};

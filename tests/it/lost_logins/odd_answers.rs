@@ -1,4 +1,4 @@
-//! A grant in odd words: both old tokens are dead, so whatever can be found of the new ones is stored first.
+//! A malformed grant: both old tokens are invalid, so everything that can be found of the new ones is stored first.
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
 use crate::sandbox::{Age, Sandbox};

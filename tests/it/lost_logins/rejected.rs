@@ -1,5 +1,5 @@
-//! `invalid_grant` marks a pair and removes nothing: whoever posted the same pair, and has the answer still under way,
-//! finds the row as it was.
+//! `invalid_grant` marks a pair and removes nothing: a process that posted the same pair and has not received its
+//! answer finds the row unchanged.
 
 use super::SOON;
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay};

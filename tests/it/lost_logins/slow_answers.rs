@@ -1,5 +1,5 @@
-//! An answer that comes later than anybody wants to wait for: the caller gives up after 12 s, the worker listens on, and
-//! what the server granted is stored.
+//! A very late answer: the caller gives up after 12 s, the worker keeps waiting, and the tokens that the server granted
+//! are stored.
 
 use std::thread;
 use std::time::{Duration, Instant};

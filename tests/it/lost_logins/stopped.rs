@@ -1,4 +1,4 @@
-//! Processes that are stopped: nobody waits for one for ever, and a lock is never with a process that a terminal stops.
+//! Stopped processes: no command waits for one indefinitely, and no process that a terminal can stop holds a lock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How often Sentry is asked about a token that git reports as refused.
+//! How often a token that git reports as refused is checked with Sentry.
 
 use crate::fake_sentry::{Answer, Endpoint, Fault};
 use crate::sandbox::Age;

@@ -1,8 +1,8 @@
-//! A command that a test is about to run, and the process that it becomes.
+//! A command that a test runs, and its process.
 //!
-//! The environment holds what the sandbox and the test put there and nothing of the developer's. The
-//! process leads a session of its own without a controlling terminal (see `terminal` for one with),
-//! and is killed with its whole group when it is dropped or overstays.
+//! The environment contains only what the sandbox and the test set, and nothing of the developer's. The process leads a
+//! session of its own without a controlling terminal (see `terminal` for one with), and is killed with its whole group
+//! when it is dropped or exceeds its time.
 
 use super::output::Output;
 use crate::transcript::Transcript;

@@ -1,5 +1,5 @@
-//! A home of its own for the programs under test: nothing of the developer's environment comes in,
-//! nothing is left behind.
+//! A private home directory for the programs under test: nothing of the developer's environment enters, nothing is left
+//! behind.
 
 mod command;
 mod output;

@@ -1,4 +1,4 @@
-//! What a command has left behind, and the assertions about it; each prints the whole story when it fails.
+//! The output of a command, and the assertions about it; each prints the complete output on failure.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;

@@ -1,4 +1,4 @@
-//! The credential store as Sentry's official CLI would have left it, and what stands in it afterwards.
+//! The credential store as Sentry's official CLI would have written it, and its content afterwards.
 
 use super::Sandbox;
 use crate::fake_sentry::{FakeSentry, Pair};

@@ -1,4 +1,4 @@
-//! A pseudo-terminal: the end that a user holds and the end that programs see. Linux only.
+//! A pseudo-terminal: the user's end and the programs' end. Linux only.
 
 use rustix::fs::OFlags;
 use rustix::ioctl::{Getter, Opcode, Setter, ioctl, opcode};

@@ -1,4 +1,4 @@
-//! What must be noticed: every way in which a login is lost, and every broken promise.
+//! The events to detect: every way in which a login is lost, and every broken promise.
 
 /// In the order of the table in `docs/refresh-protocol.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! Which step lost a login.
+//! Determines which step lost a login.
 
 use super::events::Event;
 use crate::protocol::{Do, Saw};

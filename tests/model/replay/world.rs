@@ -1,4 +1,4 @@
-//! What a trace must keep, whoever wrote it: the rules of the model's world, without its choices.
+//! The rules that every trace must follow: those of the model's world, without its choices.
 //!
 //! Separate from the replay, which follows the flows.
 

@@ -1,4 +1,4 @@
-//! Databases that refuse, recovery files, and power cuts.
+//! Databases that refuse writes, recovery files, and power failures.
 
 use super::Case;
 use crate::promises::events::Event::{

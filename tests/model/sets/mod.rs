@@ -1,6 +1,6 @@
-//! The worlds that are searched, each with what must be found in it: nothing else, and nothing less.
+//! The worlds to search, each with exactly the events that must be found in it.
 //!
-//! The small sets run with every `cargo test`; the large one is for whoever changes the protocol.
+//! The small sets run with every `cargo test`; the large one is for changes to the protocol.
 
 mod copies;
 mod databases;

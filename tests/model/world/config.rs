@@ -1,4 +1,4 @@
-//! What a world is made of before its first step: programs, server, faults.
+//! The initial configuration of a world: programs, server, faults.
 
 use crate::protocol::Access;
 

@@ -1,4 +1,4 @@
-//! What can go wrong, as often as the budget of a world allows.
+//! The faults of a world, as often as its budget allows.
 
 use super::config::Repair;
 use super::process::{Answer, Live, Mind, Motion, Net, Part, Who};

@@ -1,4 +1,4 @@
-//! The processes of a world: who is at which step, and what it has in its hands.
+//! The processes of a world: their positions, and what they hold.
 
 use super::config::Kind;
 use super::pair::Pair;

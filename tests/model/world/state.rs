@@ -1,4 +1,4 @@
-//! Everything that a world remembers, small enough to have millions of it.
+//! The state of a world, small enough for millions of copies.
 
 use super::config::{Budget, RightClient, World};
 use super::pair::{FAMILIES, Pair};

@@ -1,4 +1,4 @@
-//! Every step that a world can make from one state.
+//! The steps that are possible in a state.
 
 use super::config::{Kind, Server, World};
 use super::pair::{FAMILIES, Pair};
