@@ -140,15 +140,15 @@ pub(crate) struct RefreshState {
 /// What is known about the OAuth client of a session.
 #[derive(Debug, Clone)]
 pub(crate) enum OAuthClient {
-    /// It was noted when the session was issued.
+    /// Recorded when the session was issued.
     Noted(String),
-    /// It was noted for another session at the same instance. The official CLI, which notes none, may have given the row
-    /// a new key; or that was another login.
+    /// Recorded for another session at the same instance. The official CLI, which records none, may have given the row
+    /// a new key, or it may belong to another login.
     Guessed(String),
 }
 
 impl OAuthClient {
-    /// The id, noted or not.
+    /// The id, recorded or guessed.
     pub(crate) fn likely(&self) -> &str {
         match self {
             OAuthClient::Noted(id) | OAuthClient::Guessed(id) => id,
@@ -384,7 +384,7 @@ impl Session {
 }
 
 impl Tokens {
-    /// Names the pair: the digest of the refresh token, or of the access token where there is no other.
+    /// Identifies the pair: the digest of the refresh token, or of the access token if there is no other.
     pub(crate) fn digest(&self) -> Digest {
         self.refresh.as_ref().unwrap_or(&self.access).digest()
     }

@@ -1,7 +1,7 @@
-//! The decision, case by case: what there is, what is asked, what is answered, and why.
+//! The decision table: facts, request, verdict and reason, case by case.
 //!
-//! Read from top to bottom it is the order of precedence. Each row is a request and the facts; below them stand the
-//! verdict and the reason, as a user would read them.
+//! Read from top to bottom, it is the order of precedence. Each row is a request and the facts, followed by the verdict
+//! and the reason as a user reads them.
 
 use super::{Decision, Facts, Request, Verdict, decide};
 use crate::account::{RefreshState, Session, Tokens, User};
@@ -20,28 +20,28 @@ use Fact::{
 const SAAS: &str = "https://sentry.io";
 const SELF: &str = "https://self.example";
 
-/// Something that is there. What is stored or bound, is for the host that is asked about.
+/// A fact. Stored credentials and bindings are for the host of the request.
 #[derive(Clone, Copy)]
 enum Fact {
-    /// An account that is logged in to an instance; the first one of all is the active one.
+    /// An account that is logged in to an instance; the first one is active.
     Account(&'static str, &'static str),
     /// An account whose session has ended.
     Dead(&'static str, &'static str),
-    /// A credential of this user is stored; the first one is the newest.
+    /// A stored credential of this user; the first one is the newest.
     Stored(&'static str),
-    /// A credential with an `authtype` and no user is stored.
+    /// A stored credential with an `authtype` and without a user.
     StoredWith(&'static str),
-    /// `SENTRY_AUTH_TOKEN` has a token of the instance.
+    /// `SENTRY_AUTH_TOKEN` contains a token of the instance.
     Variable(&'static str),
-    /// `SENTRY_AUTH_TOKEN` has something that is no token.
+    /// `SENTRY_AUTH_TOKEN` does not contain a valid token.
     BrokenVariable,
     /// `SENTRY_URL` names the instance.
     Named(&'static str),
     /// The host is bound to an instance.
     Bound(&'static str),
-    /// The host is bound to an account at an instance, with a user name of its own.
+    /// The host is bound to an account at an instance, with its own user name.
     BoundTo(&'static str, &'static str, Option<&'static str>),
-    /// The registry is bound to an instance, and docker was logged out of it.
+    /// The registry is bound to an instance and signed out.
     SignedOut(&'static str),
     /// The caller is `docker login`.
     SigningIn,
@@ -49,7 +49,7 @@ enum Fact {
 
 #[rustfmt::skip]
 const GIT: &[(&str, &[Fact], &str, &str)] = &[
-    // A host that is not ours has what was stored for it, and nothing else.
+    // A host that belongs to no instance gets only a credential that was stored for it.
     ("https://x.example", &[],
      "nothing", "it belongs to no Sentry instance, and nothing is stored for it"),
     ("https://x.example", &[Account("jane", SAAS), Variable(SELF), Named(SELF)],
@@ -66,7 +66,7 @@ const GIT: &[(&str, &[Fact], &str, &str)] = &[
      "stored ann", "the request names the user \"ann\", for whom a credential is stored"),
     ("https://ann@sentry.io", &[BrokenVariable, Stored("ann")],
      "stored ann", "the request names the user \"ann\", for whom a credential is stored"),
-    // Not by a name under which tokens are answered: git repeats it, and a repository can write it into a URL.
+    // Not by a user name that is returned with tokens: git repeats it, and a repository can put it into a URL.
     ("https://oauth2@x.example", &[Bound(SAAS), Account("jane", SAAS), Stored("oauth2")],
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     ("https://robot@x.example", &[BoundTo("jane", SAAS, Some("robot")), Account("jane", SAAS), Stored("robot")],
@@ -97,7 +97,7 @@ const GIT: &[(&str, &[Fact], &str, &str)] = &[
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     ("https://x.example", &[BoundTo("joe", SAAS, None), Account("jane", SAAS), Account("joe", SAAS)],
      "session joe", "it is bound to the account joe at https://sentry.io"),
-    // The request chooses among the accounts of the instance itself …
+    // The request selects among the accounts of the instance itself …
     ("https://joe@sentry.io", &[Account("jane", SAAS), Account("joe", SAAS)],
      "session joe", "the request names joe, an account at https://sentry.io"),
     ("https://joe@sentry.io", &[Bound(SAAS), Account("jane", SAAS), Account("joe", SAAS)],
@@ -111,11 +111,11 @@ const GIT: &[(&str, &[Fact], &str, &str)] = &[
      "session jane", "it is bound to the account jane at https://sentry.io"),
     ("https://joe@sentry.io", &[BoundTo("jane", SAAS, None), Account("joe", SAAS), Account("jane", SAAS)],
      "session jane", "it is bound to the account jane at https://sentry.io"),
-    // One that has ended is looked after, or logged in again; another account does not step in, and nothing stored.
+    // A session that has ended is refreshed, or logged in again; no other account and no stored credential replaces it.
     ("https://x.example", &[Bound(SAAS), Dead("jane", SAAS), Account("joe", SAAS), Stored("ann")],
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
 
-    // 4. A stored credential, when there is neither.
+    // 4. A stored credential, if there is neither.
     ("https://x.example", &[Bound(SAAS), Account("joe", SELF), Stored("bob"), Stored("ann")],
      "stored bob", "no account is logged in to https://sentry.io"),
     ("https://x.example", &[BoundTo("joe", SAAS, None), Account("jane", SAAS), Stored("ann")],
@@ -189,7 +189,7 @@ fn decided(client: Client, url: &str, facts: &[Fact]) -> (String, String) {
         Client::Docker => host.to_owned(),
     });
     let environment = environment(facts);
-    let facts = gathered(&environment, &server, facts);
+    let facts = facts_of(&environment, &server, facts);
     let origin = Origin::from_parts(scheme, host).ok();
     let request = Request {
         client,
@@ -241,7 +241,7 @@ fn environment(facts: &[Fact]) -> Environment {
     environment
 }
 
-fn gathered<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> Facts<'a> {
+fn facts_of<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> Facts<'a> {
     let mut gathered = Facts::without_store(environment);
     let binding = |instance: &str| Binding {
         server: server.to_owned(),
@@ -288,7 +288,7 @@ fn gathered<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> F
     gathered
 }
 
-/// A session that does not expire; its account is called as its user is.
+/// A session that does not expire; its account has the name of its user.
 pub(super) fn session(name: &str, instance: &str, active: bool) -> Session {
     Session {
         account: name.to_owned(),
