@@ -350,10 +350,10 @@ fn variables_that_name_an_instance_are_weighed() {
     let machine = machine
         .env("SENTRY_HOST", "")
         .env("SENTRY_URL", "https://other.example");
-    machine.warns("ok       instance: https://other.example, by SENTRY_URL\n");
+    machine.warns("ok       instance: https://other.example, from SENTRY_URL\n");
     let machine = machine.env("SENTRY_CLIENT_ID", "");
     machine.complains(
-        "warning  instance: https://other.example, by SENTRY_URL; a login there needs SENTRY_CLIENT_ID too\n",
+        "warning  instance: https://other.example, from SENTRY_URL; a login there needs SENTRY_CLIENT_ID too\n",
     );
     let machine = machine.env("SENTRY_URL", "");
     machine.complains(&format!(

@@ -71,11 +71,11 @@ fn the_proxy_in_force_is_named_with_what_names_it_and_without_its_password() {
     let with = |name: &str, value: &str| shown(machine().env(name, value));
     assert_eq!(
         with("HTTPS_PROXY", "http://joe:proxy-word@127.0.0.1:1"),
-        "http://127.0.0.1:1 with a user name, by HTTPS_PROXY"
+        "http://127.0.0.1:1 with a user name, from HTTPS_PROXY"
     );
     assert_eq!(
         with("all_proxy", "socks5h://127.0.0.1:1/x"),
-        "socks5h://127.0.0.1:1, by all_proxy"
+        "socks5h://127.0.0.1:1, from all_proxy"
     );
     let excepted = machine()
         .env("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -86,7 +86,7 @@ fn the_proxy_in_force_is_named_with_what_names_it_and_without_its_password() {
     fs::write(of_git.home().join(".gitconfig"), config).expect("a file");
     assert_eq!(
         shown(of_git),
-        "http://127.0.0.1:1 with a user name, by git's `http.proxy`"
+        "http://127.0.0.1:1 with a user name, from git's `http.proxy`"
     );
 }
 

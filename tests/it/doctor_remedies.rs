@@ -116,30 +116,30 @@ fn what_is_said_about_git_ends_the_trouble() {
             "sentry auth setup-git --host g.example; git config credential.helper ''",
         ),
         (
-            "for https://g.example git asks `store` too",
+            "for https://g.example git also calls `store`",
             "sentry auth setup-git --host g.example; git config --global credential.helper store",
         ),
         (
-            "for https://g.example git asks `store` too",
+            "for https://g.example git also calls `store`",
             "sentry auth setup-git --host g.example; git config credential.helper store",
         ),
         (
-            "for https://g.example git asks `store` too",
+            "for https://g.example git also calls `store`",
             "sentry auth setup-git --host g.example; printf '[credential]\\n\\thelper = store\\n' > .git/more; \
              git config include.path more",
         ),
         (
-            "for https://g.example git asks `cache` too",
+            "for https://g.example git also calls `cache`",
             "sentry auth setup-git --local --host g.example; git config extensions.worktreeConfig true; \
              git config --worktree credential.helper 'cache --timeout 9'",
         ),
         (
-            "for https://g.example git asks a shell command too",
+            "for https://g.example git also calls a shell command",
             "sentry auth setup-git --host g.example; git config extensions.worktreeConfig true; \
              git config --worktree credential.helper '!f() { echo password=x; }; f'",
         ),
         (
-            "for https://g.example git asks `store` too",
+            "for https://g.example git also calls `store`",
             "sentry auth setup-git --host g.example; git config --global credential.https://jane@g.example.helper store",
         ),
         (
@@ -237,7 +237,7 @@ fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
     let [(message, hint)] = &troubles[..] else {
         panic!("{troubles:?}")
     };
-    assert!(message.contains("`store` too"));
+    assert!(message.contains("also calls `store`"));
     let after = format!("{before}{}\n", hint.trim_matches('`'));
     assert_eq!(machine.troubles(&after), []);
 }
@@ -317,7 +317,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
             json!({"credHelpers": {"r.example": "sentry"}}),
         ),
         (
-            "docker never looks for",
+            "docker never looks up",
             json!({"credHelpers": {"http://r.example": "sentry"}}),
         ),
     ] {
@@ -330,8 +330,8 @@ fn what_is_said_about_docker_ends_the_trouble() {
 #[test]
 fn what_is_said_about_podmans_file_ends_the_trouble() {
     for (trouble, logged_in, key) in [
-        ("docker never looks for", true, "https://r.example"),
-        ("docker never looks for", false, "https://r.example"),
+        ("docker never looks up", true, "https://r.example"),
+        ("docker never looks up", false, "https://r.example"),
         ("which is bound to no instance", true, "r.example"),
         ("which is bound to no instance", false, "r.example"),
     ] {
