@@ -111,11 +111,11 @@ fn untrusted(
     let why = match certificate {
         C::UnknownIssuer | C::BadSignature if route.authorities.has_systems() => why.hint(
             "`export SSL_CERT_FILE=FILE` with the certificate of that authority, \
-                 or NODE_EXTRA_CA_CERTS to keep the system's beside it",
+                 or NODE_EXTRA_CA_CERTS to add it to the system's",
         ),
         C::UnknownIssuer | C::BadSignature => why.hint(
-            "SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are; \
-             `unset SSL_CERT_FILE SSL_CERT_DIR` trusts the system's",
+            "SSL_CERT_FILE and SSL_CERT_DIR replace the system's authorities; \
+             `unset SSL_CERT_FILE SSL_CERT_DIR` restores them",
         ),
         _ => why,
     };

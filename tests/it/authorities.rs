@@ -242,19 +242,19 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
     let other = Tls::start(&scene.sentry);
     let unknown = format!(
         "git-credential-sentry: cannot refresh the token of {}: cannot trust {host}: its certificate is signed by \
-         an authority that is not known here (",
+         an unknown authority (",
         scene.tls.url()
     );
     for (named, hint) in [
         (
             None,
             "(hint: `export SSL_CERT_FILE=FILE` with the certificate of that authority, \
-             or NODE_EXTRA_CA_CERTS to keep the system's beside it)\n",
+             or NODE_EXTRA_CA_CERTS to add it to the system's)\n",
         ),
         (
             Some(other.authority()),
-            "(hint: SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are; \
-             `unset SSL_CERT_FILE SSL_CERT_DIR` trusts the system's)\n",
+            "(hint: SSL_CERT_FILE and SSL_CERT_DIR replace the system's authorities; \
+             `unset SSL_CERT_FILE SSL_CERT_DIR` restores them)\n",
         ),
     ] {
         let mut get = scene.get();

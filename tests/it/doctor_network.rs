@@ -124,7 +124,7 @@ fn authorities_in_force_are_named_and_one_that_is_missing_has_a_remedy_that_work
     let report = doctor(&machine).fails(1);
     let _told = report.stdout_has(
         "         hint: `export SSL_CERT_FILE=FILE` with the certificate of that authority, \
-         or NODE_EXTRA_CA_CERTS to keep the system's beside it\n",
+         or NODE_EXTRA_CA_CERTS to add it to the system's\n",
     );
     let file = tls.authority().display().to_string();
     let fixed = machine.env("SSL_CERT_FILE", &file);

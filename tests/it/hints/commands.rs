@@ -215,13 +215,13 @@ pub const ROWS: &[Row] = &[
         "`unset SENTRY_TOKEN`",
     ),
     row(
-        &["auth/setup_docker/set_up.rs: THAT_STAYS"],
+        &["auth/setup_docker/set_up.rs: PERSISTENT_FILE"],
         |scene| scene.before("unset XDG_RUNTIME_DIR"),
         WITHOUT_RUNTIME,
         "`export REGISTRY_AUTH_FILE=\"$$HOME/.config/containers/auth.json\"`, for podman too",
     ),
     row(
-        &["auth/setup_docker/set_up.rs: {THAT_STAYS}"],
+        &["auth/setup_docker/set_up.rs: {PERSISTENT_FILE}"],
         |_| {},
         "sentry auth setup-docker --podman r.example --url \"$URL\"",
         "`export REGISTRY_AUTH_FILE=\"$$HOME/.config/containers/auth.json\"`, for podman too",
@@ -331,7 +331,7 @@ pub const ROWS: &[Row] = &[
     )
     .instead(),
     row(
-        &["login.rs: format!(\"`{again}`, signed in as {wanted} in the browser\")"],
+        &["login.rs: format!(\"`{again}`, signed in as {expected} in the browser\")"],
         |scene| {
             scene.bob();
             scene.sentry.approve_next();
@@ -357,7 +357,7 @@ pub const ROWS: &[Row] = &[
     ),
     // docker keeps no token of another login
     row(
-        &["policy/keep.rs: format!( \"`sentry auth setup-docker --registry {registry} --"],
+        &["policy/storing.rs: format!( \"`sentry auth setup-docker --registry {registry} --"],
         |scene| {
             scene.run("sentry auth setup-docker r.example --url https://x.example");
             scene.before("export SENTRY_URL=\"$URL\" SENTRY_TOKEN=sntryu_x SECRET=sntryu_x");
@@ -366,7 +366,7 @@ pub const ROWS: &[Row] = &[
         "`sentry auth setup-docker --registry r.example --url $URL`",
     ),
     row(
-        &["policy/keep.rs: format!( \"`sentry auth setup-docker --registry {registry}{}`"],
+        &["policy/storing.rs: format!( \"`sentry auth setup-docker --registry {registry}{}`"],
         |scene| {
             two_accounts(scene, "jane");
             scene.run("sentry auth setup-docker r.example --url https://x.example");
@@ -377,7 +377,7 @@ pub const ROWS: &[Row] = &[
         "`sentry auth setup-docker --registry r.example*--account 'Jane Doe'`",
     ),
     row(
-        &["policy/keep.rs: format!( \"{login}, then `sentry auth setup-docker --registry"],
+        &["policy/storing.rs: format!( \"{login}, then `sentry auth setup-docker --registry"],
         |scene| {
             scene.session(Age::FRESH);
             scene.run("sentry auth setup-docker r.example");

@@ -162,7 +162,7 @@ pub const ROWS: &[Row] = &[
         "`rm $HOME/.sentry/cli.db.corrupt-1 '$HOME/.sentry/cli.db.corrupt-2 3'`",
     ),
     row(
-        &["doctor/files.rs: format!(\"`rmdir {}`\", quoted(&mutex))"],
+        &["doctor/files.rs: format!(\"`rmdir {}`\", quoted(&lock_dir))"],
         |scene| {
             scene.login(Age::FRESH);
             scene.run("mkdir .sentry/cli.db.lock; touch -d '2 minutes ago' .sentry/cli.db.lock");

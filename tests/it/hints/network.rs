@@ -73,11 +73,11 @@ pub const ROWS: &[Row] = &[
         },
         BY_TLS,
         "`export SSL_CERT_FILE=FILE` with the certificate of that authority, \
-         or NODE_EXTRA_CA_CERTS to keep the system's beside it",
+         or NODE_EXTRA_CA_CERTS to add it to the system's",
     )
     .fill(&[("=FILE", "=$CA")]),
     row(
-        &["oauth/transport_error.rs: \"SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are;"],
+        &["oauth/transport_error.rs: \"SSL_CERT_FILE and SSL_CERT_DIR replace the system's authori"],
         |scene| {
             token(scene);
             scene.tls.push(Tls::start(&scene.sentry));
@@ -87,8 +87,8 @@ pub const ROWS: &[Row] = &[
             scene.tls.push(other);
         },
         WHERE_IT_IS_TRUSTED,
-        "SSL_CERT_FILE and SSL_CERT_DIR name the only ones that are; \
-         `unset SSL_CERT_FILE SSL_CERT_DIR` trusts the system's",
+        "SSL_CERT_FILE and SSL_CERT_DIR replace the system's authorities; \
+         `unset SSL_CERT_FILE SSL_CERT_DIR` restores them",
     ),
 ];
 
