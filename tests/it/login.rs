@@ -594,12 +594,12 @@ fn the_old_layout_asks_before_it_replaces_another_instance() {
         url = old.url()
     ));
     let mut user = TtyUser::start(login());
-    user.expect("replace the one of").type_line("n");
+    user.expect("replace the session of").type_line("n");
     assert_eq!(user.wait(), 1);
     assert_eq!(machine.stored_tokens(), Some(old.current()));
     new.approve_next();
     let mut user = TtyUser::start(login());
-    user.expect("replace the one of").type_line("y");
+    user.expect("replace the session of").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     assert_eq!(machine.stored_tokens(), Some(new.current()));
 }

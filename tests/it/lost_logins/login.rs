@@ -246,7 +246,7 @@ fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_i
             .never_says(&current.refresh)
             .stderr_has("the login was approved, but its token could not be stored")
             .stderr_has("credential.recovery")
-            .stderr_has("; the next command stores it, once the database can be written");
+            .stderr_has("; the next command imports it once the database can be written");
         let request = format!("protocol=http\nhost={}\n", sentry.address());
         let get = machine.git_credential("get").stdin(request);
         let _imported = get.run().success().stdout_has(&current.access);
