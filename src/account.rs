@@ -398,13 +398,13 @@ impl Tokens {
         }
     }
 
-    /// When the access token expires, if that is less than `span` from `now`.
+    /// When the access token expires, if that is within `span` of `now`.
     pub(crate) fn ends_within(&self, span: Duration, now: Timestamp) -> Option<Timestamp> {
         let is_soon = |expires_at: &Timestamp| now.until(*expires_at) < span;
         self.expires_at.filter(is_soon)
     }
 
-    /// How long the access token lives in all, if that is known.
+    /// The lifetime of the access token, if known.
     pub(crate) fn lifetime(&self) -> Option<Duration> {
         Some(self.issued_at?.until(self.expires_at?))
     }

@@ -51,7 +51,7 @@ pub(crate) enum Topic {
 pub(crate) enum Command {
     /// Log in to a Sentry instance
     Login(LoginArgs),
-    /// Take over the login of sentry-cli's `.sentryclirc`
+    /// Import the login of sentry-cli's `.sentryclirc`
     Import(ImportArgs),
     /// Remove a session from this machine
     Logout(LogoutArgs),
@@ -122,7 +122,7 @@ pub(crate) struct LoginArgs {
     /// Read an API token from standard input
     #[arg(long)]
     pub(crate) with_token: bool,
-    /// Use a one-time code of Sentry's pages, in SENTRY_SETUP_CODE or on standard input
+    /// Use a one-time code from Sentry's pages, in SENTRY_SETUP_CODE or on standard input
     #[arg(long, conflicts_with_all = ["token", "with_token", "scope", "read_only"])]
     pub(crate) setup_code: bool,
     /// Request these scopes instead of the default ones; repeatable, comma-separated
@@ -154,7 +154,7 @@ pub(crate) struct ImportArgs {
     /// The file [default: `~/.sentryclirc`]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// Show what was found; ask nobody, and store nothing
+    /// Show what was found, without contacting the server or storing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -213,10 +213,10 @@ pub(crate) struct TokenArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// Refresh a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    /// Refresh a token that expires sooner than this, such as `10m` or `1h30m`; fail if the new one does too
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) min_validity: Option<Duration>,
-    /// In which form
+    /// The output format
     #[arg(
         long,
         value_enum,
@@ -249,7 +249,7 @@ pub(crate) struct ExecArgs {
     /// Which session
     #[command(flatten)]
     pub(crate) instance: SessionArgs,
-    /// Refresh a token that lives shorter than this, such as `10m` or `1h30m`; fail if that does not help
+    /// Refresh a token that expires sooner than this, such as `10m` or `1h30m`; fail if the new one does too
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) min_validity: Option<Duration>,
     /// The variable that holds the token; repeatable [default: SENTRY_AUTH_TOKEN]
@@ -406,7 +406,7 @@ pub(crate) struct DoctorArgs {
 /// `uninstall`
 #[derive(Args)]
 pub(crate) struct UninstallArgs {
-    /// Show what would be undone and removed, and change nothing
+    /// Show what would be undone and removed, without changing anything
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
@@ -446,7 +446,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A name that a shell takes as one, too (POSIX, "3.216 Name").
+/// Validates a variable name as shells do (POSIX, "3.216 Name").
 fn variable(text: &str) -> Result<String, String> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let starts_well = !text.starts_with(|first: char| first.is_ascii_digit());

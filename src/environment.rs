@@ -27,7 +27,7 @@ pub(crate) struct EnvironmentToken {
 /// The variables that may hold a token; the first one that is set wins.
 pub(crate) const TOKENS: [&str; 2] = ["SENTRY_AUTH_TOKEN", "SENTRY_TOKEN"];
 
-/// The variables that may name an instance; the first one wins, as it does in the official CLI.
+/// The variables that may name an instance; the first one that is set wins, as in the official CLI.
 pub(crate) const INSTANCES: [&str; 2] = ["SENTRY_HOST", "SENTRY_URL"];
 
 /// The variables, read once.

@@ -65,7 +65,7 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
         (Some(token), _) => store_token(world, &config, &instance, token, email)?,
         (None, Some(code)) => {
             let url = Some(&instance);
-            // A code of an instance whose client id nobody told is of the application that it has for everybody.
+            // Without a client id, the code belongs to the instance's own application.
             let client_id = environment::client_id_by(world, &instance, url);
             let client_id = client_id.as_deref().unwrap_or(BUILT_IN_CLIENT_ID);
             code.redeem(world, &config.dir, client_id, email)?
@@ -79,7 +79,7 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Names what comes before the session that is about to be stored.
+/// Warns about a token that outranks the session to be stored.
 pub(super) fn warn_of_variables(world: &World) {
     match environment::token(world) {
         Ok(None) => {}
@@ -92,7 +92,7 @@ pub(super) fn warn_of_variables(world: &World) {
     }
 }
 
-/// Says what was done, and what comes next.
+/// Reports the login, and the next step.
 pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyhow::Result<()> {
     let name = session.name();
     let name = name.map_or_else(String::new, |name| format!(" as {name}"));
@@ -175,7 +175,7 @@ fn with_device_flow(
     }
 }
 
-/// The scopes to ask for: these, else the default ones.
+/// The scopes to request: these, else the default ones.
 pub(super) fn scopes(scope: &[String], read_only: bool) -> String {
     let requested: Vec<&str> = match scope.is_empty() {
         true => DEFAULT_SCOPES.split_whitespace().collect(),
@@ -313,7 +313,7 @@ pub(super) fn may_replace(
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-/// The one-time code of the variable, else of standard input.
+/// The one-time code from the variable, else from standard input.
 fn setup_code(world: &World, args: &LoginArgs) -> anyhow::Result<SetupCode> {
     let code = match world.variable_os(SETUP_CODE) {
         Some(value) => Secret::from_input(value.as_encoded_bytes())
@@ -330,7 +330,7 @@ fn setup_code(world: &World, args: &LoginArgs) -> anyhow::Result<SetupCode> {
     }
 }
 
-/// A secret that standard input has, or that the user types.
+/// Reads a secret from standard input, or from the user at the terminal.
 fn from_stdin(world: &World, noun: &str, args: &LoginArgs) -> anyhow::Result<Secret> {
     if world::terminal_on_stdin() {
         let typed = Terminal::of_user(world)

@@ -80,8 +80,8 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// A new login for these scopes, in place of the session once it is approved by the same user. A refresh cannot change
-/// what a token may do.
+/// Logs in for these scopes and replaces the session, if the same user approves the login. A refresh cannot change the
+/// scopes of a token.
 fn with_scopes(
     world: &World,
     store: &Store,
@@ -116,7 +116,7 @@ fn with_scopes(
     let session = match login.run(world, store.directory(), &Terminal::stderr(world)) {
         Ok(LoggedIn::Here(session)) => *session,
         Ok(LoggedIn::Elsewhere) => {
-            let what = format!("another process logged in to {origin} meanwhile; its scopes count");
+            let what = format!("another process logged in to {origin} meanwhile; its scopes apply");
             return Err(Failure::new(what).into());
         }
         Err(NotLoggedIn::Denied(failure)) => return Err(failure.into()),
@@ -127,7 +127,7 @@ fn with_scopes(
     match args.json {
         true => print_object(origin, true, expires_at.map(|time| time.to_string()))?,
         false => say(&format!(
-            "the session of {origin} was replaced by one of other scopes"
+            "the session of {origin} was replaced by one with other scopes"
         )),
     }
     Ok(ExitCode::SUCCESS)

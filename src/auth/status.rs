@@ -36,7 +36,7 @@ struct Status {
     is_refreshed: bool,
     keyring: Keyring,
     verified: Verified,
-    /// What the token may do, as far as the server said.
+    /// The scopes of the token, if the server reported them.
     scopes: Option<Vec<String>>,
 }
 

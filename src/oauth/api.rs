@@ -54,7 +54,7 @@ impl OAuth {
         (judge(answer), date)
     }
 
-    /// The same, and what the token may do; `None` where the instance does not say.
+    /// The same, and the scopes of the token; `None` if the instance does not report them.
     pub(crate) fn check_with_scopes(&self, token: &Secret) -> (Check, Option<Vec<String>>) {
         let answer = self.http.get("/api/0/", token);
         let scopes = answer.as_ref().ok().and_then(scopes);

@@ -308,7 +308,7 @@ fn podmans_file_is_where_podman_looks() {
             .success();
         assert!(machine.home().join(expected).is_file(), "{variable}");
         assert_eq!(
-            done.stderr.contains("until the next boot"),
+            done.stderr.contains("deleted at the next boot"),
             variable == "XDG_RUNTIME_DIR"
         );
     }
