@@ -85,6 +85,7 @@
 //! - [`origin`]: the grammar of a host, and which origin may receive which token
 //! - [`secret`]: values that no formatter prints, and the token grammar
 //! - [`environment`]: tokens and instances named by environment variables
+//! - [`platform`]: what differs between operating systems
 //! - [`world`]: environment variables, paths, streams, clocks, signals
 //! - `memory`: the allocator
 
@@ -115,6 +116,7 @@ mod memory;
 mod mirror;
 mod oauth;
 mod origin;
+mod platform;
 mod policy;
 mod printable;
 mod secret;
@@ -131,6 +133,5 @@ pub mod oracles;
 
 pub use docker::docker_main;
 pub use git::git_main;
+pub use platform::note_ignored_signals;
 pub use sentry::sentry_main;
-#[cfg(unix)]
-pub use world::note_ignored_signals;

@@ -9,12 +9,14 @@
 //!
 //! Does not guarantee exclusion where the file system has no locks; [`LockError::Unsupported`] says so.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use crate::platform::files::{self, Purpose, Rule};
+use crate::platform::process::{is_running, lock_holder, name_of};
 use crate::world::{Clock, Timestamp};
 
 /// Longest pause between two looks at a lock that is taken.
@@ -163,7 +165,7 @@ impl Lock {
                 .map_err(|why| LockError::Unusable(self.path.clone(), why))?;
             lock(&file)?;
             // Somebody deleted or replaced the file: what we locked is not what others will lock.
-            if self.is_still(&file) {
+            if files::is_at(&file, &self.path) {
                 return Ok(LockGuard { file });
             }
         }
@@ -178,7 +180,7 @@ impl Lock {
     pub(crate) fn inherited(&self) -> Result<LockGuard, LockError> {
         let unusable = |why| LockError::Unusable(self.path.clone(), why);
         let file = crate::world::inherited_stdin().map_err(unusable)?;
-        if !self.is_still(&file) {
+        if !files::is_at(&file, &self.path) {
             return Err(unusable(io::Error::other("it was not handed on")));
         }
         // Changes nothing for the one who has the lock already.
@@ -218,9 +220,9 @@ impl Lock {
     pub(crate) fn holder(&self) -> Option<Holder> {
         let written = self
             .described()
-            .filter(|holder| holder.pid.is_some_and(is_alive));
+            .filter(|holder| holder.pid.is_some_and(is_running));
         written.or_else(|| {
-            let pid = kernel_holder(&self.path)?;
+            let pid = lock_holder(&self.path)?;
             Some(Holder {
                 pid: Some(pid),
                 program: program_of(pid),
@@ -244,44 +246,7 @@ impl Lock {
     }
 
     fn open(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            // NONBLOCK: a FIFO in its place must not stop us.
-            let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-            options.mode(0o600).custom_flags(flags.bits().cast_signed());
-        }
-        let file = options.open(&self.path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a regular file"));
-        }
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            if metadata.uid() != rustix::process::geteuid().as_raw() {
-                return Err(io::Error::other("it belongs to another user"));
-            }
-        }
-        Ok(file)
-    }
-
-    #[cfg(unix)]
-    fn is_still(&self, file: &File) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
-        let identity = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-        let (ours, theirs) = (
-            file.metadata().map(identity),
-            self.path.symlink_metadata().map(identity),
-        );
-        matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
-    }
-
-    #[cfg(not(unix))]
-    fn is_still(&self, _file: &File) -> bool {
-        true
+        files::open_private(&self.path, Purpose::Lock, Rule::Ours)
     }
 }
 
@@ -297,53 +262,8 @@ fn lock(file: &File) -> Result<(), LockError> {
     }
 }
 
-#[cfg(unix)]
-fn is_alive(pid: u32) -> bool {
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    // Not being allowed to signal it means that it is there.
-    pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
-}
-
-#[cfg(not(unix))]
-fn is_alive(_pid: u32) -> bool {
-    false
-}
-
-#[cfg(target_os = "linux")]
-fn kernel_holder(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = path.symlink_metadata().ok()?;
-    let (major, minor) = (
-        rustix::fs::major(metadata.dev()),
-        rustix::fs::minor(metadata.dev()),
-    );
-    let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
-    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, &file)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn kernel_holder(_path: &Path) -> Option<u32> {
-    None
-}
-
-/// proc(5): `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a process of another namespace is 0.
-#[cfg(target_os = "linux")]
-fn holder_in(locks: &str, file: &str) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            [_, "FLOCK", _, _, pid, of, ..] if of == file => {
-                pid.parse().ok().filter(|pid| *pid > 0)
-            }
-            _ => None,
-        }
-    })
-}
-
 fn program_of(pid: u32) -> Option<String> {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let name = name_of(pid)?;
     Some(crate::printable::printable(name.trim())).filter(|name| !name.is_empty())
 }
 
@@ -378,18 +298,6 @@ mod tests {
         );
     }
 
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_kernel_names_the_holder_of_a_lock() {
-        let locks = "1: POSIX  ADVISORY  WRITE 11 08:01:77 0 EOF\n2: FLOCK  ADVISORY  WRITE 12 08:01:78 0 EOF\n\
-                     3: FLOCK  ADVISORY  WRITE 13 08:01:77 0 EOF\n3: -> FLOCK  ADVISORY  WRITE 14 08:01:77 0 EOF\n\
-                     4: FLOCK  ADVISORY  WRITE 0 08:01:79 0 EOF\n";
-        assert_eq!(holder_in(locks, "08:01:77"), Some(13));
-        assert_eq!(holder_in(locks, "08:01:79"), None);
-        assert_eq!(holder_in("", "08:01:77"), None);
-    }
-
-    #[cfg(unix)]
     #[test]
     fn a_deleted_lock_file_does_not_split_the_lock() {
         let dir = tempfile::tempdir().unwrap();
@@ -397,10 +305,9 @@ mod tests {
         let file = lock.open().unwrap();
         std::fs::remove_file(&lock.path).unwrap();
         let _new = lock.try_acquire().unwrap();
-        assert!(!lock.is_still(&file));
+        assert!(!files::is_at(&file, &lock.path));
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_symlink_is_not_a_lock_file() {
         let dir = tempfile::tempdir().unwrap();

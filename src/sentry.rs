@@ -13,6 +13,7 @@ use crate::auth::{self, say};
 use crate::cli::{Cli, Command, ExecArgs, LoginArgs, StatusArgs, Topic};
 use crate::doctor;
 use crate::failure::{hint_of, is_usage};
+use crate::platform::process::note_limits;
 use crate::session;
 use crate::world::{self, World};
 
@@ -22,9 +23,8 @@ const NO_TOKEN: u8 = 125;
 /// Runs `sentry`.
 pub fn sentry_main() -> ExitCode {
     // What is lowered for good cannot be handed on.
-    #[cfg(unix)]
     if world::arguments().take(2).any(|word| word == "exec") {
-        world::note_limits();
+        note_limits();
     }
     world::harden();
     let world = World::real();

@@ -14,8 +14,9 @@ use super::access::AccessToken;
 use crate::cli::ExecArgs;
 use crate::environment::{INSTANCES, TOKENS};
 use crate::failure::Failure;
+use crate::platform::inheritance::Inheritance;
 use crate::printable::printable;
-use crate::world::{Inheritance, World};
+use crate::world::World;
 
 /// The command is there and cannot be run.
 const CANNOT_RUN: u8 = 126;
@@ -48,7 +49,7 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
     let command = command(&found, args);
     drop(found);
     world.trace(|| "the command takes over".to_owned());
-    let error = inheritance.hand_over(command, world.signals());
+    let error = inheritance.hand_over(command, || world.signals().release());
     let program = args.command.first().map_or(OsStr::new(""), |name| name);
     let program = printable(&program.to_string_lossy());
     Ok(match error.kind() {

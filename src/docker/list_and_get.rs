@@ -10,6 +10,7 @@ use super::serve;
 use crate::account::{Tokens, User};
 use crate::lock::Lock;
 use crate::origin::Origin;
+use crate::platform::files::create_private_dir;
 use crate::secret::Secret;
 use crate::store::{Binding, Client, Credential, Store, WriteTransaction};
 use crate::world::{Clock as _, SystemClock, Timestamp, World};
@@ -52,10 +53,10 @@ fn a_server_is_listed_if_and_only_if_it_is_answered() {
         ] {
             for stored in [None, Some(HOST), Some("https://r.example/v1/")] {
                 // A directory that a variable selects has to be private.
-                let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-                let dir = tempfile::Builder::new().permissions(private).tempdir();
-                let dir = dir.unwrap();
-                let path = dir.path().to_str().unwrap();
+                let around = tempfile::tempdir().unwrap();
+                let dir = around.path().join("private");
+                create_private_dir(&dir).unwrap();
+                let path = dir.to_str().unwrap();
                 fill(path, |change| {
                     log_in(change, state);
                     bind(change, bound);

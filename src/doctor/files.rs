@@ -8,18 +8,20 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::{Check, quoted};
+use crate::platform::files::{Exposure, may_write};
 use crate::session;
 
 /// A `cli.db.lock` older than this was left behind by a crashed program.
 const ABANDONED: Duration = Duration::from_secs(60);
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "cli.db",
     "cli.db-wal",
     "cli.db-shm",
     "cli.db-journal",
     "credential.lock",
     "login.lock",
+    "credential.reserve",
 ];
 
 /// Returns `None` if the directory does not exist.
@@ -34,35 +36,35 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
     };
     let shown = dir.display();
     let fix = |command: &str| format!("`{command} {}`", quoted(dir));
-    Some(match Access::of(dir, &metadata) {
+    Some(match Exposure::of(&metadata) {
         _ if !metadata.is_dir() => Check::problem(
             "directory",
             format!("{shown} is not a directory"),
             format!("`mv {0} {0}.old`", quoted(dir)),
         ),
-        Access::OtherOwner => Check::problem(
+        Exposure::OtherOwner => Check::problem(
             "directory",
             format!("{shown} belongs to another user"),
             fix("sudo chown -R \"$(id -un)\""),
         ),
-        Access::Writable => Check::problem(
+        Exposure::Writable => Check::problem(
             "directory",
             format!("others may write {shown}"),
             fix("chmod 700"),
         ),
-        Access::ReadOnly => Check::problem(
+        Exposure::Readable | Exposure::Private if is_read_only(dir, &metadata) => Check::problem(
             "directory",
             format!(
                 "{shown} cannot be written: a token that is still valid is served, none is refreshed"
             ),
             fix("chmod 700"),
         ),
-        Access::Readable => Check::warning(
+        Exposure::Readable => Check::warning(
             "directory",
             format!("{shown} is readable by other users"),
             fix("chmod 700"),
         ),
-        Access::Private => Check::ok("directory", format!("{shown} is private")),
+        Exposure::Private => Check::ok("directory", format!("{shown} is private")),
     })
 }
 
@@ -75,28 +77,28 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
         };
         let shown = path.display();
         let fix = |command: &str| format!("`{command} {}`", quoted(path));
-        match Access::of(path, &metadata) {
+        match Exposure::of(&metadata) {
             _ if !metadata.is_file() => checks.push(Check::problem(
                 "files",
                 format!("{shown} is not a regular file"),
                 format!("`mv {0} {0}.old`", quoted(path)),
             )),
-            Access::OtherOwner => checks.push(Check::problem(
+            Exposure::OtherOwner => checks.push(Check::problem(
                 "files",
                 format!("{shown} belongs to another user"),
                 fix("sudo chown \"$(id -un)\""),
             )),
-            Access::Writable | Access::Readable => checks.push(Check::warning(
-                "files",
-                format!("{shown} is readable by other users"),
-                fix("chmod 600"),
-            )),
-            Access::ReadOnly => checks.push(Check::problem(
+            Exposure::Readable | Exposure::Private if is_read_only(path, &metadata) => checks.push(Check::problem(
                 "files",
                 format!("{shown} cannot be written: a token that is still valid is served, none is refreshed"),
                 fix("chmod 600"),
             )),
-            Access::Private => {}
+            Exposure::Writable | Exposure::Readable => checks.push(Check::warning(
+                "files",
+                format!("{shown} is readable by other users"),
+                fix("chmod 600"),
+            )),
+            Exposure::Private => {}
         }
     }
     checks.extend(recovery.iter().map(|path| {
@@ -160,42 +162,7 @@ fn is_set_aside(path: &Path) -> bool {
     name.starts_with("cli.db") && name.contains(".corrupt-")
 }
 
-/// Who can access a file.
-enum Access {
-    OtherOwner,
-    /// Writable by other users.
-    Writable,
-    /// Readable by other users.
-    Readable,
-    /// Not writable, not even by its owner.
-    ReadOnly,
-    Private,
-}
-
-impl Access {
-    #[cfg(unix)]
-    fn of(path: &Path, metadata: &Metadata) -> Access {
-        use std::os::unix::fs::MetadataExt as _;
-        let mode = metadata.mode();
-        let is_writable = || rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            Access::OtherOwner
-        } else if mode & 0o022 != 0 {
-            Access::Writable
-        } else if mode & 0o200 == 0 || !is_writable() {
-            Access::ReadOnly
-        } else if mode & 0o077 != 0 {
-            Access::Readable
-        } else {
-            Access::Private
-        }
-    }
-
-    #[cfg(not(unix))]
-    fn of(_path: &Path, metadata: &Metadata) -> Access {
-        match metadata.permissions().readonly() {
-            true => Access::ReadOnly,
-            false => Access::Private,
-        }
-    }
+/// Whether not even its owner can write a file.
+fn is_read_only(path: &Path, metadata: &Metadata) -> bool {
+    metadata.permissions().readonly() || may_write(path).is_err()
 }

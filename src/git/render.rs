@@ -18,8 +18,8 @@ pub(super) fn render(
     match credential {
         Credential::Stored(stored) => {
             // As git-credential-cache: the refresh token outlives the password.
-            let is_alive = !stored.is_expired(now);
-            if let Some(authtype) = stored.authtype.as_ref().filter(|_| is_alive) {
+            let is_running = !stored.is_expired(now);
+            if let Some(authtype) = stored.authtype.as_ref().filter(|_| is_running) {
                 answer.line("capability[]", "authtype")?;
                 answer.line("authtype", authtype)?;
                 answer.line("credential", stored.secret.expose())?;
@@ -27,10 +27,10 @@ pub(super) fn render(
             if let Some(username) = &stored.username {
                 answer.line("username", username)?;
             }
-            if stored.authtype.is_none() && is_alive {
+            if stored.authtype.is_none() && is_running {
                 answer.line("password", stored.secret.expose())?;
             }
-            answer.expiry(stored.expiry.filter(|_| is_alive))?;
+            answer.expiry(stored.expiry.filter(|_| is_running))?;
             if let Some(refresh_token) = &stored.refresh_token {
                 answer.line("oauth_refresh_token", refresh_token.expose())?;
             }

@@ -3,7 +3,7 @@
 //! Separate from [`super::connect`], which verifies certificates, because a setting that cannot be read must be
 //! reported. The libraries ignore it silently.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,8 @@ use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use crate::failure::Failure;
+use crate::platform::files::open_foreign;
+use crate::platform::process::CONFINES;
 use crate::printable::printable;
 use crate::world::World;
 
@@ -100,7 +102,7 @@ impl Authorities {
 
     /// Loads the system's authorities now, if they are used. On Linux the platform verifier uses nothing else.
     pub(super) fn load_system(&mut self) {
-        if self.is_empty() && cfg!(target_os = "linux") {
+        if self.is_empty() && CONFINES {
             self.system = Some(system_certificates());
         }
     }
@@ -180,12 +182,12 @@ fn read_directories(
 
 /// The certificates in a file that can serve as an authority.
 fn certificates(file: &Path) -> std::io::Result<Vec<Certificate<'static>>> {
-    // Opening a FIFO blocks until it has a writer.
-    if !fs::metadata(file)?.is_file() {
+    let file = open_foreign(file)?;
+    if !file.metadata()?.is_file() {
         return Err(std::io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
-    File::open(file)?.take(MOST).read_to_end(&mut bytes)?;
+    file.take(MOST).read_to_end(&mut bytes)?;
     let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     let found = parse_pem(text).filter_map(|item| match item {
         Ok(PemItem::Certificate(certificate)) => Some(certificate),

@@ -39,7 +39,7 @@ impl Request<'_> {
 
     /// Whether the stored credential answers the request.
     pub(super) fn accepts(&self, stored: &Credential, now: Timestamp) -> bool {
-        self.pattern().covers(stored) && self.can_take(stored) && stored.is_alive(now)
+        self.pattern().covers(stored) && self.can_take(stored) && stored.is_running(now)
     }
 
     /// Whether the client understands the stored credential.

@@ -15,6 +15,7 @@ use super::usable::{Demand, TokenError, Usable};
 use crate::environment;
 use crate::failure::Failure;
 use crate::lock::{Lock, LockGuard};
+use crate::platform::process;
 use crate::world::{self, World};
 
 /// How long a caller waits for the exchange, whether a worker performs it or not.
@@ -120,6 +121,9 @@ fn start(
     pair: Pair,
     demand: Demand,
 ) -> Option<(Child, PipeReader)> {
+    if !process::LOCKS_PASS_TO_CHILDREN {
+        return None;
+    }
     let order = Order {
         version: VERSION,
         pair,
@@ -141,7 +145,7 @@ fn start(
         command.env_remove(world::TRACE);
     }
     // The caller's other descriptors, such as its own lock files, must not stay open while the server answers.
-    world::keep_descriptors();
+    process::close_others_on_exec();
     Some((command.spawn().ok()?, pipe))
 }
 

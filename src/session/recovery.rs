@@ -6,7 +6,7 @@
 //! holds the lock imports them all: a refresh if the database still has the old pair or none, a login unless a newer
 //! one is stored. A logout removes the files of its session.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::record::Record;
 use crate::account::Session;
 use crate::lock::{Lock, LockGuard};
+use crate::platform::files::{self, Purpose, Rule, sync_dir};
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
@@ -29,11 +30,16 @@ const MOST: usize = 99;
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// More than a file with the longest tokens needs, and than a commit writes. Longer files are not ours.
-pub(super) const ROOM: u64 = 32 * 1024;
+pub(super) const ROOM: usize = 32 * 1024;
 
 /// The path of the first file of a directory, whether it exists or not.
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(NAME)
+}
+
+/// The path of the space for a file while a token is refreshed. A process that is killed may leave tokens there.
+pub(super) fn reserve_path(dir: &Path) -> PathBuf {
+    dir.join("credential.reserve")
 }
 
 /// The paths that a file may have, in order.
@@ -111,6 +117,7 @@ pub(super) fn discard(
     change: &WriteTransaction<'_>,
     session: &Session,
 ) -> anyhow::Result<()> {
+    remove_reserve(dir)?;
     for path in read_dir(dir)? {
         let is_obsolete = match Record::parse(&read(&path)?)? {
             Some(record) => record.is_of(session) || record.is_former(change)?,
@@ -121,7 +128,7 @@ pub(super) fn discard(
         }
     }
     // Otherwise a power failure could restore a file that was removed earlier.
-    sync(dir).with_context(|| format!("cannot write {}", dir.display()))
+    sync_dir(dir).with_context(|| format!("cannot write {}", dir.display()))
 }
 
 /// Removes all files, if there is no database that they could belong to.
@@ -129,23 +136,32 @@ pub(super) fn discard(
 /// # Errors
 /// The lock's, or a file cannot be removed.
 pub(crate) fn discard_all(world: &World, dir: &Path) -> anyhow::Result<()> {
-    if read_dir(dir)?.is_empty() {
+    if read_dir(dir)?.is_empty() && !is_there(&reserve_path(dir)) {
         return Ok(());
     }
     let _guard = Lock::credential(dir).acquire(world.clock(), TIMEOUT)?;
+    remove_reserve(dir)?;
     read_dir(dir)?.iter().try_for_each(|path| remove(path))
+}
+
+/// Removes what a killed process has left in its reserve. The caller holds the credential lock.
+fn remove_reserve(dir: &Path) -> anyhow::Result<()> {
+    let path = reserve_path(dir);
+    match is_there(&path) {
+        true => remove(&path),
+        false => Ok(()),
+    }
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// Removes a file durably: if a power failure restored it, it would contain tokens that are logged out or spent.
 fn remove(path: &Path) -> anyhow::Result<()> {
     fs::remove_file(path)
-        .and_then(|()| sync(path.parent().unwrap_or(Path::new("/"))))
+        .and_then(|()| sync_dir(path.parent().unwrap_or(Path::new("/"))))
         .with_context(|| format!("cannot remove {}", path.display()))
-}
-
-/// Waits until the directory's entries are on disk.
-pub(super) fn sync(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 fn read_dir(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -157,34 +173,9 @@ fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn open_and_read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    let not_regular = || Err(io::Error::other("it is not a regular file"));
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        // NONBLOCK: opening a FIFO in its place must not block.
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.custom_flags(flags.bits().cast_signed());
-    }
-    let file = match options.open(path) {
-        Ok(file) => file,
-        Err(_) if path.is_symlink() => return not_regular(),
-        Err(error) => return Err(error),
-    };
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return not_regular();
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        if metadata.uid() != rustix::process::geteuid().as_raw() {
-            return Err(io::Error::other("it belongs to another user"));
-        }
-    }
+    let file = files::open_private(path, Purpose::Read, Rule::Ours)?;
     let mut content = Zeroizing::new(Vec::new());
-    file.take(ROOM).read_to_end(&mut content)?;
+    file.take(ROOM as u64).read_to_end(&mut content)?;
     Ok(content)
 }
 

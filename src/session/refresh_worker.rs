@@ -28,6 +28,7 @@ use super::usable::TokenError;
 use crate::account::Session;
 use crate::lock::{Doing, Lock, LockGuard};
 use crate::oauth::PreparedRoute;
+use crate::platform::process;
 use crate::store::Store;
 use crate::world::{self, World};
 
@@ -44,7 +45,7 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
     if arguments.next()? != OPERATION {
         return None;
     }
-    world::begin_session();
+    process::begin_session();
     let order = arguments
         .next()
         .and_then(|order| Order::parse(order.to_str()?));

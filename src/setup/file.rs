@@ -17,8 +17,10 @@ use anyhow::Context as _;
 use tempfile::TempPath;
 
 use super::attributes::{check_writable, keep_attributes};
-use super::exchange::{cannot_exchange, exchange, name_new};
 use crate::failure::Failure;
+use crate::platform::files::{
+    cannot_exchange, create_private_dir, exchange, open_foreign, rename_new, sync,
+};
 use crate::printable::quoted;
 use crate::world::World;
 
@@ -186,7 +188,7 @@ impl ForeignFile {
                 keep_attributes(&beside.file, &self.target, &before)?;
             }
             beside.file.write_all(content)?;
-            Ok(beside.file.sync_all()?)
+            Ok(sync(&beside.file)?)
         };
         fill().map_err(|error| self.unwritable(error))?;
         let unwritable = |error: io::Error| self.unwritable(error.into());
@@ -199,7 +201,7 @@ impl ForeignFile {
             before,
         };
         let Some(before) = &self.content else {
-            return match name_new(&beside.path, &self.target) {
+            return match rename_new(&beside.path, &self.target) {
                 Ok(()) => {
                     forget(beside.path);
                     Ok(replaced(Before::Absent))
@@ -232,7 +234,7 @@ impl ForeignFile {
         let dir = self.target.parent().context("it has no directory")?;
         if self.content.is_none() {
             world.check_may_create(&self.target)?;
-            make_dir(dir)?;
+            create_private_dir(dir)?;
         }
         Ok(dir)
     }
@@ -299,19 +301,8 @@ pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
 }
 
 fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    // Opening a FIFO must not block.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(
-        &mut options,
-        rustix::fs::OFlags::NONBLOCK.bits().cast_signed(),
-    );
     let mut content = Vec::new();
-    match options
-        .open(path)
-        .and_then(|mut file| file.read_to_end(&mut content))
-    {
+    match open_foreign(path).and_then(|mut file| file.read_to_end(&mut content)) {
         Ok(_) => Ok(Some(content)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -332,14 +323,6 @@ fn without_symlinks(path: &Path) -> PathBuf {
         (Some(dir), Some(name)) => dir.join(name),
         _ => path,
     }
-}
-
-fn make_dir(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
 }
 
 /// Forgets a name that no longer exists: whatever gets that name next is not ours to remove.
@@ -434,7 +417,6 @@ mod tests {
         assert_eq!(names(dir.path()), ["config"]);
     }
 
-    #[cfg(unix)]
     #[test]
     fn symlinks_are_followed_to_what_is_not_there() {
         use std::os::unix::fs::symlink;
@@ -453,14 +435,10 @@ mod tests {
         assert!(at("real/config").symlink_metadata().unwrap().is_symlink());
         symlink("loop", at("loop")).unwrap();
         assert!(ForeignFile::read(&at("loop")).is_err());
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            at("fifo"),
-            rustix::fs::FileType::Fifo,
-            0o600.into(),
-            0,
-        )
-        .unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(at("fifo"))
+            .status();
+        assert!(made.unwrap().success());
         let fifo = ForeignFile::read(&at("fifo")).unwrap();
         assert!(fifo.replace(&world(), b"new").is_err());
         assert_eq!(names(dir.path()), ["dir", "fifo", "loop", "real"]);

@@ -8,7 +8,6 @@
 
 mod attributes;
 mod docker_config;
-mod exchange;
 mod file;
 mod git;
 mod git_config;

@@ -48,7 +48,7 @@ impl Credential {
     }
 
     /// Whether there is anything to return at `now`: a refresh token outlives an expired password.
-    pub(crate) fn is_alive(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_running(&self, now: Timestamp) -> bool {
         !self.is_expired(now) || self.refresh_token.is_some()
     }
 }
@@ -77,7 +77,7 @@ impl ReadTransaction<'_> {
     ) -> anyhow::Result<Option<Credential>> {
         let mut found = None;
         self.each_credential(pattern.server, |_, credential| {
-            if !(pattern.covers(&credential) && credential.is_alive(now) && suits(&credential)) {
+            if !(pattern.covers(&credential) && credential.is_running(now) && suits(&credential)) {
                 return true;
             }
             let is_last = !credential.is_expired(now);

@@ -5,16 +5,16 @@
 //! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode. Those that are there are checked in the same way:
 //! SQLite would write tokens into whatever lies at their names.
 
-use std::fs::{self, DirBuilder, Metadata, OpenOptions};
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use rusqlite::OpenFlags;
 
-use super::filesystem::is_shared;
 use crate::failure::Failure;
+use crate::platform::files::{self, Exposure, FileStamp, Purpose, Rule, VFS_WITHOUT_LOCKS};
 use crate::printable::quoted;
 use crate::world::{Timestamp, World};
 
@@ -39,7 +39,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
     check_directory(dir, by)?;
     check_plain(&path, &metadata)?;
     let mut open = Vec::new();
-    if is_readable_by_others(&metadata) {
+    if !files::is_private(&metadata) {
         open.push(path.clone());
     }
     for side in SIDES.map(|side| beside(&path, side)) {
@@ -49,7 +49,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
         };
         // SQLite would follow it, wait for it, or share it with somebody.
         check_plain(&side, &metadata)?;
-        if is_readable_by_others(&metadata) {
+        if !files::is_private(&metadata) {
             open.push(side);
         }
     }
@@ -80,99 +80,54 @@ pub(super) fn has_log(path: &Path) -> bool {
 }
 
 fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
-    let refuse = |why: &str| bail!("refusing to use {}: {why}", path.display());
-    if !metadata.is_file() {
-        return refuse("it is not a regular file");
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt as _;
-        if metadata.uid() != us() {
-            return refuse("it belongs to another user");
-        }
-        // None: another process closed the database, and SQLite took the sidecar file away while we looked.
-        if metadata.nlink() > 1 {
-            return refuse("it has a second name (hard link)");
-        }
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn us() -> u32 {
-    rustix::process::geteuid().as_raw()
+    files::check(metadata, Rule::Single)
+        .map_err(|violation| anyhow!("refusing to use {}: {violation}", path.display()))
 }
 
 /// Refuses a directory in which others could plant files. Of one that is selected [`check_selected`] judges the mode.
-#[cfg(unix)]
 fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-
     let metadata = dir
         .metadata()
         .with_context(|| format!("cannot open {}", dir.display()))?;
     let shown = dir.join(NAME);
-    if metadata.uid() != us() {
-        return Err(Failure::new(format!(
+    let failure = match Exposure::of(&metadata) {
+        Exposure::OtherOwner => Failure::new(format!(
             "refusing to use {}: its directory belongs to another user",
             shown.display()
         ))
         .hint(format!(
             "`sudo chown -R \"$(id -un)\" {}`, if it should be yours",
             quoted(&dir.display().to_string())
-        ))
-        .into());
-    }
-    if selected.is_none() && metadata.mode() & 0o022 != 0 {
-        return Err(Failure::new(format!(
+        )),
+        Exposure::Writable if selected.is_none() => Failure::new(format!(
             "refusing to use {}: others may write its directory",
             shown.display()
         ))
         .hint(format!(
             "`chmod go-w {}`",
             quoted(&dir.display().to_string())
-        ))
-        .into());
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_directory(_dir: &Path, _selected: Option<&str>) -> anyhow::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn is_readable_by_others(file: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    file.permissions().mode() & 0o077 != 0
-}
-
-#[cfg(not(unix))]
-fn is_readable_by_others(_file: &Metadata) -> bool {
-    false
+        )),
+        Exposure::Writable | Exposure::Readable | Exposure::Private => return Ok(()),
+    };
+    Err(failure.into())
 }
 
 /// Refuses a directory that a variable selects, or files in it, that are not private: whoever made them need not be the
 /// user, and what is in them decides which hosts get tokens.
-#[cfg(unix)]
 fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let mode = |path: &Path| path.metadata().map(|found| found.mode() & 0o7777);
+    let wider = |path: &Path| files::wider_than_private(&path.metadata().ok()?);
     let shown = |path: &Path| quoted(&path.display().to_string());
     let (mut what, mut remedy) = (Vec::new(), Vec::new());
-    let of_dir = mode(dir).unwrap_or_default();
-    if of_dir & !0o700 != 0 {
-        what.push(format!("the directory has mode {of_dir:04o}, not 0700"));
+    if let Some(wider) = wider(dir) {
+        what.push(format!("the directory {wider}"));
         remedy.push(format!("chmod 700 {}", shown(dir)));
     }
     for file in open {
-        let of_file = mode(file).unwrap_or_default();
-        let name = file.file_name().unwrap_or_default().display();
-        what.push(format!("{name} has mode {of_file:04o}, not 0600"));
-        remedy.push(format!("chmod 600 {}", shown(file)));
+        if let Some(wider) = wider(file) {
+            let name = file.file_name().unwrap_or_default().display();
+            what.push(format!("{name} {wider}"));
+            remedy.push(format!("chmod 600 {}", shown(file)));
+        }
     }
     if what.is_empty() {
         return Ok(());
@@ -187,23 +142,12 @@ fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Resul
         .into())
 }
 
-#[cfg(not(unix))]
-fn check_selected(_dir: &Path, _variable: &str, _open: &[PathBuf]) -> anyhow::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_world: &World, _open: &[PathBuf]) {}
-
 /// Takes the files away from others' eyes: a `-wal` keeps the mode that the database had when it was made.
-#[cfg(unix)]
 fn close_to_others(world: &World, open: &[PathBuf]) {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let mut told = false;
     for path in open {
         let shown = path.display();
-        let warning = match fs::set_permissions(path, fs::Permissions::from_mode(0o600)) {
+        let warning = match files::make_private(path) {
             Ok(()) => format!("{shown} could be read by others; its mode is 0600 now"),
             Err(why) => format!("{shown} can be read by others, and that cannot be changed: {why}"),
         };
@@ -217,27 +161,13 @@ fn close_to_others(world: &World, open: &[PathBuf]) {
 /// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
 pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
     world.check_may_create(dir)?;
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-        builder.mode(0o700);
-        options
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    builder
-        .create(dir)
-        .with_context(|| format!("cannot create {}", dir.display()))?;
+    files::create_private_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let by = world.selects(dir);
     check_directory(dir, by)?;
     if let Some(variable) = by {
         check_selected(dir, variable, &[])?;
     }
-    match options.open(dir.join(NAME)) {
+    match files::create_private(&dir.join(NAME), Purpose::Write) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => {
@@ -297,8 +227,7 @@ fn unchanged(path: &Path) -> Option<OpenMode> {
         return None;
     }
     Some(match has_content(log) {
-        true if cfg!(unix) => by_uri(path, "vfs=unix-none", Access::Alone),
-        true => by_uri(path, "vfs=win32-none", Access::Alone),
+        true => by_uri(path, &format!("vfs={VFS_WITHOUT_LOCKS}"), Access::Alone),
         false => immutable(path),
     })
 }
@@ -333,23 +262,18 @@ pub(super) struct IdleFile {
     stamp: FileStamp,
 }
 
-/// What changes when a file is written: its number, its length, when it was written.
-type FileStamp = (u64, u64, i64, i64);
-
 /// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
 const SETTLED: i64 = 3000;
 
 /// The database of a directory, if it is safely ours and idle. Says nothing about why not.
-#[cfg(unix)]
 pub(super) fn read_idle(world: &World, dir: &Path, now: Timestamp) -> Option<IdleFile> {
     let path = dir.join(NAME);
     let metadata = path.symlink_metadata().ok()?;
     let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let written = i64::try_from(written.as_millis()).ok()?;
-    // Others' clocks, and attributes that are remembered, are not to be relied on; which file systems those are is known
-    // for Linux only.
-    let is_private = cfg!(target_os = "linux") && !is_shared(dir);
-    if now.millis() - written < SETTLED || is_readable_by_others(&metadata) || !is_private {
+    // Others' clocks, and attributes that are remembered, are not to be relied on.
+    let is_local = files::is_local(dir) == Some(true);
+    if now.millis() - written < SETTLED || !files::is_private(&metadata) || !is_local {
         return None;
     }
     let by = world.selects(dir);
@@ -365,31 +289,9 @@ pub(super) fn read_idle(world: &World, dir: &Path, now: Timestamp) -> Option<Idl
         side.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     };
     sides.iter().all(is_missing).then(|| IdleFile {
-        stamp: stamp(&metadata),
+        stamp: files::stamp(&metadata),
         path,
     })
-}
-
-#[cfg(not(unix))]
-pub(super) fn read_idle(_world: &World, _dir: &Path, _now: Timestamp) -> Option<IdleFile> {
-    None
-}
-
-#[cfg(unix)]
-fn stamp(metadata: &Metadata) -> FileStamp {
-    use std::os::unix::fs::MetadataExt as _;
-
-    (
-        metadata.ino(),
-        metadata.size(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-    )
-}
-
-#[cfg(not(unix))]
-fn stamp(_metadata: &Metadata) -> FileStamp {
-    (0, 0, 0, 0)
 }
 
 impl IdleFile {
@@ -405,7 +307,7 @@ impl IdleFile {
     /// Whether nobody has written it meanwhile.
     pub(super) fn goes_on(&self) -> bool {
         let metadata = self.path.symlink_metadata();
-        metadata.is_ok_and(|metadata| stamp(&metadata) == self.stamp)
+        metadata.is_ok_and(|metadata| files::stamp(&metadata) == self.stamp)
     }
 }
 
@@ -446,22 +348,4 @@ pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
         }
     }
     Ok(Repair { kept_as })
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_side_file_that_goes_while_it_is_looked_at_is_no_second_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let (side, second) = (dir.path().join(SIDES[0]), dir.path().join("second"));
-        let file = fs::File::create(&side).unwrap();
-        fs::hard_link(&side, &second).unwrap();
-        assert!(check_plain(&side, &file.metadata().unwrap()).is_err());
-        fs::remove_file(&second).unwrap();
-        assert!(check_plain(&side, &file.metadata().unwrap()).is_ok());
-        fs::remove_file(&side).unwrap();
-        assert!(check_plain(&side, &file.metadata().unwrap()).is_ok());
-    }
 }

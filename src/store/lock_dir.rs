@@ -13,6 +13,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use anyhow::Context as _;
 
 use super::error::busy;
+use crate::platform::process::is_running;
 use crate::world::Clock;
 
 /// How long to wait for the other program.
@@ -71,7 +72,6 @@ fn is_abandoned(dir: &Path, clock: &dyn Clock) -> bool {
     now.saturating_sub(made) > ABANDONED && !owner_is_running(dir)
 }
 
-#[cfg(unix)]
 fn owner_is_running(dir: &Path) -> bool {
     let owner = dir.with_extension("lock.owner");
     let owner = owner
@@ -79,14 +79,5 @@ fn owner_is_running(dir: &Path) -> bool {
         .then(|| fs::read_to_string(owner).ok())
         .flatten();
     let id = owner.and_then(|owner| owner.trim().parse().ok());
-    let process = id.and_then(rustix::process::Pid::from_raw);
-    // EPERM also means that the process exists.
-    process.is_some_and(|process| {
-        rustix::process::test_kill_process(process) != Err(rustix::io::Errno::SRCH)
-    })
-}
-
-#[cfg(not(unix))]
-fn owner_is_running(_dir: &Path) -> bool {
-    false
+    id.is_some_and(is_running)
 }

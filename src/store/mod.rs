@@ -16,7 +16,6 @@ mod credentials;
 mod default_instance;
 mod error;
 mod file;
-mod filesystem;
 mod host_notes;
 mod layout;
 mod lock_dir;
@@ -40,6 +39,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::lock::LockGuard;
+use crate::platform::files;
 use crate::world::{Clock, World};
 
 pub(crate) use bindings::{Binding, Client};
@@ -133,7 +133,7 @@ impl Store {
         let store = Store::open_checked(path)?;
         let layout = store.opened.take();
         store.end_opening();
-        if layout.is_none_or(|layout| layout.empty) && !filesystem::is_shared(dir) {
+        if layout.is_none_or(|layout| layout.empty) && files::is_local(dir) != Some(false) {
             store.become_wal().map_err(|error| store.explain(error))?;
         }
         Ok(store)
@@ -279,6 +279,11 @@ impl Store {
         self.connection
             .execute_batch("PRAGMA synchronous=FULL; PRAGMA secure_delete=ON")
             .map_err(explain)?;
+        if files::NEEDS_FULLFSYNC {
+            self.connection
+                .execute_batch("PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON")
+                .map_err(explain)?;
+        }
         let transaction = Transaction::begin_writing(&self.connection).map_err(explain)?;
         let layout = Layout::complete(&transaction, &self.path)?;
         let view = ReadTransaction {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::platform::process;
 use crate::world::World;
 
 /// Whether a browser may be opened.
@@ -20,11 +21,6 @@ pub(crate) enum Browser {
     /// `--no-browser`.
     Never,
 }
-
-#[cfg(target_os = "macos")]
-const OPENERS: &[&str] = &["open"];
-#[cfg(not(target_os = "macos"))]
-const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
 
 /// In Windows' Linux, xdg-open knows no browser of the Windows around it.
 const OPENERS_IN_WSL: &[&str] = &["wslview", "xdg-open"];
@@ -55,11 +51,15 @@ fn openers(world: &World, url: &str) -> Vec<Opener> {
     let is_set = |name: &str| world.variable(name).is_some();
     let is_remote = is_set("SSH_CONNECTION") || is_set("SSH_TTY");
     let is_wsl = is_set("WSL_DISTRO_NAME") || is_set("WSL_INTEROP");
-    let has_display = cfg!(target_os = "macos") || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    let has_display = process::HAS_DISPLAY || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
     if is_remote || !(has_display || is_wsl) {
         return Vec::new();
     }
-    let names = if is_wsl { OPENERS_IN_WSL } else { OPENERS };
+    let names = if is_wsl {
+        OPENERS_IN_WSL
+    } else {
+        process::OPENERS
+    };
     let found = names.iter().filter_map(|name| world.program(name));
     found
         .map(|program| (program, vec![url.to_owned()]))
@@ -94,7 +94,7 @@ fn opens(world: &World, (program, arguments): Opener) -> bool {
     for name in world.variables_with_prefix("SENTRY_") {
         command.env_remove(name);
     }
-    detach(&mut command);
+    process::detach(&mut command);
     match command.spawn() {
         Ok(child) => !fails_soon(world, child),
         Err(_) => false,
@@ -113,22 +113,6 @@ fn fails_soon(world: &World, mut child: Child) -> bool {
         }
     }
 }
-
-#[cfg(unix)]
-#[allow(
-    unsafe_code,
-    reason = "a session of its own can only be begun between fork and exec; setsid is async-signal-safe"
-)]
-fn detach(command: &mut Command) {
-    use std::os::unix::process::CommandExt as _;
-    crate::world::keep_descriptors();
-    unsafe {
-        command.pre_exec(|| rustix::process::setsid().map(drop).map_err(Into::into));
-    }
-}
-
-#[cfg(not(unix))]
-fn detach(_command: &mut Command) {}
 
 #[cfg(test)]
 mod tests {

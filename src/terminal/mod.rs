@@ -1,4 +1,4 @@
-//! Where a user is: `/dev/tty`, and nothing else.
+//! Where a user is: the terminal itself, and nothing else.
 //!
 //! Separate from the streams because in a helper both standard streams are a protocol: whatever a user reads or types
 //! goes through the terminal itself.
@@ -9,43 +9,27 @@
 
 mod browser;
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use crate::platform::terminal::Console;
 use crate::world::{World, print_error, terminal_on_stderr};
 
 pub(crate) use browser::{Browser, open_browser};
 
-/// Longest answer to a question, in bytes; what a terminal itself keeps of a line.
-const LONGEST_ANSWER: usize = 4096;
-
 /// A place to show things, and perhaps to ask.
 pub(crate) struct Terminal {
-    tty: Option<File>,
+    console: Option<Console>,
     live: bool,
     bold: bool,
 }
 
 impl Terminal {
-    /// The controlling terminal, if we may use it: it opens, and we are in its foreground process group (otherwise the
-    /// kernel would stop us, and the program that waits for us).
+    /// The user's terminal, if we may use it.
     pub(crate) fn of_user(world: &World) -> Option<Terminal> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.custom_flags(rustix::fs::OFlags::NOCTTY.bits().cast_signed());
-        }
-        let tty = options.open("/dev/tty").ok()?;
-        let foreground = rustix::termios::tcgetpgrp(&tty).ok()?;
-        (foreground == rustix::process::getpgrp()).then(|| Terminal {
-            tty: Some(tty),
+        Some(Terminal {
+            console: Some(Console::open()?),
             live: true,
             bold: has_colour(world),
         })
@@ -55,7 +39,7 @@ impl Terminal {
     pub(crate) fn stderr(world: &World) -> Terminal {
         let live = terminal_on_stderr();
         Terminal {
-            tty: None,
+            console: None,
             live,
             bold: (live && has_colour(world)) || is_forced(world),
         }
@@ -92,36 +76,23 @@ impl Terminal {
 
     /// Another handle on the same terminal, for last words from another thread.
     pub(crate) fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
-        let tty = self.tty.as_ref().and_then(|tty| tty.try_clone().ok());
+        let console = self.console.as_ref();
+        let console = console.and_then(|console| console.try_clone().ok());
         let start = if self.live { "\r\x1b[K" } else { "" };
-        move |line| write(tty.as_ref(), &format!("{start}{line}\n"))
+        move |line| write(console.as_ref(), &format!("{start}{line}\n"))
     }
 
     /// Asks and waits for a line; `None` when nobody answers in time, or nobody can.
     pub(crate) fn ask(&self, question: &str, timeout: Duration) -> Option<String> {
-        let mut tty = self.tty.as_ref()?;
+        let console = self.console.as_ref()?;
         // What was typed before the question is no answer to it.
-        let _ = rustix::termios::tcflush(tty, rustix::termios::QueueSelector::IFlush);
+        console.forget_typed();
         self.write(&format!("{question} "));
-        let timeout = Timespec {
-            tv_sec: i64::try_from(timeout.as_secs()).ok()?,
-            tv_nsec: 0,
-        };
-        let ready = loop {
-            match rustix::event::poll(&mut [PollFd::new(tty, PollFlags::IN)], Some(&timeout)) {
-                // A signal that ends the process does so from another thread.
-                Err(Errno::INTR) => {}
-                ended => break ended,
-            }
-        };
-        if !matches!(ready, Ok(1..)) {
+        let Ok(answer) = console.read_line(timeout) else {
             self.say("");
             return None;
-        }
-        // The terminal hands out whole lines.
-        let mut answer = Zeroizing::new(vec![0; LONGEST_ANSWER]);
-        let length = tty.read(&mut answer).ok()?;
-        let answer = std::str::from_utf8(&answer[..length]).ok()?;
+        };
+        let answer = std::str::from_utf8(&answer).ok()?;
         answer
             .strip_suffix('\n')
             .map(|answer| answer.trim().to_owned())
@@ -134,32 +105,22 @@ impl Terminal {
         question: &str,
         timeout: Duration,
     ) -> Option<Zeroizing<String>> {
-        use rustix::termios::{LocalModes, OptionalActions::Now, tcgetattr, tcsetattr};
-
-        let tty = self.tty.as_ref()?;
-        let modes = tcgetattr(tty).ok()?;
-        let mut silent = modes.clone();
-        silent.local_modes -= LocalModes::ECHO;
-        silent.local_modes |= LocalModes::ECHONL;
-        let (handle, before) = (tty.try_clone().ok()?, modes.clone());
-        world.signals().on_interrupt(move || {
-            tcsetattr(&handle, Now, &before).ok();
-        });
-        tcsetattr(tty, Now, &silent).ok()?;
+        let echo = self.console.as_ref()?.echo().ok()?;
+        world.signals().on_interrupt(echo.restoring().ok()?);
+        echo.off().ok()?;
         let answer = self.ask(question, timeout).map(Zeroizing::new);
-        tcsetattr(tty, Now, &modes).ok()?;
+        echo.restore().ok()?;
         answer
     }
 
     fn write(&self, text: &str) {
-        write(self.tty.as_ref(), text);
+        write(self.console.as_ref(), text);
     }
 }
 
-// A terminal that goes away in between is no reason to stop.
-fn write(tty: Option<&File>, text: &str) {
-    match tty {
-        Some(mut tty) => drop(tty.write_all(text.as_bytes())),
+fn write(console: Option<&Console>, text: &str) {
+    match console {
+        Some(console) => console.write(text),
         None => print_error(text),
     }
 }

@@ -81,23 +81,8 @@ impl Clock for SystemClock {
         })
     }
 
-    #[cfg(target_os = "linux")]
     fn uptime(&self) -> Duration {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        Duration::new(
-            now.tv_sec.unsigned_abs(),
-            u32::try_from(now.tv_nsec).unwrap_or(0),
-        )
-    }
-
-    // Darwin's CLOCK_MONOTONIC counts suspended time.
-    #[cfg(not(target_os = "linux"))]
-    fn uptime(&self) -> Duration {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        Duration::new(
-            now.tv_sec.unsigned_abs(),
-            u32::try_from(now.tv_nsec).unwrap_or(0),
-        )
+        crate::platform::clock::uptime()
     }
 
     fn sleep(&self, span: Duration) {

@@ -5,8 +5,6 @@
 
 mod clients;
 mod clock;
-mod confine;
-mod inheritance;
 mod paths;
 mod process;
 mod signals;
@@ -20,13 +18,8 @@ use std::rc::Rc;
 
 pub(crate) use clients::writes_configuration;
 pub(crate) use clock::{Clock, SystemClock, Timestamp};
-pub(crate) use inheritance::Inheritance;
-#[cfg(unix)]
-pub use inheritance::note_ignored_signals;
 pub(crate) use paths::NoHome;
-#[cfg(unix)]
-pub(crate) use process::note_limits;
-pub(crate) use process::{Process, arguments, begin_session, harden, keep_descriptors};
+pub(crate) use process::{Process, arguments, harden};
 pub(crate) use signals::{Deferral, Signals};
 pub(crate) use streams::{
     CHUNK, Stdin, inherited_stdin, print, print_error, read_lines, terminal_on_stderr,

@@ -6,6 +6,7 @@ use anyhow::bail;
 
 use super::World;
 use crate::failure::Failure;
+use crate::platform::files::{self, is_executable};
 
 /// Name of the database that is shared with Sentry's official CLI.
 const DATABASE: &str = "cli.db";
@@ -145,12 +146,12 @@ impl World {
         if self.variable_path("DOCKER_CONFIG").is_some() {
             return self.docker_config();
         }
-        if !cfg!(target_os = "linux") {
+        let Some(default) = files::containers_dir() else {
             return self.podman_fallback();
-        }
+        };
         let dir = match self.variable_path("XDG_RUNTIME_DIR") {
             Some(dir) => std::path::absolute(dir)?.join("containers"),
-            None => runtime_dir_of_user(),
+            None => default,
         };
         Ok(dir.join("auth.json"))
     }
@@ -204,28 +205,9 @@ fn is_within(path: &Path, directory: &Path) -> bool {
         || matches!((there(), directory_itself()), (Some(part), Some(directory)) if part.starts_with(&directory))
 }
 
-/// Where there is no `XDG_RUNTIME_DIR`. By the real user id, as in containers/image.
-#[cfg(unix)]
-fn runtime_dir_of_user() -> PathBuf {
-    format!("/run/containers/{}", rustix::process::getuid().as_raw()).into()
-}
-
-#[cfg(not(unix))]
-fn runtime_dir_of_user() -> PathBuf {
-    PathBuf::new()
-}
-
 /// One that is not there belongs to nobody.
-#[cfg(unix)]
 fn belongs_to_another(dir: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    let us = rustix::process::geteuid().as_raw();
-    dir.metadata().is_ok_and(|dir| dir.uid() != us)
-}
-
-#[cfg(not(unix))]
-fn belongs_to_another(_dir: &Path) -> bool {
-    false
+    dir.metadata().is_ok_and(|dir| files::has_other_owner(&dir))
 }
 
 fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
@@ -256,12 +238,4 @@ fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
 // A link or an odd file counts as there: opening it says what is wrong with it.
 fn has_database(dir: &Path) -> bool {
     dir.join(DATABASE).symlink_metadata().is_ok()
-}
-
-fn is_executable(file: &Path) -> bool {
-    #[cfg(unix)]
-    let executable = rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok();
-    #[cfg(not(unix))]
-    let executable = true;
-    executable && file.is_file()
 }

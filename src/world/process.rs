@@ -3,11 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
-#[cfg(unix)]
-use std::sync::{Arc, OnceLock};
 
 use super::clients::is_login;
 use super::{Signals, Variables, World};
+use crate::platform::process;
 
 /// The words behind the program's name.
 pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
@@ -15,36 +14,36 @@ pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 impl World {
-    /// Whether the program that started us logs in to a registry: `docker login …`. Never known outside Linux.
-    pub(crate) fn parent_logs_in(&self) -> bool {
-        let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
-        is_login(&arguments_of(Path::new(&format!("/proc/{parent}"))))
+    /// From now on this thread, and those that it starts, execute no program, open no file but those in `directory`, open
+    /// TCP connections to `port` only, and send no signal to another process; what is open stays open. As far as the system
+    /// knows how to. For a process that starts nothing any more: whatever it starts is confined too.
+    pub(crate) fn confine(&self, directory: &Path, port: Option<u16>) {
+        if let Some(done) = process::confine(directory, port) {
+            self.trace(|| done);
+        }
     }
 
-    /// The processes of this user. None outside Linux.
+    /// Whether the program that started us logs in to a registry: `docker login …`. Not where command lines are not
+    /// known.
+    pub(crate) fn parent_logs_in(&self) -> bool {
+        process::parent().is_some_and(|parent| is_login(&process::arguments_of(parent)))
+    }
+
+    /// The processes of this user, as far as they are known.
     pub(crate) fn running(&self) -> Vec<Process> {
-        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| {
-                let pid = entry.file_name().to_str()?.parse().ok()?;
-                is_ours(&entry.metadata().ok()?).then(|| Process {
-                    pid,
-                    arguments: arguments_of(&entry.path()),
-                })
+        let running = process::running().into_iter();
+        running
+            .map(|pid| Process {
+                pid,
+                arguments: process::arguments_of(pid),
             })
             .collect()
     }
 
     /// The world as another process began with it; `None` when it has ended, or keeps that to itself.
     pub(crate) fn of_process(&self, process: &Process) -> Option<World> {
-        let lines = std::fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
-        let variable = |line: &[u8]| {
-            let at = line.iter().position(|byte| *byte == b'=')?;
-            Some((os_string(&line[..at]), os_string(&line[at + 1..])))
-        };
-        let variables = lines.split(|byte| *byte == 0).filter_map(variable);
         Some(World {
-            variables: Variables::These(variables.collect()),
+            variables: Variables::These(process::environment_of(process.pid)?),
             clock: Rc::clone(&self.clock),
             signals: Signals::default(),
             trace: None,
@@ -62,121 +61,18 @@ pub(crate) struct Process {
     pub(crate) arguments: Vec<OsString>,
 }
 
-fn arguments_of(process: &Path) -> Vec<OsString> {
-    let line = std::fs::read(process.join("cmdline")).unwrap_or_default();
-    let mut arguments: Vec<OsString> = line.split(|byte| *byte == 0).map(os_string).collect();
-    // Each one ends with a zero byte.
-    arguments.pop();
-    arguments
-}
-
-fn os_string(bytes: &[u8]) -> OsString {
-    #[cfg(unix)]
-    return std::os::unix::ffi::OsStringExt::from_vec(bytes.to_owned());
-    #[cfg(not(unix))]
-    return String::from_utf8_lossy(bytes).into_owned().into();
-}
-
-#[cfg(unix)]
-fn is_ours(metadata: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    metadata.uid() == rustix::process::geteuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_ours(_metadata: &std::fs::Metadata) -> bool {
-    false
-}
-
-/// The limit of core dumps before it was lowered, where it was noted.
-#[cfg(unix)]
-static CORE_LIMIT: OnceLock<rustix::process::Rlimit> = OnceLock::new();
-
-/// Notes the limits that [`harden`] lowers, for a program that may hand over to another: the hard one then stays.
-#[cfg(unix)]
-pub(crate) fn note_limits() {
-    CORE_LIMIT.get_or_init(|| rustix::process::getrlimit(rustix::process::Resource::Core));
-}
-
-/// Makes the limits what they were.
-#[cfg(unix)]
-pub(super) fn restore_limits() {
-    if let Some(limit) = CORE_LIMIT.get() {
-        rustix::process::setrlimit(rustix::process::Resource::Core, *limit).ok();
-    }
-}
-
 /// Keeps secrets out of core dumps and away from other processes of the same user, and the process alive when a file
 /// becomes too large. First thing in every `main`.
 ///
 /// Best effort: a kernel that refuses leaves the program usable. Panics lose their message, which could quote a value.
 pub(crate) fn harden() {
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, Resource, Rlimit};
-        let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-        let _ = rustix::process::setrlimit(
-            Resource::Core,
-            Rlimit {
-                current: Some(0),
-                maximum: CORE_LIMIT.get().map_or(Some(0), |limit| limit.maximum),
-            },
-        );
-    }
-    // A write beyond RLIMIT_FSIZE must be an error that can be told, not the end of the process.
-    #[cfg(unix)]
-    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
+    process::harden();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or_else(String::new, |place| {
             format!(" at {}:{}", place.file(), place.line())
         });
         super::print_error(&format!("internal error{place}; please report it\n"));
     }));
-}
-
-/// Keeps whatever was handed to us beside the standard streams (a lock of the calling script, say) from the processes
-/// that we start.
-#[cfg(unix)]
-pub(crate) fn keep_descriptors() {
-    use rustix::io::{FdFlags, fcntl_setfd};
-
-    for number in descriptors() {
-        // One that another thread has closed meanwhile fails.
-        with_descriptor(number, |descriptor| {
-            fcntl_setfd(descriptor, FdFlags::CLOEXEC)
-        })
-        .ok();
-    }
-}
-
-/// The numbers of the open descriptors beyond the standard streams.
-#[cfg(unix)]
-pub(super) fn descriptors() -> impl Iterator<Item = i32> {
-    let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    numbers.filter(|number| *number > 2)
-}
-
-/// Reads or sets the flags of a descriptor that may be somebody else's.
-#[cfg(unix)]
-#[allow(
-    unsafe_code,
-    reason = "descriptors that others opened have no owner in this program; only their flags are read and set"
-)]
-pub(super) fn with_descriptor<T>(
-    number: i32,
-    call: impl FnOnce(std::os::fd::BorrowedFd<'static>) -> T,
-) -> T {
-    call(unsafe { std::os::fd::BorrowedFd::borrow_raw(number) })
-}
-
-#[cfg(not(unix))]
-pub(crate) fn keep_descriptors() {}
-
-/// Leaves the caller's session: signals to its process group no longer reach this process.
-pub(crate) fn begin_session() {
-    #[cfg(unix)]
-    rustix::process::setsid().ok();
 }
 
 #[cfg(test)]

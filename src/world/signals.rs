@@ -9,15 +9,9 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-#[cfg(unix)]
-use std::sync::{Arc, OnceLock};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-#[cfg(unix)]
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-
-/// Exit code after Ctrl-C, as shells count it.
-const INTERRUPTED: i32 = 130;
+use crate::platform::signals::{Caught, Interrupt, Interrupts, interrupts};
 
 type LastWords = Box<dyn FnOnce() + Send>;
 
@@ -29,12 +23,7 @@ struct Shared {
     pending: AtomicBool,
     /// Puts the terminal right before the process ends.
     last_words: Mutex<Option<LastWords>>,
-    /// The signals that are watched.
-    #[cfg(unix)]
-    watched: OnceLock<Vec<i32>>,
-    /// One of them came: set before anybody knows of it.
-    #[cfg(unix)]
-    came: Arc<AtomicBool>,
+    caught: OnceLock<Caught>,
 }
 
 /// The process's way with signals.
@@ -65,17 +54,10 @@ impl Signals {
         })
     }
 
-    /// Leaves the signals to the program that takes the place of this one, with `default` for each. One that came before
-    /// takes effect first.
-    #[cfg(unix)]
-    pub(super) fn release(&self, default: impl Fn(i32)) {
-        let Some(shared) = self.shared.get() else {
-            return;
-        };
-        for signal in shared.watched.get().into_iter().flatten() {
-            default(*signal);
-        }
-        if shared.came.load(Ordering::Acquire) {
+    /// Leaves the signals to a program that replaces this one. A signal that was received before takes effect first.
+    pub(crate) fn release(&self) {
+        let caught = self.shared.get().and_then(|shared| shared.caught.get());
+        if caught.is_some_and(Caught::release) {
             // As at the end of a [`Deferral`].
             loop {
                 std::thread::park();
@@ -117,50 +99,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn watch() -> io::Result<&'static Shared> {
     let shared: &'static Shared = Box::leak(Box::default());
-    #[cfg(unix)]
-    {
-        // First the thread, which waits: signals that are taken and not watched would be lost.
-        let (send, receive) = std::sync::mpsc::sync_channel(1);
-        std::thread::Builder::new().spawn(move || {
-            if let Ok(signals) = receive.recv() {
-                take_signals(signals, shared);
-            }
-        })?;
-        let ignored = ignored();
-        let ours = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter();
-        let ours: Vec<i32> = ours
-            .filter(|signal| ignored & (1 << (signal - 1)) == 0)
-            .collect();
-        let signals = signal_hook::iterator::Signals::new(&ours)?;
-        send.send(signals).ok();
-        for signal in &ours {
-            signal_hook::flag::register(*signal, Arc::clone(&shared.came))?;
+    // First the thread, which waits: signals that are taken and not watched would be lost.
+    let (send, receive) = std::sync::mpsc::sync_channel::<Interrupts>(1);
+    std::thread::Builder::new().spawn(move || {
+        if let Ok(interrupts) = receive.recv() {
+            interrupts.watch(|interrupt| end(interrupt, shared));
         }
-        shared.watched.get_or_init(|| ours);
-    }
+    })?;
+    let interrupts = interrupts()?;
+    shared.caught.get_or_init(|| interrupts.caught());
+    send.send(interrupts).ok();
     Ok(shared)
 }
 
-/// Signals that whoever started us told us to ignore, as nohup(1) does: a bit for each. Known on Linux only, proc(5).
-#[cfg(unix)]
-fn ignored() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0)
-}
-
-#[cfg(unix)]
-fn take_signals(mut signals: signal_hook::iterator::Signals, shared: &Shared) {
-    for signal in &mut signals {
-        shared.pending.store(true, Ordering::Release);
-        let _effect = lock(&shared.busy);
-        if let Some(last_words) = lock(&shared.last_words).take() {
-            last_words();
-        }
-        match signal {
-            SIGINT => signal_hook::low_level::exit(INTERRUPTED),
-            _ => drop(signal_hook::low_level::emulate_default_handler(signal)),
-        }
+fn end(interrupt: Interrupt, shared: &Shared) {
+    shared.pending.store(true, Ordering::Release);
+    let _effect = lock(&shared.busy);
+    if let Some(last_words) = lock(&shared.last_words).take() {
+        last_words();
     }
+    interrupt.take_effect();
 }

@@ -1,11 +1,10 @@
 //! The standard streams, without the panics of `println!` and without waiting for ever.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read, Write as _};
-use std::os::fd::AsFd;
+use std::io::{self, IsTerminal as _, PipeReader, Read, Write as _};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use crate::platform::streams::{as_file, read_before};
 
 /// Writes a whole answer to standard output at once.
 ///
@@ -37,7 +36,7 @@ pub(crate) fn terminal_on_stdin() -> bool {
 /// # Errors
 /// There is no file descriptor to be had.
 pub(crate) fn inherited_stdin() -> io::Result<File> {
-    io::stdin().as_fd().try_clone_to_owned().map(File::from)
+    as_file(&io::stdin())
 }
 
 /// How many bytes to read at a time: most requests are shorter.
@@ -59,7 +58,7 @@ impl Stdin {
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Past std's buffer: what it read ahead would hide from `poll`.
+        // Past std's buffer: what it read ahead would hide from the waiting.
         read_before(&io::stdin(), buffer, self.deadline)
     }
 }
@@ -69,7 +68,7 @@ impl Read for Stdin {
 /// # Errors
 /// `TimedOut` when the end has not come by then.
 pub(crate) fn read_lines(
-    pipe: &impl AsFd,
+    pipe: &PipeReader,
     timeout: Duration,
     mut line: impl FnMut(&str),
 ) -> io::Result<()> {
@@ -86,22 +85,6 @@ pub(crate) fn read_lines(
         }
         if length == 0 {
             return Ok(());
-        }
-    }
-}
-
-fn read_before(from: &impl AsFd, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(0),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match rustix::event::poll(&mut [PollFd::new(from, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
-            Ok(_) => return Ok(rustix::io::read(from, &mut *buffer)?),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
         }
     }
 }

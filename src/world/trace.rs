@@ -3,13 +3,14 @@
 //! A variable names the file, and whoever sets it need not be the user: so the file is one that was made here, or none.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use super::Timestamp;
 use crate::failure::Failure;
+use crate::platform::files::{self, Purpose, Rule};
 
 /// First line of each file: what has it was made by this program.
 const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
@@ -61,31 +62,14 @@ impl Trace {
 
 /// Makes the file. Nothing that is there is touched, nor what a symlink points to.
 fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW;
-        options.mode(0o600).custom_flags(flags.bits().cast_signed());
-    }
-    let mut file = options.open(path)?;
+    let mut file = files::create_private(path, Purpose::Append)?;
     file.write_all(HEADER.as_bytes())?;
     Ok(file)
 }
 
 /// Opens a file that an earlier run made.
 fn append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-        options.custom_flags(flags.bits().cast_signed());
-    }
-    let file = options.open(path)?;
-    check_ours(&file)?;
+    let file = files::open_private(path, Purpose::Append, Rule::Private)?;
     let mut looks = 0;
     while file.metadata()?.len() < HEADER.len() as u64 && looks < LOOKS {
         std::thread::sleep(Duration::from_millis(2));
@@ -96,32 +80,5 @@ fn append(path: &Path) -> io::Result<File> {
     match start == HEADER.as_bytes() {
         true => Ok(file),
         false => Err(io::Error::other("it is no trace, and stays as it is")),
-    }
-}
-
-#[cfg(unix)]
-fn check_ours(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    let found = file.metadata()?;
-    let why = if !found.is_file() {
-        "it is no regular file"
-    } else if found.uid() != rustix::process::geteuid().as_raw() {
-        "it belongs to another user"
-    } else if found.mode() & 0o7777 != 0o600 {
-        "its mode is not 0600"
-    } else if found.nlink() != 1 {
-        "it has a second name (hard link)"
-    } else {
-        return Ok(());
-    };
-    Err(io::Error::other(why))
-}
-
-#[cfg(not(unix))]
-fn check_ours(file: &File) -> io::Result<()> {
-    match file.metadata()?.is_file() {
-        true => Ok(()),
-        false => Err(io::Error::other("it is no regular file")),
     }
 }

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up: each may import those before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
+    "platform",
     "failure",
     "memory",
     "origin",
@@ -345,13 +346,17 @@ fn each_of_these_is_used_in_one_module_only() {
         ("rustls", "oauth"),
         ("keyring::v1", "mirror"),
         ("fs2::", "lock"),
-        ("landlock::", "world"),
+        ("landlock::", "platform"),
         ("std::env", "world"),
         ("io::stdin()", "world"),
         ("io::stdout()", "world"),
         ("io::stderr()", "world"),
         ("SystemTime::now", "world"),
-        ("/dev/tty", "terminal"),
+        ("/dev/tty", "platform"),
+        ("rustix::", "platform"),
+        ("libc::", "platform"),
+        ("signal_hook::", "platform"),
+        ("std::os::", "platform"),
     ] {
         let users: Vec<String> = modules(&files())
             .into_iter()
@@ -362,21 +367,49 @@ fn each_of_these_is_used_in_one_module_only() {
     }
 }
 
+/// What a file is that is not the same on all systems.
+const SYSTEMS: [&str; 4] = ["unix", "windows", "target_os", "target_vendor"];
+
+/// Whether a line asks for the system that it is compiled for, by `cfg(…)`, `cfg!(…)` or `cfg_attr(…)`.
+fn asks_for_a_system(line: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut words = line.split(|c| !is_word(c));
+    words.any(|word| word == "cfg" || word == "cfg_attr")
+        && words.any(|word| SYSTEMS.contains(&word))
+}
+
 #[test]
-fn memory_and_what_runs_around_main_fork_and_exec_alone_is_unsafe() {
-    let users: BTreeSet<String> = files()
+fn only_the_platform_knows_systems() {
+    let asking: Vec<String> = files()
         .into_iter()
-        .filter(|(_, code)| code.contains("unsafe"))
+        .filter(|(path, _)| module(path) != "platform")
+        // What runs before `main` can only stand beside it.
+        .filter(|(path, _)| path != "main.rs")
+        .filter(|(_, code)| code.lines().any(asks_for_a_system))
         .map(|(path, _)| path)
         .collect();
-    let known = [
-        "main.rs",
-        "memory.rs",
-        "store/memory.rs",
-        "terminal/browser.rs",
-        "world/inheritance.rs",
-        "world/process.rs",
-    ];
+    assert_eq!(asking, Vec::<String>::new());
+    for line in [
+        "#[cfg(unix)]",
+        "    #[cfg(all(test, not(target_os = \"linux\")))]",
+        "let is_mac = cfg!(target_vendor = \"apple\");",
+        "#[cfg_attr(windows, path = \"x.rs\")]",
+    ] {
+        assert!(asks_for_a_system(line), "{line}");
+    }
+    for line in ["#[cfg(test)]", "unix_config(cfg)", "#[cfg(not(fuzzing))]"] {
+        assert!(!asks_for_a_system(line), "{line}");
+    }
+}
+
+#[test]
+fn the_allocator_and_the_platform_alone_are_unsafe() {
+    let users: BTreeSet<String> = files()
+        .into_iter()
+        .filter(|(path, code)| module(path) != "platform" && code.contains("unsafe"))
+        .map(|(path, _)| path)
+        .collect();
+    let known = ["main.rs", "memory.rs", "store/memory.rs"];
     assert_eq!(users, known.map(str::to_owned).into());
 }
 

@@ -5,7 +5,7 @@
 //! run is killed: start it in the test itself, not in a helper thread.
 
 use crate::sandbox::{Cmd, Running};
-use rustix::process::{Signal, kill_process_group, set_parent_process_death_signal, setsid};
+use rustix::process::{Signal, kill_process_group, setsid};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -31,7 +31,7 @@ impl Service {
             .stderr(Stdio::piped());
         let lead_and_never_outlive_the_test = || {
             setsid()?;
-            set_parent_process_death_signal(Some(Signal::TERM))
+            die_with_the_test()
         };
         let for_ever = Duration::from_secs(24 * 3600);
         Self {
@@ -121,4 +121,15 @@ pub fn tools(name: &str) -> Vec<PathBuf> {
 
 fn is_program(path: &Path) -> bool {
     rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok() && path.is_file()
+}
+
+#[cfg(target_os = "linux")]
+fn die_with_the_test() -> rustix::io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
+}
+
+/// Elsewhere a test run that is killed leaves its servers behind.
+#[cfg(not(target_os = "linux"))]
+fn die_with_the_test() -> rustix::io::Result<()> {
+    Ok(())
 }

@@ -9,7 +9,8 @@ use crate::storage::{SOON, Scene, files_with, mode};
 use rustix::process::{Signal, getsid, kill_process, kill_process_group};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 
 /// A refresh whose answer the server holds back; it tells what it does.
 fn held_refresh(scene: &Scene) -> Running {
@@ -81,7 +82,7 @@ fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
 /// A refresh that could not be stored for a minute; what stands in the database is what it found.
 fn kept_aside(scene: &Scene) -> PathBuf {
     let trace = scene.machine.root().join("trace");
-    let calls = "open,openat,write,fsync,linkat";
+    let calls = "open,openat,write,fsync,fallocate,renameat2";
     let refresh = held(scene, scene.token().traced(calls, &trace));
     let writer = scene.database();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -101,12 +102,13 @@ fn kept_aside(scene: &Scene) -> PathBuf {
     let trace = fs::read_to_string(&trace).unwrap();
     let mut rest = trace.as_str();
     for step in [
-        "O_TMPFILE, 0600) = ".to_owned(),
+        "credential.reserve\", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600) = ".to_owned(),
+        "credential.reserve>, 0, 0, 32768) = 0".to_owned(),
         "cli.db-wal>) = 0".to_owned(),
         "\"{\\\"version".to_owned(),
         "fsync(".to_owned(),
-        "linkat(".to_owned(),
-        format!("\"{}\", AT_SYMLINK_FOLLOW) = 0", kept.display()),
+        "renameat2(".to_owned(),
+        format!("\"{}\", RENAME_NOREPLACE) = 0", kept.display()),
         format!("<{}>) = 0", scene.dir().display()),
     ] {
         let at = rest
@@ -585,4 +587,33 @@ fn two_directories_know_nothing_of_each_other() {
         (1, 0)
     );
     two.is_alive();
+}
+
+#[test]
+fn what_a_killed_refresh_left_of_its_reserve_goes_with_the_next_refresh_or_logout() {
+    for operation in ["refresh", "logout"] {
+        let scene = Scene::of_ours(Age::EXPIRED);
+        let left = scene.file("credential.reserve");
+        fs::write(&left, "a token").unwrap();
+        let ended = scene.machine.sentry(&["auth", operation]).run();
+        let _ended = ended.success();
+        assert!(!left.exists(), "{operation}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_reserve_is_not_written_and_keeps_no_refresh_away() {
+    let plant: [fn(&Path, &Path); 2] = [
+        |victim, reserve| symlink(victim, reserve).unwrap(),
+        |_, reserve| fs::create_dir(reserve).unwrap(),
+    ];
+    for plant in plant {
+        let scene = Scene::new(Age::EXPIRED);
+        let victim = scene.machine.root().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        plant(&victim, &scene.file("credential.reserve"));
+        let _token = scene.token().run().success();
+        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    }
 }

@@ -14,6 +14,7 @@ use crate::cli::SetupDockerArgs;
 use crate::docker::ServerUrl;
 use crate::failure::{Failure, hint_of};
 use crate::origin::Origin;
+use crate::platform::files::containers_dir;
 use crate::printable::printable;
 use crate::setup::{
     ConfigFile, ForeignFile, OURS, Slot, UndoLog, looked_up, path_with, settle, together, update,
@@ -213,7 +214,7 @@ impl<'a> SetUp<'a> {
         let is_persistent = ["REGISTRY_AUTH_FILE", "DOCKER_CONFIG"]
             .into_iter()
             .any(|name| self.world.variable(name).is_some());
-        if self.args.podman && !is_persistent && cfg!(target_os = "linux") {
+        if self.args.podman && !is_persistent && containers_dir().is_some() {
             say("warning: this file is deleted at the next boot");
             say(&format!("hint: {PERSISTENT_FILE}"));
         }

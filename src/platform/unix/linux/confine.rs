@@ -1,8 +1,6 @@
-//! Gives up what this process no longer needs: other files, other programs, other places in the network.
+//! Gives up rights that a process no longer needs: other files, other programs, other network addresses.
 //!
-//! Separate from [`super::process`] because it is a matter of Linux's, and of one process: whatever it starts is confined
-//! too. So it is for a process that starts nothing any more, and never for one that starts a browser, git, or a command of
-//! the user's.
+//! Separate from the other functions of Linux because of its length.
 //!
 //! Best effort: each kernel enforces what it knows (Landlock since 5.13, connections since 6.7, signals since 6.12), and one
 //! without Landlock, or one that a container keeps from using it, does no more than never gain privileges.
@@ -10,37 +8,14 @@
 
 use std::path::Path;
 
-use super::World;
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+};
 
-impl World {
-    /// From now on this thread, and those that it starts, execute no program, open no file but those in `directory`, open
-    /// TCP connections to `port` only, and send no signal to another process. What is open stays open.
-    pub(crate) fn confine(&self, directory: &Path, port: Option<u16>) {
-        #[cfg(target_os = "linux")]
-        {
-            // Landlock wants it, and it is worth something by itself where Landlock is not to be had.
-            rustix::thread::set_no_new_privs(true).ok();
-            let confined = landlock(directory, port);
-            self.trace(|| match confined {
-                Ok(status) => format!("confined: {status:?}"),
-                Err(why) => format!("not confined: {why}"),
-            });
-        }
-        #[cfg(not(target_os = "linux"))]
-        let _ = (directory, port);
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn landlock(
-    directory: &Path,
-    port: Option<u16>,
-) -> Result<landlock::RulesetStatus, landlock::RulesetError> {
-    use landlock::{
-        ABI, Access as _, AccessFs, AccessNet, NetPort, PathBeneath, PathFd, Ruleset,
-        RulesetAttr as _, RulesetCreatedAttr as _, Scope,
-    };
-
+pub(super) fn confine(directory: &Path, port: Option<u16>) -> Result<RulesetStatus, RulesetError> {
+    // Landlock wants it, and it is worth something by itself where Landlock is not to be had.
+    rustix::thread::set_no_new_privs(true).ok();
     // What SQLite does with its files, the directory that locks another program out, and the recovery file.
     let in_directory = AccessFs::ReadFile
         | AccessFs::ReadDir
@@ -56,9 +31,9 @@ fn landlock(
         // Not the abstract sockets: the session bus may be one.
         .scope(Scope::Signal)?
         .create()?
-        .add_rules(port.map(|port| {
-            Ok::<_, landlock::RulesetError>(NetPort::new(port, AccessNet::ConnectTcp))
-        }))?;
+        .add_rules(
+            port.map(|port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::ConnectTcp))),
+        )?;
     for (path, access) in [
         (directory, in_directory),
         // SQLite's own random numbers.
@@ -71,7 +46,7 @@ fn landlock(
     Ok(ruleset.restrict_self()?.ruleset)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::net::{TcpListener, TcpStream};
@@ -108,7 +83,7 @@ mod tests {
         std::os::unix::fs::symlink(&theirs, &linked).unwrap();
         let [ours, other] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let address = |listener: &TcpListener| listener.local_addr().unwrap();
-        let status = super::landlock(directory, Some(address(&ours).port())).unwrap();
+        let status = super::confine(directory, Some(address(&ours).port())).unwrap();
 
         let privileges = fs::read_to_string("/proc/thread-self/status");
         assert!(rustix::thread::no_new_privs().unwrap());

@@ -1,0 +1,56 @@
+//! Everything that differs between operating systems, named by its purpose.
+//!
+//! Separate from the rest of the crate, which is the same on all systems: FFI, `unsafe` and a `cfg` for a system appear
+//! only here. Each system has a directory with the modules below. In `unix/`, code for a single system is in `linux.rs`,
+//! `apple.rs` and `other.rs`; `--cfg portable` selects `other.rs` on every Unix, which makes it testable on Linux.
+//!
+//! Imports nothing of this crate, and knows nothing of credentials.
+//!
+//! # files
+//!
+//! | function | promise | not promised |
+//! |---|---|---|
+//! | `create_private` | creates a file with mode 0600; follows no symlink, overwrites nothing | |
+//! | `open_private` | opens a regular file of this user that follows a [`Rule`](files::Rule); follows no symlink, does not block on a FIFO | |
+//! | `open_foreign` | opens a file of another program, through symlinks; does not block on a FIFO | |
+//! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode | access lists: only their mask, which is part of the mode |
+//! | `create_private_dir`, `make_private` | mode 0700, mode 0600 | |
+//! | `sync`, `sync_dir` | content and directory entries survive a power failure (Apple: `F_FULLFSYNC`) | disks that report too early |
+//! | `Reserve` | disk space for a later write, under a name | other Unix: copy-on-write file systems, where a later write needs new space |
+//! | `rename_new`, `exchange` | atomic; `rename_new` never replaces a file | other Unix: `exchange`, and atomicity of `rename_new` |
+//! | `is_at`, `stamp` | whether a name still refers to a file, and whether the file was written | file systems with a stopped clock |
+//! | `is_local` | whether no other machine uses the file system | other Unix |
+//! | `copy_access_list` | copies the access list of a file | Apple, other Unix |
+//!
+//! # process
+//!
+//! | function | promise | not promised |
+//! |---|---|---|
+//! | `harden` | no core dumps; a file that grows too large is an error; Linux: other processes of the user cannot read the memory | Apple, other Unix: protection from the user's debuggers |
+//! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 2 without `fdescfs` |
+//! | `detach`, `begin_session` | signals to the caller's process group and terminal do not reach the process | |
+//! | `Inheritance`, `note_ignored_signals`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ |
+//! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | Apple, other Unix |
+//! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock | |
+//! | `arguments_of` | the command line of a process of this user | other Unix |
+//! | `running`, `environment_of`, `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix |
+//! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
+//!
+//! # terminal, streams, signals, clock
+//!
+//! | function | promise | not promised |
+//! |---|---|---|
+//! | `Console` | the terminal, if this process is in its foreground process group; reads a line with a timeout; hides input, and restores the terminal from any thread | |
+//! | `read_before` | reads from a pipe until a deadline | Apple: the deadline if standard input is a terminal |
+//! | `interrupts` | SIGINT, SIGTERM, SIGHUP, SIGQUIT, except those that were ignored when the process started | |
+//! | `uptime` | a clock that does not jump and counts suspended time | other Unix: suspended time |
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+compile_error!("this system is not supported: src/platform/ has no directory for it");
+
+pub(crate) use unix::{clock, files, inheritance, process, signals, streams, terminal};
+
+pub use unix::inheritance::note_ignored_signals;

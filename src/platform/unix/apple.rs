@@ -1,0 +1,112 @@
+//! macOS: MNT_LOCAL, renamex_np, F_FULLFSYNC, command lines by sysctl.
+
+use std::ffi::{OsString, c_int};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with, statfs};
+use rustix::time::ClockId;
+use zeroize::Zeroizing;
+
+use super::procargs;
+
+pub(crate) const OPENERS: &[&str] = &["open"];
+pub(crate) const CONFINES: bool = false;
+pub(crate) const HAS_DISPLAY: bool = true;
+
+/// fsync(2) leaves data in the cache of the disk.
+pub(crate) const NEEDS_FULLFSYNC: bool = true;
+
+/// Counts suspended time on macOS.
+pub(super) const UPTIME: ClockId = ClockId::Monotonic;
+
+/// Longest command line with its environment, in bytes: the kernel's own limit.
+const LONGEST: usize = 1024 * 1024;
+
+pub(super) fn is_local(dir: &Path) -> Option<bool> {
+    let flags = statfs(dir).ok()?.f_flags;
+    Some(flags & libc::MNT_LOCAL.cast_unsigned() != 0)
+}
+
+pub(super) fn keep_memory_private() {}
+
+pub(super) fn confine(_directory: &Path, _port: Option<u16>) -> Option<String> {
+    None
+}
+
+pub(super) fn allocate(file: &File, length: usize) -> io::Result<()> {
+    Ok(fallocate(file, FallocateFlags::empty(), 0, length as u64)?)
+}
+
+pub(super) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
+    Ok(renameat_with(
+        CWD,
+        path,
+        CWD,
+        target,
+        RenameFlags::NOREPLACE,
+    )?)
+}
+
+pub(super) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
+    Ok(renameat_with(
+        CWD,
+        path,
+        CWD,
+        target,
+        RenameFlags::EXCHANGE,
+    )?)
+}
+
+pub(super) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+pub(super) fn containers_dir() -> Option<PathBuf> {
+    None
+}
+
+/// sysctl(3), `KERN_PROCARGS2`: only processes of the same user.
+#[allow(unsafe_code, reason = "no dependency has this call")]
+pub(super) fn arguments_of(pid: u32) -> Vec<OsString> {
+    let Ok(pid) = c_int::try_from(pid) else {
+        return Vec::new();
+    };
+    let mut name = [libc::CTL_KERN, libc::KERN_PROCARGS2, pid];
+    // The answer includes the environment, which may contain tokens.
+    let mut found = Zeroizing::new(vec![0_u8; LONGEST]);
+    let mut length = found.len();
+    // SAFETY: the name has three elements, and at most `length` bytes are written.
+    let status = unsafe {
+        libc::sysctl(
+            name.as_mut_ptr(),
+            3,
+            found.as_mut_ptr().cast(),
+            &raw mut length,
+            ptr::null_mut(),
+            0,
+        )
+    };
+    match status {
+        0 => procargs::arguments(&found[..length.min(LONGEST)]).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn running() -> Vec<u32> {
+    Vec::new()
+}
+
+pub(super) fn environment_of(_pid: u32) -> Option<Vec<(OsString, OsString)>> {
+    None
+}
+
+pub(super) fn name_of(_pid: u32) -> Option<String> {
+    None
+}
+
+pub(super) fn lock_holder(_file: &Path) -> Option<u32> {
+    None
+}

@@ -1,0 +1,61 @@
+//! Files: private ones, those of other programs, and the file systems they are on.
+
+mod attributes;
+mod names;
+mod private;
+mod reserve;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::system;
+
+pub(crate) use attributes::{
+    Exposure, FileStamp, Owner, has_other_owner, is_at, is_executable, may_write, set_owner, stamp,
+};
+pub(crate) use names::{cannot_exchange, exchange, rename_new};
+pub(crate) use private::{
+    Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
+    open_foreign, open_private, wider_than_private,
+};
+pub(crate) use reserve::{Reserve, fill};
+pub(crate) use system::NEEDS_FULLFSYNC;
+
+/// The VFS of SQLite that takes no locks.
+pub(crate) const VFS_WITHOUT_LOCKS: &str = "unix-none";
+
+/// Whether no other machine uses the file system of a directory. `None` if that is unknown.
+pub(crate) fn is_local(dir: &Path) -> Option<bool> {
+    system::is_local(dir)
+}
+
+/// Waits until the content of a file is on disk. On Apple, std uses `F_FULLFSYNC`.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// Waits until the entries of a directory are on disk.
+///
+/// # Errors
+/// The disk's, or the directory cannot be read.
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Gives a file the access list of another file.
+///
+/// # Errors
+/// It cannot be read or set.
+pub(crate) fn copy_access_list(file: &File, from: &Path) -> io::Result<()> {
+    system::copy_access_list(file, from)
+}
+
+/// Podman's runtime directory for users without `XDG_RUNTIME_DIR`, as in containers/image: by the real user id. `None` if
+/// podman runs containers in a virtual machine.
+pub(crate) fn containers_dir() -> Option<PathBuf> {
+    system::containers_dir()
+}

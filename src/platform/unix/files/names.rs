@@ -1,0 +1,39 @@
+//! Renames and exchanges files atomically.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::super::system;
+
+/// Renames a file unless the target exists.
+///
+/// # Errors
+/// `AlreadyExists`, and others.
+pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
+    match system::rename_new(path, target) {
+        Err(error) if cannot_exchange(&error) => {}
+        ended => return ended,
+    }
+    match target.symlink_metadata() {
+        Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(path, target),
+    }
+}
+
+/// Exchanges two files.
+///
+/// # Errors
+/// [`cannot_exchange`], and others.
+pub(crate) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
+    system::exchange(path, target)
+}
+
+/// Whether this is not supported. renameat2(2): EINVAL if the file system does not support the flag, ENOSYS if the kernel
+/// does not.
+pub(crate) fn cannot_exchange(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}

@@ -1,0 +1,29 @@
+//! Unix: one implementation, and a file each for what differs between Unix systems.
+//!
+//! `linux.rs`, `apple.rs` and `other.rs` define the same functions and import nothing from their neighbours.
+
+pub(crate) mod clock;
+pub(crate) mod files;
+pub(crate) mod inheritance;
+mod input;
+pub(crate) mod process;
+pub(crate) mod signals;
+pub(crate) mod streams;
+pub(crate) mod terminal;
+
+#[cfg(all(target_os = "linux", not(portable)))]
+mod linux;
+#[cfg(all(target_os = "linux", not(portable)))]
+use linux as system;
+
+#[cfg(all(target_vendor = "apple", not(portable)))]
+mod apple;
+#[cfg(all(target_vendor = "apple", not(portable)))]
+use apple as system;
+#[cfg(any(all(target_vendor = "apple", not(portable)), test))]
+mod procargs;
+
+#[cfg(any(not(any(target_os = "linux", target_vendor = "apple")), portable))]
+mod other;
+#[cfg(any(not(any(target_os = "linux", target_vendor = "apple")), portable))]
+use other as system;

@@ -1,0 +1,134 @@
+//! This process, its children, and other processes.
+
+use std::ffi::{OsString, c_int};
+use std::os::fd::BorrowedFd;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::{getppid, getrlimit, setrlimit, setsid, test_kill_process};
+
+use super::system;
+
+pub(crate) use system::{CONFINES, HAS_DISPLAY, OPENERS};
+
+/// flock(2) locks belong to the open file description, which parent and child share.
+pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = true;
+
+/// The limit of core dumps before it was lowered, if it was noted.
+static CORE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
+
+/// Notes the limits that [`harden`] lowers, for a program that may be replaced by another one: the hard limit then stays.
+pub(crate) fn note_limits() {
+    CORE_LIMIT.get_or_init(|| getrlimit(Resource::Core));
+}
+
+/// Restores the limits.
+pub(super) fn restore_limits() {
+    if let Some(limit) = CORE_LIMIT.get() {
+        setrlimit(Resource::Core, *limit).ok();
+    }
+}
+
+/// Keeps the memory out of core dumps and, on Linux, away from other processes of the same user. A file that grows too
+/// large becomes an error. Best effort: the program goes on if the kernel refuses.
+pub(crate) fn harden() {
+    system::keep_memory_private();
+    let nothing = Rlimit {
+        current: Some(0),
+        maximum: CORE_LIMIT.get().map_or(Some(0), |limit| limit.maximum),
+    };
+    let _ = setrlimit(Resource::Core, nothing);
+    // A write beyond RLIMIT_FSIZE must be an error that can be reported, not the end of the process.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
+}
+
+/// Sets close-on-exec on all descriptors above the standard streams. The caller may have left some open, such as a lock
+/// of its own.
+pub(crate) fn close_others_on_exec() {
+    for number in descriptors() {
+        with_descriptor(number, |descriptor| {
+            fcntl_setfd(descriptor, FdFlags::CLOEXEC)
+        })
+        .ok();
+    }
+}
+
+/// The open descriptors above the standard streams.
+pub(super) fn descriptors() -> impl Iterator<Item = c_int> {
+    let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<c_int>().ok());
+    numbers.filter(|number| *number > 2)
+}
+
+/// Reads or sets the flags of a descriptor that may belong to another part of the program.
+#[allow(
+    unsafe_code,
+    reason = "descriptors that others opened have no owner in this program; only their flags are read and set"
+)]
+pub(super) fn with_descriptor<T>(number: c_int, call: impl FnOnce(BorrowedFd<'static>) -> T) -> T {
+    // SAFETY: the call fails if another thread has closed the descriptor.
+    call(unsafe { BorrowedFd::borrow_raw(number) })
+}
+
+/// Leaves the caller's session: signals to its process group no longer reach this process.
+pub(crate) fn begin_session() {
+    setsid().ok();
+}
+
+/// Gives up rights that this process no longer needs, as far as the system supports that: it cannot start programs, open
+/// files outside of `directory`, connect to other ports than `port`, or signal other processes. Returns the result for a
+/// trace.
+pub(crate) fn confine(directory: &Path, port: Option<u16>) -> Option<String> {
+    system::confine(directory, port)
+}
+
+/// Makes a child start in a session of its own, with its standard streams as its only descriptors.
+#[allow(unsafe_code, reason = "setsid must run between fork and exec")]
+pub(crate) fn detach(command: &mut Command) {
+    close_others_on_exec();
+    // SAFETY: setsid is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| setsid().map(drop).map_err(Into::into));
+    }
+}
+
+/// The parent process.
+pub(crate) fn parent() -> Option<u32> {
+    u32::try_from(getppid()?.as_raw_nonzero().get()).ok()
+}
+
+/// Whether a process exists.
+pub(crate) fn is_running(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    // EPERM also means that the process exists.
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+}
+
+/// The command line of a process, starting with the program's name. Empty if it is unknown.
+pub(crate) fn arguments_of(pid: u32) -> Vec<OsString> {
+    system::arguments_of(pid)
+}
+
+/// The processes of this user. Empty if they are unknown.
+pub(crate) fn running() -> Vec<u32> {
+    system::running()
+}
+
+/// The environment that a process started with. `None` if it has ended or is not readable.
+pub(crate) fn environment_of(pid: u32) -> Option<Vec<(OsString, OsString)>> {
+    system::environment_of(pid)
+}
+
+/// The name of a process's program. Not safe to print: the process chooses it.
+pub(crate) fn name_of(pid: u32) -> Option<String> {
+    system::name_of(pid)
+}
+
+/// The process that holds a lock on a file, according to the kernel.
+pub(crate) fn lock_holder(file: &Path) -> Option<u32> {
+    system::lock_holder(file)
+}

@@ -1,0 +1,118 @@
+//! The controlling terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::termios::{LocalModes, OptionalActions::Now, QueueSelector, Termios};
+use rustix::termios::{tcflush, tcgetattr, tcgetpgrp, tcsetattr};
+use zeroize::Zeroizing;
+
+use super::input;
+
+/// Longest line in bytes, as in the line discipline of a terminal.
+const LONGEST: usize = 4096;
+
+/// The user's terminal.
+pub(crate) struct Console {
+    tty: File,
+}
+
+/// Whether the terminal shows what is typed.
+pub(crate) struct Echo<'a> {
+    console: &'a Console,
+    before: Termios,
+}
+
+impl Console {
+    /// Opens the terminal. Returns `None` if there is none, or if this process is not in its foreground process group: the
+    /// kernel would stop it, and with it the program that waits for it.
+    pub(crate) fn open() -> Option<Console> {
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits().cast_signed());
+        let tty = options.open("/dev/tty").ok()?;
+        let foreground = tcgetpgrp(&tty).ok()?;
+        (foreground == rustix::process::getpgrp()).then_some(Console { tty })
+    }
+
+    /// Returns another handle.
+    ///
+    /// # Errors
+    /// No file descriptor is available.
+    pub(crate) fn try_clone(&self) -> io::Result<Console> {
+        self.tty.try_clone().map(|tty| Console { tty })
+    }
+
+    /// Writes a text. A terminal that is gone is no error.
+    pub(crate) fn write(&self, text: &str) {
+        (&self.tty).write_all(text.as_bytes()).ok();
+    }
+
+    /// Discards input that was not read yet.
+    pub(crate) fn forget_typed(&self) {
+        let _ = tcflush(&self.tty, QueueSelector::IFlush);
+    }
+
+    /// Reads a line, with its newline.
+    ///
+    /// # Errors
+    /// `TimedOut`, or the terminal is gone.
+    pub(crate) fn read_line(&self, timeout: Duration) -> io::Result<Zeroizing<Vec<u8>>> {
+        if !input::has_line(&self.tty, Instant::now() + timeout)? {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        // A terminal in canonical mode returns whole lines.
+        let mut line = Zeroizing::new(vec![0; LONGEST]);
+        let length = (&self.tty).read(&mut line)?;
+        line.truncate(length);
+        Ok(line)
+    }
+
+    /// Returns the current state.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub(crate) fn echo(&self) -> io::Result<Echo<'_>> {
+        Ok(Echo {
+            console: self,
+            before: tcgetattr(&self.tty)?,
+        })
+    }
+}
+
+impl Echo<'_> {
+    /// Hides input, except for newlines.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub(crate) fn off(&self) -> io::Result<()> {
+        let mut silent = self.before.clone();
+        silent.local_modes -= LocalModes::ECHO;
+        silent.local_modes |= LocalModes::ECHONL;
+        Ok(tcsetattr(&self.console.tty, Now, &silent)?)
+    }
+
+    /// Restores the state.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub(crate) fn restore(&self) -> io::Result<()> {
+        Ok(tcsetattr(&self.console.tty, Now, &self.before)?)
+    }
+
+    /// As [`restore`](Echo::restore), for another thread.
+    ///
+    /// # Errors
+    /// No file descriptor is available.
+    pub(crate) fn restoring(&self) -> io::Result<impl FnOnce() + Send + 'static> {
+        let (console, before) = (self.console.try_clone()?, self.before.clone());
+        Ok(move || {
+            tcsetattr(&console.tty, Now, &before).ok();
+        })
+    }
+}
