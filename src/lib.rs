@@ -125,6 +125,8 @@ mod session;
 mod setup;
 mod store;
 mod terminal;
+#[cfg(test)]
+mod testing;
 mod world;
 
 /// Properties that hold for any input: run by the fuzz targets, and by `cargo test` on their corpora.

@@ -192,3 +192,58 @@ impl Broker<'_> {
             .ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Age, CLIENT, Machine, SAAS, SELF, origin};
+    use crate::world::Clock as _;
+
+    #[test]
+    fn no_is_remembered_for_ten_minutes_by_docker_and_for_one_by_git() {
+        let machine = Machine::new();
+        let world = machine.world();
+        let broker = Broker::new(&world);
+        broker.remember_declined(&Origin::saas());
+        for (seconds, by_docker, by_git) in [
+            (0, true, true),
+            (59, true, true),
+            (60, true, false),
+            (599, true, false),
+            (600, false, false),
+        ] {
+            let passed = machine.clock().uptime();
+            machine.clock().pass(Duration::from_secs(seconds) - passed);
+            let is_declined = |client| broker.declined_lately(client, &Origin::saas());
+            assert_eq!(is_declined(Client::Docker), by_docker, "{seconds}");
+            assert_eq!(is_declined(Client::Git), by_git, "{seconds}");
+            assert!(!broker.declined_lately(Client::Docker, &origin(SELF)));
+        }
+    }
+
+    #[test]
+    fn a_no_that_a_later_clock_noted_counts_for_nothing() {
+        let machine = Machine::new();
+        let later = machine.now().after(Duration::from_secs(5));
+        machine.change(|change| change.note_declined(&Origin::saas(), later).unwrap());
+        let world = machine.world();
+        let broker = Broker::new(&world);
+        assert!(!broker.declined_lately(Client::Docker, &Origin::saas()));
+        // To a question that waits for its answer it is one that was given meanwhile.
+        assert!(broker.was_declined(&Origin::saas(), world.now()));
+    }
+
+    #[test]
+    fn a_login_from_a_helper_uses_the_client_of_the_sessions_there() {
+        let machine = Machine::new().at(SELF).session(Age::FRESH);
+        let world = machine.world();
+        let environment = Environment::of(&world);
+        let facts = Facts {
+            sessions: machine.sessions(),
+            ..Facts::without_store(&environment)
+        };
+        let id = |instance| client_id_of(&facts, &origin(instance));
+        assert_eq!(id(SELF).as_deref(), Some(CLIENT));
+        assert_eq!(id(SAAS), None);
+    }
+}

@@ -296,3 +296,6 @@ fn token_of(tokens: Tokens, username: Option<String>) -> Credential {
         username,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@
 mod list_and_get;
 mod server_url;
 mod store_request;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Read};
 use std::process::ExitCode;

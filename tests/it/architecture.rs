@@ -56,9 +56,11 @@ fn files() -> Files {
         (path.to_owned(), code(&text))
     };
     let files = sources(&src).into_iter().map(read);
-    files
-        .filter(|(path, _)| !path.starts_with("oracles/"))
-        .collect()
+    files.filter(|(path, _)| !is_of_tests(path)).collect()
+}
+
+fn is_of_tests(path: &str) -> bool {
+    path.starts_with("oracles/") || path.ends_with("tests.rs") || path == "testing.rs"
 }
 
 fn code(text: &str) -> String {
