@@ -13,6 +13,8 @@
 
 mod delegate;
 mod explain;
+#[cfg(test)]
+mod flow_tests;
 mod new_login;
 mod pair;
 mod perform;
@@ -22,6 +24,8 @@ mod recovery;
 mod refresh_worker;
 mod reserve;
 mod swap;
+#[cfg(test)]
+mod tests;
 mod usable;
 
 use crate::account::{Freshness, Session};
