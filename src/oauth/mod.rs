@@ -28,6 +28,8 @@ mod parse;
 mod proxy;
 mod route;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod transport_error;
 mod tunnel;
 

@@ -24,6 +24,8 @@ mod storing;
 #[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
+mod keep_tests;
+#[cfg(test)]
 mod table;
 
 pub(crate) use accounts::{account_called, account_of, active_account};

@@ -27,6 +27,8 @@ mod removal;
 mod row;
 mod session_read;
 mod session_write;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod wipe;
 

@@ -9,6 +9,8 @@ mod paths;
 mod process;
 mod signals;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 use std::cell::Cell;
