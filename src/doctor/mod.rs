@@ -17,6 +17,8 @@ mod programs;
 mod sessions;
 mod snapshot;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

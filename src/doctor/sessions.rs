@@ -90,7 +90,7 @@ fn refresh(session: &Session, snapshot: &Snapshot) -> String {
     format!("`sentry auth refresh --force{options}`")
 }
 
-fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
+pub(super) fn stored(world: &World, session: &Session, snapshot: &Snapshot) -> Check {
     const NAME: &str = "session";
     let origin = &session.origin;
     let who = match session.user.label() {

@@ -155,7 +155,7 @@ impl Git<'_> {
     }
 
     /// Applies the edits to a copy and returns its content.
-    fn edited(&self, file: &ForeignFile, edits: &[Edit]) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn edited(&self, file: &ForeignFile, edits: &[Edit]) -> anyhow::Result<Vec<u8>> {
         let mut copy = file.beside(self.world)?;
         copy.write(file.content().unwrap_or_default())
             .with_context(|| format!("cannot write {}", file.path().display()))?;

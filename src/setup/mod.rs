@@ -14,6 +14,8 @@ mod git_config;
 mod git_files;
 mod helper_chain;
 mod post_buffer;
+#[cfg(test)]
+mod tests;
 mod undo;
 mod writers;
 
