@@ -602,4 +602,75 @@ mod tests {
             Freshness::Stale(StaleReason::Expired)
         );
     }
+
+    #[test]
+    fn a_suspicion_rests_for_a_minute_after_sentry_accepted_the_token() {
+        let mut session = session(Some(0), None);
+        let at = Timestamp::from_millis;
+        let state = &mut session.refresh_state;
+        (state.suspect, state.checked_at) = (Some(Secret::new("access").digest()), Some(at(1000)));
+        for (now, expected) in [
+            (1000, Freshness::Fresh),
+            (60_999, Freshness::Fresh),
+            (61_000, Freshness::Stale(StaleReason::Suspect)),
+            // A check that is yet to come was noted by a clock that was wrong.
+            (999, Freshness::Stale(StaleReason::Suspect)),
+        ] {
+            assert_eq!(freshness(&session, now), expected, "{now}");
+            assert!(session.is_doubted(at(now)));
+        }
+        session.refresh_state.suspect = None;
+        assert!(session.is_doubted(at(1000)) && !session.is_doubted(at(61_000)));
+    }
+
+    #[test]
+    fn a_pause_has_an_end_within_the_hour() {
+        let mut session = session(Some(0), None);
+        let at = Timestamp::from_millis;
+        session.refresh_state.retry_at = Some(at(HOUR));
+        for (now, is_paused) in [
+            (1, true),
+            (HOUR - 1, true),
+            (HOUR, false),
+            (0, false),
+            (-1, false),
+        ] {
+            assert_eq!(session.paused_until(at(now)).is_some(), is_paused, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_named_by_its_refresh_token_where_it_has_one() {
+        let tokens = session(None, None).tokens.unwrap();
+        assert_eq!(tokens.digest(), Secret::new("refresh").digest());
+        let api_token = Tokens {
+            refresh: None,
+            ..tokens
+        };
+        assert_eq!(api_token.digest(), Secret::new("access").digest());
+    }
+
+    #[test]
+    fn a_user_is_called_by_user_name_to_the_letter_and_by_address_in_any_case() {
+        let jane = User {
+            username: Some("Jane".into()),
+            email: Some("jane@mail.example".into()),
+            name: Some("Jane Doe".into()),
+            ..User::default()
+        };
+        for (name, expected) in [
+            ("Jane", true),
+            ("jane", false),
+            ("JANE@mail.EXAMPLE", true),
+            ("Jane Doe", false),
+            ("", false),
+        ] {
+            assert_eq!(jane.is_called(name), expected, "{name}");
+        }
+        let nameless = User {
+            username: None,
+            ..jane
+        };
+        assert_eq!(nameless.label(), Some("jane@mail.example"));
+    }
 }

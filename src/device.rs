@@ -550,4 +550,89 @@ mod tests {
         let other = checked_url(&plain, "http://127.0.0.1:9001/");
         assert!(matches!(other, Err(DeviceFlowError::Foreign(_))));
     }
+
+    #[test]
+    fn nothing_is_shown_that_could_be_more_than_a_code_and_an_address() {
+        struct Odd(DeviceAnswer);
+
+        impl Endpoint for Odd {
+            fn device_code(&self, _: &str) -> DeviceAnswer {
+                match &self.0 {
+                    DeviceAnswer::Code(code) => DeviceAnswer::Code(DeviceCode {
+                        device_code: code.device_code.clone(),
+                        user_code: code.user_code.clone(),
+                        verification_uri: code.verification_uri.clone(),
+                        verification_uri_complete: code.verification_uri_complete.clone(),
+                        ..*code
+                    }),
+                    _ => DeviceAnswer::NotOAuth(404),
+                }
+            }
+            fn poll(&self, _: &Secret) -> PollAnswer {
+                PollAnswer::Pending
+            }
+        }
+
+        let begin = |user_code: &str, url: &str, complete: Option<&str>| {
+            let clock = VirtualClock::default();
+            let odd = Odd(DeviceAnswer::Code(DeviceCode {
+                device_code: Secret::new("device-code-0123"),
+                user_code: user_code.into(),
+                verification_uri: url.into(),
+                verification_uri_complete: complete.map(str::to_owned),
+                expires_in: Duration::from_secs(600),
+                interval: Duration::from_secs(5),
+            }));
+            let timeout = Duration::from_secs(900);
+            DeviceFlow::begin(&odd, &clock, &Origin::saas(), "", timeout)
+                .map(|flow| flow.prompt().clone())
+        };
+        let good = "https://sentry.io/oauth/device/";
+        let prompt = begin("BCDF-GHJK", good, Some("/d?c=BCDF-GHJK")).unwrap();
+        assert_eq!(
+            (prompt.user_code.as_str(), prompt.url.as_str()),
+            ("BCDF-GHJK", good)
+        );
+        let complete = prompt.url_complete.as_deref();
+        assert_eq!(complete, Some("https://sentry.io/d?c=BCDF-GHJK"));
+        for code in [
+            "",
+            "ABC",
+            "A B C",
+            "ABCD\u{1b}[31m",
+            "\u{410}BCD",
+            &"A".repeat(33),
+        ] {
+            let begun = begin(code, good, None);
+            assert!(
+                matches!(begun, Err(DeviceFlowError::BadPrompt(_))),
+                "{code:?}"
+            );
+        }
+        let secret = "https://sentry.io/x?c=device-code-0123";
+        for (url, complete) in [
+            (secret, None),
+            (good, Some(secret)),
+            (good, Some("https://evil.example/")),
+        ] {
+            assert!(begin("ABCD", url, complete).is_err(), "{url} {complete:?}");
+        }
+    }
+
+    #[test]
+    fn the_time_that_is_left_is_told_once_a_second() {
+        let clock = VirtualClock::default();
+        let script = Script {
+            clock: &clock,
+            url: "https://sentry.io/oauth/device/",
+            answers: Vec::new().into(),
+            polled_at: Default::default(),
+        };
+        let timeout = Duration::from_secs(3);
+        let flow = DeviceFlow::begin(&script, &clock, &Origin::saas(), "", timeout).unwrap();
+        let mut left = Vec::new();
+        assert!(flow.wait(|span| left.push(span.as_secs())).is_err());
+        assert_eq!(left, [3, 2, 1]);
+        assert!(script.polled_at.take().is_empty());
+    }
 }

@@ -323,4 +323,79 @@ mod tests {
             assert!(!may_prompt(&world(&[(name, value)])), "{name}");
         }
     }
+
+    #[test]
+    fn what_usually_goes_wrong_with_a_variable_has_a_sentence_of_its_own() {
+        for (value, said) in [
+            ("\"sntryu_x\"", "quotes"),
+            ("'sntryu_x", "quotes"),
+            ("\u{201c}sntryu_x\u{201d}", "quotes"),
+            ("\u{feff}sntryu_x", "byte order mark"),
+            ("Bearer sntryu_x", "header"),
+            ("two words", "printable ASCII"),
+            ("t\u{f4}k", "printable ASCII"),
+        ] {
+            for variable in TOKENS {
+                let told = token(&world(&[(variable, value)])).unwrap_err().to_string();
+                assert!(told.contains(variable) && told.contains(said), "{told}");
+                assert!(!told.contains("sntryu_x"), "{told}");
+            }
+        }
+        // Only what editors and shells leave at the ends of a line.
+        let found = token(&world(&[("SENTRY_TOKEN", " sntryu_x\r\n")])).unwrap();
+        assert_eq!(found.unwrap().token.expose(), "sntryu_x");
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_hides_the_one_after_it() {
+        let broken = [("SENTRY_AUTH_TOKEN", "two words"), ("SENTRY_TOKEN", "good")];
+        assert!(token(&world(&broken)).is_err());
+        let environment = Environment::of(&world(&broken));
+        assert!(!environment.holds_a_token() && environment.named().is_none());
+    }
+
+    #[test]
+    fn a_token_without_a_claim_belongs_to_the_instance_that_is_named_or_to_no_instance() {
+        let of = |variables: &[(&str, &str)]| {
+            let found = token(&world(variables))?;
+            Ok::<_, Failure>(found.unwrap().origin.to_string())
+        };
+        let opaque = ("SENTRY_TOKEN", "opaque");
+        assert_eq!(
+            of(&[opaque, ("SENTRY_HOST", "a.example")]).unwrap(),
+            "https://a.example"
+        );
+        // A variable that names no instance must not send it to the SaaS.
+        for odd in ["http://a.example", "https://a.example/path", "a b"] {
+            assert!(of(&[opaque, ("SENTRY_URL", odd)]).is_err(), "{odd}");
+        }
+        let claimed = org_token("https://us.sentry.io");
+        let both = [
+            ("SENTRY_TOKEN", claimed.as_str()),
+            ("SENTRY_URL", "https://sentry.io"),
+        ];
+        assert_eq!(of(&both).unwrap(), "https://us.sentry.io");
+        let odd = org_token("http://a.example");
+        assert!(of(&[("SENTRY_TOKEN", &odd)]).is_err());
+    }
+
+    #[test]
+    fn an_organization_of_the_saas_is_named_as_the_wrong_usage() {
+        let failure = instance(&world(&[("SENTRY_HOST", "acme.sentry.io")])).unwrap_err();
+        assert_eq!(
+            failure.hint_text(),
+            Some("`export SENTRY_HOST=https://sentry.io`")
+        );
+        assert!(crate::failure::is_usage(&failure.into()));
+        let url = [("SENTRY_URL", "https://sentry.io/"), ("SENTRY_HOST", " ")];
+        assert_eq!(instance(&world(&url)).unwrap(), Some(Origin::saas()));
+    }
+
+    #[test]
+    fn a_secret_of_the_environment_is_recognized_in_force_or_not() {
+        let both = world(&[("SENTRY_AUTH_TOKEN", "a"), ("SENTRY_TOKEN", " b ")]);
+        for (text, expected) in [("a", true), ("b", true), ("c", false), ("", false)] {
+            assert_eq!(holds(&both, &Secret::new(text)), expected, "{text}");
+        }
+    }
 }

@@ -101,3 +101,41 @@ pub(crate) fn one_line(error: &anyhow::Error) -> String {
         None => format!("{error:#}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn a_hint_is_found_wherever_it_stands_in_the_chain() {
+        let failure = || Failure::new("why").hint("`do it`");
+        let inside = Err::<(), _>(anyhow::Error::from(failure()));
+        let inside = inside.context("in").context("out").unwrap_err();
+        assert_eq!(hint_of(&inside), Some("`do it`"));
+        assert_eq!(one_line(&inside), "out: in: why (hint: `do it`)");
+        let around = anyhow::anyhow!("cause").context(failure());
+        assert_eq!(one_line(&around), "why: cause (hint: `do it`)");
+        assert_eq!(one_line(&anyhow::anyhow!("plain")), "plain");
+        let again = Failure::of(&inside);
+        assert_eq!(
+            (again.to_string().as_str(), again.hint_text()),
+            ("out: in: why", Some("`do it`"))
+        );
+    }
+
+    #[test]
+    fn an_error_of_usage_stays_one_under_other_words() {
+        let usage = Failure::new("a").hint("`b`").into_usage().with_text("c");
+        assert_eq!(
+            (usage.to_string().as_str(), usage.hint_text()),
+            ("c", Some("`b`"))
+        );
+        let error = anyhow::Error::from(usage).context("d");
+        assert!(is_usage(&error) && is_usage(&Failure::of(&error).into()));
+        let around = anyhow::anyhow!("cause").context(Failure::new("a").into_usage());
+        assert!(is_usage(&around));
+        assert!(!is_usage(&Failure::new("a").into()));
+    }
+}

@@ -204,3 +204,52 @@ fn run(entry: &str, call: &Call) -> Result<Option<String>, String> {
 fn run(_entry: &str, _call: &Call) -> Result<Option<String>, String> {
     Err("this build has no keyring support".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Age, Machine};
+
+    /// Whether tokens are copied, and whether they would be with another bus.
+    fn state(machine: &Machine) -> (bool, bool) {
+        let (world, store) = (machine.world(), machine.store());
+        let mirror = Mirror::of(&world, &store);
+        (mirror.is_on(), mirror.is_refused())
+    }
+
+    #[test]
+    fn the_mirror_is_off_until_the_environment_or_the_setting_wants_it() {
+        let machine = Machine::new().session(Age::FRESH);
+        assert_eq!(state(&machine), (false, false));
+        machine.change(|change| change.set(SETTING.0, Some(SETTING.1)).unwrap());
+        assert_eq!(state(&machine), (true, false));
+        let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "off");
+        assert_eq!(state(&machine), (false, false));
+        let machine = Machine::new().session(Age::FRESH);
+        let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "mirror");
+        assert_eq!(state(&machine), (true, false));
+    }
+
+    #[test]
+    fn only_a_bus_that_runs_no_program_is_used() {
+        for (address, is_on) in [
+            ("unix:path=/run/user/1/bus", true),
+            ("unix:path=/a;unix:abstract=b;", true),
+            ("unixexec:path=/bin/sh", false),
+            ("unix:path=/a;unixexec:path=/bin/sh", false),
+            ("tcp:host=x", false),
+        ] {
+            let machine = Machine::new().session(Age::FRESH);
+            let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "mirror");
+            let machine = machine.variable("DBUS_SESSION_BUS_ADDRESS", address);
+            assert_eq!(state(&machine), (is_on, !is_on), "{address}");
+            let (world, store) = (machine.world(), machine.store());
+            let mirror = Mirror::of(&world, &store);
+            machine.change(|change| mirror.announce(change).unwrap());
+            // What was announced is cleared by a logout, whatever the mirror is set to then.
+            let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "off");
+            let world = machine.world();
+            assert_eq!(Mirror::to_clear(&world, &store).is_on(), is_on, "{address}");
+        }
+    }
+}

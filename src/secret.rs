@@ -367,6 +367,50 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_forms_of_sentry_s_tokens_are_known() {
+        for (text, is_token, is_access_token) in [
+            ("sntryu_0123", true, false),
+            ("sntrys_eyJ_x", true, false),
+            ("sntry_x", true, false),
+            ("sntryabc_x", true, false),
+            ("sntryu_", false, false),
+            ("sntryU_x", false, false),
+            ("sntry1_x", false, false),
+            ("xsntryu_x", false, false),
+            (&"0123456789abcdef".repeat(4), false, true),
+            (&"0123456789ABCDEF".repeat(4), false, false),
+            (&"0".repeat(63), false, false),
+            (&"0".repeat(65), false, false),
+            (&"g".repeat(64), false, false),
+        ] {
+            let secret = Secret::new(text);
+            assert_eq!(secret.has_form_of_a_token(), is_token, "{text}");
+            let found = secret.has_form_of_an_access_token();
+            assert_eq!(found, is_access_token, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_digest_reads_back_and_other_bytes_are_none() {
+        let digest = Secret::new("x").digest();
+        assert_eq!(Digest::from_bytes(digest.as_bytes()), Some(digest));
+        for length in [0, 31, 33] {
+            assert_eq!(Digest::from_bytes(&vec![0; length]), None);
+        }
+        assert_ne!(digest, Secret::new("y").digest());
+    }
+
+    #[test]
+    fn bytes_that_grow_are_whole() {
+        let mut bytes = Zeroizing::new(Vec::new());
+        for chunk in [&b""[..], b"a", b"bc", &[b'x'; 300]] {
+            append(&mut bytes, chunk);
+        }
+        assert_eq!(bytes.len(), 303);
+        assert!(bytes.starts_with(b"abcx"));
+    }
+
     proptest! {
         #[test]
         fn claims_never_panic(text in ".{0,80}") {

@@ -47,7 +47,7 @@ struct Line {
 
 /// One line for each host, but a single line for all names of an instance that are known only by the login; then the
 /// stored credentials that are not returned.
-fn lines(survey: &Survey<'_>) -> Vec<String> {
+pub(super) fn lines(survey: &Survey<'_>) -> Vec<String> {
     let mut lines: Vec<Line> = Vec::new();
     for server in survey.servers() {
         let is_bound = survey.binding(&server).is_some();
@@ -114,7 +114,7 @@ fn unused(server: &Server, stored: Stored) -> Option<String> {
     ))
 }
 
-fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
+pub(super) fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
     let stored = survey.stored(server).map(|stored| {
         json!({
             "username": stored.username.as_deref().map(printable),

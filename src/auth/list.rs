@@ -47,7 +47,7 @@ fn state(world: &World, session: &Session) -> &'static str {
     }
 }
 
-fn to_text(world: &World, session: &Session, sessions: &[Session]) -> String {
+pub(super) fn to_text(world: &World, session: &Session, sessions: &[Session]) -> String {
     let mark = if session.active { "*" } else { " " };
     let is_duplicate = |other: &Session| {
         other.account != session.account
@@ -68,7 +68,7 @@ fn to_text(world: &World, session: &Session, sessions: &[Session]) -> String {
     )
 }
 
-fn to_json(world: &World, session: &Session) -> Value {
+pub(super) fn to_json(world: &World, session: &Session) -> Value {
     let organization = match session.identity() {
         Some(Identity::Organization(slug)) => Some(slug),
         _ => None,

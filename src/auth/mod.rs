@@ -24,6 +24,8 @@ mod setup_git;
 mod status;
 mod survey;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod token;
 mod uninstall;
 mod whoami;

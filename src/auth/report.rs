@@ -82,3 +82,47 @@ impl Report {
         self.lines.iter().for_each(|line| say(line));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Machine, SELF};
+
+    #[test]
+    fn what_is_done_and_what_would_be_done_is_told_in_the_same_words() {
+        let machine = Machine::new().at(SELF);
+        let binding = Binding {
+            username: Some("robot".into()),
+            ..machine.binding(Client::Git, "r.example")
+        };
+        for (dry_run, expected) in [
+            (
+                false,
+                [
+                    "bound r.example to https://self.example as robot",
+                    "unbound r.example from https://self.example",
+                ],
+            ),
+            (
+                true,
+                [
+                    "would bind r.example to https://self.example as robot",
+                    "would unbind r.example from https://self.example",
+                ],
+            ),
+        ] {
+            let mut report = Report::new(dry_run);
+            assert!(report.is_empty());
+            report.bound("r.example", &binding);
+            report.unbound("r.example", &binding);
+            // That an instance's own host is bound to it goes without saying.
+            let itself = Binding {
+                username: None,
+                ..binding.clone()
+            };
+            report.bound(SELF, &itself);
+            report.unbound(SELF, &itself);
+            assert_eq!(report.lines, expected);
+        }
+    }
+}

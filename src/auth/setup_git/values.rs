@@ -57,3 +57,38 @@ pub(super) fn others(values: &[String]) -> Vec<&String> {
     let others = (0..values.len()).filter(|at| !is_removed(*at));
     others.map(|at| &values[at]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_others_stay_and_the_empty_one_that_goes_with_ours_does_not() {
+        for (values, expected) in [
+            (&["store", "", "sentry"][..], &["store"][..]),
+            (&["", "store", "sentry"], &["", "store"]),
+            (&["", "/opt/x/git-credential-sentry"], &[]),
+            (&["", ""], &["", ""]),
+            (&["sentry", "!f() { true; }; f"], &["!f() { true; }; f"]),
+            (&[], &[]),
+        ] {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            assert_eq!(others(&values), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_that_sets_a_host_up_can_be_pasted() {
+        let origin = |text| Origin::parse(text).unwrap();
+        let (host, instance) = (
+            origin("https://r.example:8443"),
+            origin("https://self.example"),
+        );
+        let command = |username| set_up_command(&host, &instance, username);
+        let plain =
+            "sentry auth setup-git --host https://r.example:8443 --url https://self.example";
+        assert_eq!(command(None), plain);
+        let named = format!(r"{plain} --username 'it'\''s $me'");
+        assert_eq!(command(Some("it's $me")), named);
+    }
+}
