@@ -278,27 +278,12 @@ fn rebuilt(target: &Origin, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::{Cell, RefCell};
+    use std::cell::RefCell;
 
     use super::*;
     use crate::account::User;
     use crate::oauth::DeviceCode;
-    use crate::world::Timestamp;
-
-    #[derive(Default)]
-    struct VirtualClock(Cell<Duration>);
-
-    impl Clock for VirtualClock {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(0)
-        }
-        fn uptime(&self) -> Duration {
-            self.0.get()
-        }
-        fn sleep(&self, span: Duration) {
-            self.0.set(self.0.get() + span);
-        }
-    }
+    use crate::testing::VirtualClock;
 
     /// Returns the answers in turn, then `authorization_pending` indefinitely; records when it was polled.
     struct Script<'a> {

@@ -1,9 +1,6 @@
 //! Tests that `list` names a server exactly if `get` answers for it, with the same user name: in every state of a small
 //! store, through the protocol itself.
 
-use std::rc::Rc;
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::serve;
@@ -16,7 +13,6 @@ use crate::store::{Binding, Client, Credential, Store, WriteTransaction};
 use crate::world::{Clock as _, SystemClock, Timestamp, World};
 
 const HOST: &str = "r.example";
-const INSTANCE: &str = "https://self.example";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -64,23 +60,12 @@ fn a_server_is_listed_if_and_only_if_it_is_answered() {
                 });
                 for token in ["", "of-the-environment", "two words"] {
                     let case = format!("{state:?}, bound {bound:?}, stored {stored:?}, {token:?}");
-                    assert_consistent(&world(path, token), stored, &case);
+                    machine = machine.variable("SENTRY_TOKEN", token);
+                    assert_consistent(&machine.world(), stored, &case);
                 }
             }
         }
     }
-}
-
-fn world(dir: &str, token: &str) -> World {
-    let variables = [
-        ("HOME", dir),
-        ("SENTRY_CONFIG_DIR", dir),
-        ("SENTRY_CLIENT_ID", "client"),
-        ("SENTRY_URL", INSTANCE),
-        ("SENTRY_TOKEN", token),
-        ("CI", "true"),
-    ];
-    World::of(&variables, Rc::new(SystemClock)).quietly()
 }
 
 #[track_caller]
@@ -96,85 +81,60 @@ fn assert_consistent(world: &World, stored: Option<&str>, case: &str) {
     }
 }
 
-fn fill(dir: &str, write: impl FnOnce(&WriteTransaction<'_>)) {
-    let world = world(dir, "");
-    let store = Store::open_or_create(&world, dir.as_ref()).unwrap();
-    let guard = Lock::credential(dir.as_ref())
-        .acquire(world.clock(), Duration::ZERO)
-        .unwrap();
-    let change = store.change(&guard, world.clock()).unwrap();
-    write(&change);
-    change.commit().unwrap();
-}
-
-fn log_in(change: &WriteTransaction<'_>, state: State) {
-    let now = SystemClock.now();
-    let soon = Timestamp::from_millis(now.millis() + 600_000);
-    if state == State::LoggedOut {
-        return;
-    }
-    let tokens = Tokens {
-        access: Secret::new("access"),
-        refresh: (state != State::Expired).then(|| Secret::new("refresh")),
-        issued_at: Some(Timestamp::from_millis(0)),
-        expires_at: match state {
-            State::Fresh => None,
-            _ => Some(Timestamp::from_millis(1000)),
-        },
+fn machine(state: State, bound: Bound, stored: Option<&str>) -> Machine {
+    let machine = Machine::new().at(SELF).variable("SENTRY_URL", SELF);
+    let mut machine = machine.variable("SENTRY_CLIENT_ID", CLIENT);
+    machine = match state {
+        State::LoggedOut => machine,
+        State::Fresh => machine.session(Age::FRESH),
+        State::Expired => machine.session(Age::EXPIRED_API_TOKEN),
+        State::Paused | State::Rejected => machine.session(Age::STALE),
     };
-    let user = User {
-        id: Some("42".into()),
-        ..User::default()
+    let now = machine.now();
+    machine.change(|change| {
+        let session = change.sessions().unwrap().pop();
+        match (state, session) {
+            (State::Paused, Some(session)) => {
+                let soon = now.after(std::time::Duration::from_secs(600));
+                let paused = change.pause(&session, soon, Some("the server failed"));
+                paused.unwrap();
+            }
+            (State::Rejected, Some(session)) => {
+                let pair = refresh("jane").digest();
+                let rejected = change.mark_rejected(&session, &pair, &access("jane"), now);
+                rejected.unwrap();
+            }
+            _ => {}
+        }
+    });
+    let plain = machine.binding(Client::Docker, HOST);
+    let binding = match bound {
+        Bound::No => None,
+        Bound::Yes => Some(plain),
+        Bound::As(username) => Some(Binding {
+            username: Some(username.to_owned()),
+            ..plain
+        }),
+        Bound::SignedOut => Some(Binding {
+            signed_out: true,
+            ..plain
+        }),
+        Bound::Elsewhere => Some(Binding {
+            account: Some("user 43".to_owned()),
+            ..plain
+        }),
     };
-    let origin = Origin::parse(INSTANCE).unwrap();
-    change
-        .log_in(&origin, &user, &tokens, Some("client"), now)
-        .unwrap();
-    let session = change.sessions().unwrap().pop().unwrap();
-    match state {
-        State::Paused => change
-            .pause(&session, soon, Some("the server failed"))
-            .unwrap(),
-        State::Rejected => change
-            .mark_rejected(
-                &session,
-                &Secret::new("refresh").digest(),
-                &tokens.access,
-                now,
-            )
-            .unwrap(),
-        _ => {}
+    if let Some(binding) = binding {
+        machine = machine.bind(&binding);
     }
-}
-
-fn bind(change: &WriteTransaction<'_>, bound: Bound) {
-    if bound == Bound::No {
-        return;
+    match stored {
+        None => machine,
+        Some(given) => {
+            let path = given.trim_start_matches("https://").trim_end_matches('/');
+            machine.stored(&Credential {
+                path: Some(given.to_owned()),
+                ..credential(&Client::Docker.server(path), "ann", "secret")
+            })
+        }
     }
-    let binding = Binding {
-        server: Client::Docker.server(HOST),
-        origin: Origin::parse(INSTANCE).unwrap(),
-        username: match bound {
-            Bound::As(username) => Some(username.to_owned()),
-            _ => None,
-        },
-        signed_out: bound == Bound::SignedOut,
-        account: (bound == Bound::Elsewhere).then(|| "user 43".to_owned()),
-    };
-    change.bind(&binding).unwrap();
-}
-
-fn store(change: &WriteTransaction<'_>, given: &str) {
-    let path = given.trim_start_matches("https://").trim_end_matches('/');
-    change
-        .put_credential(&Credential {
-            server: Client::Docker.server(path),
-            path: Some(given.to_owned()),
-            username: Some("ann".to_owned()),
-            secret: Secret::new("secret"),
-            authtype: None,
-            expiry: None,
-            refresh_token: None,
-        })
-        .unwrap();
 }

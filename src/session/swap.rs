@@ -47,15 +47,9 @@ pub(super) fn reject(
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
-    use crate::account::User;
     use crate::lock::Lock;
-    use crate::origin::Origin;
-    use crate::secret::Secret;
-    use crate::store::Store;
-    use crate::world::{SystemClock, World};
+    use crate::testing::{Age, Machine};
 
     /// What the row contains.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,58 +60,32 @@ mod tests {
         Other,
     }
 
-    fn tokens(name: &str, refreshable: bool) -> Tokens {
-        Tokens {
-            access: Secret::new(format!("access-{name}")),
-            refresh: refreshable.then(|| Secret::new(format!("refresh-{name}"))),
-            issued_at: None,
-            expires_at: None,
-        }
-    }
-
-    /// A session with the old pair, whose row another program then changes.
-    fn store(dir: &std::path::Path, world: &World, old: &Tokens, found: Found) -> (Store, Session) {
-        let store = Store::open_or_create(world, dir).unwrap();
-        let guard = Lock::credential(dir).try_acquire().unwrap();
-        let change = store.change(&guard, world.clock()).unwrap();
-        let user = User::default();
-        change
-            .log_in(&Origin::saas(), &user, old, Some("noted"), world.now())
-            .unwrap();
-        let session = change.sessions().unwrap().remove(0);
-        change.commit().unwrap();
-        let other = tokens("other", old.refresh.is_some());
-        let refresh = other.refresh.as_ref().map(Secret::expose);
-        let database = rusqlite::Connection::open(store.path()).unwrap();
-        match found {
-            Found::Old => {}
-            Found::NoRow => drop(database.execute("DELETE FROM accounts", []).unwrap()),
-            Found::Nulls => {
-                let sql = "UPDATE accounts SET token = NULL, refresh_token = NULL";
-                database.execute(sql, []).unwrap();
-            }
+    /// A machine with the old pair, whose row another program then changes.
+    fn machine(age: Age, found: Found) -> (Machine, Session) {
+        let machine = Machine::new().account("old", age);
+        let session = machine.active();
+        machine.sql(match found {
+            Found::Old => "",
+            Found::NoRow => "DELETE FROM accounts",
+            Found::Nulls => "UPDATE accounts SET token = NULL, refresh_token = NULL",
             Found::Other => {
-                let sql = "UPDATE accounts SET token = ?, refresh_token = ?";
-                database
-                    .execute(sql, (other.access.expose(), refresh))
-                    .unwrap();
+                "UPDATE accounts SET token = 'access-of-other', \
+                 refresh_token = replace(refresh_token, 'old', 'other')"
             }
-        }
-        (store, session)
+        });
+        (machine, session)
     }
 
     #[test]
     fn the_database_follows_the_rule_for_every_row_and_pair() {
-        for refreshable in [true, false] {
+        for age in [Age::FRESH, Age::API_TOKEN] {
             for found in [Found::NoRow, Found::Nulls, Found::Old, Found::Other] {
                 for rejected in [false, true] {
-                    let case = format!("{found:?}, refreshable {refreshable}, rejected {rejected}");
-                    let dir = tempfile::tempdir().unwrap();
-                    let dir = dir.path();
-                    let world = World::of(&[], Rc::new(SystemClock));
-                    let (old, new) = (tokens("old", refreshable), tokens("new", refreshable));
-                    let (store, session) = store(dir, &world, &old, found);
-                    let guard = Lock::credential(dir).try_acquire().unwrap();
+                    let case = format!("{found:?}, {age:?}, rejected {rejected}");
+                    let (old, new) = (age.tokens("old"), age.tokens("new"));
+                    let (machine, session) = machine(age, found);
+                    let (world, store) = (machine.world(), machine.store());
+                    let guard = Lock::credential(&machine.dir()).try_acquire().unwrap();
                     let change = store.change(&guard, world.clock()).unwrap();
                     let mark =
                         rejected.then(|| reject(&change, &session, &old, world.now()).unwrap());
@@ -141,7 +109,7 @@ mod tests {
                     let expected = match met {
                         Swap::Stored => Some(new.access.clone()),
                         Swap::Gone => None,
-                        Swap::Superseded => Some(tokens("other", refreshable).access),
+                        Swap::Superseded => Some(age.tokens("other").access),
                     };
                     assert_eq!(access, expected, "{case}");
                 }
