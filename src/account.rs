@@ -617,10 +617,10 @@ mod tests {
             (999, Freshness::Stale(StaleReason::Suspect)),
         ] {
             assert_eq!(freshness(&session, now), expected, "{now}");
-            assert!(session.is_doubted(at(now)));
+            assert!(session.may_be_refused(at(now)));
         }
         session.refresh_state.suspect = None;
-        assert!(session.is_doubted(at(1000)) && !session.is_doubted(at(61_000)));
+        assert!(session.may_be_refused(at(1000)) && !session.may_be_refused(at(61_000)));
     }
 
     #[test]

@@ -249,7 +249,11 @@ mod tests {
             // What was announced is cleared by a logout, whatever the mirror is set to then.
             let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "off");
             let world = machine.world();
-            assert_eq!(Mirror::to_clear(&world, &store).is_on(), is_on, "{address}");
+            assert_eq!(
+                Mirror::for_removal(&world, &store).is_on(),
+                is_on,
+                "{address}"
+            );
         }
     }
 }

@@ -385,8 +385,8 @@ mod tests {
             (&"g".repeat(64), false, false),
         ] {
             let secret = Secret::new(text);
-            assert_eq!(secret.has_form_of_a_token(), is_token, "{text}");
-            let found = secret.has_form_of_an_access_token();
+            assert_eq!(secret.looks_like_prefixed_token(), is_token, "{text}");
+            let found = secret.looks_like_oauth_token();
             assert_eq!(found, is_access_token, "{text}");
         }
     }

@@ -370,7 +370,7 @@ mod tests {
             session: None,
             shadows: None,
             storage: Some("/home/jane/.sentry/cli.db".into()),
-            renews: tokens.refresh.is_some(),
+            is_refreshed: tokens.refresh.is_some(),
             keyring: Keyring::Off,
             verified: Verified::Yes,
         }

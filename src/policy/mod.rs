@@ -24,7 +24,7 @@ mod storing;
 #[cfg(test)]
 mod exhaustive;
 #[cfg(test)]
-mod keep_tests;
+mod storing_tests;
 #[cfg(test)]
 mod table;
 

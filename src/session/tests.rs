@@ -401,10 +401,10 @@ fn a_logout_gives_up_on_a_lock_and_a_login_is_kept_in_a_file_then() {
         ..login(SELF, "ann")
     };
     assert!(record_login(&world, &store, api_token).is_err());
-    assert_eq!(recovery::waiting(&machine.dir()).unwrap().len(), 1);
+    assert_eq!(recovery::pending(&machine.dir()).unwrap().len(), 1);
     drop(held);
     assert_eq!(machine.sessions().len(), 1);
-    assert!(import_waiting(&world, &store).unwrap());
+    assert!(import_pending(&world, &store).unwrap());
     let labels: Vec<String> = machine.sessions().iter().map(Session::label).collect();
     assert_eq!(labels, ["joe", "jane"]);
 }
@@ -417,8 +417,8 @@ fn imported(machine: &Machine, old: &Tokens) -> Option<Tokens> {
     let session = jane.unwrap_or_else(|| Machine::new().session(Age::FRESH).active());
     let record = Record::of_refresh(&session, old, &new, Some("another-client"));
     Reserve::default().write(&dir, &record).unwrap();
-    assert!(import_waiting(&world, &store).unwrap());
-    assert!(recovery::waiting(&dir).unwrap().is_empty());
+    assert!(import_pending(&world, &store).unwrap());
+    assert!(recovery::pending(&dir).unwrap().is_empty());
     machine.sessions().pop().and_then(|session| session.tokens)
 }
 
@@ -449,11 +449,11 @@ fn a_file_that_was_cut_short_is_removed_and_one_of_a_newer_version_stays() {
     let path = recovery::path(&machine.dir());
     for content in ["", "{\"origin\":\"https://sentry.io\",\"tok", "[]"] {
         fs::write(&path, content).unwrap();
-        assert!(import_waiting(&world, &store).unwrap());
+        assert!(import_pending(&world, &store).unwrap());
         assert!(!path.exists(), "{content}");
     }
     fs::write(&path, r#"{"version":2,"origin":"https://sentry.io"}"#).unwrap();
-    assert!(import_waiting(&world, &store).is_err() && path.exists());
+    assert!(import_pending(&world, &store).is_err() && path.exists());
     assert_eq!(machine.sessions().len(), 1);
 }
 
@@ -466,7 +466,7 @@ fn what_is_not_a_file_of_ours_is_not_imported() {
     let record = Record::of_login(&login(SELF, "mallory"));
     fs::write(&elsewhere, record.render().unwrap().as_bytes()).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
-    assert!(import_waiting(&world, &store).is_err());
+    assert!(import_pending(&world, &store).is_err());
     assert_eq!(machine.sessions().len(), 1);
     assert!(elsewhere.exists());
 }
@@ -487,8 +487,8 @@ fn a_logout_discards_what_waits_for_its_session_and_nothing_else() {
     let change = store.change(&held, world.clock()).unwrap();
     recovery::discard(&dir, &change, &session).unwrap();
     drop((change, held));
-    assert_eq!(recovery::waiting(&dir).unwrap().len(), 1);
-    assert!(import_waiting(&world, &store).unwrap());
+    assert_eq!(recovery::pending(&dir).unwrap().len(), 1);
+    assert!(import_pending(&world, &store).unwrap());
     assert_eq!(machine.active().label(), "joe");
     recovery::discard_all(&world, &dir).unwrap();
 }

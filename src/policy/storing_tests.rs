@@ -55,15 +55,15 @@ impl Known {
         let server = Server::parse(&Client::Docker.server(HOST)).unwrap();
         let held = secret.expose() == "of-the-environment";
         let from = Provenance::of(&facts, &secret, former, held);
-        match kept_for_docker(&facts, &server.request(), username, &secret, from) {
-            Keep::Nothing => "nothing".to_owned(),
-            Keep::Credential => "kept".to_owned(),
-            Keep::Instead(binding) => format!("kept, signed out: {}", binding.signed_out),
-            Keep::SignIn(binding) => {
+        match decide_docker_store(&facts, &server.request(), username, &secret, from) {
+            StoreVerdict::Ignore => "nothing".to_owned(),
+            StoreVerdict::Store => "kept".to_owned(),
+            StoreVerdict::Replace(binding) => format!("kept, signed out: {}", binding.signed_out),
+            StoreVerdict::SignIn(binding) => {
                 assert!(!binding.signed_out);
                 format!("signs in as {:?}", binding.username)
             }
-            Keep::Refuse(failure) => format!("refused, {failure}"),
+            StoreVerdict::Refuse(failure) => format!("refused, {failure}"),
         }
     }
 }
@@ -135,40 +135,30 @@ fn a_login_with_a_foreign_secret_is_in_force_and_signs_a_bound_registry_out() {
 #[test]
 fn a_token_of_ours_is_kept_nowhere_and_each_refusal_names_its_owner() {
     let bound = || known(Some((SAAS, false)));
-    let saas = ", and r.example is bound to https://sentry.io";
+    let saas = "is bound to https://sentry.io";
     for (known, secret, former, owner) in [
-        (bound(), "token-of-joe", false, "the token of joe at"),
-        (bound(), "token-of-ann", false, "the token of ann at"),
-        (
-            bound(),
-            "sntryu_0123",
-            false,
-            "a Sentry token of no login here",
-        ),
+        (bound(), "token-of-joe", false, "joe"),
+        (bound(), "token-of-ann", false, "ann"),
+        (bound(), "sntryu_0123", false, "Sentry token"),
         (
             in_environment(bound(), SELF),
             "of-the-environment",
             false,
-            "the token of SENTRY_TOKEN",
+            "SENTRY_TOKEN",
         ),
-        (known(None), "token-of-jane", false, "the token of jane at"),
-        (
-            known(None),
-            "whatever",
-            true,
-            "a former token of a Sentry login",
-        ),
+        (known(None), "token-of-jane", false, "jane"),
+        (known(None), "whatever", true, "former token"),
         (
             in_environment(known(None), SAAS),
             "of-the-environment",
             false,
-            "the token of SENTRY_TOKEN",
+            "SENTRY_TOKEN",
         ),
     ] {
         let is_bound = !known.bindings.is_empty();
         let told = known.docker("oauth2", secret, former);
         assert!(
-            told.starts_with(&format!("refused, this is {owner}")),
+            told.starts_with("refused, ") && told.contains(owner),
             "{told}"
         );
         assert_eq!(told.contains(saas), is_bound, "{told}");
@@ -197,8 +187,8 @@ fn a_way_out_of_a_refusal_names_the_account_where_it_is_not_the_active_one() {
     ] {
         let secret = Secret::new(format!("token-of-{who}"));
         let from = Provenance::of(&facts, &secret, false, false);
-        let keep = kept_for_docker(&facts, &server.request(), "oauth2", &secret, from);
-        let Keep::Refuse(failure) = keep else {
+        let keep = decide_docker_store(&facts, &server.request(), "oauth2", &secret, from);
+        let StoreVerdict::Refuse(failure) = keep else {
             panic!("{keep:?}")
         };
         let command = format!("`sentry auth setup-docker --registry r.example{options}`");
@@ -223,10 +213,10 @@ fn git_keeps_what_is_foreign_and_at_hosts_of_ours_nothing_that_looks_like_a_toke
             let server = Server::parse(&Client::Git.server(host)).unwrap();
             let secret = Secret::new(secret);
             let from = Provenance::of(&facts, &secret, former, held);
-            let keep = kept_for_git(&facts, &server.request(), &secret, from);
+            let keep = decide_git_store(&facts, &server.request(), &secret, from);
             match keep {
-                Keep::Credential => true,
-                Keep::Nothing => false,
+                StoreVerdict::Store => true,
+                StoreVerdict::Ignore => false,
                 other => panic!("{other:?}"),
             }
         };
@@ -240,7 +230,7 @@ fn a_docker_logout_is_noted_where_a_token_is_served_and_not_twice() {
     let noted = |known: &Known, host: &str| {
         let server = Server::parse(&Client::Docker.server(host)).unwrap();
         let facts = known.facts();
-        signed_out(&facts, &server.request()).map(|binding| {
+        signed_out_binding(&facts, &server.request()).map(|binding| {
             assert!(binding.signed_out);
             binding.server
         })
@@ -325,15 +315,15 @@ fn a_stored_credential_ends_with_the_login_that_its_host_is_bound_to() {
     };
     let server = |key: &str| Server::parse(key).unwrap();
     let bound = server("docker r.example/v1");
-    assert!(bound.ends_with(jane, &known.bindings));
-    assert!(!bound.ends_with(ann, &known.bindings));
-    assert!(server("git https://us.sentry.io").ends_with(jane, &[]));
-    assert!(!server("git https://x.example").ends_with(jane, &[]));
+    assert!(bound.is_removed_with(jane, &known.bindings));
+    assert!(!bound.is_removed_with(ann, &known.bindings));
+    assert!(server("git https://us.sentry.io").is_removed_with(jane, &[]));
+    assert!(!server("git https://x.example").is_removed_with(jane, &[]));
     let to_joe = [Binding {
         account: Some(joe.key()),
         ..known.bindings[0].clone()
     }];
-    assert!(bound.ends_with(joe, &to_joe) && !bound.ends_with(jane, &to_joe));
+    assert!(bound.is_removed_with(joe, &to_joe) && !bound.is_removed_with(jane, &to_joe));
 }
 
 #[test]
