@@ -11,7 +11,7 @@
 //! <https://github.com/docker/docker-credential-helpers>, "Development".
 
 #[cfg(test)]
-mod list_and_get;
+mod list_and_get_tests;
 mod server_url;
 mod store_request;
 #[cfg(test)]

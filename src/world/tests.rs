@@ -218,6 +218,6 @@ fn lines_are_read_from_a_pipe_to_its_end_and_not_longer_than_they_may_take() {
     assert_eq!(late.unwrap_err().kind(), std::io::ErrorKind::TimedOut);
     assert_eq!(lines, ["one", "two"]);
     drop(writer);
-    let rest = read_lines(&pipe, Duration::from_secs(5), |_| panic!("no line ends"));
+    let rest = read_lines(&pipe, Duration::from_secs(5), |_| panic!("half a line"));
     assert!(rest.is_ok());
 }
