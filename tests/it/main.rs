@@ -16,7 +16,6 @@
 mod accounts;
 mod auth_errors;
 mod authorities;
-mod binding;
 mod budget;
 mod concurrency;
 #[cfg(target_os = "linux")]
@@ -30,21 +29,17 @@ mod doctor;
 mod doctor_network;
 mod doctor_remedies;
 mod documents;
-mod engine;
 mod environment;
 mod exec;
-mod fake_sentry;
 mod fake_sentry_rules;
 mod foreign_files;
 mod git_keys;
 mod git_lfs;
 mod git_protocol;
-mod git_server;
 mod git_store;
 mod git_transfers;
 mod hardening;
 mod helper_streams;
-mod helpers;
 mod hints;
 mod hostile_text;
 mod hosts;
@@ -52,7 +47,6 @@ mod hosts_command;
 mod idle_database;
 mod import;
 mod instances;
-mod keyring;
 mod keyring_faults;
 mod kill_matrix;
 mod login;
@@ -61,9 +55,7 @@ mod measure;
 mod mirror;
 mod misread;
 mod name_servers;
-mod names;
 mod network;
-mod nginx;
 mod official;
 mod official_accounts;
 mod one_login;
@@ -74,7 +66,6 @@ mod architecture;
 #[allow(unused_imports, reason = "a replay takes part of it")]
 mod protocol;
 mod proxies;
-mod proxy_server;
 mod real_docker;
 mod real_flows;
 mod real_git;
@@ -84,21 +75,17 @@ mod real_testcontainers;
 mod redirects;
 mod refresh;
 mod refresh_races;
-mod registry;
 mod removed_secrets;
 #[path = "../model/replay/mod.rs"]
 mod replay;
-mod sandbox;
 mod sandbox_rules;
 mod scopes_and_codes;
 mod secrets;
-mod service;
 mod setup_docker;
 mod setup_git;
 mod siblings;
 mod signals;
 mod stampede;
-mod storage;
 #[cfg(not(target_env = "musl"))]
 mod storage_clocks;
 mod storage_disk;
@@ -107,13 +94,15 @@ mod storage_layouts;
 mod storage_limits;
 mod storage_locks;
 mod storage_versions;
-mod strace;
 mod style;
-mod terminal;
+mod support;
 mod terminal_rules;
-mod tls;
 mod token_endpoint;
 mod token_formats;
 mod trace;
-mod transcript;
 mod uninstall;
+
+use support::{
+    engine, fake_sentry, git_server, helpers, keyring, names, nginx, proxy_server, registry,
+    sandbox, service, storage, terminal, tls, transcript,
+};

@@ -1,0 +1,26 @@
+//! What the tests stand on.
+//!
+//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
+//! `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests
+//! of git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process, and
+//! `transcript` keeps what was said.
+//!
+//! Separate from the tests, which `main.rs` names: here is nothing about the programs' behaviour.
+
+pub mod binding;
+pub mod engine;
+pub mod fake_sentry;
+pub mod git_server;
+pub mod helpers;
+pub mod keyring;
+pub mod names;
+pub mod nginx;
+pub mod proxy_server;
+pub mod registry;
+pub mod sandbox;
+pub mod service;
+pub mod storage;
+pub mod strace;
+pub mod terminal;
+pub mod tls;
+pub mod transcript;
