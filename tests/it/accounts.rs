@@ -59,16 +59,16 @@ impl Scene {
         let token = organization_token(&self.sentry.url(), slug, version);
         self.sentry.add_org_token(&token);
         let login = self.auth(&["login", "--with-token"]).stdin(&token);
-        let _logged_in = login.run().success();
+        login.run().success();
         token
     }
 
     /// jane, bob, acme, umbrella, in this order; the access tokens.
     #[track_caller]
     pub fn with_four(&self) -> [String; 4] {
-        let _jane = self.login_of(JANE, &[]).success();
+        self.login_of(JANE, &[]).success();
         let jane = self.sentry.current_access();
-        let _bob = self.login_of(BOB, &[]).success();
+        self.login_of(BOB, &[]).success();
         let bob = self.sentry.current_access();
         [
             jane,
@@ -143,17 +143,17 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
     );
     for (name, token) in names.iter().zip(&tokens) {
         assert_eq!(scene.token(&["--account", name]), *token);
-        let _named = scene
+        scene
             .auth(&["whoami", "--account", name])
             .run()
             .success()
             .stdout_is(&format!("{name}\n"));
-        let _status = scene
+        scene
             .auth(&["status", "--account", name])
             .run()
             .success()
             .stdout_has(&format!("Authenticated as: {name}\n"));
-        let _switched = scene
+        scene
             .auth(&["switch", name])
             .run()
             .success()
@@ -161,7 +161,7 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
                 "the session of {name} at {url} is the active one now\n"
             ));
         assert_eq!(scene.token(&[]), *token);
-        let _named = scene
+        scene
             .auth(&["whoami"])
             .run()
             .success()
@@ -176,7 +176,7 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
         Value::Null
     );
     // A refresh is of the account that is meant, and of no other.
-    let _refreshed = scene
+    scene
         .auth(&["refresh", "--force", "--account", "bob@example.com"])
         .run()
         .success();
@@ -184,7 +184,7 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
     assert_eq!(scene.token(&["--account", "jane"]), tokens[0]);
     // Out one by one; whoever was used last takes over.
     let logout = |args: &[&str], told: &str| {
-        let _out = scene
+        scene
             .auth(&["logout"])
             .args(args)
             .run()
@@ -222,7 +222,7 @@ fn a_login_replaces_the_session_of_the_same_account_only() {
         ..user(("", "jane-of-marketing"))
     });
     scene.sentry.approve_next();
-    let _login = scene
+    scene
         .auth(&["login", "--url", &scene.sentry.url(), "--force"])
         .run()
         .success()
@@ -242,9 +242,9 @@ fn a_switch_to_an_instance_with_several_accounts_lists_them() {
     // getsentry/cli#426: it said that it had switched, and bob stayed.
     let scene = Scene::new();
     let url = scene.sentry.url();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let jane = scene.sentry.current_access();
-    let _bob = scene.login_of(BOB, &[]).success();
+    scene.login_of(BOB, &[]).success();
     let ids = [scene.id("bob"), scene.id("jane")];
     // Accounts that were made at once have ids that begin alike.
     let mut short = 8;
@@ -252,16 +252,16 @@ fn a_switch_to_an_instance_with_several_accounts_lists_them() {
         short += 1;
     }
     let [bob_id, jane_id] = ids.map(|id| id[..short].to_owned());
-    let _refused = scene.auth(&["switch", &url]).run().fails(1).stderr_is(&format!(
+    scene.auth(&["switch", &url]).run().fails(1).stderr_is(&format!(
         "error: `{url}` matches several accounts:\n  {bob_id}  bob at {url}\n  {jane_id}  jane at {url}\n\
          hint: `sentry auth switch {bob_id}` selects the first of them\n"
     ));
     assert_eq!(scene.list()[0], "* bob  (refreshed automatically)");
-    let _switched = scene.auth(&["switch", &jane_id]).run().success();
+    scene.auth(&["switch", &jane_id]).run().success();
     assert_eq!(scene.token(&[]), jane);
     // With one account there, the instance is enough.
-    let _out = scene.auth(&["logout", "--account", "bob"]).run().success();
-    let _switched = scene.auth(&["switch", &url]).run().success();
+    scene.auth(&["logout", "--account", "bob"]).run().success();
+    scene.auth(&["switch", &url]).run().success();
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
     other.sentry.approve_next();
     let elsewhere = other.sentry.url();
     let login = ["login", "--url", &elsewhere, "jane@example.com"];
-    let _login = scene.auth(&login).run().success();
+    scene.auth(&login).run().success();
     let there = other.sentry.current_access();
     let here = scene.sentry.url();
     for (args, expected) in [
@@ -300,32 +300,31 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
             .env("SENTRY_URL", &here)
             .run()
     };
-    let _token = token("jane").success().stdout_is(&format!("{jane}\n"));
+    token("jane").success().stdout_is(&format!("{jane}\n"));
     let token = |name: &str| {
         let elsewhere = scene
             .auth(&["token", "--account", name])
             .env("SENTRY_URL", &elsewhere);
         elsewhere.run()
     };
-    let _token = token("jane").success().stdout_is(&format!("{there}\n"));
-    let _token = token("acme").success().stdout_is(&format!("{acme}\n"));
+    token("jane").success().stdout_is(&format!("{there}\n"));
+    token("acme").success().stdout_is(&format!("{acme}\n"));
     // A token in the environment is no account.
     let token = scene
         .auth(&["token", "--account", "acme"])
         .env("SENTRY_AUTH_TOKEN", "other");
-    let _token = token.run().success().stdout_is(&format!("{acme}\n"));
+    token.run().success().stdout_is(&format!("{acme}\n"));
     let refresh = scene
         .auth(&["refresh", "--account", "bob"])
         .env("SENTRY_AUTH_TOKEN", "other");
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     for command in ["token", "status", "whoami", "refresh", "logout"] {
         let told = scene
             .auth(&[command, "--account", "jane"])
             .run()
             .fails(1)
             .stdout_is("");
-        let _listed = told
-            .stderr_has("error: `jane` matches several accounts:\n")
+        told.stderr_has("error: `jane` matches several accounts:\n")
             .stderr_has(&format!("  jane at {here}\n"))
             .stderr_has(&format!("  jane at {elsewhere}\n"))
             .stderr_has("\nname one by its id, as in `--account ");
@@ -334,28 +333,27 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
             .run()
             .fails(1)
             .stdout_is("");
-        let _unknown =
-            told.stderr_is("error: no account is called `eve`; `sentry auth list` shows them\n");
+        told.stderr_is("error: no account is called `eve`; `sentry auth list` shows them\n");
     }
     let told = scene
         .auth(&["token", "--account", "acme", "--url", &elsewhere])
         .run()
         .fails(1);
-    let _unknown = told.stderr_has(&format!("no account at {elsewhere} is called `acme`"));
+    told.stderr_has(&format!("no account at {elsewhere} is called `acme`"));
     assert_eq!(scene.rows().len(), 5);
 }
 
 #[test]
 fn who_is_not_known_replaces_nobody() {
     let scene = Scene::new();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     scene
         .sentry
         .rewrite(Endpoint::Api, |answer| answer["user"] = Value::Null);
     let login = |token: &str| {
         scene.sentry.add_api_token(token);
         let login = scene.auth(&["login", "--url", &scene.sentry.url(), "--with-token"]);
-        let _login = login.stdin(token).run().success();
+        login.stdin(token).run().success();
     };
     login("first");
     login("second");
@@ -388,12 +386,12 @@ fn who_is_not_known_replaces_nobody() {
 #[test]
 fn a_user_that_the_token_answer_does_not_name_is_found_again() {
     let scene = Scene::new();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let id = scene.id("jane");
     scene.sentry.rewrite(Endpoint::Poll, |answer| {
         answer.as_object_mut().unwrap().remove("user");
     });
-    let _again = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     assert_eq!(scene.list(), ["* jane  (refreshed automatically)"]);
     assert_eq!(
         scene.token(&["--account", "jane"]),
@@ -409,7 +407,7 @@ fn a_user_that_the_token_answer_does_not_name_is_found_again() {
 #[test]
 fn a_login_that_somebody_else_approves_is_refused() {
     let scene = Scene::new();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let before = scene.rows();
     let url = scene.sentry.url();
     let hint = format!(
@@ -419,7 +417,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
         .login_of(BOB, &["jane@example.com"])
         .fails(1)
         .stdout_is("");
-    let _refused = told.stderr_has(&format!(
+    told.stderr_has(&format!(
         "error: bob@example.com approved the login, not jane@example.com; nothing was stored\n{hint}"
     ));
     assert_eq!(scene.rows(), before);
@@ -435,8 +433,8 @@ fn a_login_that_somebody_else_approves_is_refused() {
         answer["user"].as_object_mut().unwrap().remove("email");
     });
     let told = scene.login_of(BOB, &["jane@example.com"]).fails(1);
-    let _refused = told.stderr_has("bob@example.com approved the login");
-    let _login = scene.login_of(JANE, &["Jane@Example.com"]).success();
+    told.stderr_has("bob@example.com approved the login");
+    scene.login_of(JANE, &["Jane@Example.com"]).success();
     assert_eq!(scene.token(&[]), scene.sentry.current_access());
     let before = scene.rows();
     // Who does not say who they are is refused, too.
@@ -444,7 +442,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
         .sentry
         .rewrite(Endpoint::Api, |answer| answer["user"] = Value::Null);
     let told = scene.login_of(JANE, &["jane@example.com"]).fails(1);
-    let _refused = told.stderr_has(&format!(
+    told.stderr_has(&format!(
         "error: {url} did not report who approved the login; nothing was stored\n{hint}"
     ));
     assert_eq!(scene.rows(), before);
@@ -457,28 +455,28 @@ fn a_login_that_somebody_else_approves_is_refused() {
     for (token, whose) in [("of-bob", "bob"), (&*organization, "acme")] {
         let login = scene.auth(&["login", "jane@example.com", "--url", &url, "--with-token"]);
         let told = login.stdin(token).run().fails(1);
-        let _refused = told.stderr_is(&format!(
+        told.stderr_is(&format!(
             "error: this token is one of {whose}, not of jane@example.com; nothing was stored\n"
         ));
     }
     assert_eq!(scene.rows(), before);
     let login = scene.auth(&["login", "bob@example.com", "--url", &url, "--with-token"]);
-    let _login = login.stdin("of-bob").run().success();
+    login.stdin("of-bob").run().success();
     assert_eq!(scene.rows().len(), 2);
     let usage = scene.auth(&["login", "jane"]).run().fails(2);
-    let _usage = usage.stderr_has("an e-mail address looks like `jane@example.com`");
+    usage.stderr_has("an e-mail address looks like `jane@example.com`");
 }
 
 #[test]
 fn a_login_as_somebody_who_is_logged_in_makes_that_account_the_active_one() {
     let scene = Scene::new();
     let url = scene.sentry.url();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let jane = scene.sentry.current_access();
-    let _bob = scene.login_of(BOB, &[]).success();
+    scene.login_of(BOB, &[]).success();
     let codes = scene.sentry.device_codes();
     let login = scene.auth(&["login", "jane@example.com", "--url", &url]);
-    let _there = login.run().success().stderr_is(&format!(
+    login.run().success().stderr_is(&format!(
         "already logged in to {url} as jane@example.com\n\
          hint: `sentry auth login --url {url} jane@example.com --force` logs in again\n\
          the session of jane at {url} is the active one now\n"
@@ -489,7 +487,7 @@ fn a_login_as_somebody_who_is_logged_in_makes_that_account_the_active_one() {
     scene.sentry.set_user(user(JANE));
     scene.sentry.approve_next();
     let login = scene.auth(&["login", "jane@example.com", "--url", &url]);
-    let _login = login
+    login
         .run()
         .success()
         .stderr_has(&format!("logged in to {url} as jane\n"));
@@ -509,12 +507,12 @@ fn the_old_layout_has_one_account_and_knows_it_by_its_names() {
     for name in ["jane", "jane@example.com", "auth"] {
         assert_eq!(scene.token(&["--account", name]), jane);
     }
-    let _unknown = scene.auth(&["token", "--account", "bob"]).run().fails(1);
+    scene.auth(&["token", "--account", "bob"]).run().fails(1);
     let told = scene.login_of(BOB, &["jane@example.com"]).fails(1);
-    let _refused = told.stderr_has("bob@example.com approved the login");
+    told.stderr_has("bob@example.com approved the login");
     assert_eq!(scene.token(&["--account", "jane"]), jane);
-    let _bob = scene.login_of(BOB, &[]).success();
-    let _unknown = scene.auth(&["token", "--account", "jane"]).run().fails(1);
+    scene.login_of(BOB, &[]).success();
+    scene.auth(&["token", "--account", "jane"]).run().fails(1);
     assert_eq!(
         scene.token(&["--account", "bob"]),
         scene.sentry.current_access()
@@ -525,8 +523,8 @@ fn the_old_layout_has_one_account_and_knows_it_by_its_names() {
 fn a_logout_that_could_mean_several_accounts_asks_which() {
     let scene = Scene::new();
     let url = scene.sentry.url();
-    let _jane = scene.login_of(JANE, &[]).success();
-    let _bob = scene.login_of(BOB, &[]).success();
+    scene.login_of(JANE, &[]).success();
+    scene.login_of(BOB, &[]).success();
     let other = FakeSentry::start();
     scene
         .machine
@@ -538,21 +536,20 @@ fn a_logout_that_could_mean_several_accounts_asks_which() {
         scene.auth(&["logout"]).env("SENTRY_URL", &url),
     ] {
         let told = logout.run().fails(1);
-        let _listed = told
-            .stderr_has(&format!("error: `{url}` matches several accounts:\n"))
+        told.stderr_has(&format!("error: `{url}` matches several accounts:\n"))
             .stderr_has("hint: `sentry auth logout --account ");
     }
     assert_eq!(scene.rows(), before);
-    let _out = scene
+    scene
         .auth(&["logout", "--account", "jane", "--url", &url])
         .run()
         .success();
-    let _out = scene.auth(&["logout", "--url", &url]).run().success();
+    scene.auth(&["logout", "--url", &url]).run().success();
     let usage = scene
         .auth(&["logout", "--all", "--account", "jane"])
         .run()
         .fails(2);
-    let _usage = usage.stderr_has("cannot be used with");
+    usage.stderr_has("cannot be used with");
 }
 
 /// A host of git's and a registry for each account, by name.
@@ -564,7 +561,7 @@ fn bind_each(scene: &Scene, names: &[&str]) {
             ["setup-git", "--host", &git, "--account", name],
             ["setup-docker", "--registry", &docker, "--account", name],
         ] {
-            let _bound = scene.auth(&setup).run().success();
+            scene.auth(&setup).run().success();
         }
     }
 }
@@ -602,26 +599,26 @@ fn a_host_that_is_bound_to_an_account_gets_its_token_whichever_is_active() {
         );
     };
     for active in names {
-        let _switched = scene.auth(&["switch", active]).run().success();
+        scene.auth(&["switch", active]).run().success();
         for (name, token) in names.iter().zip(&tokens) {
             is_served(name, Some(token));
         }
     }
     // Each follows its own account: a refresh, another token, a logout, a login.
-    let _refreshed = scene
+    scene
         .auth(&["refresh", "--force", "--account", "bob"])
         .run()
         .success();
     tokens[1] = scene.token(&["--account", "bob"]);
     tokens[2] = scene.login_of_organization("acme", 2);
-    let _out = scene.auth(&["logout", "--account", "jane"]).run().success();
+    scene.auth(&["logout", "--account", "jane"]).run().success();
     is_served("jane", None);
     for (name, token) in names.iter().zip(&tokens).skip(1) {
         is_served(name, Some(token));
     }
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     is_served("jane", Some(&scene.sentry.current_access()));
-    let _out = scene.auth(&["logout", "--all"]).run().success();
+    scene.auth(&["logout", "--all"]).run().success();
     for name in names {
         is_served(name, None);
     }
@@ -630,7 +627,7 @@ fn a_host_that_is_bound_to_an_account_gets_its_token_whichever_is_active() {
 #[test]
 fn a_host_is_not_bound_to_an_account_that_is_not_there() {
     let scene = Scene::new();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     for setup in [
         [
             "setup-git",
@@ -648,7 +645,7 @@ fn a_host_is_not_bound_to_an_account_that_is_not_there() {
         ],
     ] {
         let told = scene.auth(&setup).run().fails(1);
-        let _unknown = told.stderr_has("error: no account is called `bob`");
+        told.stderr_has("error: no account is called `bob`");
     }
     assert_eq!(scene.machine.bindings(), Vec::<String>::new());
     assert!(!scene.machine.home().join(".gitconfig").exists());
@@ -659,13 +656,13 @@ fn a_host_is_not_bound_to_an_account_that_is_not_there() {
 fn a_logout_names_what_stays_set_up_and_its_hint_ends_that() {
     let scene = Scene::new();
     let url = scene.sentry.url();
-    let _jane = scene.login_of(JANE, &[]).success();
-    let _bob = scene.login_of(BOB, &[]).success();
+    scene.login_of(JANE, &[]).success();
+    scene.login_of(BOB, &[]).success();
     let bind = |command: &str, option: &str, host: &str, more: &[&str]| {
         let setup = scene
             .auth(&[command, option, host, "--url", &url])
             .args(more);
-        let _bound = setup.run().success();
+        setup.run().success();
     };
     bind("setup-git", "--host", "https://both.example", &[]);
     bind(
@@ -680,7 +677,7 @@ fn a_logout_names_what_stays_set_up_and_its_hint_ends_that() {
         "bob.example",
         &["--account", "bob"],
     );
-    let _out = scene
+    scene
         .auth(&["logout", "--account", "bob"])
         .run()
         .success()
@@ -703,7 +700,7 @@ fn a_logout_names_what_stays_set_up_and_its_hint_ends_that() {
     let hints: Vec<&str> = hints.map(|(command, _)| command).collect();
     let [hint] = hints[..] else { panic!("{told}") };
     let undo: Vec<&str> = hint.split(' ').collect();
-    let _undone = scene.auth(&undo).run().success();
+    scene.auth(&undo).run().success();
     assert_eq!(
         scene.machine.bindings(),
         [format!("docker bob.example -> {url}")]
@@ -714,7 +711,7 @@ fn a_logout_names_what_stays_set_up_and_its_hint_ends_that() {
 fn the_organizations_of_a_user_are_not_names_of_the_account() {
     let scene = Scene::new();
     scene.sentry.set_organizations(&["acme"]);
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let told = scene.auth(&["token", "--account", "acme"]).run().fails(1);
-    let _unknown = told.stderr_has("no account is called `acme`");
+    told.stderr_has("no account is called `acme`");
 }

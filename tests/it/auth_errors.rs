@@ -67,7 +67,7 @@ fn a_damaged_database_is_named_with_what_to_do_and_left_alone() {
             );
         }
         let login = sandbox.sentry(&["auth", "login", "--with-token"]);
-        let _login = login.stdin("api-token").run().fails(1);
+        login.stdin("api-token").run().fails(1);
         assert_eq!(fs::read(sandbox.db()).unwrap(), bytes, "{number}");
         assert_eq!(names(&sandbox.config_dir()), ["cli.db"], "{number}");
         assert_eq!(sentry.requests().len(), 0, "{number}");
@@ -80,7 +80,7 @@ fn a_damaged_database_does_not_keep_the_environments_token_from_git_and_docker()
     fs::write(sandbox.db(), "garbage".repeat(600)).unwrap();
     for cmd in [git_get(&sandbox, &sentry), docker_get(&sandbox, &sentry)] {
         let served = cmd.env("SENTRY_TOKEN", "from-the-environment").run();
-        let _served = served.success().stdout_has("from-the-environment");
+        served.success().stdout_has("from-the-environment");
     }
 }
 
@@ -104,11 +104,11 @@ fn a_database_without_our_columns_is_refused_and_one_without_our_tables_is_empty
     for foreign in ["CREATE TABLE notes (text)", "PRAGMA user_version = 1"] {
         let sandbox = with(foreign);
         let status = sandbox.sentry(&["auth", "status"]).run().fails(1);
-        let _status = status.stderr_has("not logged in to ");
+        status.stderr_has("not logged in to ");
     }
     let sandbox = with("CREATE TABLE notes (text)");
     let setup = sandbox.sentry(&["auth", "setup-git", "--host", "git.example"]);
-    let _refused = setup.run().fails(1).stderr_is(&format!(
+    setup.run().fails(1).stderr_is(&format!(
         "error: {} has no table for logins that this version knows; a newer `sentry-credential` is needed\n",
         sandbox.db().display()
     ));
@@ -152,7 +152,7 @@ fn what_is_no_plain_file_of_ours_is_refused() {
         ("it is not a regular file", |sandbox| {
             fs::remove_file(sandbox.db()).unwrap();
             let fifo = sandbox.command("mkfifo").arg(sandbox.db());
-            let _made = fifo.run().success();
+            fifo.run().success();
         }),
         ("it is not a regular file", |sandbox| {
             fs::remove_file(sandbox.db()).unwrap();
@@ -179,10 +179,10 @@ fn a_valid_token_is_served_from_a_directory_that_cannot_be_written() {
         let (sentry, sandbox, pair) = machine(age);
         set_mode(&sandbox.config_dir(), 0o500);
         let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
-        let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+        token.success().stdout_is(&format!("{}\n", pair.access));
         for cmd in [git_get(&sandbox, &sentry), docker_get(&sandbox, &sentry)] {
             let served = unprivileged(cmd).run();
-            let _served = served.success().stdout_has(&pair.access);
+            served.success().stdout_has(&pair.access);
         }
         assert_eq!(names(&sandbox.config_dir()), ["cli.db"]);
         assert_eq!(sentry.refresh_attempts(), 0);
@@ -195,7 +195,7 @@ fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
     let (sentry, sandbox, pair) = machine(Age::EXPIRED);
     set_mode(&sandbox.config_dir(), 0o500);
     let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
-    let _token = token.fails(1).stdout_is("").stderr_is(&format!(
+    token.fails(1).stdout_is("").stderr_is(&format!(
         "error: the token for {} has expired and cannot be refreshed now: cannot use the lock file \
          {}/credential.lock: Permission denied (os error 13)\n",
         sentry.url(),
@@ -203,7 +203,7 @@ fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
     ));
     let dir = sandbox.config_dir().display().to_string();
     let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
-    let _report = report.fails(1).stdout_has(&format!(
+    report.fails(1).stdout_has(&format!(
         "problem  directory: {dir} cannot be written: a token that is still valid is served, none is refreshed\n         \
          hint: `chmod 700 {dir}`\n"
     ));
@@ -229,7 +229,7 @@ fn a_file_that_cannot_be_read_is_told() {
         let report = report
             .fails(1)
             .stdout_has("problem  database: cannot open ");
-        let _not_known = report.never_says("not logged in");
+        report.never_says("not logged in");
         set_mode(&path, open);
     }
     assert_eq!(sandbox.stored_tokens(), Some(pair));
@@ -240,11 +240,11 @@ fn a_read_only_database_file_serves_and_is_not_renewed() {
     let (sentry, sandbox, pair) = machine(Age::STALE);
     set_mode(&sandbox.db(), 0o400);
     let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
-    let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+    token.success().stdout_is(&format!("{}\n", pair.access));
     // The proof that the disk can be written comes before the refresh token is spent.
     assert_eq!(sentry.refresh_attempts(), 0);
     let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
-    let _report = report
+    report
         .fails(1)
         .stdout_has("problem  files: ")
         .stdout_has("cli.db cannot be written");
@@ -257,8 +257,7 @@ fn relative_directories_are_refused_and_nothing_is_made() {
         for args in [["auth", "status"], ["auth", "list"], ["auth", "logout"]] {
             let cmd = sandbox.sentry(&args).env(name, "relative");
             let cmd = other.map_or(cmd.clone(), |home| cmd.env("HOME", home));
-            let _refused = cmd
-                .run()
+            cmd.run()
                 .fails(1)
                 .stdout_is("")
                 .stderr_is(&format!("error: {name} must be an absolute path\n"));
@@ -266,8 +265,7 @@ fn relative_directories_are_refused_and_nothing_is_made() {
     }
     let request = "protocol=https\nhost=sentry.io\n\n";
     let get = sandbox.git_credential("get").env("HOME", "relative");
-    let _refused = get
-        .stdin(request)
+    get.stdin(request)
         .run()
         .fails(1)
         .stdout_is("")
@@ -280,7 +278,7 @@ fn without_home_the_configured_directory_counts() {
     let (_sentry, sandbox, pair) = machine(Age::FRESH);
     let token = sandbox.sentry(&["auth", "token"]).env_remove("HOME");
     let token = token.env("SENTRY_CONFIG_DIR", sandbox.config_dir()).run();
-    let _token = token.success().stdout_is(&format!("{}\n", pair.access));
+    token.success().stdout_is(&format!("{}\n", pair.access));
 }
 
 #[test]
@@ -319,10 +317,10 @@ fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
         doctor.clone().env_remove("HOME"),
         doctor.clone().env("HOME", ""),
     ] {
-        let _report = doctor.run().success().stdout_has(&line);
+        doctor.run().success().stdout_has(&line);
     }
     let blank = doctor.env("HOME", "  ").run().fails(1);
-    let _report = blank.stdout_has("there is no home directory: set HOME");
+    blank.stdout_has("there is no home directory: set HOME");
 }
 
 #[test]
@@ -352,10 +350,10 @@ fn each_shell_has_its_completions() {
         }
         if shell == "bash" {
             let check = sandbox.command("bash").arg("-n").stdin(&script.stdout);
-            let _good = check.run().success().stderr_is("");
+            check.run().success().stderr_is("");
         }
     }
-    let _unknown = sandbox
+    sandbox
         .sentry(&["auth", "completions", "tcsh"])
         .run()
         .fails(2)

@@ -53,14 +53,14 @@ impl Scene {
     fn trusts(&self, cmd: Cmd) {
         let before = self.sentry.refreshes();
         let served = cmd.run().success().stderr_is("");
-        let _served = served.stdout_has(&self.sentry.current_access());
+        served.stdout_has(&self.sentry.current_access());
         assert_eq!(self.sentry.refreshes(), before + 1);
     }
 
     #[track_caller]
     fn is_told(&self, cmd: Cmd, words: &str) {
         let before = self.machine.stored_tokens();
-        let _told = cmd.run().fails(1).stdout_is("").stderr_has(words);
+        cmd.run().fails(1).stdout_is("").stderr_has(words);
         assert_eq!(self.sentry.requests().len(), 0);
         assert_eq!(self.machine.stored_tokens(), before);
     }
@@ -106,7 +106,7 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
     let empty_directory = root.join("empty");
     fs::create_dir(&empty_directory).expect("a directory");
     let fifo = root.join("fifo");
-    let _made = scene.machine.command("mkfifo").arg(&fifo).run().success();
+    scene.machine.command("mkfifo").arg(&fifo).run().success();
     let key = fs::read_to_string(scene.tls.key()).expect("a key");
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let files = [
@@ -187,11 +187,11 @@ fn the_official_clis_own_setting_adds_an_authority() {
     scene.trusts(scene.get());
     set(Path::new("/nowhere"));
     let told = scene.get().run().fails(1).stdout_is("");
-    let _told = told.stderr_has(
+    told.stderr_has(
         "cannot use /nowhere, which `sentry cli defaults ca-cert` names: No such file or directory",
     );
     set(Path::new(""));
-    let _unknown = scene.get().run().fails(1).stderr_has("cannot trust ");
+    scene.get().run().fails(1).stderr_has("cannot trust ");
 }
 
 #[test]
@@ -203,7 +203,7 @@ fn gits_own_authorities_are_used_where_nothing_else_names_any() {
             .machine
             .command("git")
             .args(["config", "--global", name]);
-        let _done = git.arg(value).run().success();
+        git.arg(value).run().success();
     };
     let unset = || {
         let file = scene.machine.home().join(".gitconfig");
@@ -211,7 +211,7 @@ fn gits_own_authorities_are_used_where_nothing_else_names_any() {
     };
     unset();
     let unknown = |cmd: Cmd| {
-        let _unknown = cmd.run().fails(1).stderr_has("cannot trust ");
+        cmd.run().fails(1).stderr_has("cannot trust ");
     };
     unknown(scene.get());
     git_config("http.sslCAInfo", &scene.tls.authority());
@@ -231,7 +231,7 @@ fn gits_own_authorities_are_used_where_nothing_else_names_any() {
     scene.trusts(scene.get());
     git_config("http.sslCAInfo", Path::new("/nowhere"));
     let told = scene.get().run().fails(1).stdout_is("");
-    let _told = told.stderr_has("cannot use /nowhere, which git's `http.sslCAInfo` names: ");
+    told.stderr_has("cannot use /nowhere, which git's `http.sslCAInfo` names: ");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
     ] {
         let _expired = scene.get();
         let cmd = scene.machine.sentry(&["auth"]).args(command.split(' '));
-        let _told = cmd.args(["--url", &url]).run().fails(1).stderr_has(hint);
+        cmd.args(["--url", &url]).run().fails(1).stderr_has(hint);
     }
     for certificate in [Certificate::Expired, Certificate::NotYetValid] {
         let scene = Scene::showing(certificate);
@@ -296,5 +296,5 @@ fn plain_http_on_this_machine_asks_nobody_for_authorities() {
         .for_sentry(&sentry)
         .env("SSL_CERT_FILE", "/nowhere");
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    let _served = git(&machine, &sentry.url()).success().stderr_is("");
+    git(&machine, &sentry.url()).success().stderr_is("");
 }

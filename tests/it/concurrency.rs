@@ -58,7 +58,7 @@ fn holder_of_the_lock(machine: &Sandbox) -> Running {
 #[track_caller]
 fn kill(mut holder: Running) {
     holder.signal(Signal::KILL);
-    let _dead = holder.wait().fails(-9);
+    holder.wait().fails(-9);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn whoever_waits_for_a_refresh_uses_it() {
     sentry.release();
     let current = sentry.current_access();
     assert_eq!(token(first.wait()), current);
-    let _served = second.wait().success().stdout_has(&current);
+    second.wait().success().stdout_has(&current);
     assert_eq!(sentry.refresh_attempts(), 1);
 }
 
@@ -144,7 +144,7 @@ fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
         "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
         sentry.address()
     );
-    let _erased = machine
+    machine
         .git_credential("erase")
         .stdin(rejected)
         .run()
@@ -174,14 +174,12 @@ fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
     );
     let holder = format!("pid {}", holder.pid().as_raw_pid());
     let told = git.wait().fails(1).stdout_is("");
-    let _told = told
-        .stderr_has(&format!("git-credential-sentry: {words}"))
+    told.stderr_has(&format!("git-credential-sentry: {words}"))
         .stderr_has(&holder);
     let told = docker.wait().fails(1).stderr_is("");
-    let _told = told.stdout_has(&words).stdout_has(&holder);
+    told.stdout_has(&words).stdout_has(&holder);
     let told = store.wait().fails(1).stdout_is("");
-    let _told = told
-        .stderr_has("git-credential-sentry: ")
+    told.stderr_has("git-credential-sentry: ")
         .stderr_has(&holder);
     assert_eq!(sentry.requests().len(), 0);
     assert_eq!(machine.stored_tokens(), before);
@@ -201,7 +199,7 @@ fn a_lock_whose_holder_dies_is_free() {
     assert_eq!(sentry.requests().len(), 0);
     kill(holder);
     let served = waiting.wait().success();
-    let _served = served.stdout_has(&sentry.current_access());
+    served.stdout_has(&sentry.current_access());
     assert_eq!(sentry.refresh_attempts(), 1);
 }
 
@@ -218,11 +216,11 @@ fn credentials_that_are_stored_at_once_are_all_kept() {
         })
         .collect();
     for store in stores {
-        let _stored = store.wait().success().stdout_is("").stderr_is("");
+        store.wait().success().stdout_is("").stderr_is("");
     }
     for user in &users {
         let request = format!("protocol=https\nhost=code.example\nusername={user}\n");
-        let _found = machine
+        machine
             .git_credential("get")
             .stdin(request)
             .run()

@@ -90,7 +90,7 @@ fn a_worker_is_confined_when_it_waits_for_sentry_and_nobody_else_is() {
         assert!(gains_no_privileges(reader.exchange()));
         assert!(!gains_no_privileges(reader.pid()));
         scene.sentry.release();
-        let _token = reader.wait().success();
+        reader.wait().success();
         scene.is_alive();
     }
 }
@@ -99,7 +99,7 @@ fn a_worker_is_confined_when_it_waits_for_sentry_and_nobody_else_is() {
 fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
     for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
         let trace = scene.machine.root().join("trace");
-        let _token = scene.token().traced(CALLS, &trace).run().success();
+        scene.token().traced(CALLS, &trace).run().success();
         let trace = fs::read_to_string(trace).unwrap();
         let (before, after) = confined(&trace);
         reaches_only(&after, &scene.dir());
@@ -115,7 +115,7 @@ fn a_fresh_token_costs_no_confinement() {
     for reader in scene.readers() {
         let trace = scene.machine.root().join("trace");
         let traced = "prctl,landlock_create_ruleset,landlock_restrict_self";
-        let _token = reader.traced(traced, &trace).run().success();
+        reader.traced(traced, &trace).run().success();
         let trace = fs::read_to_string(trace).unwrap();
         assert!(!trace.contains("landlock"), "{trace}");
         assert!(!trace.contains("PR_SET_NO_NEW_PRIVS"), "{trace}");
@@ -139,13 +139,13 @@ fn git_is_asked_and_names_and_authorities_are_read_before() {
     let set = machine
         .command(tool("git"))
         .args(["config", "--global", &key]);
-    let _set = set.arg(&authority).run().success();
+    set.arg(&authority).run().success();
 
     let names = Names::new(&machine, &format!("127.0.0.1 {NAME}\n"));
     let trace = machine.root().join("trace");
     let token = names.known_to(machine.sentry(&["auth", "token"]));
     let token = token.traced(CALLS, &trace).run().success();
-    let _served = token.stdout_is(&format!("{}\n", sentry.current_access()));
+    token.stdout_is(&format!("{}\n", sentry.current_access()));
     let trace = fs::read_to_string(trace).unwrap();
     let (before, after) = confined(&trace);
     let opens = |path: &Path| {
@@ -200,7 +200,7 @@ fn a_name_that_this_machines_own_files_tell_is_found() {
         .args(["-Urm", "sh", "-c", script]);
     let token = token.env("NAME", NAME).env("AUTHORITY", authority).run();
     let token = token.success().stderr_is("");
-    let _served = token.stdout_is(&format!("{}\n", sentry.current_access()));
+    token.stdout_is(&format!("{}\n", sentry.current_access()));
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn a_refresh_works_with_every_version_of_landlock_and_with_none() {
         let reader = scene.token().with_injected(&what).spawn();
         scene.sentry.wait_for_held(SOON);
         scene.sentry.release();
-        let _token = reader.wait().success();
+        reader.wait().success();
         scene.is_alive();
     }
 }
@@ -236,9 +236,9 @@ fn the_store_may_be_anywhere() {
     for dir in [&elsewhere, &link] {
         let refresh = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", dir).run().success();
         let before = scene.sentry.refreshes();
-        let _refreshed = refresh(scene.refresh());
+        refresh(scene.refresh());
         assert_eq!(scene.sentry.refreshes(), before + 1);
         let token = refresh(scene.token());
-        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     }
 }

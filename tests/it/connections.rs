@@ -55,7 +55,7 @@ fn get(machine: &Sandbox, sentry: &FakeSentry, url: &str) -> Cmd {
 fn is_served(cmd: Cmd, sentry: &FakeSentry) {
     let before = sentry.refreshes();
     let served = cmd.run().success().stderr_is("");
-    let _served = served.stdout_has(&sentry.current_access());
+    served.stdout_has(&sentry.current_access());
     assert_eq!(sentry.refreshes(), before + 1);
 }
 
@@ -115,7 +115,7 @@ fn any_error_of_one_family_leads_to_the_other() {
     // Where all fail, the last error is told.
     let get = get(&machine, &sentry, &format!("http://localhost:{port}"));
     let refused = get.with_injected("connect:error=EACCES:when=1+");
-    let _told = refused.run().fails(1).stderr_has("Permission denied");
+    refused.run().fails(1).stderr_has("Permission denied");
 }
 
 #[test]

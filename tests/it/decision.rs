@@ -38,7 +38,7 @@ fn repository_with_submodule(server: &GitServer) -> Sandbox {
             "-c",
             "user.email=eve@evil.example",
         ]);
-        let _done = git.args(args).run().success();
+        git.args(args).run().success();
     };
     let url = format!("http://evil:{ATTACKER}@{}/demo.git", server.host());
     let modules = format!("[submodule \"pub\"]\n\tpath = pub\n\turl = {url}\n");
@@ -69,7 +69,7 @@ fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
         let session = sentry.current_access();
         configure(&machine, &server);
         let repository = repository_with_submodule(&server);
-        let _cloned = clone_with_submodules(&machine, &git, &repository)
+        clone_with_submodules(&machine, &git, &repository)
             .run()
             .success();
         assert!(machine.home().join("work/pub/README").exists());
@@ -79,12 +79,12 @@ fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
         let served = |machine: &Sandbox, token: &str| {
             for extra in ["", "username=oauth2\n", "username=jane\n"] {
                 let got = get(machine, &server.host(), extra).success();
-                let _served = got.stdout_has(token).never_says(ATTACKER);
+                got.stdout_has(token).never_says(ATTACKER);
             }
         };
         served(&machine, &session);
         let named = get(&machine, &server.host(), "username=evil\n").success();
-        let _named = named.stdout_is(&format!("username=evil\npassword={ATTACKER}\n\n"));
+        named.stdout_is(&format!("username=evil\npassword={ATTACKER}\n\n"));
         let machine = machine.env("SENTRY_AUTH_TOKEN", "of-the-environment");
         served(&machine, "of-the-environment");
         let machine = machine.env("SENTRY_AUTH_TOKEN", "");
@@ -93,32 +93,32 @@ fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
             .args(["ls-remote", &server.url()])
             .run()
             .success();
-        let _fetched = fetch.stdout_has(&server.head());
+        fetch.stdout_has(&server.head());
 
         // An end is an end.
         let out = machine.sentry(&["auth", "logout", "--all"]).run().success();
-        let _told = out.stderr_has(&format!(
+        out.stderr_has(&format!(
             "removed the password that git had stored for http://{}",
             server.host()
         ));
         assert_eq!(machine.stored_credentials(), 0);
-        let _nothing = get(&machine, &server.host(), "")
+        get(&machine, &server.host(), "")
             .fails(1)
             .stdout_is("")
             .stderr_has("not logged in to");
-        let _cloned = machine.command("rm").args(["-r", "work"]).run().success();
-        let _cloned = clone_with_submodules(&machine, &git, &repository)
+        machine.command("rm").args(["-r", "work"]).run().success();
+        clone_with_submodules(&machine, &git, &repository)
             .run()
             .success();
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         served(&machine, &sentry.current_access());
 
         let undo = machine.sentry(&["auth", "setup-git", "--undo"]).run();
-        let _told = undo.success().stderr_has(&format!(
+        undo.success().stderr_has(&format!(
             "removed the password that git had stored for http://{}",
             server.host()
         ));
-        let _nothing = get(&machine, &server.host(), "").success().stdout_is("");
+        get(&machine, &server.host(), "").success().stdout_is("");
         configure(&machine, &server);
         served(&machine, &sentry.current_access());
     }
@@ -144,22 +144,21 @@ fn a_request_does_not_choose_the_account_at_a_bound_host() {
     for name in ["me@private.example", "me", "ME@private.example", "somebody"] {
         let request = format!("protocol=https\nhost=code.example\nusername={name}\n");
         let got = machine.git_credential("get").stdin(request).run().success();
-        let _served = got
-            .stdout_has(&format!("username={name}\npassword={work}\n"))
+        got.stdout_has(&format!("username={name}\npassword={work}\n"))
             .never_says(&private);
         let url = format!(
             "url=https://{}@code.example/x.git\n",
             name.replace('@', "%40")
         );
         let got = machine.git_credential("get").stdin(url).run().success();
-        let _served = got.stdout_has(&work).never_says(&private);
+        got.stdout_has(&work).never_says(&private);
     }
     let got = machine.docker_credential("get").stdin("r.example").run();
-    let _served = got.success().stdout_has(&work).never_says(&private);
+    got.success().stdout_has(&work).never_says(&private);
     // At the instance itself there is no third party.
     let request = format!("{}username=me@private.example\n", described(&sentry.url()));
     let got = machine.git_credential("get").stdin(request).run().success();
-    let _served = got.stdout_has(&private);
+    got.stdout_has(&private);
 }
 
 #[test]
@@ -175,8 +174,7 @@ fn a_dead_session_is_not_replaced_by_another_account() {
     assert_eq!(store.execute(ended, []), Ok(1));
     for host in ["https://code.example", &sentry.url()] {
         let get = machine.git_credential("get").stdin(described(host));
-        let _told = get
-            .run()
+        get.run()
             .fails(1)
             .stdout_is("")
             .never_says(&joe.access)
@@ -195,10 +193,10 @@ fn a_dead_session_is_not_replaced_by_another_account() {
 #[test]
 fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
     let scene = Scene::new();
-    let _bob = scene.login_of(BOB, &[]).success();
+    scene.login_of(BOB, &[]).success();
     let host = "https://code.example";
     let bind = ["setup-git", "--host", host, "--account", "bob"];
-    let _bound = scene.auth(&bind).run().success();
+    scene.auth(&bind).run().success();
     let registry = [
         "setup-docker",
         "--registry",
@@ -206,22 +204,22 @@ fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
         "--account",
         "bob",
     ];
-    let _bound = scene.auth(&registry).run().success();
+    scene.auth(&registry).run().success();
     let bob = scene.sentry.current_access();
-    let _jane = scene.login_of(JANE, &[]).success();
+    scene.login_of(JANE, &[]).success();
     let jane = scene.sentry.current_access();
     let git = || scene.machine.git_credential("get").stdin(described(host));
-    let _served = git().run().success().stdout_has(&bob).never_says(&jane);
+    git().run().success().stdout_has(&bob).never_says(&jane);
     let got = get_of(&scene.machine, "r.example").success();
-    let _served = got.stdout_has(&bob);
+    got.stdout_has(&bob);
 
-    let _out = scene.auth(&["logout", "--account", "bob"]).run().success();
+    scene.auth(&["logout", "--account", "bob"]).run().success();
     let told = git().run().fails(1).stdout_is("").never_says(&jane);
-    let _told = told.stderr_has(&format!(
+    told.stderr_has(&format!(
         "the account at {} that this host is bound to is not logged in",
         scene.sentry.url()
     ));
-    let _nothing = get_of(&scene.machine, "r.example")
+    get_of(&scene.machine, "r.example")
         .fails(1)
         .never_says(&jane);
     assert_eq!(listed(&scene.machine), json!({}));
@@ -243,7 +241,7 @@ fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
     assert_eq!(at_tty.wait(), 0, "{}", at_tty.screen());
     let bob = scene.sentry.current_access();
     assert!(at_tty.stdout().contains(&bob), "{}", at_tty.stdout());
-    let _served = get_of(&scene.machine, "r.example")
+    get_of(&scene.machine, "r.example")
         .success()
         .stdout_has(&bob);
 }
@@ -267,31 +265,31 @@ fn list_leaves_out_what_get_refuses() {
         Answer::new(500, "text/html", "<h1>no</h1>"),
     );
     let get = || machine.docker_credential("get").stdin("r.example").run();
-    let _refused = get().fails(1).stderr_is("");
+    get().fails(1).stderr_is("");
     assert_eq!(listed(&machine), json!({}));
-    let _refused = get().fails(1).stderr_is("");
+    get().fails(1).stderr_is("");
 
     sentry.fix();
-    let _refreshed = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
     assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
-    let _served = get().success().stdout_has(&sentry.current_access());
+    get().success().stdout_has(&sentry.current_access());
 
     // An API token that has expired is refreshed by nobody.
     alter(&machine, "refresh_token", &None::<String>);
     alter(&machine, "expires_at", &1000);
-    let _refused = get().fails(1);
+    get().fails(1);
     assert_eq!(listed(&machine), json!({}));
     let machine = machine.env("SENTRY_AUTH_TOKEN", "of-the-environment");
     assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
-    let _served = get_of(&machine, "r.example")
+    get_of(&machine, "r.example")
         .success()
         .stdout_has("of-the-environment");
     let machine = machine.env("SENTRY_AUTH_TOKEN", "two words");
     assert_eq!(listed(&machine), json!({}));
-    let _refused = get_of(&machine, "r.example").fails(1);
+    get_of(&machine, "r.example").fails(1);
 }
 
 fn get_of(machine: &Sandbox, server: &str) -> Output {
@@ -323,18 +321,18 @@ fn a_build_goes_on_when_nobody_is_logged_in() {
     for arguments in [&["--registry", "r.example"][..], &["--default"]] {
         let machine = with_session(&sentry, Age::FRESH);
         let setup = machine.sentry(&["auth", "setup-docker"]).args(arguments);
-        let _done = setup.run().success();
+        setup.run().success();
         machine.bind("docker r.example", &sentry.url(), None);
         let built = build_with_docker_py(&machine, &engine).success();
-        let _built = built.stdout_has("Successfully built");
+        built.stdout_has("Successfully built");
 
-        let _out = machine.sentry(&["auth", "logout"]).run().success();
-        let _nothing = get_of(&machine, "r.example")
+        machine.sentry(&["auth", "logout"]).run().success();
+        get_of(&machine, "r.example")
             .fails(1)
             .stdout_is("credentials not found in native keychain\n")
             .stderr_is("");
         let built = build_with_docker_py(&machine, &engine).success();
-        let _built = built.stdout_has("Successfully built");
+        built.stdout_has("Successfully built");
     }
 }
 
@@ -346,7 +344,7 @@ fn a_build_is_told_that_a_session_has_ended() {
     machine.bind("docker r.example", &sentry.url(), None);
     sentry.revoke_family(&sentry.current_access());
     let told = build_with_docker_py(&machine, &engine).fails(1);
-    let _told = told.stderr_has(&format!("the session at {} has ended", sentry.url()));
+    told.stderr_has(&format!("the session at {} has ended", sentry.url()));
 }
 
 #[test]
@@ -358,7 +356,7 @@ fn docker_login_says_what_it_does_not_keep() {
     let token = sentry.current_access();
     let set_up = |host: &str| machine.bind(&format!("docker {host}"), &sentry.url(), None);
     let default = machine.sentry(&["auth", "setup-docker", "--default"]);
-    let _done = default.run().success();
+    default.run().success();
     set_up(&bound.host());
     let login = |user: &str, secret: &str, host: &str| {
         let args = ["login", "--username", user, "--password-stdin", host];
@@ -366,38 +364,37 @@ fn docker_login_says_what_it_does_not_keep() {
     };
 
     // Another user name is kept.
-    let _in = login("robot", &token, &bound.host())
+    login("robot", &token, &bound.host())
         .success()
         .stdout_has("Login Succeeded");
     let got = get_of(&machine, &bound.host()).success();
-    let _served = got.stdout_has("\"Username\":\"robot\"").stdout_has(&token);
+    got.stdout_has("\"Username\":\"robot\"").stdout_has(&token);
     assert_eq!(listed(&machine), json!({ bound.host(): "robot" }));
-    let _in = login("oauth2", &token, &bound.host()).success();
+    login("oauth2", &token, &bound.host()).success();
     assert_eq!(listed(&machine), json!({ bound.host(): "oauth2" }));
 
     // A registry that is not bound does not get the token.
     let told = login("robot", &token, &unbound.host()).fails(1);
     let host = unbound.host();
-    let _told = told
+    told
         .stderr_has(&format!(
             "this is the token of jane at {}; `sentry auth setup-docker --registry {host}` lets {host} use it",
             sentry.url()
         ))
         .never_says(&token);
-    let _nothing = get_of(&machine, &host).fails(1);
+    get_of(&machine, &host).fails(1);
     set_up(&host);
-    let _in = login("robot", &token, &host).success();
-    let _served = get_of(&machine, &host).success().stdout_has("robot");
+    login("robot", &token, &host).success();
+    get_of(&machine, &host).success().stdout_has("robot");
 
     // Nor does a bound one get another.
     sentry.add_api_token("sntryu_of_somebody_else");
     let told = login("robot", "sntryu_of_somebody_else", &bound.host()).fails(1);
-    let _told = told
-        .stderr_has("this is a Sentry token that belongs to no login here")
+    told.stderr_has("this is a Sentry token that belongs to no login here")
         .stderr_has("`sentry auth login --url ")
         .never_says("sntryu_of_somebody_else");
     assert_eq!(machine.stored_credentials(), 0);
-    let _served = get_of(&machine, &bound.host()).success().stdout_has(&token);
+    get_of(&machine, &bound.host()).success().stdout_has(&token);
 }
 
 #[test]
@@ -411,19 +408,19 @@ fn the_last_docker_login_is_the_one_in_force() {
         let setup = ["auth", "setup-docker", "--registry", &host];
         machine.sentry(&setup).run().success()
     };
-    let _done = set_up();
+    set_up();
     let args = ["login", "--username", "joe", "--password-stdin", &host];
     let login = docker(&machine, &args).stdin("p4ss");
-    let _in = login.run().success().stdout_has("Login Succeeded");
+    login.run().success().stdout_has("Login Succeeded");
     let got = get_of(&machine, &host).success();
-    let _stored = got.stdout_has("\"Username\":\"joe\",\"Secret\":\"p4ss\"");
+    got.stdout_has("\"Username\":\"joe\",\"Secret\":\"p4ss\"");
     assert_eq!(listed(&machine), json!({ &host: "joe" }));
 
-    let _told = set_up().stderr_has(&format!(
+    set_up().stderr_has(&format!(
         "removed the login that docker had stored for {host}"
     ));
     let got = get_of(&machine, &host).success();
-    let _served = got.stdout_has(&sentry.current_access()).never_says("p4ss");
+    got.stdout_has(&sentry.current_access()).never_says("p4ss");
     assert_eq!(machine.stored_credentials(), 0);
     assert_eq!(listed(&machine), json!({ &host: "oauth2" }));
 }
@@ -481,42 +478,42 @@ fn without_a_home_there_is_still_the_environment() {
         "protocol=https\nhost=code.example\n",
     );
     let with_token = Sandbox::new().env("SENTRY_AUTH_TOKEN", "of-the-environment");
-    let _served = git(&with_token, "get", sentry)
+    git(&with_token, "get", sentry)
         .success()
         .stderr_is("")
         .stdout_is("username=oauth2\npassword=of-the-environment\n\n");
     let served = docker(&with_token, "get", "sentry.io").success();
-    let _served = served.stdout_has("of-the-environment");
+    served.stdout_has("of-the-environment");
     for operation in ["store", "erase"] {
         let input = format!("{sentry}username=oauth2\npassword=of-the-environment\n");
-        let _quiet = git(&with_token, operation, &input).success().stderr_is("");
+        git(&with_token, operation, &input).success().stderr_is("");
     }
     let login =
         json!({ "ServerURL": "sentry.io", "Username": "oauth2", "Secret": "of-the-environment" });
     let store = docker(&with_token, "store", &login.to_string());
-    let _quiet = store.success().stdout_is("");
+    store.success().stdout_is("");
 
     let bare = Sandbox::new();
     for machine in [&with_token, &bare] {
-        let _nothing = git(machine, "get", other)
+        git(machine, "get", other)
             .success()
             .stdout_is("")
             .stderr_is("");
-        let _nothing = docker(machine, "get", "r.example")
+        docker(machine, "get", "r.example")
             .fails(1)
             .stdout_is("credentials not found in native keychain\n");
-        let _nothing = docker(machine, "list", "").success().stdout_is("{}\n");
-        let _nothing = docker(machine, "erase", "r.example")
+        docker(machine, "list", "").success().stdout_is("{}\n");
+        docker(machine, "erase", "r.example")
             .success()
             .stdout_is("");
-        let _nothing = git(machine, "erase", other).success().stderr_is("");
+        git(machine, "erase", other).success().stderr_is("");
         // What is to be written needs a place.
         let input = format!("{other}username=ann\npassword=secret\n");
-        let _told = git(machine, "store", &input)
+        git(machine, "store", &input)
             .fails(1)
             .stderr_is("git-credential-sentry: there is no home directory: set HOME\n");
     }
-    let _told = git(&bare, "get", sentry)
+    git(&bare, "get", sentry)
         .fails(1)
         .stdout_is("")
         .stderr_is("git-credential-sentry: there is no home directory: set HOME\n");

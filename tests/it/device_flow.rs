@@ -100,7 +100,7 @@ fn polling_ends_at_an_error_of_oauth_only() {
         })
         .collect();
     for (case, sentry, machine, login) in logins {
-        let _logged_in = login.wait().success();
+        login.wait().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
         let polls = sentry.requests_to(Endpoint::Poll);
         assert_eq!(polls.len(), 2, "{case}");
@@ -135,7 +135,7 @@ fn what_stood_in_the_way_at_the_deadline_is_told() {
     });
     for (sentry, machine, login, why) in logins {
         let url = sentry.url();
-        let _told = login.wait().fails(1).stderr_has(&format!(
+        login.wait().fails(1).stderr_has(&format!(
             "error: {url} gave no valid answer before the login timed out: {why}"
         ));
         assert_eq!(machine.stored_tokens(), None);
@@ -182,7 +182,7 @@ fn the_words_of_the_server_stand_in_brackets() {
         (sentry, machine, login, words.replace('\u{1b}', ""))
     });
     for (sentry, _machine, login, words) in logins {
-        let _told = login.wait().fails(1).stderr_has(&words);
+        login.wait().fails(1).stderr_has(&words);
         assert_eq!(sentry.polls(), 1);
     }
     // The same before the code, and for a refresh.
@@ -192,14 +192,14 @@ fn the_words_of_the_server_stand_in_brackets() {
     let refused = Answer::json(400, &body);
     sentry.fault(Endpoint::DeviceCode, refused.clone());
     let url = sentry.url();
-    let _told = login(&machine).run().fails(1).stderr_is(&format!(
+    login(&machine).run().fails(1).stderr_is(&format!(
         "error: {url} refused the login: HTTP 400, `invalid_scope` (`x:y` is no scope)\n\
          hint: `sentry auth login --url {url} --scope SCOPE` asks for others\n"
     ));
     machine.seed_session(&sentry, &sentry.issue(), crate::sandbox::Age::FRESH);
     sentry.fault(Endpoint::Refresh, refused);
     let refresh = machine.sentry(&["auth", "refresh", "--force"]);
-    let _told = refresh.run().fails(1).stderr_has(&format!(
+    refresh.run().fails(1).stderr_has(&format!(
         "{url} refused to refresh the token: HTTP 400, `invalid_scope` (`x:y` is no scope)\n"
     ));
 }
@@ -230,7 +230,7 @@ fn what_is_no_device_endpoint_is_told_from_a_refusal_and_the_way_out_works() {
     ] {
         let status = answer.status;
         sentry.fault(Endpoint::DeviceCode, answer);
-        let _told = login(&machine).run().fails(1).stderr_is(&format!(
+        login(&machine).run().fails(1).stderr_is(&format!(
             "error: {url} answered HTTP {status}: this is not the device endpoint of Sentry 26.1.0 or newer, \
              or something stands in between\n\
              hint: `sentry auth login --url {url} --with-token` takes an API token\n"
@@ -240,9 +240,9 @@ fn what_is_no_device_endpoint_is_told_from_a_refusal_and_the_way_out_works() {
     let busy = Answer::new(503, "text/plain", "");
     sentry.fault(Endpoint::DeviceCode, busy);
     let told = login(&machine).run().fails(1);
-    let _told = told.stderr_is(&format!("error: {url} refused the login: HTTP 503\n"));
+    told.stderr_is(&format!("error: {url} refused the login: HTTP 503\n"));
     let way_out = machine.sentry(&["auth", "login", "--url", &url, "--with-token"]);
-    let _logged_in = way_out.stdin("sntryu_known\n").run().success();
+    way_out.stdin("sntryu_known\n").run().success();
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
             answer["verification_uri"] = address.into();
         });
         let told = login(&machine).run().fails(1);
-        let _told = told.stderr_is(&format!(
+        told.stderr_is(&format!(
             "error: {url} sent a verification address at {named}, which is not this instance\n\
              hint: `sentry auth login --url {usable}`, as the instance calls itself {named}; or correct system.url-prefix\n"
         ));
@@ -353,7 +353,7 @@ fn program(machine: &Sandbox, name: &str, ending: &str) -> String {
     let install = machine
         .command("sh")
         .args(["-c", "cat >\"$0\"; chmod +x \"$0\""]);
-    let _installed = install.arg(&file).stdin(script).run().success();
+    install.arg(&file).stdin(script).run().success();
     file.to_str().expect("a plain path").to_owned()
 }
 
@@ -403,7 +403,7 @@ fn a_browser_is_claimed_to_be_opened_when_it_has_not_failed() {
     );
     assert!(!opened("./good", &[]) && told(&good).is_empty());
     // What nobody has chosen is not opened over SSH, nor without a display; WSL's counts as one.
-    let _opener = program(&machine, "wslview", "exit 0");
+    program(&machine, "wslview", "exit 0");
     let wslview = machine.root().join("wslview").display().to_string();
     assert!(!opened("", &[("PATH", &path)]) && !is_told(&wslview));
     assert!(opened("", &[("PATH", &path), ("WSL_DISTRO_NAME", "Debian")]) && is_told(&wslview));

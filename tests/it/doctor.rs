@@ -25,7 +25,7 @@ impl Machine {
         let pair = sentry.issue();
         sandbox.seed_session(&sentry, &pair, Age::FRESH);
         // Our tables are made by the first change.
-        let _tables = sandbox
+        sandbox
             .sentry(&["auth", "switch", &sentry.url()])
             .run()
             .success();
@@ -59,7 +59,7 @@ impl Machine {
     #[track_caller]
     fn git_config(&self, key: &str, value: &str) {
         let config = ["config", "--global", "--add", key, value];
-        let _set = self.sandbox.command("git").args(config).run().success();
+        self.sandbox.command("git").args(config).run().success();
     }
 
     fn docker_config(&self, value: &Value) {
@@ -80,13 +80,13 @@ impl Machine {
     /// The report has these lines.
     #[track_caller]
     fn warns(&self, lines: &str) {
-        let _report = self.doctor().success().stdout_has(lines);
+        self.doctor().success().stdout_has(lines);
     }
 
     /// The report has these lines, and they are a problem.
     #[track_caller]
     fn complains(&self, lines: &str) {
-        let _report = self.doctor().fails(1).stdout_has(lines);
+        self.doctor().fails(1).stdout_has(lines);
     }
 
     fn dir(&self) -> PathBuf {
@@ -124,7 +124,7 @@ fn a_healthy_machine_is_told_so_line_by_line() {
         ["setup-git", "--host", "git.example"],
         ["setup-docker", "--registry", "registry.example"],
     ] {
-        let _set_up = machine
+        machine
             .sandbox
             .sentry(&["auth"])
             .args(setup)
@@ -158,7 +158,7 @@ ok       docker: docker calls this program for registry.example
 ok       network: to {url}: this machine itself
 "
     );
-    let _report = machine.doctor().success().stdout_is(&report).stderr_is("");
+    machine.doctor().success().stdout_is(&report).stderr_is("");
     assert_eq!(machine.sandbox.stored_row(), before);
     assert_eq!(machine.sentry.requests().len(), 1);
 }
@@ -188,7 +188,7 @@ ok       network: to https://sentry.io: no proxy; the system's authorities
 "
     );
     let doctor = sandbox.sentry(&["auth", "doctor"]).run();
-    let _report = doctor.success().stdout_is(&report).stderr_is("");
+    doctor.success().stdout_is(&report).stderr_is("");
     assert!(!sandbox.config_dir().exists());
 }
 
@@ -272,7 +272,7 @@ fn what_other_runs_left_behind_is_told() {
     ));
     let mutex = dir.join("cli.db.lock");
     fs::create_dir(&mutex).unwrap();
-    let _aged = machine
+    machine
         .sandbox
         .command("touch")
         .args(["-d", "2 minutes ago"])
@@ -324,7 +324,7 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
         "problem  server: {url} does not accept the token\n         hint: `unset SENTRY_AUTH_TOKEN`, or set it to another token\n\
          ok       server: {url} accepts the token\n"
     ));
-    let _report = report
+    report
         .never_says("of-nobody")
         .never_says("from-the-environment");
     let machine = machine.env("SENTRY_AUTH_TOKEN", "two words");
@@ -363,7 +363,7 @@ fn variables_that_name_an_instance_are_weighed() {
     ));
     let machine = machine.env("SENTRY_URL", "http://user:pass@other.example");
     machine.complains("problem  instance: cannot use the value of SENTRY_URL: ");
-    let _report = machine.doctor().never_says("pass@");
+    machine.doctor().never_says("pass@");
 }
 
 #[test]
@@ -429,7 +429,7 @@ fn a_database_of_an_older_cli_is_as_good() {
     let sandbox = Sandbox::new().for_sentry(&sentry);
     sandbox.seed_session_in(Layout::Auth, &sentry, &sentry.issue(), Age::FRESH);
     let report = sandbox.sentry(&["auth", "doctor"]).run().success();
-    let _report = report
+    report
         .stdout_has("is intact (schema 16, journal mode wal)\n")
         .stdout_has("ok       session: jane at ");
 }
@@ -470,11 +470,11 @@ fn a_clock_that_is_wrong_is_told() {
     let now = jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&now)
         .expect("a date");
-    let _well = at(&now).stdout_has(&format!("ok       clock: agrees with {url}\n"));
-    let _ahead = at("Sun, 06 Nov 1994 08:49:37 GMT")
+    at(&now).stdout_has(&format!("ok       clock: agrees with {url}\n"));
+    at("Sun, 06 Nov 1994 08:49:37 GMT")
         .stdout_has(&format!(" seconds ahead of {url}\n"))
         .stdout_has("         hint: `timedatectl set-ntp true`\n");
-    let _behind = at("Fri, 06 Nov 2099 08:49:37 GMT")
+    at("Fri, 06 Nov 2099 08:49:37 GMT")
         .stdout_has(&format!(" seconds behind {url}\n"))
         .stdout_has("warning  clock: ");
     machine.sql("UPDATE accounts SET issued_at = 4102444800000, expires_at = 4102444900000");
@@ -495,7 +495,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
          hint: `sentry auth refresh --force --url {url}`\n"
     ));
     let refresh = machine.sandbox.sentry(&["auth", "refresh", "--force"]);
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     machine.warns("ok       keyring: in sync\n");
     keyring.fall_silent();
     machine.warns(
@@ -573,7 +573,7 @@ fn git_that_asks_others_or_nobody_is_told() {
         "warning  git: git calls this program for https://new.example, which is bound to no instance\n         \
          hint: `sentry auth setup-git --host https://new.example`\n",
     );
-    let _report = report.never_says("hunter2");
+    report.never_says("hunter2");
     let machine = machine.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     machine.complains(&format!(
         "problem  git: git is configured to call `sentry`, but `git-credential-sentry` is not on PATH\n         \
@@ -587,15 +587,14 @@ fn a_host_of_one_repository_is_not_missed_elsewhere() {
     let machine = Machine::new();
     let repository = machine.sandbox.home().join("a repository");
     let init = machine.sandbox.command("git").args(["init", "--quiet"]);
-    let _made = init.arg(&repository).run().success();
+    init.arg(&repository).run().success();
     let args = ["auth", "setup-git", "--local", "--host", "git.example"];
     let setup = machine.sandbox.sentry(&args).current_dir(&repository);
-    let _set_up = setup.run().success();
+    setup.run().success();
     machine.warns("ok       git: no host is set up\n");
     let doctor = machine.sandbox.sentry(&["auth", "doctor"]);
     let report = doctor.current_dir(&repository).run().success();
-    let _report =
-        report.stdout_has("ok       git: git calls this program for https://git.example\n");
+    report.stdout_has("ok       git: git calls this program for https://git.example\n");
 }
 
 #[test]
@@ -621,7 +620,7 @@ fn paths_that_are_dead_are_told() {
          hint: `git config --file {} --unset-all credential.helper /opt/old/gh`\n",
         file(&machine)
     ));
-    let _report = machine.doctor().never_says("hunter2");
+    machine.doctor().never_says("hunter2");
 }
 
 #[test]
@@ -678,7 +677,7 @@ fn docker_that_asks_others_or_nobody_is_told() {
         "{}",
         report.stdout
     );
-    let _report = report.never_says("hunter2");
+    report.never_says("hunter2");
 }
 
 #[test]
@@ -709,7 +708,7 @@ fn the_git_that_it_starts_gets_no_token() {
         &format!("#!/bin/sh\n{{ env; echo \"$@\"; }} > {}\n", seen.display()),
     );
     let machine = machine.env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
-    let _report = machine.doctor();
+    machine.doctor();
     let seen = fs::read_to_string(seen).expect("git was started");
     assert!(seen.contains("--get-regexp"), "{seen}");
     assert!(
@@ -782,7 +781,7 @@ fn a_damaged_database_is_set_aside_once_and_whole() {
         );
         assert_eq!(fs::read(kept).unwrap(), bytes, "{kind}");
         assert!(!db.exists(), "{kind}");
-        let _again = machine
+        machine
             .sandbox
             .sentry(&["auth", "doctor", "--repair"])
             .run()
@@ -806,7 +805,7 @@ fn after_a_repair_a_login_works() {
     assert_eq!(said["checks"][0]["name"], "repair");
     machine.sentry.add_api_token("api-token");
     let login = machine.sandbox.sentry(&["auth", "login", "--with-token"]);
-    let _login = login.stdin("api-token").run().success();
+    login.stdin("api-token").run().success();
     machine.warns("warning  files: ");
     machine.warns("an API token, does not expire\n");
 }
@@ -824,15 +823,15 @@ fn a_healthy_database_is_not_repaired() {
             .sentry(&["auth", "doctor", "--repair"])
             .run()
     };
-    let _repair = repair().success().stdout_is(&nothing).stderr_is("");
+    repair().success().stdout_is(&nothing).stderr_is("");
     assert_eq!(machine.sandbox.stored_tokens(), Some(machine.pair.clone()));
     fs::write(machine.sandbox.db(), "").unwrap();
-    let _empty = repair().success().stdout_is(&nothing);
+    repair().success().stdout_is(&nothing);
 
     // What is refused is not damaged.
     fs::remove_file(machine.sandbox.db()).unwrap();
     symlink("/dev/null", machine.sandbox.db()).unwrap();
-    let _refused = repair()
+    repair()
         .fails(1)
         .stdout_is("")
         .stderr_has("it is not a regular file");
@@ -842,7 +841,7 @@ fn a_healthy_database_is_not_repaired() {
 fn where_the_directory_cannot_be_told_the_rest_is_still_looked_at() {
     let sandbox = Sandbox::new().env("SENTRY_CONFIG_DIR", "relative/dir");
     let report = sandbox.sentry(&["auth", "doctor"]).run().fails(1);
-    let _report = report
+    report
         .stdout_has("problem  directory: SENTRY_CONFIG_DIR must be an absolute path\n")
         .stdout_has("ok       docker: no registry is set up\n");
     assert!(!sandbox.home().join("relative").exists());

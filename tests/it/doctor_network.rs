@@ -122,7 +122,7 @@ fn authorities_in_force_are_named_and_one_that_is_missing_has_a_remedy_that_work
     let tls = Tls::start(&sentry);
     let machine = machine_at(&sentry, &tls.url());
     let report = doctor(&machine).fails(1);
-    let _told = report.stdout_has(
+    report.stdout_has(
         "         hint: `export SSL_CERT_FILE=FILE` with the certificate of that authority, \
          or NODE_EXTRA_CA_CERTS to add it to the system's\n",
     );

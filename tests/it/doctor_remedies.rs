@@ -46,7 +46,7 @@ impl Machine {
 
     #[track_caller]
     fn run(&self, script: &str) {
-        let _done = self.shell(script).run().success();
+        self.shell(script).run().success();
     }
 
     fn docker(&self, config: &Value) {

@@ -222,7 +222,7 @@ fn the_manual_names_the_scopes_that_a_login_asks_for() {
     sentry.approve_next();
     let sandbox = Sandbox::new().for_sentry(&sentry);
     let login = sandbox.sentry(&["auth", "login", "--no-browser"]);
-    let _logged_in = login.run().success();
+    login.run().success();
     let scopes = format!(".Ql {} .", sentry.current_scope());
     assert!(
         document(MANUAL).lines().any(|line| line == scopes),

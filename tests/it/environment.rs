@@ -31,13 +31,13 @@ pub fn docker(machine: &Sandbox, server: &str) -> Output {
 #[track_caller]
 pub fn serves(machine: &Sandbox, origin: &str, token: &str) {
     let answer = git(machine, origin).success().stderr_is("");
-    let _served = answer.stdout_has(&format!("password={token}\n"));
+    answer.stdout_has(&format!("password={token}\n"));
 }
 
 /// Nobody here knows the origin.
 #[track_caller]
 pub fn serves_nothing(machine: &Sandbox, origin: &str) {
-    let _nothing = git(machine, origin).success().stdout_is("").stderr_is("");
+    git(machine, origin).success().stdout_is("").stderr_is("");
 }
 
 /// A machine with a session that has ended; a login would be next.
@@ -62,10 +62,10 @@ fn the_legacy_token_beats_the_token_and_both_beat_the_session() {
     let session = sentry.current_access();
     let is_served = |machine: &Sandbox, token: &str| {
         serves(machine, &sentry.url(), token);
-        let _docker = docker(machine, "r.example")
+        docker(machine, "r.example")
             .success()
             .stdout_has(&format!("\"Secret\":\"{token}\""));
-        let _script = machine
+        machine
             .sentry(&["auth", "token"])
             .run()
             .success()
@@ -100,7 +100,7 @@ fn a_token_of_the_environment_is_neither_refreshed_nor_dated() {
         .for_sentry(&sentry)
         .env("SENTRY_TOKEN", "tok");
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    let _served = git(&machine, &sentry.url())
+    git(&machine, &sentry.url())
         .success()
         .stderr_is("")
         .stdout_is("username=oauth2\npassword=tok\n\n");
@@ -128,7 +128,7 @@ fn a_token_of_the_environment_is_never_written_to_disk() {
             for _ in 0..2 {
                 for operation in ["get", "store", "erase"] {
                     let input = format!("{host}username=oauth2\npassword={token}\n");
-                    let _said = machine
+                    machine
                         .git_credential(operation)
                         .stdin(input)
                         .run()
@@ -171,12 +171,12 @@ fn a_broken_token_is_told_before_a_session_is_tried() {
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         let sentence = "cannot use the value of SENTRY_AUTH_TOKEN: \
                         a token is 1 to 4096 printable ASCII characters without spaces\n";
-        let _told = git(&machine, &sentry.url())
+        git(&machine, &sentry.url())
             .fails(1)
             .stdout_is("")
             .stderr_is(&format!("git-credential-sentry: {sentence}"))
             .never_says("two words");
-        let _told = docker(&machine, &sentry.url())
+        docker(&machine, &sentry.url())
             .fails(1)
             .stdout_is(sentence)
             .stderr_is("");
@@ -196,7 +196,7 @@ fn a_value_that_is_not_utf_8_is_not_unset() {
     ] {
         let machine = Sandbox::new().env(variable, broken);
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
-        let _told = machine
+        machine
             .sentry(&["auth", "token"])
             .run()
             .fails(1)
@@ -214,7 +214,7 @@ fn a_session_of_the_official_cli_is_refreshed_as_the_client_that_is_named() {
     let machine = Sandbox::new();
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
     let before = machine.stored_tokens();
-    let _told = git(&machine, &sentry.url())
+    git(&machine, &sentry.url())
         .fails(1)
         .stdout_is("")
         .stderr_is(&format!(
@@ -226,7 +226,7 @@ fn a_session_of_the_official_cli_is_refreshed_as_the_client_that_is_named() {
     assert_eq!(sentry.requests().len(), 0);
 
     let machine = machine.env("SENTRY_CLIENT_ID", CLIENT_ID);
-    let _refreshed = git(&machine, &sentry.url())
+    git(&machine, &sentry.url())
         .success()
         .stderr_is("")
         .stdout_has(&sentry.current_access());
@@ -333,7 +333,7 @@ fn gits_own_configuration_may_forbid_questions() {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry);
         let configure = ["config", "--global", "credential.interactive", value];
-        let _configured = machine.command("git").args(configure).run().success();
+        machine.command("git").args(configure).run().success();
         let told = format!("the session at {} has ended", sentry.url());
         let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{value}");
@@ -346,7 +346,7 @@ fn gits_own_configuration_may_forbid_questions() {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry);
         let configure = ["config", "--global", "credential.interactive", value];
-        let _configured = machine.command("git").args(configure).run().success();
+        machine.command("git").args(configure).run().success();
         let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         git.expect("log in now? [Y/n]").type_line("n");
         assert_eq!(git.wait(), 0, "{value}");
@@ -359,7 +359,7 @@ fn git_asks_nothing_where_it_was_started_with_that_setting() {
         let sentry = FakeSentry::start();
         let machine = with_ended_session(&sentry);
         let configure = ["config", "--global", "credential.helper", "sentry"];
-        let _configured = machine.command("git").args(configure).run().success();
+        machine.command("git").args(configure).run().success();
         let fill = machine
             .command(&git)
             .args([
@@ -406,7 +406,7 @@ fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login(
     assert!(is_quiet(docker()).starts_with("the session at "));
     // Nobody is there who could have said no.
     let nobody = machine.git_credential("get").stdin(described(&url)).run();
-    let _told = nobody.fails(1).stdout_is("").stderr_has("has ended");
+    nobody.fails(1).stdout_is("").stderr_has("has ended");
     passes(61);
     is_quiet(docker());
     asks(git());
@@ -418,11 +418,11 @@ fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login(
 
     sentry.set_interval(Some(1));
     sentry.approve_next();
-    let _logged_in = machine
+    machine
         .sentry(&["auth", "login", "--no-browser", "--url", &url])
         .run()
         .success();
-    let _served = self::git(&machine, &url)
+    self::git(&machine, &url)
         .success()
         .stdout_has(&sentry.current_access());
     let store = machine.database().expect("a store");
@@ -456,7 +456,7 @@ fn a_command_of_the_user_logs_in_whatever_the_helpers_may_do() {
         .for_sentry(&sentry)
         .env("CI", "true")
         .env("GIT_TERMINAL_PROMPT", "0");
-    let _logged_in = machine
+    machine
         .sentry(&["auth", "login", "--no-browser"])
         .run()
         .success();

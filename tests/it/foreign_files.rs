@@ -115,7 +115,7 @@ fn a_file_keeps_its_owner_its_group_and_its_mode() {
             ),
         };
         chown(&path, Some(owner.0), Some(owner.1)).unwrap();
-        let _done = machine.set_up(args).run().success();
+        machine.set_up(args).run().success();
         let metadata = fs::metadata(&path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), owner, "{file}");
         assert_eq!(mode(&path), 0o620, "{file}");
@@ -163,8 +163,8 @@ fn podman_without_a_place_to_log_in_is_told_what_to_set() {
              hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n"
         ));
         assert_eq!(failed.stderr.matches("Permission denied").count(), 1);
-        let _undone = undone.success().stderr_is("nothing to undo\n");
-        let _doctor = doctor.stdout_has("ok       docker: no registry is set up\n");
+        undone.success().stderr_is("nothing to undo\n");
+        doctor.stdout_has("ok       docker: no registry is set up\n");
     }
 }
 
@@ -190,7 +190,7 @@ fn an_access_list_stays() {
         let path = machine.path(file);
         let flags = rustix::fs::XattrFlags::empty();
         rustix::fs::setxattr(&path, name, &list, flags).unwrap();
-        let _done = machine.set_up(args).run().success();
+        machine.set_up(args).run().success();
         let mut kept = [0; 256];
         let length = rustix::fs::getxattr(&path, name, &mut kept[..]).unwrap();
         assert_eq!(kept[..length], list, "{file}");
@@ -287,9 +287,9 @@ fn a_database_that_takes_no_commit_leaves_the_file_as_it_was() {
     for (args, file) in SET_UPS {
         let machine = Machine::new();
         // Makes the tables.
-        let _first = machine.set_up(args).run().success();
+        machine.set_up(args).run().success();
         let undo = machine.set_up(args).arg("--undo").run();
-        let _undone = undo.success();
+        undo.success();
         // SQLite alone writes by this call; where the database is open already, not before the commit.
         let open = machine.sandbox.database().unwrap();
         let count = "SELECT count(*) FROM helper_binding";
@@ -321,11 +321,11 @@ fn where_files_cannot_be_exchanged_they_are_renamed() {
             let set_up = machine.set_up(args);
             set_up.with_injected(&format!("renameat2:error={error}:when=1+"))
         };
-        let _done = renameless("EINVAL").run().success();
+        renameless("EINVAL").run().success();
         let text = fs::read_to_string(machine.path(file)).unwrap();
         assert!(text.contains("sentry"), "{text}");
         let undo = machine.set_up(args).arg("--undo").run();
-        let _undone = undo.success();
+        undo.success();
         assert!(
             !fs::read_to_string(machine.path(file))
                 .unwrap()
@@ -374,7 +374,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
                 .with_injected("geteuid:retval=4242")
                 .run(),
         };
-        let _refused = run.fails(1).stderr_is(&format!(
+        run.fails(1).stderr_is(&format!(
             "error: nothing is created in {}: it is the home directory of another user; run it without sudo\n",
             home.display()
         ));
@@ -386,7 +386,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
     if rustix::process::geteuid().is_root() {
         chown(sandbox.config_dir(), Some(NOBODY), Some(NOBODY)).unwrap();
         let closed = unprivileged(sandbox.sentry(&["auth", "status"])).run();
-        let _told = closed.fails(1).stderr_is(&format!(
+        closed.fails(1).stderr_is(&format!(
             "error: refusing to use {0}/cli.db: its directory belongs to another user\n\
              hint: `sudo chown -R \"$(id -un)\" {0}`, if it should be yours\n",
             sandbox.config_dir().display()
@@ -403,7 +403,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
         }
         false => store.with_injected("geteuid:retval=4242").run(),
     };
-    let _refused = stored.fails(1).stderr_has("; run it without sudo");
+    stored.fails(1).stderr_has("; run it without sudo");
     assert_eq!(names(&home), [""; 0]);
 }
 
@@ -433,7 +433,7 @@ fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
         let get = get.stdin("protocol=https\nhost=sentry.io\n");
         let got = as_another(get.env("SENTRY_CREDENTIAL_TRACE", &trace));
         let got = got.success().stdout_has("t0ken");
-        let _untraced = got.stderr_is(&format!(
+        got.stderr_is(&format!(
             "warning: no trace by SENTRY_CREDENTIAL_TRACE: {}: nothing is created in {}: \
              it is the home directory of another user\n",
             trace.display(),
@@ -447,7 +447,7 @@ fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
 fn run_all(commands: Vec<Cmd>) {
     let running: Vec<_> = commands.into_iter().map(Cmd::spawn).collect();
     for running in running {
-        let _done = running.wait().success();
+        running.wait().success();
     }
 }
 
@@ -523,5 +523,5 @@ fn a_lock_of_gits_is_waited_for_and_not_for_ever() {
     let running = set_up().spawn();
     thread::sleep(Duration::from_millis(200));
     fs::remove_file(lock).unwrap();
-    let _done = running.wait().success();
+    running.wait().success();
 }

@@ -41,7 +41,7 @@ fn gets(machine: &Sandbox, request: impl AsRef<[u8]>, answer: &[u8]) {
 #[track_caller]
 fn tells(machine: &Sandbox, operation: &str, input: impl AsRef<[u8]>) {
     let said = helper(machine, operation, input).run().success();
-    let _quiet = said.stdout_is("").stderr_is("");
+    said.stdout_is("").stderr_is("");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_a_user_typed_is_kept_for_exactly_its_key() {
     }
     // The session has not been anywhere.
     let host = "protocol=https\nhost=sentry.io\n";
-    let _served = helper(&machine, "get", host)
+    helper(&machine, "get", host)
         .run()
         .success()
         .stdout_has(STORED);
@@ -167,7 +167,7 @@ fn git_fills_in_what_it_approved() {
     for git in tools("git") {
         let machine = Sandbox::new().env("GIT_TERMINAL_PROMPT", "0");
         let configure = ["config", "--global", "credential.helper", "sentry"];
-        let _configured = machine.command("git").args(configure).run().success();
+        machine.command("git").args(configure).run().success();
         let credential = |word: &str, input: &[u8], git: &Path| {
             let git = machine.command(git).args(["credential", word]);
             git.stdin(input).run().success().stdout_bytes

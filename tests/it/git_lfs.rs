@@ -75,7 +75,7 @@ fn machine(sentry: &FakeSentry, server: &Refusing, variable: bool) -> Sandbox {
     };
     let host = server.address.to_string();
     let set_up = ["auth", "setup-git", "--host", &host];
-    let _set_up = machine.sentry(&set_up).run().success();
+    machine.sentry(&set_up).run().success();
     for args in [
         &["init", "--quiet", "--initial-branch=main", "work"][..],
         &[
@@ -87,7 +87,7 @@ fn machine(sentry: &FakeSentry, server: &Refusing, variable: bool) -> Sandbox {
             &format!("http://{host}/demo.git"),
         ],
     ] {
-        let _done = machine.command("git").args(args).run().success();
+        machine.command("git").args(args).run().success();
     }
     machine
 }
@@ -155,7 +155,7 @@ fn a_push_with_an_lfs_file_ends_where_the_host_refuses_a_session() {
     let script = "git lfs install --local && git lfs track '*.bin' && git add . &&
         git -c user.name=Jane -c user.email=jane@example.com commit --quiet -m lfs";
     let committed = machine.command("sh").args(["-c", script]);
-    let _committed = committed.current_dir(&work).run().success();
+    committed.current_dir(&work).run().success();
     let ended = lfs(&machine, &["push", "origin", "main"]).run();
     assert_ne!(ended.code, 0, "{}", ended.stderr);
     assert!((1..=6).contains(&server.shown()), "{}", server.shown());

@@ -62,8 +62,7 @@ impl Git {
 
     #[track_caller]
     fn approve(&self, credential: &str) -> &Self {
-        let _quiet = self
-            .credential("approve", credential)
+        self.credential("approve", credential)
             .stdout_is("")
             .stderr_is("");
         self
@@ -71,8 +70,7 @@ impl Git {
 
     #[track_caller]
     fn reject(&self, credential: &str) -> &Self {
-        let _quiet = self
-            .credential("reject", credential)
+        self.credential("reject", credential)
             .stdout_is("")
             .stderr_is("");
         self
@@ -81,8 +79,7 @@ impl Git {
     /// The credential is found; nobody is asked.
     #[track_caller]
     fn fills(&self, request: &str, answer: &str) -> &Self {
-        let _found = self
-            .credential("fill", request)
+        self.credential("fill", request)
             .stdout_is(answer)
             .stderr_is("");
         self
@@ -91,8 +88,7 @@ impl Git {
     /// Nothing is found: the user is asked these questions.
     #[track_caller]
     fn asks(&self, request: &str, answer: &str, questions: &str) -> &Self {
-        let _asked = self
-            .credential("fill", request)
+        self.credential("fill", request)
             .stdout_is(answer)
             .stderr_is(questions);
         self
@@ -247,8 +243,7 @@ fn git_is_not_robbed_by_a_long_challenge() {
                 "x".repeat(length)
             );
             let described = "protocol=https\nhost=thief.example\n";
-            let _asked = git
-                .credential("fill", &format!("{described}{challenge}"))
+            git.credential("fill", &format!("{described}{challenge}"))
                 .stdout_is(&format!(
                     "{described}username=typed-name\npassword=typed-word\n{challenge}"
                 ))
@@ -353,21 +348,21 @@ impl Said for Sandbox {
     #[track_caller]
     fn stores(&self, credential: &str) -> &Self {
         let said = self.git_credential("store").stdin(credential).run();
-        let _quiet = said.success().stdout_is("").stderr_is("");
+        said.success().stdout_is("").stderr_is("");
         self
     }
 
     #[track_caller]
     fn erases(&self, credential: &str) -> &Self {
         let said = self.git_credential("erase").stdin(credential).run();
-        let _quiet = said.success().stdout_is("").stderr_is("");
+        said.success().stdout_is("").stderr_is("");
         self
     }
 
     #[track_caller]
     fn gets(&self, request: &str, answer: &str) -> &Self {
         let said = self.git_credential("get").stdin(request).run();
-        let _answered = said.success().stdout_is(answer).stderr_is("");
+        said.success().stdout_is(answer).stderr_is("");
         self
     }
 }

@@ -40,15 +40,15 @@ fn in_work(machine: &Sandbox, git: &Path, args: &[&str]) -> Cmd {
 /// Clones, and commits a file of 2 MiB that cannot be compressed.
 #[track_caller]
 fn clone_and_commit_2_mib(machine: &Sandbox, server: &GitServer, git: &Path) {
-    let _cloned = clone(machine, server, git).run().success();
+    clone(machine, server, git).run().success();
     let mut noise = vec![0; 2 << 20];
     let mut random = fs::File::open("/dev/urandom").expect("random bytes");
     random.read_exact(&mut noise).expect("random bytes");
     fs::write(machine.home().join("work/noise"), noise).expect("a file");
-    let _added = in_work(machine, git, &["add", "noise"]).run().success();
+    in_work(machine, git, &["add", "noise"]).run().success();
     let name = ["-c", "user.name=Jane", "-c", "user.email=jane@example.com"];
     let commit = in_work(machine, git, &name).args(["commit", "--quiet", "-m", "big"]);
-    let _committed = commit.run().success();
+    commit.run().success();
 }
 
 #[track_caller]
@@ -70,7 +70,7 @@ fn a_push_of_2_mib_works_where_basic_is_offered() {
                 let server = GitServer::start(&sentry, challenge);
                 let machine = make(&sentry, &server);
                 clone_and_commit_2_mib(&machine, &server, &git);
-                let _pushed = in_work(&machine, &git, &PUSH).run().success();
+                in_work(&machine, &git, &PUSH).run().success();
                 assert!(has_pushed(&machine, &server, &git), "{challenge:?}");
             }
         }
@@ -87,7 +87,7 @@ fn a_push_of_2_mib_to_a_server_that_takes_bearer_alone_needs_a_larger_buffer() {
             continue;
         }
         clone_and_commit_2_mib(&machine, &server, &git);
-        let _refused = in_work(&machine, &git, &PUSH).run().fails(1);
+        in_work(&machine, &git, &PUSH).run().fails(1);
         assert!(!has_pushed(&machine, &server, &git));
 
         // What is known of the host by now is said, with what helps.
@@ -97,12 +97,12 @@ fn a_push_of_2_mib_to_a_server_that_takes_bearer_alone_needs_a_larger_buffer() {
         );
         let set = format!("git config --global http.http://{host}.postBuffer 500m");
         let doctor = || machine.sentry(&["auth", "doctor"]).run().success();
-        let _told = doctor().stdout_has(&format!("{what}\n")).stdout_has(&set);
+        doctor().stdout_has(&format!("{what}\n")).stdout_has(&set);
         let set_up = ["auth", "setup-git", "--host", &host];
-        let _told = machine.sentry(&set_up).run().success().stderr_has(&set);
+        machine.sentry(&set_up).run().success().stderr_has(&set);
 
         let configure = machine.command("sh").args(["-c", &set]);
-        let _configured = configure.run().success();
+        configure.run().success();
         assert!(!doctor().stdout.contains("Bearer"));
         let _silent = machine.sentry(&set_up).run().success();
         assert!(!_silent.stderr.contains("Bearer"));
@@ -110,7 +110,7 @@ fn a_push_of_2_mib_to_a_server_that_takes_bearer_alone_needs_a_larger_buffer() {
         let forgotten = "DELETE FROM helper_setting WHERE key LIKE 'refused %'";
         let database = machine.database().expect("a store");
         assert_eq!(database.execute(forgotten, []), Ok(1));
-        let _pushed = in_work(&machine, &git, &PUSH).run().success();
+        in_work(&machine, &git, &PUSH).run().success();
         assert!(has_pushed(&machine, &server, &git));
     }
 }
@@ -123,7 +123,7 @@ fn a_clone_over_dumb_http_works_where_basic_is_offered() {
             let server = GitServer::start(&sentry, challenge);
             let machine = machine(&sentry, &server);
             let cloned = clone(&machine, &server, &git).env("GIT_SMART_HTTP", "0");
-            let _cloned = cloned.run().success();
+            cloned.run().success();
             assert!(has_pushed(&machine, &server, &git));
             assert!(server.log().contains(" 200 GET /demo.git/objects/"));
         }
@@ -138,9 +138,9 @@ fn a_clone_without_blobs_fetches_them_when_they_are_needed() {
             let server = GitServer::start(&sentry, challenge);
             let machine = machine(&sentry, &server);
             let options = ["--filter=blob:none", "--no-checkout"];
-            let _cloned = clone(&machine, &server, &git).args(options).run().success();
+            clone(&machine, &server, &git).args(options).run().success();
             let requests = server.log().lines().count();
-            let _out = in_work(&machine, &git, &["checkout", "--quiet", "main"])
+            in_work(&machine, &git, &["checkout", "--quiet", "main"])
                 .run()
                 .success();
             assert!(server.log().lines().count() > requests);

@@ -26,7 +26,7 @@ fn each_process_shuts_itself_off_before_it_opens_the_database() {
     for (scene, reader) in readers() {
         let trace = scene.machine.root().join("trace");
         let calls = "execve,prctl,prlimit64,setrlimit,open,openat";
-        let _token = reader.traced(calls, &trace).run().success();
+        reader.traced(calls, &trace).run().success();
         let trace = fs::read_to_string(&trace).unwrap();
         let calls: Vec<(&str, &str)> = trace
             .lines()
@@ -75,7 +75,7 @@ fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
             assert_eq!(look_into(&scene.machine, reader.pid(), file), 1, "{file}");
         }
         scene.sentry.release();
-        let _token = reader.wait().success();
+        reader.wait().success();
     }
 }
 
@@ -122,14 +122,14 @@ fn the_browser_gets_an_address_and_nothing_else() {
         printf '%s\\n' \"$#\" \"$@\" >\"$0.args\"\n";
     let install = "cat >\"$0\"; chmod +x \"$0\"";
     let install = machine.command("sh").args(["-c", install]).arg(&browser);
-    let _installed = install.stdin(script).run().success();
+    install.stdin(script).run().success();
     // strace waits for the browser too.
     let trace = machine.root().join("trace");
     // A script that has a lock.
     let script = "exec 7>\"$HOME/lock\"; exec sentry auth login";
     let login = machine.command("sh").args(["-c", script]);
     let login = login.env("BROWSER", &browser);
-    let _login = login.traced("execve", &trace).run().success();
+    login.traced("execve", &trace).run().success();
     let said = |what: &str| fs::read_to_string(browser.with_extension(what)).unwrap();
 
     let query = "%24%28id%29%60id%60%7C%3B%27%22%5C%3C%3E";

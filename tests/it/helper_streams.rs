@@ -97,7 +97,7 @@ fn a_caller_that_does_not_come_to_an_end_is_given_up_and_keeps_nobody_waiting() 
             })
         })
         .collect();
-    let _others_go_on = machine
+    machine
         .sentry(&["auth", "token"])
         .run()
         .success()
@@ -116,7 +116,7 @@ fn a_request_in_pieces_is_one_request() {
     for helper in &HELPERS {
         let pieces = helper.pieces.map(|piece| format!("printf '{piece}'"));
         let script = format!("({}) | \"$HELPER\" get", pieces.join("; sleep 0.1; "));
-        let _served = helper
+        helper
             .through_shell(&machine, &script)
             .run()
             .success()
@@ -133,7 +133,7 @@ fn an_answer_that_nobody_takes_is_a_failure_without_words() {
             "exec \"$HELPER\" get >/dev/full",
             "rm -f pipe; mkfifo pipe && exec 3<>pipe 4>pipe 3>&- && exec \"$HELPER\" get >&4 4>&-",
         ] {
-            let _failed = helper
+            helper
                 .through_shell(&machine, script)
                 .run()
                 .fails(1)
@@ -150,7 +150,7 @@ fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting()
     let login = format!(r#"{{"ServerURL":"r.example","Username":"u","Secret":"{long}"}}"#);
     let sentry = FakeSentry::start();
     let machine = with_session(&sentry, Age::EXPIRED);
-    let _stored = machine
+    machine
         .docker_credential("store")
         .stdin(login)
         .run()
@@ -163,13 +163,13 @@ fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting()
         .stdin("r.example")
         .spawn();
     for _ in 0..2 {
-        let _others_go_on = machine
+        machine
             .sentry(&["auth", "refresh", "--force"])
             .run()
             .success();
     }
     fs::write(machine.home().join("go"), "").expect("a file");
-    let _whole = reader.wait().success().stderr_is("").stdout_is(&format!(
+    reader.wait().success().stderr_is("").stdout_is(&format!(
         "{{\"ServerURL\":\"r.example\",\"Username\":\"u\",\"Secret\":\"{long}\"}}\n"
     ));
     assert_eq!(sentry.refreshes(), 2);
@@ -195,10 +195,10 @@ fn streams_that_are_closed_do_no_harm() {
             };
             let said = said.run();
             assert!((0..=1).contains(&said.code), "{script}: {}", said.code);
-            let _nothing = said.stdout_is("").stderr_is("");
+            said.stdout_is("").stderr_is("");
         }
         assert_eq!(machine.stored_tokens(), before);
-        let _served = helper.get(&machine).run().success().stdout_has(STORED);
+        helper.get(&machine).run().success().stdout_has(STORED);
     }
 }
 
@@ -211,7 +211,7 @@ fn talkative_surroundings_do_not_make_it_talk() {
         .env("RUST_BACKTRACE", "full");
     for helper in &HELPERS {
         let get = helper.get(&machine).run().success();
-        let _served = get.stderr_is("").stdout_has(STORED);
+        get.stderr_is("").stdout_has(STORED);
     }
 }
 
@@ -225,7 +225,7 @@ fn nothing_in_the_current_directory_is_run() {
         fs::write(here.join(name), &trap).expect("a file");
         format!("chmod +x {name}")
     });
-    let _made = machine
+    machine
         .command("/bin/sh")
         .args(["-c", &made.join(";")])
         .current_dir(&here)
@@ -234,12 +234,11 @@ fn nothing_in_the_current_directory_is_run() {
     for path in [".:/usr/bin:/bin", "", ":"] {
         for helper in &HELPERS {
             let cmd = helper.get(&machine).env("PATH", path).current_dir(&here);
-            let _served = cmd.run().success().stdout_has(STORED);
+            cmd.run().success().stdout_has(STORED);
         }
         for operation in ["store", "erase"] {
             let cmd = machine.git_credential(operation).env("PATH", path);
-            let _quiet = cmd
-                .current_dir(&here)
+            cmd.current_dir(&here)
                 .stdin("protocol=https\nhost=other.example\nusername=u\npassword=p\n")
                 .run()
                 .success();

@@ -12,7 +12,7 @@ fn hosts(machine: &Sandbox, args: &[&str]) -> Output {
 #[track_caller]
 fn store(machine: &Sandbox, host: &str, username: &str) {
     let credential = format!("protocol=https\nhost={host}\nusername={username}\npassword=needle\n");
-    let _kept = machine
+    machine
         .git_credential("store")
         .stdin(credential)
         .run()
@@ -40,10 +40,10 @@ fn answered(machine: &Sandbox, client: &str, host: &str) -> Option<String> {
 fn without_anything_there_is_nothing_to_show() {
     let machine = Sandbox::new();
     let shown = hosts(&machine, &[]).success().stdout_is("");
-    let _shown = shown.stderr_has("no host gets a credential\nhint: `sentry auth login`");
-    let _empty = hosts(&machine, &["--json"]).success().stdout_is("[]\n");
+    shown.stderr_has("no host gets a credential\nhint: `sentry auth login`");
+    hosts(&machine, &["--json"]).success().stdout_is("[]\n");
     let told = hosts(&machine, &["--forget", "code.example"]).fails(1);
-    let _told = told.stderr_has(
+    told.stderr_has(
         "error: nothing is known about code.example; `sentry auth hosts` lists what is\n",
     );
     assert!(!machine.config_dir().exists());
@@ -84,7 +84,7 @@ fn each_host_is_shown_with_what_it_gets_and_why() {
          https://x.example (git): a stored password of bob is used only for requests that name the user\n"
     );
     assert_eq!(shown.stdout.matches("; since 20").count(), 3, "{shown:?}");
-    let _secret = shown.never_says("needle").never_says(STORED);
+    shown.never_says("needle").never_says(STORED);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn what_is_shown_is_what_is_answered() {
     let sql = "UPDATE accounts SET token = NULL, refresh_token = NULL";
     assert_eq!(machine.database().unwrap().execute(sql, []), Ok(1));
     check(&machine);
-    let _out = machine.sentry(&["auth", "logout", "--all"]).run().success();
+    machine.sentry(&["auth", "logout", "--all"]).run().success();
     let shown = hosts(&machine, &["--json"]).success();
     for entry in serde_json::from_str::<Vec<Value>>(&shown.stdout).unwrap() {
         assert!(
@@ -144,7 +144,7 @@ fn an_entry_has_these_fields() {
     machine.bind("git https://code.example", "https://self.example", None);
     let credential =
         "protocol=https\nhost=code.example\npath=a.git\nusername=ann\npassword=needle\n";
-    let _kept = machine
+    machine
         .git_credential("store")
         .stdin(credential)
         .run()
@@ -192,15 +192,15 @@ fn a_host_that_is_forgotten_gets_nothing() {
             .lines()
             .find_map(|line| line.strip_prefix("hint: `git ")?.strip_suffix('`'));
         let command = format!("git {}", hint.expect("a command"));
-        let _removed = machine.command("sh").args(["-c", &command]).run().success();
+        machine.command("sh").args(["-c", &command]).run().success();
         let told = hosts(&machine, &["--forget", name]).fails(1);
-        let _told = told.stderr_has("error: nothing is known about ");
+        told.stderr_has("error: nothing is known about ");
     }
     // docker's paths belong to their host.
     let login = json!({ "ServerURL": "https://r.example/v1/", "Username": "ann", "Secret": "s" });
     let store = machine.docker_credential("store").stdin(login.to_string());
-    let _stored = store.run().success();
-    let _told = hosts(&machine, &["--forget", "r.example"]).success();
+    store.run().success();
+    hosts(&machine, &["--forget", "r.example"]).success();
     assert_eq!(machine.stored_credentials(), 0);
 }
 
@@ -209,8 +209,7 @@ fn a_login_is_not_ended_by_forgetting_its_host() {
     let machine = with_session_of("https://self.example");
     store(&machine, "self.example", "ann");
     let told = hosts(&machine, &["--forget", "self.example"]).fails(1);
-    let _told = told
-        .stderr_has("removed the password that git had stored for https://self.example\n")
+    told.stderr_has("removed the password that git had stored for https://self.example\n")
         .stderr_has(
             "error: https://self.example still gets a token, because it is a Sentry instance",
         )
@@ -218,5 +217,5 @@ fn a_login_is_not_ended_by_forgetting_its_host() {
     assert_eq!(machine.stored_credentials(), 0);
     let machine = Sandbox::new().env("SENTRY_TOKEN", "of-the-environment");
     let told = hosts(&machine, &["--forget", "sentry.io"]).fails(1);
-    let _told = told.stderr_has("hint: `unset SENTRY_TOKEN`\n");
+    told.stderr_has("hint: `unset SENTRY_TOKEN`\n");
 }

@@ -22,7 +22,7 @@ fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
         for get in [scene.git_get(), scene.docker_get()] {
             let calls = scene.machine.root().join("calls");
             let got = get.traced("fcntl,open,openat,unlink,ftruncate", &calls);
-            let _token = got.run().success().stdout_has(&scene.pair.access);
+            got.run().success().stdout_has(&scene.pair.access);
             let calls = fs::read_to_string(&calls).unwrap();
             assert!(calls.contains("cli.db\""), "{calls}");
             let is_used = ["F_SETLK", "O_CREAT", "unlink", "ftruncate"]
@@ -47,7 +47,7 @@ fn what_is_only_in_the_log_counts_however_old_the_file_is() {
 fn a_stale_token_at_rest_is_refreshed_once() {
     for scene in scenes(Age::EXPIRED) {
         scene.settle();
-        let _refreshed = scene.git_get().run().success();
+        scene.git_get().run().success();
         let current = scene.sentry.current();
         assert_eq!(scene.machine.stored_tokens(), Some(current));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
@@ -81,8 +81,7 @@ fn what_is_written_in_the_middle_of_a_reading_is_read() {
             "UPDATE {table} SET token = 'written-in-the-middle'"
         ));
         kill_process_group(get.pid(), Signal::CONT).unwrap();
-        let _token = get
-            .wait()
+        get.wait()
             .success()
             .stdout_has("password=written-in-the-middle\n");
     }

@@ -115,19 +115,19 @@ fn an_instance_that_is_no_origin_is_told() {
     ] {
         let machine = Sandbox::new().env(variable, value);
         let words = format!("cannot use the value of {variable}: {why}");
-        let _told = machine
+        machine
             .sentry(&["auth", "status"])
             .run()
             .fails(1)
             .stdout_is("")
             .stderr_is(&format!("error: {words}\n"));
         let machine = machine.env("SENTRY_TOKEN", "tok");
-        let _told = git(&machine, "https://sentry.io")
+        git(&machine, "https://sentry.io")
             .fails(1)
             .stdout_is("")
             .stderr_is(&format!("git-credential-sentry: {words}\n"));
         for other in ["https://s.example", "http://s.example", "https://evil.com"] {
-            let _nothing = git(&machine, other).stdout_is("");
+            git(&machine, other).stdout_is("");
         }
     }
 }
@@ -147,7 +147,7 @@ fn an_organisation_token_belongs_to_the_instance_that_it_names() {
         "https://r.example",
         "https://s.example:8443",
     ] {
-        let _nothing = git(&machine, other).stdout_is("").never_says("sntrys_");
+        git(&machine, other).stdout_is("").never_says("sntrys_");
     }
     let machine = machine.env("SENTRY_URL", "https://s.example/");
     serves(&machine, "https://s.example", &named);
@@ -157,7 +157,7 @@ fn an_organisation_token_belongs_to_the_instance_that_it_names() {
         .env("SENTRY_AUTH_TOKEN", &unnamed)
         .env("SENTRY_URL", "https://t.example");
     serves(&machine, "https://t.example", &unnamed);
-    let _nothing = git(&machine, "https://sentry.io").stdout_is("");
+    git(&machine, "https://sentry.io").stdout_is("");
     let machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", &unnamed);
     serves(&machine, "https://sentry.io", &unnamed);
 
@@ -182,15 +182,15 @@ fn a_contradiction_between_token_and_environment_is_an_error_that_asks_nobody() 
         other.url()
     );
     let hint = "`unset SENTRY_URL SENTRY_HOST`, or use a token of that instance";
-    let _told = git(&machine, &other.url())
+    git(&machine, &other.url())
         .fails(1)
         .stdout_is("")
         .stderr_is(&format!(
             "git-credential-sentry: {sentence} (hint: {hint})\n"
         ));
-    let _nothing = git(&machine, &one.url()).stdout_is("");
+    git(&machine, &one.url()).stdout_is("");
     for command in ["status", "token", "whoami", "refresh"] {
-        let _told = machine
+        machine
             .sentry(&["auth", command])
             .run()
             .fails(1)
@@ -234,7 +234,7 @@ fn a_claim_that_names_no_origin_is_an_error() {
     ] {
         let token = org_token(&json!({ "url": url }));
         let machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", &token);
-        let _told = git(&machine, "https://sentry.io")
+        git(&machine, "https://sentry.io")
             .fails(1)
             .stdout_is("")
             .stderr_has("cannot use the instance that the token in SENTRY_AUTH_TOKEN names: ")
@@ -271,12 +271,12 @@ fn the_token_of_one_instance_never_goes_to_another() {
             let nothing = "credentials not found in native keychain\n";
             assert!(said.contains(&words) || said == nothing, "{said}");
         }
-        let _listed = machine.sentry(&["auth", "list"]).run().success();
-        let _listed = machine.docker_credential("list").run().success();
+        machine.sentry(&["auth", "list"]).run().success();
+        machine.docker_credential("list").run().success();
         assert_eq!((one.requests().len(), other.requests().len()), (0, 0));
         let served = git(&machine, &one.url()).success();
-        let _served = served.stdout_has(&one.current_access());
-        let _checked = machine
+        served.stdout_has(&one.current_access());
+        machine
             .sentry(&["auth", "status", "--url", &one.url()])
             .run()
             .success();
@@ -291,12 +291,12 @@ fn a_token_of_the_environment_never_goes_to_the_instance_of_a_session() {
         .for_sentry(&one)
         .env("SENTRY_AUTH_TOKEN", "token-for-one");
     machine.seed_session(&other, &other.issue(), Age::EXPIRED);
-    let _served = git(&machine, &other.url())
+    git(&machine, &other.url())
         .success()
         .stdout_has(&other.current_access())
         .never_says("token-for-one");
     serves(&machine, &one.url(), "token-for-one");
-    let _status = machine
+    machine
         .sentry(&["auth", "status", "--url", &other.url()])
         .run()
         .success()
@@ -316,11 +316,11 @@ fn a_session_is_refreshed_although_the_environment_has_the_token_of_another_inst
         .env("SENTRY_AUTH_TOKEN", "token-for-one");
     machine.seed_session(&other, &other.issue(), Age::FRESH);
     let refresh = ["auth", "refresh", "--force", "--url", &other.url()];
-    let _refreshed = machine.sentry(&refresh).run().success();
+    machine.sentry(&refresh).run().success();
     assert_eq!(other.refreshes(), 1);
     let told = machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .fails(1);
-    let _told = told.stderr_has("the token in SENTRY_AUTH_TOKEN is used as it is");
+    told.stderr_has("the token in SENTRY_AUTH_TOKEN is used as it is");
 }

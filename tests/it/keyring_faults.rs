@@ -206,7 +206,7 @@ fn a_bus_that_is_not_there_is_not_started() {
         .args(["-c", install])
         .arg(&launch)
         .arg(&ran);
-    let _installed = install.run().success();
+    install.run().success();
     let path = format!("{}:/usr/bin:/bin", machine.root().display());
     let machine = {
         let nowhere = machine.root().join("runtime");
@@ -251,7 +251,7 @@ fn whoever_only_reads_never_connects_to_the_bus() {
         machine.docker_credential("list"),
     ];
     for run in runs {
-        let _served = run.limit(LIMIT).run().success().stderr_is("");
+        run.limit(LIMIT).run().success().stderr_is("");
     }
     assert_eq!(bus.connections.load(Ordering::SeqCst), 0);
 }
@@ -265,7 +265,7 @@ fn mirrored(keyring: &Keyring) -> (FakeSentry, Sandbox) {
         .for_sentry(&sentry)
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
         .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     (sentry, machine)
 }
 
@@ -278,19 +278,19 @@ fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring()
     database.execute("DELETE FROM accounts", []).unwrap();
     let request = format!("protocol=http\nhost={}\n", sentry.address());
     let get = machine.git_credential("get").stdin(request).run();
-    let _nothing = get.stdout_is("").never_says(&former.access);
-    let _nothing = machine.sentry(&["auth", "token"]).run().fails(1);
+    get.stdout_is("").never_says(&former.access);
+    machine.sentry(&["auth", "token"]).run().fails(1);
     assert!(machine.stored_row().is_none());
     // The next login of the same user replaces the copy, and its logout removes it.
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     let everything = keyring.search_all();
     assert!(!everything.contains(&former.access), "{everything}");
     assert!(
         everything.contains(&sentry.current_access()),
         "{everything}"
     );
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
     let everything = keyring.search_all();
     assert!(
         !everything.contains(&sentry.current_access()),
@@ -308,18 +308,18 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     };
     keyring.fall_silent();
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
-    let _late = refresh.success().stderr_has("it does not respond");
+    refresh.success().stderr_has("it does not respond");
     keyring.wake_up();
     // Whether or not the call that was given up was carried out in the end: what is shown is what is so.
     let everything = keyring.search_all();
     assert_eq!(in_sync(), everything.contains(&sentry.current_access()));
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success()
         .stderr_has("was refreshed");
     assert!(in_sync());
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
     let everything = keyring.search_all();
     assert!(!everything.contains("sntryu_"), "{everything}");
 }
@@ -335,7 +335,7 @@ fn a_locked_collection_costs_a_warning_and_is_told_by_logout() {
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     let logout = machine.sentry(&["auth", "logout"]).run().fails(1);
     assert_eq!(warnings(&logout), 1, "{logout:?}");
-    let _told = logout.stderr_has("the copy in the keyring may still be there");
+    logout.stderr_has("the copy in the keyring may still be there");
     assert!(machine.stored_row().is_none());
 }
 
@@ -348,5 +348,5 @@ fn a_keyring_without_a_collection_costs_a_warning() {
     assert_eq!(warnings(&refresh), 1, "{refresh:?}");
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     // There is nothing to remove.
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
 }

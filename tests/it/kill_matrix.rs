@@ -97,7 +97,7 @@ impl Scene<'_> {
     #[track_caller]
     fn next_run(&self, found: Found, case: &str) {
         self.goes_on(found, case);
-        let _replayed = self.machine.replays(Writers::Traced, case);
+        self.machine.replays(Writers::Traced, case);
     }
 
     #[track_caller]
@@ -183,7 +183,7 @@ fn one_error_at_any_call_never_mixes_the_pairs() {
         for when in 1..=6 {
             let case = format!("{error} at {call} #{when}");
             let scene = Scene::new(&sentry);
-            let _survived = scene.refresh(call, &format!("error={error}:when={when}"));
+            scene.refresh(call, &format!("error={error}:when={when}"));
             let found = scene.found(&case);
             assert_ne!(found, Found::OldSpent, "{case}");
             scene.next_run(found, &case);

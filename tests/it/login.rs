@@ -41,7 +41,7 @@ fn nothing_is_readable_by_others_whatever_the_umask() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.approve_next();
     let login = "umask 000; exec sentry auth login";
-    let _login = machine.command("sh").args(["-c", login]).run().success();
+    machine.command("sh").args(["-c", login]).run().success();
     assert_eq!(mode(&machine.config_dir()), 0o700);
     for path in files(&machine.config_dir()) {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
@@ -54,7 +54,7 @@ fn status_begins_with_the_three_documented_lines() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.set_organizations(&["my-org", "other-org"]);
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     let row = machine.stored_row().unwrap();
     let expires = row.expires_at.unwrap() / 1000;
     let date = machine
@@ -62,7 +62,7 @@ fn status_begins_with_the_three_documented_lines() {
         .args(["-u", "-d", &format!("@{expires}"), "+%Y-%m-%d"])
         .run()
         .stdout;
-    let _status = machine
+    machine
         .sentry(&["auth", "status"])
         .run()
         .success()
@@ -89,7 +89,7 @@ fn the_scopes_are_the_official_ones_unless_told_otherwise() {
     let machine = Sandbox::new().for_sentry(&sentry);
     let scope_of = |args: &[&str]| {
         sentry.approve_next();
-        let _login = machine
+        machine
             .sentry(&["auth", "login", "--force"])
             .args(args)
             .run()
@@ -122,7 +122,7 @@ fn a_denied_login_changes_nothing() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.deny_next();
-    let _login = machine
+    machine
         .sentry(&["auth", "login"])
         .run()
         .fails(1)
@@ -137,10 +137,10 @@ fn an_expired_code_and_an_impatient_user_are_told_apart() {
     let machine = Sandbox::new().for_sentry(&sentry);
     let login = machine.sentry(&["auth", "login"]).spawn();
     sentry.expire_code(&sentry.wait_for_code(SOON));
-    let _login = login.wait().fails(1).stderr_has(
+    login.wait().fails(1).stderr_has(
         "error: the code expired before it was approved\nhint: `sentry auth login --url ",
     );
-    let _login = machine
+    machine
         .sentry(&["auth", "login", "--timeout", "2"])
         .run()
         .fails(1)
@@ -190,7 +190,7 @@ fn the_device_code_is_sent_and_never_shown() {
     let poll = sentry.requests_to(Endpoint::Poll).remove(0);
     let device_code = poll.field("device_code").unwrap();
     assert!(!poll.path.contains(device_code));
-    let _login = login.never_says(device_code);
+    login.never_says(device_code);
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_login_that_was_stopped_for_a_while_goes_on() {
     login.signal(Signal::STOP);
     sentry.approve(&code);
     login.signal(Signal::CONT);
-    let _login = login.wait().success();
+    login.wait().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
 
@@ -216,7 +216,7 @@ fn polling_goes_on_through_disturbances() {
         Answer::new(502, "text/html", "<html>Bad Gateway"),
     );
     sentry.fault(Endpoint::Poll, Fault::ResetBefore);
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
 
@@ -226,7 +226,7 @@ fn polling_obeys_slow_down() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.approve_next();
     sentry.fault(Endpoint::Poll, Answer::error(400, "slow_down"));
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     let polls: Vec<_> = sentry
         .requests_to(Endpoint::Poll)
         .iter()
@@ -241,7 +241,7 @@ fn a_client_that_the_instance_does_not_know_is_told_what_to_set() {
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.fault(Endpoint::DeviceCode, Answer::error(401, "invalid_client"));
     let url = sentry.url();
-    let _refused = machine
+    machine
         .sentry(&["auth", "login"])
         .run()
         .fails(1)
@@ -279,7 +279,7 @@ fn an_api_token_is_checked_before_it_is_stored() {
         .stdin("sntryu_unknown\n")
         .run()
         .fails(1);
-    let _refused = refused.stderr_is(&format!(
+    refused.stderr_is(&format!(
         "error: {} does not accept this token; nothing was stored\n",
         sentry.url()
     ));
@@ -289,14 +289,14 @@ fn an_api_token_is_checked_before_it_is_stored() {
         .sentry(&["auth", "login", "--with-token"])
         .stdin("sntryu_known\n")
         .run();
-    let _login = login.success().never_says("sntryu_known");
-    let _token = machine
+    login.success().never_says("sntryu_known");
+    machine
         .sentry(&["auth", "token"])
         .run()
         .success()
         .stdout_is("sntryu_known\n")
         .stderr_is("");
-    let _status = machine
+    machine
         .sentry(&["auth", "status"])
         .run()
         .success()
@@ -339,7 +339,7 @@ fn a_check_that_somebody_else_answered_stores_no_token() {
     ] {
         sentry.fault(Endpoint::Api, Answer::json(200, &body));
         let login = machine.sentry(&["auth", "login", "--with-token"]);
-        let _refused = login
+        login
             .stdin("sntryu_known")
             .run()
             .fails(1)
@@ -353,13 +353,13 @@ fn a_token_that_would_break_a_line_is_not_stored() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     for token in ["", "two words", "tok\u{1b}[31m", "tôk", &"x".repeat(5000)] {
-        let _login = machine
+        machine
             .sentry(&["auth", "login", "--with-token"])
             .stdin(token)
             .run()
             .fails(1);
     }
-    let _usage = machine
+    machine
         .sentry(&["auth", "login", "--token", "a b"])
         .run()
         .fails(2);
@@ -367,7 +367,7 @@ fn a_token_that_would_break_a_line_is_not_stored() {
         answer["access_token"] = "tok\nhost=evil".into()
     });
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().fails(1);
+    machine.sentry(&["auth", "login"]).run().fails(1);
     assert_eq!(machine.stored_row().map(|row| row.token), None);
 }
 
@@ -380,8 +380,8 @@ fn the_second_login_waits_for_the_first_and_uses_it() {
     let second = machine.sentry(&["auth", "login"]).spawn();
     second.wait_for_stderr("another login to");
     sentry.approve(&code);
-    let _first = first.wait().success();
-    let _second = second.wait().success().stderr_is(&format!(
+    first.wait().success();
+    second.wait().success().stderr_is(&format!(
         "another login to {url} is in progress; waiting for it\n\
          another process logged in to {url} meanwhile\n",
         url = sentry.url()
@@ -418,9 +418,9 @@ fn other_scopes_than_those_of_a_working_session_need_force() {
             .and_then(|hint| hint.strip_suffix("`\n"));
         let hint: Vec<&str> = hint.expect(&told).split(' ').skip(1).collect();
         sentry.approve_next();
-        let _login = machine.sentry(&hint).run().success();
+        machine.sentry(&hint).run().success();
         // Now it is a session of these scopes.
-        let _there = login().run().success().stderr_has("already logged in to ");
+        login().run().success().stderr_has("already logged in to ");
     }
     assert_eq!(sentry.device_codes(), 3);
 }
@@ -430,7 +430,7 @@ fn logging_in_again_needs_force() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
-    let _login = machine
+    machine
         .sentry(&["auth", "login"])
         .run()
         .success()
@@ -439,7 +439,7 @@ fn logging_in_again_needs_force() {
             sentry.url()
         ));
     sentry.approve_next();
-    let _login = machine
+    machine
         .sentry(&["auth", "login", "--force"])
         .run()
         .success();
@@ -452,8 +452,8 @@ fn a_login_remembers_its_client_id() {
     let machine = Sandbox::new();
     sentry.approve_next();
     let login = machine.sentry(&["auth", "login", "--url", &sentry.url()]);
-    let _login = login.env("SENTRY_CLIENT_ID", CLIENT_ID).run().success();
-    let _refresh = machine
+    login.env("SENTRY_CLIENT_ID", CLIENT_ID).run().success();
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -463,7 +463,7 @@ fn a_login_remembers_its_client_id() {
 #[test]
 fn an_instance_without_a_known_client_id_says_what_to_set() {
     let sentry = sentry();
-    let _login = Sandbox::new()
+    Sandbox::new()
         .sentry(&["auth", "login", "--url", &sentry.url()])
         .run()
         .fails(1)
@@ -481,14 +481,14 @@ fn logout_removes_every_trace_of_the_tokens() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     let first = sentry.current();
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
     let second = sentry.current();
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
     for secret in [
         &first.access,
         &first.refresh,
@@ -497,7 +497,7 @@ fn logout_removes_every_trace_of_the_tokens() {
     ] {
         assert_eq!(files_with(machine.root(), secret), Vec::<String>::new());
     }
-    let _status = machine
+    machine
         .sentry(&["auth", "status"])
         .run()
         .fails(1)
@@ -517,7 +517,7 @@ fn logout_says_that_an_environment_token_is_still_used() {
         .sentry(&["auth", "logout"])
         .env("SENTRY_TOKEN", "sntryu_x")
         .run();
-    let _logout = logout
+    logout
         .fails(1)
         .stderr_has("the token in SENTRY_TOKEN is still used\nhint: `unset SENTRY_TOKEN`\n");
     assert!(machine.stored_row().is_none());
@@ -529,7 +529,7 @@ fn sessions_of_several_instances_live_side_by_side() {
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     for sentry in [&one, &two] {
         sentry.approve_next();
-        let _login = machine
+        machine
             .sentry(&["auth", "login", "--url", &sentry.url()])
             .run()
             .success();
@@ -541,21 +541,21 @@ fn sessions_of_several_instances_live_side_by_side() {
             other.url()
         )
     };
-    let _list = machine
+    machine
         .sentry(&["auth", "list"])
         .run()
         .success()
         .stdout_is(&list(&two, &one));
-    let _switch = machine
+    machine
         .sentry(&["auth", "switch", &one.url()])
         .run()
         .success();
-    let _list = machine
+    machine
         .sentry(&["auth", "list"])
         .run()
         .success()
         .stdout_is(&list(&one, &two));
-    let _token = machine
+    machine
         .sentry(&["auth", "token"])
         .run()
         .success()
@@ -563,10 +563,10 @@ fn sessions_of_several_instances_live_side_by_side() {
     let token = machine
         .sentry(&["auth", "token", "--url", &two.url()])
         .run();
-    let _token = token
+    token
         .success()
         .stdout_is(&format!("{}\n", two.current_access()));
-    let _logout = machine
+    machine
         .sentry(&["auth", "logout"])
         .run()
         .success()
@@ -575,8 +575,8 @@ fn sessions_of_several_instances_live_side_by_side() {
             one.url(),
             two.url()
         ));
-    let _all = machine.sentry(&["auth", "logout", "--all"]).run().success();
-    let _list = machine
+    machine.sentry(&["auth", "logout", "--all"]).run().success();
+    machine
         .sentry(&["auth", "list", "--json"])
         .run()
         .success()
@@ -589,7 +589,7 @@ fn the_old_layout_asks_before_it_replaces_another_instance() {
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session_in(Layout::Auth, &old, &old.issue(), Age::FRESH);
     let login = || machine.sentry(&["auth", "login", "--url", &new.url()]);
-    let _refused = login().run().fails(1).stderr_is(&format!(
+    login().run().fails(1).stderr_is(&format!(
         "error: the database holds only one session, which is at {url}\nhint: `sentry auth logout --url {url}` first\n",
         url = old.url()
     ));
@@ -609,12 +609,12 @@ fn bare_auth_logs_in_when_logged_out_and_shows_the_status_when_logged_in() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.approve_next();
-    let _login = machine
+    machine
         .sentry(&["auth"])
         .run()
         .success()
         .stderr_has("logged in to");
-    let _status = machine
+    machine
         .sentry(&["auth"])
         .run()
         .success()

@@ -12,7 +12,7 @@ fn logged_in(keyring: &Keyring) -> (FakeSentry, Sandbox) {
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
         .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     (sentry, machine)
 }
 
@@ -28,13 +28,13 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
         copy.contains(&first.access) && copy.contains(&sentry.url()),
         "{copy}"
     );
-    let _status = machine
+    machine
         .sentry(&["auth", "status"])
         .run()
         .success()
         .stdout_has("Keyring: mirror, in sync\n");
 
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -45,7 +45,7 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
         assert!(!everything.contains(secret), "{everything}");
     }
 
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
     assert!(!keyring.search_all().contains(&second.access));
 }
 
@@ -62,12 +62,12 @@ fn a_user_whom_the_server_names_later_has_one_copy() {
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
         .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
     sentry.approve_next();
-    let _login = machine.sentry(&["auth", "login"]).run().success();
+    machine.sentry(&["auth", "login"]).run().success();
     let access = sentry.current_access();
     let status = machine.sentry(&["auth", "status"]).run().success();
-    let _in_step = status.stdout_has("Keyring: mirror, in sync\n");
+    status.stdout_has("Keyring: mirror, in sync\n");
     assert_eq!(keyring.search_all().matches(&access).count(), 1);
-    let _logout = machine.sentry(&["auth", "logout"]).run().success();
+    machine.sentry(&["auth", "logout"]).run().success();
     assert!(!keyring.search_all().contains(&access));
 }
 
@@ -77,7 +77,7 @@ fn copies_are_removed_even_when_the_mirror_is_off_by_then() {
         let keyring = Keyring::start();
         let (sentry, machine) = logged_in(&keyring);
         assert!(keyring.search_all().contains(&sentry.current_access()));
-        let _removed = machine
+        machine
             .sentry(last)
             .env("SENTRY_CREDENTIAL_KEYRING", "off")
             .run()
@@ -98,20 +98,20 @@ fn a_login_turns_the_mirror_on_and_off_for_good() {
         .for_sentry(&sentry)
         .env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
     sentry.approve_next();
-    let _login = machine
+    machine
         .sentry(&["auth", "login", "--keyring"])
         .run()
         .success();
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
     assert!(keyring.search_all().contains(&sentry.current_access()));
-    let _off = machine
+    machine
         .sentry(&["auth", "login", "--no-keyring"])
         .run()
         .success();
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -123,7 +123,7 @@ fn two_configuration_directories_never_share_an_entry() {
     let keyring = Keyring::start();
     let (one, _first) = logged_in(&keyring);
     let (two, second) = logged_in(&keyring);
-    let _logout = second.sentry(&["auth", "logout"]).run().success();
+    second.sentry(&["auth", "logout"]).run().success();
     let everything = keyring.search_all();
     assert!(
         everything.contains(&one.current_access()) && !everything.contains(&two.current_access())
@@ -162,7 +162,7 @@ fn a_bus_address_that_runs_a_program_is_not_used() {
         .sentry(&["auth", "refresh", "--force"])
         .env("DBUS_SESSION_BUS_ADDRESS", address)
         .run();
-    let _refresh = refresh
+    refresh
         .success()
         .stderr_has("warning: the session bus address is not a `unix:` address\n");
     assert!(!ran.exists());
@@ -177,10 +177,9 @@ fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
-    let _refresh = refresh
-        .stderr_has("warning: the token was not copied to the keyring: it does not respond\n");
+    refresh.stderr_has("warning: the token was not copied to the keyring: it does not respond\n");
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
-    let _logout = machine
+    machine
         .sentry(&["auth", "logout"])
         .run()
         .fails(1)
@@ -196,8 +195,7 @@ fn docker_hears_nothing_of_a_keyring_that_fails() {
     let expired = "UPDATE accounts SET expires_at = 1000";
     machine.database().unwrap().execute(expired, []).unwrap();
     let get = machine.docker_credential("get").stdin("r.example").run();
-    let _get = get
-        .success()
+    get.success()
         .stdout_has(&sentry.current_access())
         .stderr_is("");
     assert_eq!(sentry.refreshes(), 1);
@@ -209,7 +207,7 @@ fn a_cached_get_never_touches_the_keyring() {
     let (sentry, machine) = logged_in(&keyring);
     keyring.fall_silent();
     let token = machine.sentry(&["auth", "token"]).run();
-    let _token = token
+    token
         .success()
         .stdout_is(&format!("{}\n", sentry.current_access()))
         .stderr_is("");

@@ -49,10 +49,10 @@ fn a_token_that_is_written_badly_gets_a_sentence_of_its_own() {
                     .env(variable, OsStr::from_bytes(&value));
                 let words = format!("cannot use the value of {variable}: {why}\n");
                 let told = git(&machine, &sentry.url()).fails(1).stdout_is("");
-                let _told = told.stderr_is(&format!("git-credential-sentry: {words}"));
-                let _told = docker(&machine, &sentry.url()).fails(1).stdout_is(&words);
+                told.stderr_is(&format!("git-credential-sentry: {words}"));
+                docker(&machine, &sentry.url()).fails(1).stdout_is(&words);
                 let status = machine.sentry(&["auth", "status"]).run().fails(1);
-                let _told = status.stderr_is(&format!("error: {words}"));
+                status.stderr_is(&format!("error: {words}"));
             }
         }
         let machine = Sandbox::new().env("SENTRY_URL", sentry.url());
@@ -81,7 +81,7 @@ fn nothing_on_standard_input_is_told_as_nothing() {
     for nothing in ["", "\n", " \r\n"] {
         let login = machine.sentry(&["auth", "login", "--with-token"]);
         let told = login.stdin(nothing).run().fails(1).stdout_is("");
-        let _told = told.stderr_is("error: there is no token: standard input is empty\n");
+        told.stderr_is("error: there is no token: standard input is empty\n");
     }
     let mut user = TtyUser::start(machine.sentry(&["auth", "login", "--with-token"]));
     user.expect("token: ").type_line("'sntryu_x'");
@@ -109,25 +109,25 @@ fn an_organization_of_the_saas_is_explained() {
                 .run()
                 .fails(2)
                 .stdout_is("");
-            let _told = told.stderr_is(&format!(
+            told.stderr_is(&format!(
                 "error: {words}\nhint: `export {variable}=https://sentry.io`\n"
             ));
         }
         let machine = machine.env("SENTRY_TOKEN", "tok");
         let told = git(&machine, "https://sentry.io").fails(1).stdout_is("");
-        let _told = told.stderr_is(&format!(
+        told.stderr_is(&format!(
             "git-credential-sentry: {words} (hint: `export {variable}=https://sentry.io`)\n"
         ));
         // What the hint says is all that is needed.
         let fixed = machine.env(variable, "https://sentry.io");
-        let _served = git(&fixed, "https://sentry.io")
+        git(&fixed, "https://sentry.io")
             .success()
             .stdout_has("password=tok\n");
     }
     let machine = Sandbox::new();
     let login = machine.sentry(&["auth", "login", "--url", "https://acme.sentry.io"]);
     let told = login.run().fails(2).stdout_is("");
-    let _told = told.stderr_has("that is an organization of https://sentry.io");
+    told.stderr_has("that is an organization of https://sentry.io");
 }
 
 #[test]
@@ -148,14 +148,14 @@ fn a_broken_variable_is_no_obstacle_for_a_login_to_another_instance() {
             .env(variable, value);
         let url = sentry.url();
         let login = machine.sentry(&["auth", "login", "--no-browser", "--url", &url]);
-        let _logged_in = login.run().success();
+        login.run().success();
         assert_eq!(
             machine.stored_tokens(),
             Some(sentry.current()),
             "{variable}"
         );
         let login = machine.sentry(&["auth", "login", "--with-token", "--url", &url]);
-        let _logged_in = login.stdin("sntryu_known").run().success();
+        login.stdin("sntryu_known").run().success();
     }
 }
 
@@ -181,13 +181,13 @@ fn a_client_id_belongs_to_the_instance_that_is_named_beside_it() {
     let login = |url: &[&str]| {
         let asked = sentry.device_codes();
         let login = machine.sentry(&["auth", "login", "--force", "--timeout", "1"]);
-        let _nobody = login.args(url).run().fails(1);
+        login.args(url).run().fails(1);
         let requests = sentry.requests_to(Endpoint::DeviceCode);
         let id = requests[asked].field("client_id").expect("an id");
         id.to_owned()
     };
     // Exported for some other instance, perhaps.
-    let _refused = git(&machine, "https://sentry.io").fails(1);
+    git(&machine, "https://sentry.io").fails(1);
     assert_eq!(first(Endpoint::Refresh), BUILT_IN);
     assert_eq!(login(&[]), BUILT_IN);
     assert_eq!(login(&["--url", "https://sentry.io"]), CLIENT_ID);
@@ -198,5 +198,5 @@ fn a_client_id_belongs_to_the_instance_that_is_named_beside_it() {
     let store = machine.database().expect("a store");
     let fixed = store.execute("UPDATE helper_session SET retry_at = NULL", []);
     assert!(fixed.is_ok());
-    let _served = get.run().success().stdout_has(&sentry.current_access());
+    get.run().success().stdout_has(&sentry.current_access());
 }

@@ -27,7 +27,7 @@ fn this_machine_itself_is_never_behind_a_proxy() {
         let sentry = FakeSentry::start();
         let machine = Sandbox::new().for_sentry(&sentry).env(variable, &proxy);
         machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-        let _served = git(&machine, &sentry.url()).success().stderr_is("");
+        git(&machine, &sentry.url()).success().stderr_is("");
         assert_eq!(sentry.refreshes(), 1, "{variable}");
     }
 }
@@ -49,7 +49,7 @@ fn another_machine_is_reached_through_the_proxy() {
         let proxy = FakeSentry::start();
         let address = format!("http://joe:proxy-word@{}", proxy.address());
         let machine = behind_a_proxy().env(variable, address);
-        let _failed = git(&machine, "https://sentry.invalid")
+        git(&machine, "https://sentry.invalid")
             .fails(1)
             .stdout_is("")
             .stderr_has("cannot connect to sentry.invalid")
@@ -77,7 +77,7 @@ fn the_specific_proxy_wins_over_the_general_one() {
         .env("HTTPS_PROXY", specific.url())
         .env("ALL_PROXY", other.url())
         .env("HTTP_PROXY", other.url());
-    let _failed = git(&machine, "https://sentry.invalid").fails(1);
+    git(&machine, "https://sentry.invalid").fails(1);
     assert!(!specific.requests().is_empty());
     assert_eq!(other.requests().len(), 0);
 }
@@ -90,7 +90,7 @@ fn a_machine_that_is_excepted_is_not_reached_through_the_proxy() {
             let machine = behind_a_proxy()
                 .env("HTTPS_PROXY", proxy.url())
                 .env(variable, exceptions);
-            let _failed = git(&machine, "https://sentry.invalid")
+            git(&machine, "https://sentry.invalid")
                 .fails(1)
                 .stdout_is("")
                 .stderr_has("sentry.invalid");
@@ -114,7 +114,7 @@ fn behind_tls(tls: &Tls, sentry: &FakeSentry) -> Sandbox {
 fn is_not_trusted(machine: &Sandbox, tls: &Tls, sentry: &FakeSentry) {
     let before = machine.stored_tokens();
     let address = tls.url().replace("https://", "");
-    let _told = git(machine, &tls.url())
+    git(machine, &tls.url())
         .fails(1)
         .stdout_is("")
         .stderr_has(&format!("cannot trust {address}"));
@@ -135,7 +135,7 @@ fn a_certificate_of_a_known_authority_is_not_trusted_when_it_is_not_good() {
         let machine = behind_tls(&tls, &sentry).env("SSL_CERT_FILE", tls.authority());
         is_not_trusted(&machine, &tls, &sentry);
         let login = machine.sentry(&["auth", "login", "--url", &tls.url()]);
-        let _stopped = login.run().fails(1).stderr_has("cannot trust ");
+        login.run().fails(1).stderr_has("cannot trust ");
         assert_eq!(sentry.requests().len(), 0, "{certificate:?}");
     }
 }
@@ -164,7 +164,7 @@ fn a_certificate_is_trusted_only_by_an_authority_that_is_known_or_named() {
             .env(variable, value)
             .env("SSLKEYLOGFILE", other.authority().with_file_name("keys"));
         let served = git(&machine, &tls.url()).success().stderr_is("");
-        let _served = served.stdout_has(&sentry.current_access());
+        served.stdout_has(&sentry.current_access());
         assert_eq!(sentry.refreshes(), before + 1);
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     }

@@ -147,7 +147,7 @@ fn a_login_of_theirs_serves_our_three_programs_and_nothing_else_of_theirs_change
         let dir = machine.config_dir();
         let machine = machine.env("SENTRY_CONFIG_DIR", dir);
         let login = official.run(&machine, &["auth", "login", "--url", &sentry.url()]);
-        let _login = login.run().success();
+        login.run().success();
         let before = dump_of_the_rest(&machine.database().unwrap());
         let _stored = machine
             .docker_credential("store")
@@ -159,7 +159,7 @@ fn a_login_of_theirs_serves_our_three_programs_and_nothing_else_of_theirs_change
                 "{official:?}: {answer}"
             );
         }
-        let _refresh = machine
+        machine
             .sentry(&["auth", "refresh", "--force"])
             .run()
             .success();
@@ -189,7 +189,7 @@ fn a_login_of_ours_serves_the_official_cli() {
         sentry.set_interval(Some(1));
         sentry.approve_next();
         let machine = Sandbox::new().for_sentry(&sentry);
-        let _login = machine.sentry(&["auth", "login"]).run().success();
+        machine.sentry(&["auth", "login"]).run().success();
         for _ in 0..2 {
             let theirs = official
                 .run(&machine, &["auth", "token"])
@@ -197,13 +197,13 @@ fn a_login_of_ours_serves_the_official_cli() {
                 .success()
                 .stdout;
             assert_eq!(theirs.trim(), sentry.current_access(), "{official:?}");
-            let _refresh = official
+            official
                 .run(&machine, &["auth", "refresh", "--force"])
                 .run()
                 .success();
             let ours = machine.sentry(&["auth", "token"]).run().success().stdout;
             assert_eq!(ours.trim(), sentry.current_access(), "{official:?}");
-            let _refresh = machine
+            machine
                 .sentry(&["auth", "refresh", "--force"])
                 .run()
                 .success();
@@ -216,7 +216,7 @@ fn a_migration_of_theirs_takes_our_session_along() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().for_sentry(&sentry);
     machine.seed_session_in(Layout::Auth, &sentry, &sentry.issue(), Age::FRESH);
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -238,7 +238,7 @@ fn a_migration_of_theirs_takes_our_session_along() {
     // An old release adds an empty `auth` beside `accounts`.
     let _old = ALL[2].run(&machine, &["auth", "token"]).run();
     assert_eq!(count(&machine), 2);
-    let _refresh = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -301,7 +301,7 @@ fn a_forced_refresh_of_theirs_beside_ours_keeps_the_session() {
                 End::Deleted if official.0 == Release::V045 => deleted += 1,
                 end => panic!("{official:?}: {end:?}"),
             }
-            let _replayed = machine.replays(Writers::Others, &format!("{official:?}"));
+            machine.replays(Writers::Others, &format!("{official:?}"));
         }
         report += &format!("  {official:?}: {deleted} of {}\n", rounds());
     }
@@ -349,20 +349,20 @@ fn a_token_that_they_have_rotated_meanwhile_does_not_come_back() {
             let filled = credential("fill", &request).success().stdout;
             assert!(filled.contains(&former.access), "{filled}");
             // Our list of former tokens does not know what they do.
-            let _rotated = official
+            official
                 .run(&machine, &["auth", "refresh", "--force"])
                 .run()
                 .success();
-            let _given_back = credential("approve", &filled).success();
+            credential("approve", &filled).success();
             let current = sentry.current();
             let served = credential("fill", &request).success();
-            let _served = served
+            served
                 .stdout_has(&current.access)
                 .never_says(&former.access);
-            let _out = machine.sentry(&["auth", "logout", "--all"]).run().success();
-            let _given_back = credential("approve", &filled).success();
+            machine.sentry(&["auth", "logout", "--all"]).run().success();
+            credential("approve", &filled).success();
             let nothing = credential("fill", &request).fails(128);
-            let _nothing = nothing.never_says(&former.access);
+            nothing.never_says(&former.access);
             assert_eq!(
                 machine.stored_credentials(),
                 0,

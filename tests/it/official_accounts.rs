@@ -61,7 +61,7 @@ impl Scene {
         sentry.set_user(user);
         sentry.approve_next();
         let login = ["login", &email, "--url", &sentry.url(), "--force"];
-        let _login = self.run(by, &login).success();
+        self.run(by, &login).success();
     }
 
     #[track_caller]
@@ -178,7 +178,7 @@ fn after_every_command_of_either_both_use_the_same_account() {
         scene.agree("their login of jane at two", &all);
         scene.agree_on_list();
         let switch = |by: By, args: &[&str], active: &str| {
-            let _switched = scene.run(by, &[&["switch"], args].concat()).success();
+            scene.run(by, &[&["switch"], args].concat()).success();
             let others = all.iter().filter(|name| **name != active);
             let expected: Vec<&str> = [active].into_iter().chain(others.copied()).collect();
             scene.agree(&format!("{by:?}: switch {args:?}"), &expected);
@@ -189,9 +189,9 @@ fn after_every_command_of_either_both_use_the_same_account() {
         switch(Them, &["jane@example.com", "--url", &two], "jane@2");
         scene.agree_on_list();
         // Whoever was used last takes over.
-        let _out = scene.run(Us, &["logout"]).success();
+        scene.run(Us, &["logout"]).success();
         scene.agree("our logout", &["bob@1", "bob@2", "jane@1"]);
-        let _out = scene.run(Them, &["logout"]).success();
+        scene.run(Them, &["logout"]).success();
         scene.agree("their logout", &["bob@2", "jane@1"]);
         scene.login(Them, &scene.one, BOB);
         scene.agree("their login of bob", &["bob@1", "bob@2", "jane@1"]);
@@ -201,23 +201,23 @@ fn after_every_command_of_either_both_use_the_same_account() {
         scene.login(Them, &scene.one, BOB);
         scene.agree("their login of bob again", &["bob@1", "bob@2", "jane@1"]);
         scene.agree_on_list();
-        let _out = scene
+        scene
             .run(Us, &["logout", "--account", "jane@example.com"])
             .success();
         scene.agree("our logout of jane", &["bob@1", "bob@2"]);
         let out = scene.run(Them, &["logout", "bob@example.com", "--url", &two]);
-        let _out = out.success();
+        out.success();
         scene.agree("their logout of bob at two", &["bob@1"]);
-        let _out = scene.run(Us, &["logout"]).success();
+        scene.run(Us, &["logout"]).success();
         scene.agree("our last logout", &[]);
         scene.login(Them, &scene.two, JANE);
         scene.login(Us, &scene.one, JANE);
         scene.agree("a login of each", &["jane@1", "jane@2"]);
-        let _out = scene.run(Them, &["logout", "all"]).success();
+        scene.run(Them, &["logout", "all"]).success();
         scene.agree("their logout of all", &[]);
         scene.login(Us, &scene.two, BOB);
         scene.agree("our first login", &["bob@2"]);
-        let _out = scene.run(Us, &["logout", "--all"]).success();
+        scene.run(Us, &["logout", "--all"]).success();
         scene.agree("our logout of all", &[]);
     });
 }
@@ -237,18 +237,18 @@ fn organizations_are_accounts_to_both() {
         let acme_first = ["acme@1", "umbrella@1", "jane@1"];
         scene.agree("our login with another token of acme", &acme_first);
         scene.agree_on_list();
-        let _switched = scene.run(Us, &["switch", "umbrella"]).success();
+        scene.run(Us, &["switch", "umbrella"]).success();
         scene.agree("our switch to umbrella", &all);
-        let _switched = scene.run(Them, &["switch", "jane@example.com"]).success();
+        scene.run(Them, &["switch", "jane@example.com"]).success();
         scene.agree("their switch to jane", &["jane@1", "umbrella@1", "acme@1"]);
         // They know organizations by the account's id.
-        let _switched = scene.run(Them, &["switch", &scene.id("acme@1")]).success();
+        scene.run(Them, &["switch", &scene.id("acme@1")]).success();
         scene.agree("their switch to acme", &acme_first);
-        let _named = scene.run(Us, &["whoami"]).success().stdout_is("acme\n");
-        let _named = scene.run(Them, &["whoami"]).success().stdout_has("acme");
-        let _out = scene.run(Them, &["logout"]).success();
+        scene.run(Us, &["whoami"]).success().stdout_is("acme\n");
+        scene.run(Them, &["whoami"]).success().stdout_has("acme");
+        scene.run(Them, &["logout"]).success();
         scene.agree("their logout of acme", &["jane@1", "umbrella@1"]);
-        let _out = scene.run(Us, &["logout"]).success();
+        scene.run(Us, &["logout"]).success();
         scene.agree("our logout of jane", &["umbrella@1"]);
     });
 }
@@ -274,7 +274,7 @@ fn a_host_stays_bound_to_an_account_that_they_log_in_to_again() {
                 "jane",
             ],
         ] {
-            let _bound = scene.run(Us, &setup).success();
+            scene.run(Us, &setup).success();
         }
         let answers = || {
             let git = scene.machine.git_credential("get");
@@ -292,7 +292,7 @@ fn a_host_stays_bound_to_an_account_that_they_log_in_to_again() {
             assert!(answer.contains(&jane), "{official:?}: {answer}");
         }
         // Nobody else takes that place.
-        let _out = scene.run(Them, &["logout", "jane@example.com"]).success();
+        scene.run(Them, &["logout", "jane@example.com"]).success();
         let bob = scene.one.current_access();
         for answer in answers() {
             assert!(!answer.contains(&bob), "{official:?}: {answer}");
@@ -320,7 +320,7 @@ fn sentry_io_is_an_instance_like_any_other() {
             .unwrap();
         drop(database);
         let switch = |by, email: &str, token: &str| {
-            let _switched = scene.run(by, &["switch", email]).success();
+            scene.run(by, &["switch", email]).success();
             for by in [Us, Them] {
                 let told = scene.run(by, &["token"]).success();
                 assert_eq!(told.stdout.trim(), token, "{official:?}: {by:?}");

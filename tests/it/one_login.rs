@@ -92,7 +92,7 @@ fn a_get_with_a_user_joins_the_login_that_is_under_way() {
     let password = format!("password={}\n", sentry.current_access());
     assert!(user.stdout().contains(&password), "{}", user.screen());
     assert!(!user.screen().contains(QUESTION), "{}", user.screen());
-    let _login = login.wait().success();
+    login.wait().success();
     assert_eq!(sentry.device_codes(), 1);
 }
 
@@ -100,7 +100,7 @@ fn a_get_with_a_user_joins_the_login_that_is_under_way() {
 fn a_get_without_a_user_never_waits_for_a_login() {
     let (sentry, machine) = scene();
     let mut login = machine.sentry(&["auth", "login"]).spawn();
-    let _code = sentry.wait_for_code(SOON);
+    sentry.wait_for_code(SOON);
     machine.bind("docker r.example", &sentry.url(), None);
     let told = format!("not logged in to {}", sentry.url());
     let gets: Vec<Running> = (0..50)
@@ -126,13 +126,13 @@ fn a_get_without_a_user_never_waits_for_a_login() {
 fn a_login_takes_over_from_one_that_dies() {
     let (sentry, machine) = scene();
     let mut first = machine.sentry(&["auth", "login"]).spawn();
-    let _code = sentry.wait_for_code(SOON);
+    sentry.wait_for_code(SOON);
     let second = machine.sentry(&["auth", "login"]).spawn();
     second.wait_for_stderr("another login to");
     first.signal(Signal::KILL);
     let code = sentry.wait_for_code(SOON);
     sentry.approve(&code);
-    let _logged_in = second.wait().success();
+    second.wait().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     assert_eq!(sentry.device_codes(), 2);
 }
@@ -151,8 +151,8 @@ fn a_login_to_one_instance_does_not_count_as_a_login_to_another() {
     second.wait_for_stderr("is in progress; waiting for it");
     assert_eq!(two.requests().len(), 0);
     one.approve(&code);
-    let _first = first.wait().success();
-    let _second = second.wait().success();
+    first.wait().success();
+    second.wait().success();
     assert_eq!(machine.stored_tokens(), Some(two.current()));
 }
 
@@ -161,14 +161,14 @@ fn a_login_that_waits_holds_no_lock_that_a_refresh_needs() {
     let (sentry, machine) = scene();
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
     let login = machine.sentry(&["auth", "login", "--force"]).spawn();
-    let _code = sentry.wait_for_code(SOON);
+    sentry.wait_for_code(SOON);
     sentry.wait_for_requests(Endpoint::Poll, 1, SOON);
     let token = machine.sentry(&["auth", "token"]).limit(SOON).run();
-    let _token = token
+    token
         .success()
         .stdout_is(&format!("{}\n", sentry.current_access()));
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).limit(SOON);
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     drop(login);
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
@@ -186,8 +186,7 @@ fn a_login_that_is_approved_but_cannot_be_stored_says_so() {
     database.execute(renamed, []).unwrap();
     sentry.approve(&code);
     let told = login.wait().fails(1).stdout_is("");
-    let _told = told
-        .never_says(&sentry.current_access())
+    told.never_says(&sentry.current_access())
         .stderr_has("error: the login was approved, but its token could not be stored: ");
     let stored: String = database
         .query_row("SELECT token FROM accounts", [], |row| row.get(0))

@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 /// Stores a credential and says which `cli.db` below the sandbox's root hold it now.
 #[track_caller]
 fn databases_after_a_store(machine: &Sandbox) -> Vec<String> {
-    let _stored = machine
+    machine
         .git_credential("store")
         .stdin("protocol=https\nhost=code.example\nusername=ann\npassword=needle-in-the-store\n")
         .run()
         .success();
-    let _found = git(machine, "https://code.example")
+    git(machine, "https://code.example")
         .success()
         .stdout_has("needle-in-the-store");
     let mut holders: Vec<_> = files_with(machine.root(), "needle-in-the-store")
@@ -106,7 +106,7 @@ fn a_place_that_depends_on_the_current_directory_is_refused() {
         let machine = Sandbox::new().env(variable, value);
         let words = format!("{variable} must be an absolute path\n");
         for operation in ["get", "store"] {
-            let _told = machine
+            machine
                 .git_credential(operation)
                 .current_dir(machine.root())
                 .stdin("protocol=https\nhost=code.example\nusername=u\npassword=p\n")
@@ -115,14 +115,14 @@ fn a_place_that_depends_on_the_current_directory_is_refused() {
                 .stdout_is("")
                 .stderr_is(&format!("git-credential-sentry: {words}"));
         }
-        let _told = machine
+        machine
             .docker_credential("list")
             .current_dir(machine.root())
             .run()
             .fails(1)
             .stdout_is(&words)
             .stderr_is("");
-        let _told = machine
+        machine
             .sentry(&["auth", "status"])
             .current_dir(machine.root())
             .run()
@@ -142,7 +142,7 @@ fn a_directory_may_have_a_name_of_any_bytes() {
         let machine = machine.env(variable, &directory);
         let store = machine.git_credential("store");
         let credential = "protocol=https\nhost=code.example\nusername=ann\npassword=needle\n";
-        let _stored = store.stdin(credential).run().success().stderr_is("");
+        store.stdin(credential).run().success().stderr_is("");
         let database = directory.join(below).join("cli.db");
         let get = || {
             git(&machine, "https://code.example")
@@ -203,7 +203,7 @@ fn a_directory_that_a_variable_selects_is_private_or_refused() {
             ));
             let docker = machine.docker_credential("get").stdin("evil.example");
             let refused = docker.run().fails(1).stderr_is("");
-            let _told = refused
+            refused
                 .never_says("token-of-the-environment")
                 .stdout_has(" selects: ");
             assert_eq!(
@@ -211,14 +211,14 @@ fn a_directory_that_a_variable_selects_is_private_or_refused() {
                 (directory_mode, file_mode)
             );
             // The environment's own instance needs no store.
-            let _served = git(&machine, "https://sentry.io")
+            git(&machine, "https://sentry.io")
                 .success()
                 .stdout_has("token-of-the-environment");
 
             let (_, remedy) = told.stderr.split_once("(hint: `").expect("a hint");
             let (remedy, _) = remedy.split_once('`').expect("a command");
-            let _done = machine.command("sh").args(["-c", remedy]).run().success();
-            let _served = git(&machine, "https://evil.example")
+            machine.command("sh").args(["-c", remedy]).run().success();
+            git(&machine, "https://evil.example")
                 .success()
                 .stderr_is("")
                 .stdout_has("token-of-the-environment");
@@ -236,7 +236,7 @@ fn a_directory_that_others_could_look_into_gets_no_store_where_a_variable_select
     let store = machine.git_credential("store");
     let credential = "protocol=https\nhost=code.example\nusername=ann\npassword=needle\n";
     let refused = store.stdin(credential).run().fails(1);
-    let _told = refused.stderr_has("the directory has mode 0755, not 0700");
+    refused.stderr_has("the directory has mode 0755, not 0700");
     assert!(files(&directory).is_empty());
 }
 
@@ -261,7 +261,7 @@ fn the_default_place_is_repaired_whatever_variable_names_it() {
                 machine.env(variable, directory)
             }
         };
-        let _repaired = git(&machine, "https://code.example")
+        git(&machine, "https://code.example")
             .success()
             .stderr_has("its mode is 0600 now");
         assert_eq!(mode(&database), 0o600);
@@ -284,7 +284,7 @@ fn a_place_that_is_another_for_each_process_is_refused() {
         let helper = machine.git_credential("get").current_dir(&repository);
         let helper = helper.env("SENTRY_CONFIG_DIR", value);
         let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
-        let _told = refused
+        refused
             .fails(1)
             .stdout_is("")
             .stderr_is(&format!("git-credential-sentry: SENTRY_CONFIG_DIR {words}"));
@@ -295,12 +295,12 @@ fn a_place_that_is_another_for_each_process_is_refused() {
         .env("XDG_CONFIG_HOME", "/proc/self/cwd");
     let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
     let told = refused.fails(1).stdout_is("");
-    let _told = told.stderr_is(&format!("git-credential-sentry: XDG_CONFIG_HOME {words}"));
+    told.stderr_is(&format!("git-credential-sentry: XDG_CONFIG_HOME {words}"));
     // Where nothing lies there, nothing is selected.
     let helper = machine
         .git_credential("get")
         .env_remove("SENTRY_CONFIG_DIR");
     let helper = helper.env("XDG_CONFIG_HOME", "/proc/self/fdinfo");
     let served = helper.stdin("protocol=https\nhost=sentry.io\n").run();
-    let _served = served.success().stdout_has("token-of-the-environment");
+    served.success().stdout_has("token-of-the-environment");
 }

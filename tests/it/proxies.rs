@@ -53,9 +53,9 @@ impl Scene {
     #[track_caller]
     fn is_served(&self, cmd: Cmd) {
         let before = self.sentry.refreshes();
-        let _expired = self.expire();
+        self.expire();
         let served = cmd.run().success().stderr_is("");
-        let _served = served.stdout_has(&self.sentry.current_access());
+        served.stdout_has(&self.sentry.current_access());
         assert_eq!(self.sentry.refreshes(), before + 1);
     }
 
@@ -70,10 +70,10 @@ impl Scene {
     #[track_caller]
     fn is_told(&self, cmd: Cmd, why: &str) {
         let before = self.machine.stored_tokens();
-        let _expired = self.expire();
+        self.expire();
         let host = self.tls.url_by_name().replace("https://", "");
         let told = cmd.run().fails(1).stdout_is("");
-        let _told = told.stderr_has(&format!("cannot connect to {host}: {why}"));
+        told.stderr_has(&format!("cannot connect to {host}: {why}"));
         assert_eq!(self.sentry.requests().len(), 0);
         assert_eq!(self.machine.stored_tokens(), before);
     }
@@ -88,8 +88,8 @@ fn a_socks_proxy_finds_the_instance_and_carries_the_refresh() {
         scene.is_served(scene.get().env(variable, setting));
     }
     assert!(proxy.log().contains(NAME), "{}", proxy.log());
-    let _unknown = scene.expire();
-    let _unknown = scene.get().run().fails(1).stderr_has("cannot find ");
+    scene.expire();
+    scene.get().run().fails(1).stderr_has("cannot find ");
 }
 
 #[test]
@@ -115,8 +115,8 @@ fn who_looks_the_name_up_is_as_in_curl() {
         };
         let seen = log().len();
         if by_itself {
-            let _expired = scene.expire();
-            let _unknown = through().run().fails(1).stderr_has("cannot find ");
+            scene.expire();
+            through().run().fails(1).stderr_has("cannot find ");
             assert_eq!(log().len(), seen, "{scheme}");
             scene.is_served(names.known_to(through()));
         } else {
@@ -141,9 +141,9 @@ fn every_address_of_the_instance_is_offered_to_a_proxy_that_gets_addresses() {
     }
     let only_ipv6 = Names::new(&scene.machine, &format!("::1 {NAME}\n"));
     let get = scene.get().env("ALL_PROXY", "socks4://127.0.0.1:1");
-    let _expired = scene.expire();
+    scene.expire();
     let told = only_ipv6.known_to(get).run().fails(1);
-    let _told = told.stderr_has(
+    told.stderr_has(
         "it has no IPv4 address, and SOCKS4 supports no other \
          (hint: `export ALL_PROXY=socks4a://127.0.0.1:1`, or `socks5h://` if it speaks that)",
     );
@@ -186,13 +186,13 @@ fn user_name_and_password_go_to_the_proxy_and_nowhere_else() {
                 ],
             ),
         ] {
-            let _expired = scene.expire();
+            scene.expire();
             let told = through(user).run().fails(1).stdout_is("");
             let why = why[usize::from(scheme == "http")];
             let told = told.stderr_has(&format!("{named}{why}"));
             let told = told.never_says("%2Dword").never_says("-word");
             if scheme == "http" {
-                let _hint = told.stderr_has(&hint);
+                told.stderr_has(&hint);
             }
         }
         scene.is_served(through(&format!("joe:{WORD}@")));
@@ -212,9 +212,9 @@ fn a_proxy_behind_tls_must_be_trusted() {
         "{} (HTTPS_PROXY): its certificate is signed by an unknown authority (",
         proxy.address()
     );
-    let _expired = scene.expire();
+    scene.expire();
     let told = scene.get().env("HTTPS_PROXY", &setting).run().fails(1);
-    let _told = told.stderr_has(&format!("cannot trust the proxy {why}"));
+    told.stderr_has(&format!("cannot trust the proxy {why}"));
     assert_eq!(scene.sentry.requests().len(), 0);
 
     let both = scene.machine.root().join("both.pem");
@@ -237,7 +237,7 @@ fn what_fails_at_the_proxy_is_named_as_the_proxys() {
     assert_eq!(moved, Ok(1));
     let get = closed.git_credential("get").env("SENTRY_CLIENT_ID", "x");
     let told = get.stdin(described("https://sentry.test:1")).run().fails(1);
-    let _told = told.stderr_has(&format!(
+    told.stderr_has(&format!(
         "cannot connect to sentry.test:1: {} answered HTTP 5",
         of(&http)
     ));
@@ -313,7 +313,7 @@ fn a_proxy_that_cannot_be_used_is_an_error_and_never_a_direct_connection() {
     let calls = scene.machine.root().join("calls");
     for variable in [&VARIABLES[..], &["HTTP_PROXY", "http_proxy"]].concat() {
         for setting in unusable() {
-            let _expired = scene.expire();
+            scene.expire();
             // The way there is open: nothing but the setting stops it.
             let cmd = names.known_to(scene.get().env(variable, &setting));
             let told = cmd.traced("connect", &calls).run().fails(1).stdout_is("");
@@ -347,7 +347,7 @@ fn no_command_crashes_or_goes_past_a_proxy_that_cannot_be_used() {
                 scene.machine.sentry(&["auth", "refresh"]),
                 scene.machine.sentry(&["auth", "status"]),
             ] {
-                let _expired = scene.expire();
+                scene.expire();
                 let cmd = names.known_to(cmd.env(variable, &setting));
                 let shown = cmd.to_string();
                 let told = cmd.traced("connect", &calls).run().fails(1);
@@ -380,15 +380,15 @@ fn every_program_and_every_request_tells_about_a_proxy_that_cannot_be_used() {
         new.args(["--url", &url]),
         with_token.args(["--url", &url]).stdin("sntryu_x"),
     ] {
-        let _expired = scene.expire();
-        let _told = cmd.run().fails(1).stdout_is("").stderr_has(sentence);
+        scene.expire();
+        cmd.run().fails(1).stdout_is("").stderr_has(sentence);
     }
     // What is still good needs no proxy.
     let store = scene.machine.database().expect("a store");
     let fresh = "UPDATE accounts SET expires_at = (unixepoch() + 600) * 1000";
     assert_eq!(store.execute(fresh, []), Ok(1));
     let pair = scene.machine.stored_tokens().expect("a session");
-    let _served = scene.get().run().success().stdout_has(&pair.access);
+    scene.get().run().success().stdout_has(&pair.access);
     assert_eq!(scene.sentry.requests().len(), 0);
 }
 
@@ -399,7 +399,7 @@ fn gits_own_proxy_is_used_where_nothing_else_names_one() {
     let setting = format!("socks5h://{}", proxy.address());
     let git = |args: &[&str]| {
         let git = scene.machine.command("git").args(["config", "--global"]);
-        let _done = git.args(args).run().success();
+        git.args(args).run().success();
     };
     git(&["http.proxy", "http://127.0.0.1:1"]);
     git(&[
@@ -413,23 +413,23 @@ fn gits_own_proxy_is_used_where_nothing_else_names_one() {
     let named = format!("http://{}", other.address());
     scene.is_served(scene.get().env("HTTPS_PROXY", named));
     assert_eq!(proxy.log().len(), seen);
-    let _expired = scene.expire();
+    scene.expire();
     let excepted = scene.get().env("NO_PROXY", ".test").run();
-    let _direct = excepted.fails(1).stderr_has("cannot find ");
+    excepted.fails(1).stderr_has("cannot find ");
     // A helper of `git -c http.proxy=… fetch` gets to know that too.
     let parameters = format!("'http.https://{NAME}:{}.proxy'=''", scene.tls.port());
-    let _expired = scene.expire();
+    scene.expire();
     let without = scene.get().env("GIT_CONFIG_PARAMETERS", parameters).run();
-    let _direct = without.fails(1).stderr_has("cannot find ");
+    without.fails(1).stderr_has("cannot find ");
 
     git(&["--unset-all", "http.proxy"]);
     git(&[
         &format!("http.https://{NAME}:{}.proxy", scene.tls.port()),
         "ftp://joe:proxy-word@x",
     ]);
-    let _expired = scene.expire();
+    scene.expire();
     let told = scene.get().run().fails(1).never_says("proxy-word");
-    let _told = told.stderr_has("cannot use the value of git's `http.proxy`: its scheme is not ");
+    told.stderr_has("cannot use the value of git's `http.proxy`: its scheme is not ");
 }
 
 #[test]
@@ -438,15 +438,15 @@ fn a_directory_does_not_choose_the_proxy_but_the_repository_that_git_works_in_do
     let proxy = Proxy::socks5(None);
     let repository = scene.machine.root().join("repository");
     let git = |args: &[&str]| {
-        let _done = scene.machine.command("git").args(args).run().success();
+        scene.machine.command("git").args(args).run().success();
     };
     let path = repository.to_str().expect("a plain path");
     git(&["init", "-q", path]);
     let setting = format!("socks5h://{}", proxy.address());
     git(&["-C", path, "config", "http.proxy", &setting]);
-    let _expired = scene.expire();
+    scene.expire();
     let inside = scene.get().current_dir(&repository);
-    let _direct = inside.clone().run().fails(1).stderr_has("cannot find ");
+    inside.clone().run().fails(1).stderr_has("cannot find ");
     for dir in [".git".into(), repository.join(".git")] {
         scene.is_served(inside.clone().env("GIT_DIR", dir));
     }
@@ -493,7 +493,7 @@ fn a_git_that_does_not_answer_costs_five_seconds_and_no_refresh() {
         .command("chmod")
         .arg("755")
         .arg(bin.join("git"));
-    let _executable = chmod.run().success();
+    chmod.run().success();
     let path = format!("{}:/usr/bin:/bin", bin.display());
     scene.is_served(names.known_to(scene.get().env("PATH", path)));
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Makes the user's docker, podman and skopeo ask us about the registry.
 #[track_caller]
 pub fn configure(machine: &Sandbox, registry: &Registry) {
-    let _configured = machine
+    machine
         .sentry(&["auth", "setup-docker", "--registry", &registry.host()])
         .run()
         .success();
@@ -42,9 +42,9 @@ fn docker_reads_a_manifest() {
     let image = registry.push_image("feas/hello:1");
     let machine = machine(&sentry, &sentry.issue().access);
     let inspect = || docker(&machine, &["manifest", "inspect", "--insecure", &image]).run();
-    let _before = inspect().fails(1).stderr_has("no basic auth credentials");
+    inspect().fails(1).stderr_has("no basic auth credentials");
     configure(&machine, &registry);
-    let _after = inspect()
+    inspect()
         .success()
         .stdout_has("application/vnd.docker.image.rootfs.diff.tar");
 }
@@ -56,7 +56,7 @@ fn docker_login_without_a_password_succeeds() {
     let token = sentry.issue().access;
     let machine = machine(&sentry, &token).env("DOCKER_HOST", engine.docker_host());
     configure(&machine, &registry);
-    let _in = docker(&machine, &["login", &registry.host()])
+    docker(&machine, &["login", &registry.host()])
         .run()
         .success()
         .stdout_has("Login Succeeded")
@@ -74,7 +74,7 @@ fn docker_login_with_a_refused_token_fails() {
     sentry.revoke_family(&token);
     let machine = machine(&sentry, &token).env("DOCKER_HOST", engine.docker_host());
     configure(&machine, &registry);
-    let _out = docker(&machine, &["login", &registry.host()])
+    docker(&machine, &["login", &registry.host()])
         .run()
         .fails(1)
         .never_says(&token);
@@ -104,8 +104,8 @@ fn the_engine_takes_a_password_of_another_registry() {
         .stdin(password)
         .run()
     };
-    let _wrong = login("wrong").fails(1);
-    let _right = login("p4ss").success().stdout_has("Login Succeeded");
+    login("wrong").fails(1);
+    login("p4ss").success().stdout_has("Login Succeeded");
 }
 
 /// How often a race is run: `SETUP_ROUNDS`, else once.
@@ -168,9 +168,9 @@ fn eight_set_ups_and_a_login_at_once_lose_nothing() {
         let login = ["login", "-u", "joe", "--password-stdin", &host];
         let login = docker(&machine, &login).stdin("p4ss").spawn();
         let set_ups = set_ups(&machine);
-        let _in = login.wait().success();
+        login.wait().success();
         for set_up in set_ups {
-            let _done = set_up.wait().success();
+            set_up.wait().success();
         }
         all_nine_are_there(&machine, &host);
     }
@@ -185,7 +185,7 @@ fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
     let host = registry.host();
     let machine = plain_machine(&engine);
     let fifo = machine.root().join("password");
-    let _made = machine.command("mkfifo").arg(&fifo).run().success();
+    machine.command("mkfifo").arg(&fifo).run().success();
     let script = format!(
         "exec '{}' login -u joe --password-stdin {host} < '{}'",
         tool("docker").display(),
@@ -204,9 +204,9 @@ fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
     }
     password.write_all(b"p4ss").unwrap();
     drop(password);
-    let _in = login.wait().success();
+    login.wait().success();
     for set_up in set_ups {
-        let _done = set_up.wait().success();
+        set_up.wait().success();
     }
     all_nine_are_there(&machine, &host);
 }
@@ -216,7 +216,7 @@ fn a_login_that_takes_its_time_is_named() {
     let engine = Engine::start();
     let machine = plain_machine(&engine);
     let fifo = machine.root().join("password");
-    let _made = machine.command("mkfifo").arg(&fifo).run().success();
+    machine.command("mkfifo").arg(&fifo).run().success();
     let script = format!(
         "exec '{}' login -u joe --password-stdin r.example < '{}'",
         tool("docker").display(),
@@ -234,7 +234,7 @@ fn a_login_that_takes_its_time_is_named() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let set_up = machine.sentry(&["auth", "setup-docker", "--registry", "r.example"]);
-    let _told = set_up.run().success().stderr_has(&format!(
+    set_up.run().success().stderr_has(&format!(
         "warning: `docker login` (process {pid}) is running and may overwrite {}/.docker/config.json with its old content; `sentry auth doctor` reports when it has exited\n",
         machine.home().display()
     ));
@@ -267,7 +267,7 @@ fn docker_keeps_a_secret_of_several_lines_with_us() {
     let engine = Engine::start();
     let host = OpenRegistry::start().address.to_string();
     let machine = plain_machine(&engine);
-    let _default = machine
+    machine
         .sentry(&["auth", "setup-docker", "--default"])
         .run()
         .success();
@@ -277,7 +277,7 @@ fn docker_keeps_a_secret_of_several_lines_with_us() {
         &machine,
         &["login", "-u", "_json_key", "--password-stdin", &host],
     );
-    let _in = login
+    login
         .stdin(key)
         .run()
         .success()

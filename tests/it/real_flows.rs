@@ -28,7 +28,7 @@ fn logged_in(sentry: &FakeSentry) -> Sandbox {
 
 #[track_caller]
 fn set_up_docker(machine: &Sandbox, args: &[&str]) {
-    let _done = machine
+    machine
         .sentry(&["auth", "setup-docker"])
         .args(args)
         .run()
@@ -55,10 +55,10 @@ fn docker_get(machine: &Sandbox, host: &str) -> Output {
 fn accepts(registry: &Registry, machine: &Sandbox, image: &str) {
     let url = format!("docker://{image}");
     let copy = format!("docker://{}/feas/copy:2", registry.host());
-    let _read = docker(machine, &["manifest", "inspect", "--insecure", image])
+    docker(machine, &["manifest", "inspect", "--insecure", image])
         .run()
         .success();
-    let _inspected = skopeo(machine, &["inspect", "--tls-verify=false", &url])
+    skopeo(machine, &["inspect", "--tls-verify=false", &url])
         .run()
         .success();
     let copying = [
@@ -69,8 +69,8 @@ fn accepts(registry: &Registry, machine: &Sandbox, image: &str) {
         &url,
         &copy,
     ];
-    let _copied = skopeo(machine, &copying).run().success();
-    let _pulled = podman(machine, &["pull", "--quiet", "--tls-verify=false", image])
+    skopeo(machine, &copying).run().success();
+    podman(machine, &["pull", "--quiet", "--tls-verify=false", image])
         .run()
         .success();
 }
@@ -91,7 +91,7 @@ fn one_login_serves_git_past_the_end_of_its_token() {
             .command("git")
             .args(["fetch", "--quiet"])
             .current_dir(machine.home().join("work"));
-        let _fetched = fetch.run().success();
+        fetch.run().success();
         assert_eq!(sentry.refreshes(), 1);
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     }
@@ -113,7 +113,7 @@ fn ten_fetches_at_once_cost_one_refresh() {
         })
         .collect();
     for fetch in fetches {
-        let _fetched = fetch.wait().success().stdout_has(&server.head());
+        fetch.wait().success().stdout_has(&server.head());
     }
     assert_eq!(sentry.refresh_attempts(), 1);
 }
@@ -147,7 +147,7 @@ fn a_clone_with_a_dead_session_and_nobody_there_fails_and_says_what_to_run() {
     configure(&machine, &server);
     sentry.revoke_family(&sentry.current_access());
     expire(&machine, &sentry);
-    let _failed = clone(&machine, &server, &tool("git"))
+    clone(&machine, &server, &tool("git"))
         .run()
         .fails(128)
         .stderr_has("`sentry auth login");
@@ -174,28 +174,28 @@ fn docker_logout_signs_a_registry_out_and_leaves_the_session() {
     let host = registry.host();
     let machine = logged_in(&sentry).env("DOCKER_HOST", engine.docker_host());
     set_up_docker(&machine, &["--registry", &host]);
-    let _in = docker(&machine, &["login", &host])
+    docker(&machine, &["login", &host])
         .run()
         .success()
         .stdout_has("Login Succeeded");
 
-    let _out = docker(&machine, &["logout", &host]).run().success();
-    let _signed_out = docker_get(&machine, &host)
+    docker(&machine, &["logout", &host]).run().success();
+    docker_get(&machine, &host)
         .fails(1)
         .stdout_is("credentials not found in native keychain\n");
-    let _still_there = machine.sentry(&["auth", "token"]).run().success();
+    machine.sentry(&["auth", "token"]).run().success();
 
-    let _in_again = docker(&machine, &["login", &host])
+    docker(&machine, &["login", &host])
         .run()
         .success()
         .stdout_has("Login Succeeded");
-    let _served = docker_get(&machine, &host)
+    docker_get(&machine, &host)
         .success()
         .stdout_has(&sentry.current_access());
 
-    let _out = docker(&machine, &["logout", &host]).run().success();
+    docker(&machine, &["logout", &host]).run().success();
     set_up_docker(&machine, &["--registry", &host]);
-    let _served = docker_get(&machine, &host)
+    docker_get(&machine, &host)
         .success()
         .stdout_has(&sentry.current_access());
 }
@@ -208,7 +208,7 @@ fn docker_keeps_the_password_of_another_registry_with_us() {
     let machine = logged_in(&sentry);
     set_up_docker(&machine, &["--default"]);
     let login = docker(&machine, &["login", "-u", "joe", "--password-stdin", &host]).stdin("p4ss");
-    let _in = login.run().success().stdout_has("Login Succeeded");
+    login.run().success().stdout_has("Login Succeeded");
 
     let listed: Value =
         serde_json::from_str(&machine.docker_credential("list").run().success().stdout)
@@ -220,12 +220,12 @@ fn docker_keeps_the_password_of_another_registry_with_us() {
         found,
         json!({ "ServerURL": &host, "Username": "joe", "Secret": "p4ss" })
     );
-    let _read = docker(&machine, &["manifest", "inspect", "--insecure", &image])
+    docker(&machine, &["manifest", "inspect", "--insecure", &image])
         .run()
         .success();
 
-    let _out = docker(&machine, &["logout", &host]).run().success();
-    let _erased = docker_get(&machine, &host)
+    docker(&machine, &["logout", &host]).run().success();
+    docker_get(&machine, &host)
         .fails(1)
         .stdout_is("credentials not found in native keychain\n");
 }
@@ -241,11 +241,11 @@ fn podman_logs_in_and_out_through_its_own_configuration() {
         machine.env("XDG_RUNTIME_DIR", runtime)
     };
     set_up_docker(&machine, &["--podman", "--registry", &host]);
-    let _in = podman(&machine, &["login", "--tls-verify=false", &host])
+    podman(&machine, &["login", "--tls-verify=false", &host])
         .run()
         .success();
-    let _out = podman(&machine, &["logout", &host]).run().success();
-    let _signed_out = docker_get(&machine, &host)
+    podman(&machine, &["logout", &host]).run().success();
+    docker_get(&machine, &host)
         .fails(1)
         .stdout_is("credentials not found in native keychain\n");
 }

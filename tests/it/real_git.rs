@@ -12,7 +12,7 @@ use std::path::Path;
 /// Makes the user's git ask us about the server.
 #[track_caller]
 pub fn configure(machine: &Sandbox, server: &GitServer) {
-    let _configured = machine
+    machine
         .sentry(&["auth", "setup-git", "--host", &server.host()])
         .run()
         .success();
@@ -39,7 +39,7 @@ pub fn clone_push_and_fetch(machine: &Sandbox, server: &GitServer, git: &Path) {
             .success()
             .stdout
     };
-    let _cloned = clone(machine, server, git).run().success();
+    clone(machine, server, git).run().success();
     in_work(&[
         "-c",
         "user.name=Jane",
@@ -147,7 +147,7 @@ fn a_refused_token_fails_the_clone_without_a_question() {
         // One for each: for a minute the host does not get again what it refused.
         let machine = machine(&sentry, &token);
         configure(&machine, &server);
-        let _refused = clone(&machine, &server, &git)
+        clone(&machine, &server, &git)
             .run()
             .fails(128)
             .stderr_has("Authentication failed")

@@ -151,13 +151,13 @@ fn a_user_in_chromium_approves_a_login_that_is_refreshed_from_then_on() {
     let login = server.login();
     let shown = decide(&server, &login, "approve");
     assert!(shown.contains("Sign-in Success"), "{shown}");
-    let _logged_in = login.wait().success().stderr_has(" as jane\n");
+    login.wait().success().stderr_has(" as jane\n");
     let first = server.stored();
     assert!(server.takes(&first.access));
 
     let mut before = first;
     for _ in 0..3 {
-        let _refreshed = server.refresh().run().success();
+        server.refresh().run().success();
         let pair = server.stored();
         assert!(pair.access != before.access && pair.refresh != before.refresh);
         assert!(server.takes(&pair.access));
@@ -175,7 +175,7 @@ fn a_user_in_chromium_approves_a_login_that_is_refreshed_from_then_on() {
     let copied = store.execute(copied, [&before.access, &before.refresh]);
     assert_eq!(copied, Ok(1));
     let ended = server.refresh().run().fails(1);
-    let _told = ended.stderr_has("sentry auth login");
+    ended.stderr_has("sentry auth login");
     assert!(server.count("grant.revoked") >= 1);
     assert!(!server.takes(&pair.access));
 }
@@ -184,9 +184,9 @@ fn a_user_in_chromium_approves_a_login_that_is_refreshed_from_then_on() {
 fn a_user_in_chromium_denies_a_login() {
     let server = Server::oidc();
     let login = server.login();
-    let _shown = decide(&server, &login, "deny");
+    decide(&server, &login, "deny");
     let denied = login.wait().fails(1);
-    let _told = denied.stderr_has("error: the login was denied in the browser");
+    denied.stderr_has("error: the login was denied in the browser");
     assert_eq!(server.machine.stored_tokens(), None);
 }
 
@@ -207,14 +207,14 @@ fn another_server_logs_in_and_refreshes_too() {
         let login = server.login();
         decide(&login, "denied");
         let denied = login.wait().fails(1);
-        let _told = denied.stderr_has("error: the login was denied in the browser");
+        denied.stderr_has("error: the login was denied in the browser");
 
         let login = server.login();
         decide(&login, "authorized");
-        let _logged_in = login.wait().success().stderr_has(" as jane\n");
+        login.wait().success().stderr_has(" as jane\n");
         let first = server.stored();
         assert!(server.takes(&first.access));
-        let _refreshed = server.refresh().run().success();
+        server.refresh().run().success();
         let second = server.stored();
         assert!(second.access != first.access && server.takes(&second.access));
         let asked = || server.count("\"/oauth/token/\", \"200\"");
@@ -234,7 +234,7 @@ fn a_client_id_that_was_guessed_wrong_costs_no_login() {
     let path = format!("/decide/{code}/authorized");
     let answer = get(&server.address.to_string(), &path, "");
     assert!(answer.expect("an answer").contains(" 200 "));
-    let _logged_in = login.wait().success();
+    login.wait().success();
     // As the official CLI leaves it, which stores no id.
     let store = server.machine.database().expect("a store");
     let forgotten = store.execute("UPDATE helper_session SET client_id = NULL", []);
@@ -242,9 +242,9 @@ fn a_client_id_that_was_guessed_wrong_costs_no_login() {
     let pair = server.stored();
     for id in ["another-client-id", "no-client-id"] {
         let refused = server.refresh().env("SENTRY_CLIENT_ID", id).run().fails(1);
-        let _told = refused.stderr_has("SENTRY_CLIENT_ID");
+        refused.stderr_has("SENTRY_CLIENT_ID");
         assert_eq!(server.stored(), pair, "{id}");
     }
-    let _refreshed = server.refresh().run().success();
+    server.refresh().run().success();
     assert!(server.takes(&server.stored().access));
 }

@@ -44,9 +44,9 @@ fn skopeo_inspects_an_image() {
     let image = format!("docker://{}", registry.push_image("feas/hello:1"));
     let machine = machine(&sentry, &sentry.issue().access);
     let inspect = || skopeo(&machine, &["inspect", "--tls-verify=false", &image]).run();
-    let _before = inspect().fails(1).stderr_has("unauthorized");
+    inspect().fails(1).stderr_has("unauthorized");
     configure(&machine, &registry);
-    let _after = inspect()
+    inspect()
         .success()
         .stdout_has("\"RepoTags\": [\n        \"1\"\n    ]");
 }
@@ -70,8 +70,8 @@ fn skopeo_copies_an_image_within_the_registry() {
         &from,
         &to,
     ];
-    let _copied = skopeo(&machine, &copy).run().success();
-    let _there = skopeo(&machine, &["inspect", "--tls-verify=false", &to])
+    skopeo(&machine, &copy).run().success();
+    skopeo(&machine, &["inspect", "--tls-verify=false", &to])
         .run()
         .success();
 }
@@ -83,10 +83,10 @@ fn podman_pulls_an_image() {
     let image = registry.push_image("feas/hello:1");
     let machine = machine(&sentry, &sentry.issue().access);
     let pull = || podman(&machine, &["pull", "--quiet", "--tls-verify=false", &image]).run();
-    let _before = pull().fails(125).stderr_has("unauthorized");
+    pull().fails(125).stderr_has("unauthorized");
     configure(&machine, &registry);
-    let _after = pull().success();
-    let _there = podman(&machine, &["image", "exists", &image])
+    pull().success();
+    podman(&machine, &["image", "exists", &image])
         .run()
         .success();
 }
@@ -113,7 +113,7 @@ fn logged_in(sentry: &FakeSentry, registry: &Registry) -> Sandbox {
     let set_up = machine
         .sentry(&set_up)
         .env("XDG_RUNTIME_DIR", machine.root());
-    let _done = set_up.run().success();
+    set_up.run().success();
     machine
 }
 
@@ -140,16 +140,16 @@ fn whoever_logs_out_can_log_in_again() {
     ];
     for (client, pull, refused) in clients {
         let machine = logged_in(&sentry, &registry);
-        let _served = client(&machine, pull).run().success();
-        let _out = client(&machine, &["logout", &host]).run().success();
-        let _refused = client(&machine, pull).run().fails(refused);
+        client(&machine, pull).run().success();
+        client(&machine, &["logout", &host]).run().success();
+        client(&machine, pull).run().fails(refused);
         // Whoever only says the word is not logged in.
         let _word = client(&machine, &["logout", "login"]).run();
-        let _refused = client(&machine, pull).run().fails(refused);
+        client(&machine, pull).run().fails(refused);
         let login = client(&machine, &["login", "--tls-verify=false", &host]);
-        let _in = login.run().success();
-        let _served = client(&machine, pull).run().success();
-        let _for_all = skopeo(&machine, &inspect).run().success();
+        login.run().success();
+        client(&machine, pull).run().success();
+        skopeo(&machine, &inspect).run().success();
         assert_eq!(machine.stored_credentials(), 0);
     }
 }
@@ -178,7 +178,7 @@ fn podman_without_a_runtime_directory_logs_in_through_us() {
              ! skopeo inspect --tls-verify=false docker://{host}/feas/none:1; \
              podman login --tls-verify=false {host}; podman login --get-login {host}"
         );
-        let _through_us = machine
+        machine
             .command(tool("unshare"))
             .args(["-Urm", "bash", "-c", &script])
             .env(variable, value)

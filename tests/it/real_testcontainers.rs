@@ -41,7 +41,7 @@ fn resolved(machine: &Sandbox, registries: &[&str]) -> Vec<Value> {
 
 fn set_up(machine: &Sandbox, args: &[&str]) {
     let set_up = machine.sentry(&["auth", "setup-docker"]).args(args);
-    let _done = set_up.run().success();
+    set_up.run().success();
 }
 
 fn token(registry: &str, token: &str) -> Value {
@@ -80,11 +80,11 @@ fn a_dead_session_and_no_login_leave_all_other_registries_alone() {
         set_up(&machine, &["--default", "--registry", "r.example"]);
         let secret = json!({"ServerURL": "other.example", "Username": "joe", "Secret": "p4ss"});
         let store = machine.docker_credential("store").stdin(secret.to_string());
-        let _stored = store.run().success();
+        store.run().success();
         match is_dead {
             true => sentry.revoke_family(&sentry.current_access()),
             false => {
-                let _out = machine.sentry(&["auth", "logout"]).run().success();
+                machine.sentry(&["auth", "logout"]).run().success();
             }
         }
         let registries = ["r.example", "other.example", "docker.io", "r.example"];
@@ -102,7 +102,7 @@ fn what_docker_stored_and_signed_out_is_resolved_as_docker_sees_it() {
     let engine = Engine::start();
     let machine = with_session(&sentry, Age::FRESH).env("DOCKER_HOST", engine.docker_host());
     set_up(&machine, &["r.example"]);
-    let _out = docker(&machine, &["logout", "r.example"]).run().success();
+    docker(&machine, &["logout", "r.example"]).run().success();
     assert_eq!(resolved(&machine, &["r.example"]), [Value::Null]);
     set_up(&machine, &["r.example"]);
     let expected = token("r.example", &sentry.current_access());
@@ -111,7 +111,7 @@ fn what_docker_stored_and_signed_out_is_resolved_as_docker_sees_it() {
     let secret = json!({"ServerURL": "id.example", "Username": "<token>", "Secret": "i"});
     set_up(&machine, &["--default"]);
     let store = machine.docker_credential("store").stdin(secret.to_string());
-    let _stored = store.run().success();
+    store.run().success();
     let identity = json!({"registryAddress": "id.example", "identityToken": "i"});
     assert_eq!(resolved(&machine, &["id.example"]), [identity]);
 }

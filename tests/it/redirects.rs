@@ -63,7 +63,7 @@ fn a_redirected_refresh_keeps_the_session() {
     let pair = scene.here.issue();
     scene.machine.seed_session(&scene.here, &pair, Age::EXPIRED);
     scene.nobody_is_followed(Endpoint::Refresh, "/oauth/token/", |scene| {
-        let _kept = scene
+        scene
             .machine
             .sentry(&["auth", "refresh"])
             .run()
@@ -77,7 +77,7 @@ fn a_redirected_refresh_keeps_the_session() {
 fn a_redirected_login_stores_nothing() {
     let scene = Scene::new();
     scene.nobody_is_followed(Endpoint::DeviceCode, "/oauth/device/code/", |scene| {
-        let _refused = scene
+        scene
             .machine
             .sentry(&["auth", "login"])
             .run()
@@ -104,7 +104,7 @@ fn a_redirected_poll_is_no_answer() {
         .collect();
     for (scene, login) in scenes {
         let told = login.wait().fails(1).stderr_has("with a redirect (HTTP 30");
-        let _told = told.stderr_has("), which is not followed");
+        told.stderr_has("), which is not followed");
         assert!(scene.here.polls() >= 1);
         assert!(scene.elsewhere.requests().is_empty());
         assert_eq!(scene.machine.stored_tokens(), None);
@@ -117,7 +117,7 @@ fn a_redirected_check_hands_the_token_to_nobody() {
     scene.here.add_api_token("sntryu_known");
     scene.elsewhere.add_api_token("sntryu_known");
     scene.nobody_is_followed(Endpoint::Api, "/api/0/", |scene| {
-        let _not_stored = scene
+        scene
             .machine
             .sentry(&["auth", "login", "--with-token"])
             .stdin("sntryu_known\n")
@@ -142,9 +142,9 @@ fn a_suspect_token_whose_check_is_redirected_is_served_and_kept() {
             pair.access
         );
         let erase = machine.git_credential("erase").stdin(refused);
-        let _suspect = erase.run().success();
+        erase.run().success();
         let token = machine.sentry(&["auth", "token"]).run().success();
-        let _served = token.stdout_is(&format!("{}\n", pair.access));
+        token.stdout_is(&format!("{}\n", pair.access));
         assert_eq!(machine.stored_tokens(), Some(pair));
     });
     assert_eq!(scene.here.refresh_attempts(), 0);

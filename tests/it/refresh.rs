@@ -19,7 +19,7 @@ fn a_stale_token_is_refreshed_in_both_layouts() {
     for layout in [Layout::Accounts, Layout::Auth] {
         for age in [Age::STALE, Age::EXPIRED] {
             let scene = Scene::in_layout(layout, age);
-            let _token = scene.token().run().success();
+            scene.token().run().success();
             scene.serves(&scene.sentry.current_access());
             assert_ne!(scene.sentry.current(), scene.pair);
             assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
@@ -31,7 +31,7 @@ fn a_stale_token_is_refreshed_in_both_layouts() {
 #[test]
 fn a_refresh_sends_what_the_server_wants_and_no_scope() {
     let scene = Scene::new(Age::EXPIRED);
-    let _token = scene.token().run().success();
+    scene.token().run().success();
     let refresh = &scene.sentry.requests_to(Endpoint::Refresh)[0];
     let mut fields: Vec<&str> = refresh.form.iter().map(|(name, _)| name.as_str()).collect();
     fields.sort_unstable();
@@ -119,7 +119,7 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
         assert!(asked.contains(&attempts), "{name}: {attempts}");
         // Except when a user asks.
         scene.sentry.fix();
-        let _refresh = scene.machine.sentry(&["auth", "refresh"]).run().success();
+        scene.machine.sentry(&["auth", "refresh"]).run().success();
         assert_eq!(
             scene.machine.stored_tokens(),
             Some(scene.sentry.current()),
@@ -156,7 +156,7 @@ fn a_server_that_is_gone_keeps_the_session() {
     let url = scene.sentry.url();
     drop(scene.sentry);
     let token = machine.sentry(&["auth", "token"]).run().fails(1);
-    let _token = token.stderr_has(&format!("error: cannot refresh the token of {url}: "));
+    token.stderr_has(&format!("error: cannot refresh the token of {url}: "));
     assert_eq!(machine.stored_tokens(), Some(scene.pair));
 }
 
@@ -168,13 +168,13 @@ fn invalid_grant_ends_a_session_and_removes_nothing() {
         scene.sentry.revoke_family(&scene.pair.refresh);
         let url = scene.sentry.url();
         let before = scene.machine.stored_row();
-        let _token = scene.token().run().fails(1).stdout_is("").stderr_is(&format!(
+        scene.token().run().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} has ended: Sentry no longer accepts its refresh token\n\
              hint: `sentry auth login --url {url}`\n"
         ));
         assert_eq!(scene.machine.stored_row(), before);
         let again = scene.token().run().fails(1).stdout_is("");
-        let _again = again
+        again
             .stderr_has(&format!("error: the session at {url} has ended"))
             .stderr_has(&format!("\nhint: `sentry auth login --url {url}`\n"));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
@@ -214,7 +214,7 @@ fn odd_success_answers_are_stored_first() {
     for (name, rewrite) in rewrites {
         let scene = Scene::new(Age::EXPIRED);
         scene.sentry.rewrite(Endpoint::Refresh, rewrite);
-        let _token = scene.token().run().success();
+        scene.token().run().success();
         scene.serves(&scene.sentry.current_access());
         assert_eq!(
             scene.machine.stored_tokens(),
@@ -223,7 +223,7 @@ fn odd_success_answers_are_stored_first() {
         );
         assert_eq!(scene.sentry.refreshes(), 1, "{name}");
         scene.sentry.fix();
-        let _refresh = scene
+        scene
             .machine
             .sentry(&["auth", "refresh", "--force"])
             .run()
@@ -243,7 +243,7 @@ fn a_token_that_breaks_the_grammar_is_not_stored() {
         scene.sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["access_token"] = bad.into()
         });
-        let _token = scene
+        scene
             .token()
             .run()
             .fails(1)
@@ -260,14 +260,14 @@ fn a_refresh_goes_to_the_instance_that_issued_the_session_whatever_the_environme
     let refresh = scene
         .machine
         .sentry(&["auth", "token", "--url", &scene.sentry.url()]);
-    let _token = refresh.env("SENTRY_URL", other.url()).run().success();
+    refresh.env("SENTRY_URL", other.url()).run().success();
     assert_eq!(scene.sentry.refreshes(), 1);
     let token = scene
         .machine
         .sentry(&["auth", "token"])
         .env("SENTRY_URL", other.url())
         .run();
-    let _none = token.fails(1).stdout_is("");
+    token.fails(1).stdout_is("");
     assert_eq!(other.requests().len(), 0);
 }
 
@@ -277,10 +277,10 @@ fn a_lost_answer_is_told_when_the_session_is_found_lost() {
     // Nobody can help where the server has no grace: it refuses what is asked once more at once.
     scene.sentry.fault(Endpoint::Refresh, Fault::ResetAfter);
     let lost = scene.token().run().fails(1).stdout_is("");
-    let _told = lost.stderr_has("perhaps because a refresh that began at 20");
+    lost.stderr_has("perhaps because a refresh that began at 20");
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     assert_eq!(scene.sentry.refresh_attempts(), 2);
-    let _again = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 }
 
@@ -290,9 +290,9 @@ fn a_request_that_is_lost_twice_is_made_good_by_the_next_run() {
     for _ in 0..2 {
         scene.sentry.fault(Endpoint::Refresh, Fault::ResetBefore);
     }
-    let _lost = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
-    let _refresh = scene.machine.sentry(&["auth", "refresh"]).run().success();
+    scene.machine.sentry(&["auth", "refresh"]).run().success();
     scene.serves(&scene.sentry.current_access());
 }
 
@@ -303,7 +303,7 @@ fn an_api_token_is_never_refreshed() {
     database
         .execute("UPDATE accounts SET refresh_token = NULL", [])
         .unwrap();
-    let _token = scene
+    scene
         .token()
         .run()
         .fails(1)

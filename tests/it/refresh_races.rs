@@ -91,7 +91,7 @@ fn a_login_that_another_program_stores_meanwhile_wins() {
             &[&theirs.access, &theirs.refresh],
         );
         let served = format!("{}\n", theirs.access);
-        let _served = flight.lands().success().stdout_is(&served).stderr_is("");
+        flight.lands().success().stdout_is(&served).stderr_is("");
         assert_eq!(flight.machine.stored_tokens(), Some(theirs));
         flight.is_nowhere(&ours);
         assert_eq!(flight.sentry.refresh_attempts(), 1);
@@ -109,7 +109,7 @@ fn a_pair_that_another_program_clears_meanwhile_is_replaced_by_ours() {
         );
         let ours = flight.sentry.current();
         let served = format!("{}\n", ours.access);
-        let _served = flight.lands().success().stdout_is(&served).stderr_is("");
+        flight.lands().success().stdout_is(&served).stderr_is("");
         assert_eq!(flight.machine.stored_tokens(), Some(ours));
     }
 }
@@ -120,7 +120,7 @@ fn a_logout_of_another_program_meanwhile_wins_and_the_new_pair_is_nowhere() {
         let mut flight = InFlight::start(layout);
         let url = flight.sentry.url();
         flight.meanwhile("DELETE FROM {table}", &[]);
-        let _told = flight.lands().fails(1).stdout_is("").stderr_is(&format!(
+        flight.lands().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} was logged out\nhint: `sentry auth login --url {url}`\n"
         ));
         assert!(flight.machine.stored_row().is_none());
@@ -140,7 +140,7 @@ fn a_login_to_another_instance_in_the_one_row_of_the_old_layout_is_left_alone() 
         "UPDATE {table} SET token = ?, refresh_token = ?, host = ?",
         &[&theirs.access, &theirs.refresh, &other.url()],
     );
-    let _told = flight.lands().fails(1).stdout_is("");
+    flight.lands().fails(1).stdout_is("");
     assert_eq!(flight.machine.stored_tokens(), Some(theirs));
     let row = flight.machine.stored_row().unwrap();
     assert_eq!(row.host, Some(other.url()));
@@ -170,14 +170,14 @@ fn a_session_that_the_official_cli_migrates_meanwhile_gets_its_new_pair() {
     database.execute_batch(migration).unwrap();
     let ours = flight.sentry.current();
     let served = format!("{}\n", ours.access);
-    let _served = flight.lands().success().stdout_is(&served);
+    flight.lands().success().stdout_is(&served);
     assert_eq!(flight.machine.stored_tokens(), Some(ours));
     assert_eq!(flight.machine.stored_row().unwrap().email, before.email);
     // No intent is left over for the row, whatever its key.
-    let _current = flight.machine.sentry(&["auth", "token"]).run().success();
+    flight.machine.sentry(&["auth", "token"]).run().success();
     assert_eq!(flight.sentry.refresh_attempts(), 1);
     let refresh = flight.machine.sentry(&["auth", "refresh", "--force"]);
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     assert_eq!(
         flight.machine.stored_tokens(),
         Some(flight.sentry.current())
@@ -208,7 +208,7 @@ fn what_is_sent_was_read_under_the_lock() {
         .execute(theirs, [&after.access, &after.refresh])
         .unwrap();
     holder.signal(Signal::KILL);
-    let _served = token.wait().success();
+    token.wait().success();
     let sent = sentry.requests_to(Endpoint::Refresh);
     let sent: Vec<_> = sent
         .iter()
@@ -238,7 +238,7 @@ fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
     assert!(waiters.iter_mut().all(Running::is_running));
     for waiter in waiters {
         let told = waiter.wait().fails(1).stdout_is("");
-        let _told = told.stderr_has("a refresh that began at 20");
+        told.stderr_has("a refresh that began at 20");
     }
     assert_eq!(sentry.refresh_attempts(), 1);
     assert_eq!(machine.stored_tokens(), Some(pair));
@@ -252,7 +252,7 @@ fn a_suspect_token_that_has_expired_is_not_asked_about() {
     suspect(&sentry, &machine);
     let expired = "UPDATE accounts SET expires_at = 1000";
     machine.database().unwrap().execute(expired, []).unwrap();
-    let _token = machine.sentry(&["auth", "token"]).run().success();
+    machine.sentry(&["auth", "token"]).run().success();
     assert_eq!(sentry.requests_to(Endpoint::Api).len(), 0);
     assert_eq!(sentry.refreshes(), 1);
 }
@@ -271,7 +271,7 @@ fn a_check_that_takes_long_is_followed_by_a_refresh_at_the_latest_of_the_next() 
     let new = sentry.current_access();
     let served = [&pair.access, &new].map(|access| format!("{access}\n"));
     assert!(served.contains(&first.stdout), "{first:?}");
-    let _new = token()
+    token()
         .success()
         .stdout_is(&format!("{}\n", sentry.current_access()));
     assert_eq!(sentry.refreshes(), 1);
@@ -285,7 +285,7 @@ fn suspect(sentry: &FakeSentry, machine: &Sandbox) {
         sentry.address(),
         sentry.current_access()
     );
-    let _erased = machine
+    machine
         .git_credential("erase")
         .stdin(rejected)
         .run()
@@ -323,7 +323,7 @@ fn a_request_that_was_not_sent_is_sent_again_once() {
         machine.seed_session(&sentry, &pair, Age::EXPIRED);
         let elsewhere = "UPDATE accounts SET host = 'https://sentry.example'";
         machine.database().unwrap().execute(elsewhere, []).unwrap();
-        let _failed = machine
+        machine
             .sentry(&["auth", "token"])
             .limit(TIMEOUT)
             .run()

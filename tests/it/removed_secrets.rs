@@ -61,7 +61,7 @@ fn pair(scene: &Scene) -> [&str; 2] {
 
 fn stores_a_password(scene: &Scene) {
     let stored = "protocol=https\nhost=git.example\nusername=jane\npassword=NEEDLE\n";
-    let _stored = scene
+    scene
         .machine
         .git_credential("store")
         .stdin(stored)
@@ -184,7 +184,7 @@ fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
             let token = scene.pair.access.as_bytes();
             let copies = file.windows(token.len()).filter(|window| *window == token);
             assert!(copies.count() > 1, "the token is in the file once only");
-            let _out = scene.machine.sentry(args).run().success();
+            scene.machine.sentry(args).run().success();
             assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
         }
     }
@@ -195,20 +195,20 @@ fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
     let scene = Scene::new(Age::FRESH);
     stores_a_password(&scene);
     let erased = "protocol=https\nhost=git.example\n";
-    let _erased = scene
+    scene
         .machine
         .git_credential("erase")
         .stdin(erased)
         .run()
         .success();
     let stored = r#"{"ServerURL":"r.example","Username":"jane","Secret":"NEEDLE"}"#;
-    let _stored = scene
+    scene
         .machine
         .docker_credential("store")
         .stdin(stored)
         .run()
         .success();
-    let _erased = scene
+    scene
         .machine
         .docker_credential("erase")
         .stdin("r.example")
@@ -219,6 +219,6 @@ fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
     let login = scene
         .machine
         .sentry(&["auth", "login", "--force", "--with-token"]);
-    let _replaced = login.stdin("sntryu_another\n").run().success();
+    login.stdin("sntryu_another\n").run().success();
     assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
 }

@@ -593,7 +593,7 @@ fn what_a_server_throws_back_is_not_repeated() {
         let sql = "UPDATE helper_session SET retry_at = NULL, intent = NULL, intent_at = NULL";
         let _reset = life.machine.database().unwrap().execute(sql, []);
     }
-    let _refreshed = life.auth("refresh --force").run().success();
+    life.auth("refresh --force").run().success();
     for (what, fault) in throwing_back(&life.sentry.current_access()) {
         for command in ["status", "whoami"] {
             life.sentry.fault_always(Endpoint::Api, fault.clone());

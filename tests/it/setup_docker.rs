@@ -40,7 +40,7 @@ fn mode(path: &Path) -> u32 {
 fn setup_docker_makes_a_private_file_where_there_is_none() {
     let machine = machine();
     let path = file(&machine);
-    let _done = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .success()
         .stdout_is("")
@@ -70,7 +70,7 @@ fn a_key_is_written_as_it_was_typed() {
         ("[::1]:5000", "[::1]:5000"),
     ] {
         let machine = machine();
-        let _done = setup_docker(&machine, &["--registry", typed])
+        setup_docker(&machine, &["--registry", typed])
             .run()
             .success();
         assert_eq!(
@@ -79,7 +79,7 @@ fn a_key_is_written_as_it_was_typed() {
         );
     }
     let machine = machine();
-    let _done = setup_docker(&machine, &["Registry.example.com:443"])
+    setup_docker(&machine, &["Registry.example.com:443"])
         .run()
         .success();
     assert_eq!(
@@ -91,7 +91,7 @@ fn a_key_is_written_as_it_was_typed() {
 #[test]
 fn registries_may_stand_alone() {
     let machine = machine();
-    let _done = setup_docker(
+    setup_docker(
         &machine,
         &["a.example", "b.example", "--registry", "a.example"],
     )
@@ -127,7 +127,7 @@ fn what_names_no_registry_is_explained() {
             "a registry is named by its host, such as `r.example:5000`\n",
         ),
     ] {
-        let _told = setup_docker(&machine, &["--registry", typed])
+        setup_docker(&machine, &["--registry", typed])
             .run()
             .fails(2)
             .stderr_has(words);
@@ -148,7 +148,7 @@ fn setup_docker_keeps_all_that_is_not_ours() {
     fs::rename(&path, &dotfiles).unwrap();
     symlink("../dotfiles.json", &path).unwrap();
 
-    let _done = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .success()
         .stderr_is(&format!(
@@ -168,7 +168,7 @@ fn setup_docker_keeps_all_that_is_not_ours() {
     names.sort();
     assert_eq!(names, [".docker", ".sentry", "dotfiles.json"]);
 
-    let _undone = setup_docker(&machine, &["--undo"])
+    setup_docker(&machine, &["--undo"])
         .run()
         .success()
         .stderr_is(&format!(
@@ -185,7 +185,7 @@ fn a_link_to_nothing_is_followed() {
     let machine = machine();
     fs::create_dir(machine.home().join(".docker")).unwrap();
     symlink("real.json", file(&machine)).unwrap();
-    let _done = setup_docker(&machine, &["--default"]).run().success();
+    setup_docker(&machine, &["--default"]).run().success();
     assert_eq!(
         read(&machine.home().join(".docker/real.json")),
         "{\n\t\"credsStore\": \"sentry\"\n}"
@@ -196,9 +196,9 @@ fn a_link_to_nothing_is_followed() {
 fn setup_docker_twice_changes_nothing() {
     let machine = machine();
     let both = ["--default", "--registry", "registry.example.com"];
-    let _first = setup_docker(&machine, &both).run().success();
+    setup_docker(&machine, &both).run().success();
     let before = fs::metadata(file(&machine)).unwrap().modified().unwrap();
-    let _second = setup_docker(&machine, &both).run().success().stderr_is(
+    setup_docker(&machine, &both).run().success().stderr_is(
         "nothing to change for credsStore\nnothing to change for registry.example.com\n",
     );
     let after = fs::metadata(file(&machine)).unwrap().modified().unwrap();
@@ -215,7 +215,7 @@ fn what_is_not_a_json_object_is_left_alone() {
     ] {
         let machine = machine();
         let path = write(&machine, text);
-        let _refused = setup_docker(&machine, &REGISTRY)
+        setup_docker(&machine, &REGISTRY)
             .run()
             .fails(1)
             .stderr_is(&format!(
@@ -230,7 +230,7 @@ fn what_is_not_a_json_object_is_left_alone() {
 fn a_helper_that_docker_would_not_find_is_not_set_up() {
     let machine = machine().env("PATH", "/usr/bin:/bin");
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
-    let _refused = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .fails(1)
         .stderr_is(&format!(
@@ -246,12 +246,12 @@ fn a_helper_that_docker_would_not_find_is_not_set_up() {
 fn undo_leaves_what_others_wrote_since() {
     let machine = machine();
     let both = ["--default", "--registry", "registry.example.com"];
-    let _done = setup_docker(&machine, &both).run().success();
+    setup_docker(&machine, &both).run().success();
     let path = write(
         &machine,
         "{\"credsStore\": \"pass\", \"credHelpers\": {\"registry.example.com\": \"sentry\"}}",
     );
-    let _undone = setup_docker(&machine, &["--undo"])
+    setup_docker(&machine, &["--undo"])
         .run()
         .success()
         .stderr_is(&format!(
@@ -260,7 +260,7 @@ fn undo_leaves_what_others_wrote_since() {
              unbound registry.example.com from https://sentry.io\n"
         ));
     assert_eq!(read(&file(&machine)), "{\n\t\"credsStore\": \"pass\"\n}");
-    let _nothing = setup_docker(&machine, &["--undo"])
+    setup_docker(&machine, &["--undo"])
         .run()
         .success()
         .stderr_is("nothing to undo\n");
@@ -272,8 +272,8 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
     let auth = machine.home().join("run/containers/auth.json");
     let run = machine.home().join("run");
     let machine = machine.env("XDG_RUNTIME_DIR", run);
-    let _docker = setup_docker(&machine, &REGISTRY).run().success();
-    let _podman = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY).run().success();
+    setup_docker(&machine, &REGISTRY)
         .arg("--podman")
         .run()
         .success()
@@ -283,9 +283,9 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
              hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n",
             auth.display()
         ));
-    let _undone = setup_docker(&machine, &["--undo"]).run().success();
+    setup_docker(&machine, &["--undo"]).run().success();
     assert_eq!(machine.bindings().len(), 1);
-    let _undone = setup_docker(&machine, &["--undo", "--podman"])
+    setup_docker(&machine, &["--undo", "--podman"])
         .run()
         .success();
     assert_eq!(machine.bindings(), [""; 0]);
@@ -322,7 +322,7 @@ fn a_password_that_stays_in_the_file_is_told() {
         "{\"auths\": {\"https://registry.example.com/v2/\": {\"auth\": \"am9lOnA0c3M=\"}, \
          \"other.example\": {\"auth\": \"am9lOnA0c3M=\"}, \"third.example\": {}}}",
     );
-    let _done = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .success()
         .never_says("am9lOnA0c3M=")
@@ -343,18 +343,18 @@ fn without_a_login_no_instance_is_guessed() {
              hint: `sentry auth login`\n",
         )
     };
-    let _refused = refused();
+    refused();
     assert!(!file(&sandbox).exists() && !sandbox.db().exists());
     let by_url = ["--url", "https://sentry.example.com"];
-    let _done = setup_docker(&sandbox, &REGISTRY)
+    setup_docker(&sandbox, &REGISTRY)
         .args(by_url)
         .run()
         .success();
     // A binding is no login.
-    let _refused = refused();
+    refused();
     // {"url":"https://self.example"}
     let token = "sntrys_eyJ1cmwiOiJodHRwczovL3NlbGYuZXhhbXBsZSJ9_x";
-    let _done = setup_docker(&sandbox, &["other.example"])
+    setup_docker(&sandbox, &["other.example"])
         .env("SENTRY_AUTH_TOKEN", token)
         .run()
         .success();
@@ -390,18 +390,18 @@ fn a_dry_run_writes_nothing() {
          would set `credHelpers.registry.example.com` to `sentry` in {0}\n",
         path.display()
     );
-    let _told = dry(&both).stdout_is("").stderr_is(&would);
+    dry(&both).stdout_is("").stderr_is(&would);
     assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
 
-    let _done = setup_docker(&machine, &both).run().success();
+    setup_docker(&machine, &both).run().success();
     let before = (read(&path), machine.bindings());
-    let _told = dry(&["--undo"]).stderr_is(&format!(
+    dry(&["--undo"]).stderr_is(&format!(
         "would remove `credsStore` from {0}\n\
          would remove `credHelpers.registry.example.com` from {0}\n\
          would unbind registry.example.com from https://sentry.io\n",
         path.display()
     ));
-    let _told = dry(&both).stderr_is(
+    dry(&both).stderr_is(
         "nothing to change for credsStore\nnothing to change for registry.example.com\n",
     );
     assert_eq!((read(&path), machine.bindings()), before);
@@ -412,9 +412,9 @@ fn undo_needs_no_log() {
     let machine = machine();
     let path = file(&machine);
     let both = ["--default", "--registry", "registry.example.com"];
-    let _done = setup_docker(&machine, &both).run().success();
+    setup_docker(&machine, &both).run().success();
     fs::remove_dir_all(machine.config_dir()).unwrap();
-    let _undone = setup_docker(&machine, &["--undo"])
+    setup_docker(&machine, &["--undo"])
         .run()
         .success()
         .stderr_is(&format!(
@@ -432,10 +432,10 @@ fn undo_never_brings_this_program_back() {
         &machine,
         "{\"credHelpers\": {\"registry.example.com\": \"sentry\"}}",
     );
-    let _done = setup_docker(&machine, &REGISTRY).run().success();
-    let _undone = setup_docker(&machine, &["--undo"]).run().success();
+    setup_docker(&machine, &REGISTRY).run().success();
+    setup_docker(&machine, &["--undo"]).run().success();
     assert_eq!(read(&file(&machine)), "{}");
-    let _nothing = setup_docker(&machine, &["--undo"])
+    setup_docker(&machine, &["--undo"])
         .run()
         .success()
         .stderr_is("nothing to undo\n");
@@ -444,14 +444,14 @@ fn undo_never_brings_this_program_back() {
 #[test]
 fn undo_of_a_registry_that_is_named_always_unbinds() {
     let machine = machine();
-    let _done = setup_docker(&machine, &REGISTRY).run().success();
+    setup_docker(&machine, &REGISTRY).run().success();
     let path = file(&machine);
     fs::remove_file(&path).unwrap();
     let run = machine.home().join("run");
     let machine = machine.env("XDG_RUNTIME_DIR", &run);
     let podman = setup_docker(&machine, &REGISTRY).arg("--podman").run();
-    let _podman = podman.success();
-    let _undone = setup_docker(&machine, &["--undo", "registry.example.com"])
+    podman.success();
+    setup_docker(&machine, &["--undo", "registry.example.com"])
         .run()
         .success()
         .stderr_is(&format!(
@@ -467,12 +467,12 @@ fn undo_ends_a_binding_that_no_file_leads_to_any_more() {
     let machine = machine();
     let elsewhere = machine.home().join("elsewhere");
     let setup = setup_docker(&machine, &REGISTRY).env("DOCKER_CONFIG", &elsewhere);
-    let _done = setup.run().success();
+    setup.run().success();
     let undo = || setup_docker(&machine, &["--undo"]).run().success();
-    let _nothing = undo().stderr_is("nothing to undo\n");
+    undo().stderr_is("nothing to undo\n");
     assert_eq!(machine.bindings().len(), 1);
     fs::remove_dir_all(elsewhere).unwrap();
-    let _undone = undo().stderr_is("unbound registry.example.com from https://sentry.io\n");
+    undo().stderr_is("unbound registry.example.com from https://sentry.io\n");
     assert_eq!(machine.bindings(), [""; 0]);
 }
 
@@ -491,9 +491,9 @@ fn undo_works_through_symlinks_of_the_directory_and_the_file() {
     let (link, real) = (machine.home().join("link"), machine.home().join("real"));
     for (there, back) in [(&link, &link), (&link, &real), (&real, &link)] {
         let done = setup_docker(&machine, &REGISTRY).env("DOCKER_CONFIG", there);
-        let _done = done.run().success();
+        done.run().success();
         let undone = setup_docker(&machine, &["--undo"]).env("DOCKER_CONFIG", back);
-        let _undone = undone.run().success();
+        undone.run().success();
         assert!(read(&dotfile).contains("\"registry.example.com\": \"ecr-login\""));
         assert_eq!(machine.bindings(), [""; 0]);
     }
@@ -517,7 +517,7 @@ fn podmans_former_file_is_undone_too() {
     .unwrap();
     let run = machine.home().join("run");
     let undo = setup_docker(&machine, &["--podman", "--undo"]).env("XDG_RUNTIME_DIR", run);
-    let _undone = undo.run().success().stderr_is(&format!(
+    undo.run().success().stderr_is(&format!(
         "removed `credHelpers.registry.example.com` from {}\n",
         former.display()
     ));
@@ -531,7 +531,7 @@ fn a_key_that_no_client_looks_up_is_replaced_by_the_one_that_they_do() {
         &machine,
         "{\"credHelpers\": {\"https://registry.example.com\": \"sentry\", \"https://other.example\": \"pass\"}}",
     );
-    let _done = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .success()
         .stderr_is(&format!(
@@ -549,16 +549,16 @@ fn a_key_that_no_client_looks_up_is_replaced_by_the_one_that_they_do() {
 fn store(machine: &Sandbox, server: &str) {
     let login = serde_json::json!({"ServerURL": server, "Username": "joe", "Secret": "p4ss"});
     let store = machine.docker_credential("store").stdin(login.to_string());
-    let _stored = store.run().success();
+    store.run().success();
 }
 
 #[test]
 fn a_login_that_was_stored_before_goes_with_the_set_up() {
     let machine = machine();
-    let _default = setup_docker(&machine, &["--default"]).run().success();
+    setup_docker(&machine, &["--default"]).run().success();
     store(&machine, "https://registry.example.com");
     store(&machine, "other.example");
-    let _done = setup_docker(&machine, &REGISTRY)
+    setup_docker(&machine, &REGISTRY)
         .run()
         .success()
         .stderr_has("removed the login that docker had stored for registry.example.com\n");
@@ -570,7 +570,7 @@ fn undo_removes_what_was_stored_where_nobody_looks_any_more() {
     let machine = machine();
     let path = file(&machine).display().to_string();
     let both = ["--default", "--registry", "registry.example.com"];
-    let _done = setup_docker(&machine, &both).run().success();
+    setup_docker(&machine, &both).run().success();
     store(&machine, "https://other.example/v2/");
     store(&machine, "third.example");
     let undo = |args: &[&str]| {
@@ -579,9 +579,9 @@ fn undo_removes_what_was_stored_where_nobody_looks_any_more() {
             .run()
             .success()
     };
-    let _one = undo(&["registry.example.com"]);
+    undo(&["registry.example.com"]);
     assert_eq!(machine.stored_credentials(), 2);
-    let _all = undo(&[]).stderr_is(&format!(
+    undo(&[]).stderr_is(&format!(
         "removed `credsStore` from {path}\n\
          removed the login that docker had stored for other.example\n\
          removed the login that docker had stored for third.example\n"
@@ -594,12 +594,12 @@ fn the_user_name_stays_until_another_is_given() {
     let machine = machine();
     let username = |name: &str| ["--username".to_owned(), name.to_owned()];
     let set_up = || setup_docker(&machine, &REGISTRY);
-    let _jane = set_up().args(username("jane")).run().success();
-    let _same = set_up()
+    set_up().args(username("jane")).run().success();
+    set_up()
         .run()
         .success()
         .stderr_is("nothing to change for registry.example.com\n");
-    let _bob = set_up()
+    set_up()
         .args(username("bob"))
         .run()
         .success()

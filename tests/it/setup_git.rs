@@ -35,7 +35,7 @@ fn configuration(machine: &Sandbox) -> String {
 #[test]
 fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
     let machine = Sandbox::new();
-    let _done = set_up(&machine).run().success().stdout_is("").stderr_is(
+    set_up(&machine).run().success().stdout_is("").stderr_is(
         "bound https://git.example.com to https://sentry.example.com\n\
          added `credential.https://git.example.com.helper=` to git's global configuration\n\
          added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
@@ -54,7 +54,7 @@ fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
 fn setup_git_without_a_host_means_the_instance() {
     let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.example.com");
     // That its own host is bound to it goes without saying.
-    let _done = setup_git(&machine, &[]).run().success().stderr_is(
+    setup_git(&machine, &[]).run().success().stderr_is(
         "added `credential.https://sentry.example.com.helper=` to git's global configuration\n\
          added `credential.https://sentry.example.com.helper=sentry` to git's global configuration\n",
     );
@@ -68,7 +68,7 @@ fn setup_git_without_a_host_means_the_instance() {
 fn a_bare_name_of_this_machine_means_both_schemes() {
     let machine = Sandbox::new();
     let hosts = ["--host", "[::1]:3000", "--host", "http://localhost:8081"];
-    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    setup_git(&machine, &hosts).args(INSTANCE).run().success();
     assert_eq!(
         machine.bindings(),
         [
@@ -82,9 +82,9 @@ fn a_bare_name_of_this_machine_means_both_schemes() {
 #[test]
 fn setup_git_twice_changes_nothing() {
     let machine = Sandbox::new();
-    let _first = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     let before = configuration(&machine);
-    let _second = set_up(&machine)
+    set_up(&machine)
         .run()
         .success()
         .stderr_is("nothing to change for https://git.example.com\n");
@@ -102,7 +102,7 @@ fn undo_brings_back_what_was_there() {
         &["config", "--global", "--add", key, "cache --timeout=60"],
     );
     let before = configuration(&machine);
-    let _done = set_up(&machine).run().success().stderr_is(
+    set_up(&machine).run().success().stderr_is(
         "bound https://git.example.com to https://sentry.example.com\n\
          removed `credential.https://git.example.com.helper=store` from git's global configuration\n\
          removed `credential.https://git.example.com.helper=cache --timeout=60` from git's global configuration\n\
@@ -110,8 +110,8 @@ fn undo_brings_back_what_was_there() {
          added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
     );
     // A second time must not take our own values for those from before.
-    let _again = set_up(&machine).run().success();
-    let _undone = undo(&machine).run().success().stdout_is("").stderr_is(
+    set_up(&machine).run().success();
+    undo(&machine).run().success().stdout_is("").stderr_is(
         "removed `credential.https://git.example.com.helper=` from git's global configuration\n\
          removed `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
          added `credential.https://git.example.com.helper=store` to git's global configuration\n\
@@ -120,7 +120,7 @@ fn undo_brings_back_what_was_there() {
     );
     assert_eq!(configuration(&machine), before);
     assert_eq!(machine.bindings(), [""; 0]);
-    let _nothing = undo(&machine)
+    undo(&machine)
         .run()
         .success()
         .stderr_is("nothing to undo\n");
@@ -129,7 +129,7 @@ fn undo_brings_back_what_was_there() {
 #[test]
 fn undo_on_a_new_machine_leaves_no_database() {
     let machine = Sandbox::new();
-    let _nothing = undo(&machine)
+    undo(&machine)
         .run()
         .success()
         .stderr_is("nothing to undo\n");
@@ -140,9 +140,9 @@ fn undo_on_a_new_machine_leaves_no_database() {
 fn undo_leaves_what_others_wrote_since() {
     let machine = Sandbox::new();
     let key = "credential.https://git.example.com.helper";
-    let _done = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     git(&machine, &["config", "--global", "--add", key, "store"]);
-    let _undone = undo(&machine).run().success().stderr_is(
+    undo(&machine).run().success().stderr_is(
         "removed `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
          warning: `credential.https://git.example.com.helper` was changed since; other values are left as they are\n\
          unbound https://git.example.com from https://sentry.example.com\n",
@@ -157,8 +157,8 @@ fn undo_leaves_what_others_wrote_since() {
 fn undo_of_one_host_keeps_the_others() {
     let machine = Sandbox::new();
     let hosts = ["--host", "a.example", "--host", "b.example"];
-    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
-    let _undone = setup_git(&machine, &["--undo", "--host", "a.example"])
+    setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    setup_git(&machine, &["--undo", "--host", "a.example"])
         .run()
         .success();
     assert_eq!(
@@ -179,8 +179,8 @@ fn a_host_stays_bound_until_it_is_undone_everywhere() {
         setup.current_dir(machine.home().join("my work"))
     };
     git(&machine, &["init", "--quiet", "my work"]);
-    let _global = set_up(&machine).run().success();
-    let _local = local(&["--host", "git.example.com"])
+    set_up(&machine).run().success();
+    local(&["--host", "git.example.com"])
         .args(INSTANCE)
         .run()
         .success()
@@ -189,16 +189,16 @@ fn a_host_stays_bound_until_it_is_undone_everywhere() {
              added `credential.https://git.example.com.helper=sentry` to git's local configuration\n",
         );
     let bound = ["git https://git.example.com -> https://sentry.example.com"];
-    let _undone = undo(&machine).run().success();
+    undo(&machine).run().success();
     assert_eq!(machine.bindings(), bound);
-    let _undone_here = local(&["--undo"]).run().success();
+    local(&["--undo"]).run().success();
     assert_eq!(machine.bindings(), [""; 0]);
 }
 
 #[test]
 fn outside_a_repository_there_is_no_local_configuration() {
     let machine = Sandbox::new();
-    let _failed = setup_git(&machine, &["--local"])
+    setup_git(&machine, &["--local"])
         .run()
         .fails(1)
         .stderr_has("git failed: fatal: not a git repository");
@@ -210,7 +210,7 @@ fn all_users_of_a_machine_have_one_configuration_and_bindings_of_their_own() {
     let machine = Sandbox::new();
     let system = machine.root().join("gitconfig");
     let machine = machine.env("GIT_CONFIG_SYSTEM", &system);
-    let _done = set_up(&machine).arg("--system").run().success().stderr_is(
+    set_up(&machine).arg("--system").run().success().stderr_is(
         "bound https://git.example.com to https://sentry.example.com\n\
          added `credential.https://git.example.com.helper=` to git's system configuration\n\
          added `credential.https://git.example.com.helper=sentry` to git's system configuration\n\
@@ -241,7 +241,7 @@ fn git_sees_no_token_while_it_is_configured() {
         .env("PATH", path)
         .env("SENTRY_AUTH_TOKEN", "hush-1")
         .env("SENTRY_TOKEN", "hush-2");
-    let _done = setup_git(&machine, &[]).run().success();
+    setup_git(&machine, &[]).run().success();
     let seen = fs::read_to_string(seen).unwrap();
     assert!(seen.contains("HOME=") && !seen.contains("hush"), "{seen}");
 }
@@ -258,7 +258,7 @@ fn a_helper_that_is_not_on_path_is_named_by_the_path_that_was_typed() {
     for name in ["sentry", "git-credential-sentry"] {
         symlink(programs.join(name), bin.join(name)).unwrap();
     }
-    let _done = machine
+    machine
         .command(bin.join("sentry"))
         .args(["auth", "setup-git", "--host", "git.example.com"])
         .run()
@@ -277,14 +277,14 @@ fn a_helper_that_is_not_on_path_is_named_by_the_path_that_was_typed() {
         .stdin("protocol=https\nhost=git.example.com\n\n")
         .run()
         .success();
-    let _filled = filled.stdout_has(&format!("password={}\n", pair.access));
+    filled.stdout_has(&format!("password={}\n", pair.access));
 }
 
 #[test]
 fn without_a_helper_nothing_is_written() {
     let machine = Sandbox::new().env("PATH", "/usr/bin:/bin");
     machine.copy(env!("CARGO_BIN_EXE_sentry"), &machine.root().join("sentry"));
-    let _failed = machine
+    machine
         .command(machine.root().join("sentry"))
         .args(["auth", "setup-git"])
         .run()
@@ -300,14 +300,14 @@ fn the_user_name_that_was_asked_for_is_the_one_that_git_sends() {
     let machine = Sandbox::new();
     machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
     let args = ["--host", "git.example.com", "--username", "jane"];
-    let _done = setup_git(&machine, &args)
+    setup_git(&machine, &args)
         .run()
         .success()
         .stderr_has(&format!(
             "bound https://git.example.com to {} as jane\n",
             sentry.url()
         ));
-    let _filled = machine
+    machine
         .command("git")
         .args(["credential", "fill"])
         .stdin("protocol=https\nhost=git.example.com\n\n")
@@ -320,7 +320,7 @@ fn the_user_name_that_was_asked_for_is_the_one_that_git_sends() {
 fn hosts_may_stand_alone() {
     let machine = Sandbox::new();
     let hosts = ["a.example", "--host", "b.example", "https://a.example/"];
-    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    setup_git(&machine, &hosts).args(INSTANCE).run().success();
     assert_eq!(
         machine.bindings(),
         [
@@ -334,7 +334,7 @@ fn hosts_may_stand_alone() {
 fn without_a_login_no_instance_is_guessed() {
     let machine = Sandbox::new();
     for args in [&[][..], &["--host", "git.example.com"], &["--dry-run"]] {
-        let _refused = setup_git(&machine, args).run().fails(1).stderr_is(
+        setup_git(&machine, args).run().fails(1).stderr_is(
             "error: no login yet; log in first, or name the instance with `--url`\n\
              hint: `sentry auth login`\n",
         );
@@ -349,15 +349,15 @@ fn a_dry_run_writes_nothing() {
         let setup = setup_git(&machine, &["--dry-run", "--host", "git.example.com"]);
         setup.args(args).run().success().stdout_is("")
     };
-    let _told = dry(&INSTANCE).stderr_is(
+    dry(&INSTANCE).stderr_is(
         "would bind https://git.example.com to https://sentry.example.com\n\
          would add `credential.https://git.example.com.helper=` to git's global configuration\n\
          would add `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
     );
     assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
-    let _done = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     let before = (configuration(&machine), machine.bindings());
-    let _told = dry(&["--undo"]).stderr_is(
+    dry(&["--undo"]).stderr_is(
         "would remove `credential.https://git.example.com.helper=` from git's global configuration\n\
          would remove `credential.https://git.example.com.helper=sentry` from git's global configuration\n\
          would unbind https://git.example.com from https://sentry.example.com\n",
@@ -371,11 +371,11 @@ fn a_helper_that_came_later_is_overruled() {
     let url = "credential.https://git.example.com";
     let set = |key: &str, value: &str| git(&machine, &["config", "--global", "--add", key, value]);
     set("user.name", "Jane");
-    let _done = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     set(&format!("{url}.username"), "jane");
     set("credential.helper", "store");
     set("credential.https://*.example.com/team.helper", "cache");
-    let _again = set_up(&machine).run().success().stderr_is(
+    set_up(&machine).run().success().stderr_is(
         "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
     );
     assert_eq!(
@@ -386,11 +386,11 @@ fn a_helper_that_came_later_is_overruled() {
          [credential \"https://*.example.com/team\"]\n\thelper = cache\n\
          [credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"
     );
-    let _same = set_up(&machine)
+    set_up(&machine)
         .run()
         .success()
         .stderr_is("nothing to change for https://git.example.com\n");
-    let _undone = undo(&machine).run().success();
+    undo(&machine).run().success();
     assert_eq!(
         configuration(&machine),
         "[user]\n\tname = Jane\n\
@@ -408,9 +408,9 @@ fn a_helper_of_a_file_that_is_included_is_overruled() {
         "[credential]\n\thelper = store\n",
     )
     .unwrap();
-    let _done = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     git(&machine, &["config", "--global", "include.path", "more"]);
-    let _again = set_up(&machine).run().success().stderr_is(
+    set_up(&machine).run().success().stderr_is(
         "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
     );
     assert!(configuration(&machine).ends_with(
@@ -430,25 +430,24 @@ fn no_helper_that_came_later_gets_a_copy_of_the_token() {
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         let url = format!("http://{}", server.host());
         let setup = || setup_git(&machine, &["--host", &url]).run().success();
-        let _first = setup();
+        setup();
         git(
             &machine,
             &["config", "--global", "credential.helper", "store"],
         );
         let doctor = || machine.sentry(&["auth", "doctor"]).run().success();
-        let _warned = doctor().stdout_has(&format!(
+        doctor().stdout_has(&format!(
             "warning  git: for {url} git also calls `store`, which may store a copy of the token\n         \
              hint: `sentry auth setup-git --host {url} --url {}`\n",
             sentry.url()
         ));
-        let _second = setup();
-        let _silent =
-            doctor().stdout_has(&format!("ok       git: git calls this program for {url}\n"));
+        setup();
+        doctor().stdout_has(&format!("ok       git: git calls this program for {url}\n"));
         let demo = format!("{url}/demo.git");
         let clone = machine
             .command(&program)
             .args(["clone", "--quiet", &demo, "work"]);
-        let _cloned = clone.run().success();
+        clone.run().success();
         assert!(
             !machine.home().join(".git-credentials").exists(),
             "{}",
@@ -464,10 +463,10 @@ fn a_helper_of_a_later_file_is_named() {
     let work = machine.home().join("work");
     let here = |args: &[&str]| {
         let config = machine.command("git").args(args).current_dir(&work);
-        let _set = config.run().success();
+        config.run().success();
     };
     here(&["config", "credential.helper", "store"]);
-    let _told = set_up(&machine)
+    set_up(&machine)
         .current_dir(&work)
         .run()
         .success()
@@ -488,7 +487,7 @@ fn a_helper_of_a_later_file_is_named() {
         "cache --timeout=9",
     ]);
     let told = set_up(&machine).arg("--local").current_dir(&work).run();
-    let _told = told.success().stderr_has(&format!(
+    told.success().stderr_has(&format!(
         "hint: `git config --file {}/.git/config.worktree --unset-all credential.helper '^cache( |$)'`\n",
         work.display()
     ));
@@ -500,7 +499,7 @@ fn undo_needs_no_log() {
     git(&machine, &["config", "--global", "user.name", "Jane"]);
     let before = configuration(&machine);
     let hosts = ["--host", "a.example", "--host", "b.example"];
-    let _done = setup_git(&machine, &hosts).args(INSTANCE).run().success();
+    setup_git(&machine, &hosts).args(INSTANCE).run().success();
     let part = "credential.https://*.example/team.helper";
     git(
         &machine,
@@ -512,7 +511,7 @@ fn undo_needs_no_log() {
         ],
     );
     fs::remove_dir_all(machine.config_dir()).unwrap();
-    let _undone = undo(&machine).run().success();
+    undo(&machine).run().success();
     assert_eq!(configuration(&machine), before);
     assert!(!machine.config_dir().exists());
 }
@@ -524,8 +523,8 @@ fn undo_never_brings_this_program_back() {
     for value in ["", "sentry", "store"] {
         git(&machine, &["config", "--global", "--add", key, value]);
     }
-    let _done = set_up(&machine).run().success();
-    let _undone = undo(&machine).run().success();
+    set_up(&machine).run().success();
+    undo(&machine).run().success();
     let left = git(&machine, &["config", "--global", "--get-all", key]);
     assert_eq!(left, "store\n");
 }
@@ -537,7 +536,7 @@ fn undo_tells_what_is_not_its_own() {
         &machine,
         &["config", "--global", "credential.helper", "sentry"],
     );
-    let _told = undo(&machine).run().success().stderr_is(&format!(
+    undo(&machine).run().success().stderr_is(&format!(
         "nothing to undo\n\
          git's global configuration still makes git call this program for all hosts\n\
          hint: `git config --file {}/.gitconfig --unset-all credential.helper '^sentry( |$)'`\n",
@@ -553,10 +552,10 @@ fn a_binding_does_not_outlive_its_repository() {
         git(&machine, &["init", "--quiet", "work"]);
         let work = machine.home().join("work");
         let local = set_up(&machine).arg("--local").current_dir(&work);
-        let _local = local.run().success();
+        local.run().success();
         fs::remove_dir_all(&work).unwrap();
-        let _global = set_up(&machine).run().success();
-        let _undone = undo(&machine).args(host).run().success();
+        set_up(&machine).run().success();
+        undo(&machine).args(host).run().success();
         assert_eq!(machine.bindings(), [""; 0], "{host:?}");
     }
     // Even where no other file has it.
@@ -564,13 +563,13 @@ fn a_binding_does_not_outlive_its_repository() {
     git(&machine, &["init", "--quiet", "work"]);
     let work = machine.home().join("work");
     let local = set_up(&machine).arg("--local").current_dir(&work);
-    let _local = local.run().success();
-    let _nothing = undo(&machine)
+    local.run().success();
+    undo(&machine)
         .run()
         .success()
         .stderr_is("nothing to undo\n");
     fs::remove_dir_all(&work).unwrap();
-    let _undone = undo(&machine)
+    undo(&machine)
         .run()
         .success()
         .stderr_is("unbound https://git.example.com from https://sentry.example.com\n");
@@ -582,8 +581,8 @@ fn undo_of_a_host_that_is_named_always_unbinds() {
     git(&machine, &["init", "--quiet", "work"]);
     let work = machine.home().join("work");
     let local = set_up(&machine).arg("--local").current_dir(&work);
-    let _local = local.run().success();
-    let _undone = setup_git(&machine, &["--undo", "git.example.com"])
+    local.run().success();
+    setup_git(&machine, &["--undo", "git.example.com"])
         .run()
         .success()
         .stderr_is(
@@ -598,7 +597,7 @@ fn undo_removes_what_was_stored_for_the_host() {
     let machine = Sandbox::new();
     let store = |host: &str| {
         let credential = format!("protocol=https\nhost={host}\nusername=ann\npassword=needle\n");
-        let _stored = machine
+        machine
             .git_credential("store")
             .stdin(credential)
             .run()
@@ -606,8 +605,8 @@ fn undo_removes_what_was_stored_for_the_host() {
     };
     store("git.example.com");
     store("other.example");
-    let _done = set_up(&machine).run().success();
-    let _undone = undo(&machine)
+    set_up(&machine).run().success();
+    undo(&machine)
         .run()
         .success()
         .stderr_has("removed the password that git had stored for https://git.example.com\n");
@@ -622,7 +621,7 @@ fn a_file_among_the_dotfiles_stays_one() {
     fs::write(&dotfile, "[user]\n\tname = Jane\n").unwrap();
     fs::set_permissions(&dotfile, Permissions::from_mode(0o640)).unwrap();
     symlink("dotfiles/gitconfig", machine.home().join(".gitconfig")).unwrap();
-    let _done = set_up(&machine).run().success();
+    set_up(&machine).run().success();
     assert!(machine.home().join(".gitconfig").is_symlink());
     assert!(
         fs::read_to_string(&dotfile)
@@ -633,7 +632,7 @@ fn a_file_among_the_dotfiles_stays_one() {
         fs::metadata(&dotfile).unwrap().permissions().mode() & 0o777,
         0o640
     );
-    let _undone = undo(&machine).run().success();
+    undo(&machine).run().success();
     assert_eq!(
         fs::read_to_string(&dotfile).unwrap(),
         "[user]\n\tname = Jane\n"
@@ -659,7 +658,7 @@ fn the_file_is_the_one_that_git_writes_to() {
             _ => machine.home().join(value),
         };
         let machine = machine.env(variable, value);
-        let _done = set_up(&machine).run().success();
+        set_up(&machine).run().success();
         let text = fs::read_to_string(machine.home().join(file)).unwrap();
         assert!(
             text.contains("helper = sentry"),

@@ -20,7 +20,7 @@ fn machine(sentry: &FakeSentry, helpers: &[&str]) -> Sandbox {
     machine.seed_session(sentry, &sentry.issue(), Age::FRESH);
     for helper in helpers {
         let add = ["config", "--global", "--add", "credential.helper", helper];
-        let _added = machine.command("git").args(add).run().success();
+        machine.command("git").args(add).run().success();
     }
     machine
 }
@@ -68,7 +68,7 @@ fn a_clone_leaves_nothing_with_a_sibling_that_heeds_what_git_says() {
                 // Without what keeps siblings out of the chain; the binding stays.
                 let section = format!("credential.http://{}", server.host());
                 let remove = ["config", "--global", "--remove-section", &section];
-                let _removed = machine.command("git").args(remove).run().success();
+                machine.command("git").args(remove).run().success();
                 if knows_bearer(&machine, &git) {
                     let kept = kept_after(CLONE, &machine, &server, &git).run();
                     assert_eq!(
@@ -92,7 +92,7 @@ fn setup_git_leaves_no_sibling_in_the_chain() {
                 let machine = machine(&sentry, &[sibling]);
                 configure(&machine, &server);
                 let kept = kept_after(CLONE, &machine, &server, &git).run();
-                let _nothing = kept.success().stdout_is("");
+                kept.success().stdout_is("");
             }
         }
     }
@@ -106,7 +106,7 @@ fn a_sibling_does_keep_what_it_can() {
         for sibling in ["store", "cache"] {
             let machine = machine(&sentry, &[sibling]);
             let kept = kept_after(APPROVE, &machine, &server, &git).run();
-            let _kept = kept.success().stdout_has("username=u\npassword=p\n");
+            kept.success().stdout_has("username=u\npassword=p\n");
         }
     }
 }

@@ -52,7 +52,7 @@ fn holder_of(machine: &Sandbox, lock: &str) -> Running {
 
 #[track_caller]
 fn nobody_holds(machine: &Sandbox, lock: &str) {
-    let _free = machine
+    machine
         .command("flock")
         .arg("--nonblock")
         .arg(machine.config_dir().join(lock))
@@ -73,14 +73,14 @@ fn a_signal_while_the_server_works_waits_for_the_commit() {
             token.signal(signal);
         }
         sentry.release();
-        let _ended = token.wait().fails(ending(signal)).stdout_is("");
+        token.wait().fails(ending(signal)).stdout_is("");
         assert_eq!(
             machine.stored_tokens(),
             Some(sentry.current()),
             "{signal:?}"
         );
         nobody_holds(&machine, "credential.lock");
-        let _fresh = machine.sentry(&["auth", "token"]).run().success();
+        machine.sentry(&["auth", "token"]).run().success();
         assert_eq!(sentry.refresh_attempts(), 1);
     }
 }
@@ -97,7 +97,7 @@ fn a_signal_that_is_ignored_stays_so() {
         token.signal(signal);
         sentry.release();
         let ended = token.wait().success();
-        let _new = ended.stdout_has(&sentry.current().access);
+        ended.stdout_has(&sentry.current().access);
     }
 }
 
@@ -114,7 +114,7 @@ fn a_signal_while_the_database_is_busy_waits_for_the_commit() {
         token.signal(signal);
         assert!(token.is_running());
         database.execute_batch("ROLLBACK").unwrap();
-        let _ended = token.wait().fails(ending(signal));
+        token.wait().fails(ending(signal));
         assert_eq!(
             machine.stored_tokens(),
             Some(sentry.current()),
@@ -133,11 +133,11 @@ fn a_signal_before_the_request_ends_a_refresh_at_once_and_changes_nothing() {
         token.wait_for_stderr("is stale: Expired");
         token.signal(signal);
         // Nobody has touched a signal yet: a shell calls this 130, too.
-        let _ended = token.wait().fails(-signal.as_raw());
+        token.wait().fails(-signal.as_raw());
         drop(holder);
         assert_eq!(sentry.requests().len(), 0);
         assert_eq!(machine.stored_tokens(), Some(pair));
-        let _fresh = machine.sentry(&["auth", "token"]).run().success();
+        machine.sentry(&["auth", "token"]).run().success();
     }
 }
 
@@ -150,10 +150,10 @@ fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
         let mut token = machine.sentry(&["auth", "token"]).spawn();
         sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
         token.signal(signal);
-        let _ended = token.wait().fails(ending(signal));
+        token.wait().fails(ending(signal));
         assert_eq!(machine.stored_tokens(), Some(pair), "{signal:?}");
         // That the server rejected it is noted.
-        let _ended = machine.sentry(&["auth", "token"]).run().fails(1);
+        machine.sentry(&["auth", "token"]).run().fails(1);
         assert_eq!(sentry.refresh_attempts(), 1, "{signal:?}");
     }
 }
@@ -169,7 +169,7 @@ fn a_signal_while_a_login_waits_for_its_user_stores_nothing_and_frees_its_locks(
         sentry.wait_for_requests(Endpoint::Poll, 1, SOON);
         login.signal(signal);
         let told = login.wait().fails(ending(signal)).stdout_is("");
-        let _told = told.stderr_has("login cancelled; nothing was stored\n");
+        told.stderr_has("login cancelled; nothing was stored\n");
         assert_eq!(machine.stored_tokens(), None);
         for lock in ["login.lock", "credential.lock"] {
             nobody_holds(&machine, lock);
@@ -177,7 +177,7 @@ fn a_signal_while_a_login_waits_for_its_user_stores_nothing_and_frees_its_locks(
         // An approval that comes too late is nobody's.
         sentry.approve(&code);
         sentry.approve_next();
-        let _login = machine.sentry(&["auth", "login"]).run().success();
+        machine.sentry(&["auth", "login"]).run().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     }
 }
@@ -192,7 +192,7 @@ fn a_signal_before_there_is_a_code_cancels_a_login() {
         sentry.wait_for_requests(Endpoint::DeviceCode, 1, SOON);
         login.signal(signal);
         let told = login.wait().fails(ending(signal)).stdout_is("");
-        let _told = told.stderr_has("login cancelled; nothing was stored\n");
+        told.stderr_has("login cancelled; nothing was stored\n");
         nobody_holds(&machine, "login.lock");
     }
 }
@@ -206,7 +206,7 @@ fn a_signal_to_a_login_that_waits_for_another_one_cancels_it() {
         login.wait_for_stderr("another login to ");
         login.signal(signal);
         let told = login.wait().fails(ending(signal)).stdout_is("");
-        let _told = told.stderr_has("login cancelled; nothing was stored\n");
+        told.stderr_has("login cancelled; nothing was stored\n");
         assert_eq!(sentry.requests().len(), 0);
         assert_eq!(machine.stored_tokens(), Some(pair));
     }
@@ -250,9 +250,9 @@ fn a_signal_after_the_commit_of_a_login_does_not_say_that_nothing_was_stored() {
         login.signal(signal);
         let ended = login.wait().fails(ending(signal)).stdout_is("");
         assert!(!ended.stderr.contains("nothing was stored"), "{ended:?}");
-        let _told = ended.stderr_has("interrupted; the login itself is stored\n");
+        ended.stderr_has("interrupted; the login itself is stored\n");
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
-        let _token = machine.sentry(&["auth", "token"]).run().success();
+        machine.sentry(&["auth", "token"]).run().success();
     }
 }
 
@@ -290,7 +290,7 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         &sentry.url(),
         None,
     );
-    let _clone = machine
+    machine
         .command("git")
         .args(["clone", "--quiet", &server.url(), "demo"])
         .run()
@@ -310,7 +310,7 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
     // How long it takes when nobody interferes.
     expire();
     let start = Instant::now();
-    let _fetched = fetch().run().success();
+    fetch().run().success();
     let whole = u64::try_from(start.elapsed().as_micros()).unwrap();
     let (mut interrupted, mut refreshed) = (0, 0);
     for round in 0..rounds {
@@ -333,8 +333,8 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
         assert!(sentry.is_valid(&sentry.current_access()), "{case}");
     }
-    let _fetched = fetch().run().success();
-    let _replayed = machine.replays(Writers::Traced, &format!("SIGNAL_SEED={seed}"));
+    fetch().run().success();
+    machine.replays(Writers::Traced, &format!("SIGNAL_SEED={seed}"));
     let report = format!(
         "SIGNAL_SEED={seed}: {rounds} fetches, {interrupted} ended by their signal, {refreshed} with a refresh under way\n"
     );

@@ -58,7 +58,7 @@ impl Scene {
         let machine = Sandbox::new().for_sentry(&sentry).traced();
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
         let bound = "{\"ServerURL\":\"other.example\",\"Username\":\"u\",\"Secret\":\"p\"}";
-        let _tables = machine
+        machine
             .docker_credential("store")
             .stdin(bound)
             .run()
@@ -216,11 +216,11 @@ fn a_logout_in_the_middle_of_a_refresh_wins() {
         let crowd = scene.crowd(&gate, CROWD / 4);
         gate.open();
         scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
-        let _logout = scene.machine.sentry(&["auth", "logout"]).run().success();
+        scene.machine.sentry(&["auth", "logout"]).run().success();
         let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         assert!(scene.machine.stored_row().is_none());
         assert_eq!(scene.sentry.refresh_attempts(), 1);
-        let _replayed = scene.machine.replays(Writers::Traced, "a logout");
+        scene.machine.replays(Writers::Traced, "a logout");
     }
 }
 
@@ -234,11 +234,11 @@ fn a_login_in_the_middle_of_a_refresh_wins() {
         let crowd = scene.crowd(&gate, CROWD / 4);
         let login = scene.machine.sentry(&["auth", "login", "--force"]).spawn();
         gate.open();
-        let _login = login.wait().success();
+        login.wait().success();
         let _ended: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
         assert!(scene.sentry.is_valid(&scene.sentry.current_access()));
-        let _replayed = scene.machine.replays(Writers::Traced, "a login");
+        scene.machine.replays(Writers::Traced, "a login");
     }
 }
 
@@ -260,7 +260,7 @@ fn near_its_end_a_token_is_refreshed_by_one_and_the_new_one_served_to_all() {
         scene.sentry.release();
         for one in crowd {
             let served = one.wait().success().never_says(&old);
-            let _new = served.stdout_has(&scene.sentry.current_access());
+            served.stdout_has(&scene.sentry.current_access());
         }
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
@@ -277,13 +277,12 @@ fn a_cached_get_takes_no_notice_of_a_login_that_waits_for_its_user() {
         .execute(later, [])
         .unwrap();
     let login = scene.machine.sentry(&["auth", "login", "--force"]).spawn();
-    let _code = scene.sentry.wait_for_code(SOON);
+    scene.sentry.wait_for_code(SOON);
     let gate = Gate::shut(&scene.machine);
     let crowd = scene.crowd(&gate, 50);
     gate.open();
     for one in crowd {
-        let _served = one
-            .wait()
+        one.wait()
             .success()
             .stdout_has(&scene.sentry.current_access());
     }
@@ -323,7 +322,7 @@ fn signals_to_a_fetch_never_cost_the_session() {
         sentry.release();
         let _ended = fetch.wait();
         // The next one waits for the lock, and so for the commit.
-        let _token = machine.sentry(&["auth", "token"]).run().success();
+        machine.sentry(&["auth", "token"]).run().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
         assert!(sentry.is_valid(&sentry.current_access()), "{signal:?}");
     }

@@ -22,7 +22,7 @@ fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_rig
     let scene = Scene::new(Age::FRESH);
     for _ in 0..2 {
         let token = at(AHEAD)(scene.token()).run().success();
-        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         scene.serves_to(&scene.sentry.current_access(), at(AHEAD));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
@@ -37,8 +37,8 @@ fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_rig
         scene.sentry.address()
     );
     let erase = scene.machine.git_credential("erase");
-    let _noted = erase.stdin(rejected).run().success();
-    let _token = scene.token().run().success();
+    erase.stdin(rejected).run().success();
+    scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
     assert_ne!(scene.sentry.current_access(), current);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
@@ -56,7 +56,7 @@ fn a_clock_that_is_a_day_behind_costs_no_refresh() {
 #[test]
 fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
     let scene = Scene::new(Age::FRESH);
-    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
+    at(BEHIND)(scene.refresh()).run().success();
     for how in [at(BEHIND), at("+0d")] {
         scene.serves_to(&scene.sentry.current_access(), how);
     }
@@ -64,8 +64,8 @@ fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     // Lives shorter than the clock is wrong: expired as soon as the clock is right, and once is enough.
     scene.sentry.set_lifetime(Some(Duration::from_secs(3600)));
-    let _refreshed = at(BEHIND)(scene.refresh()).run().success();
-    let _token = scene.token().run().success();
+    at(BEHIND)(scene.refresh()).run().success();
+    scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
     assert_eq!(scene.sentry.refresh_attempts(), 3);
 }
@@ -74,7 +74,7 @@ fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
 fn a_clock_that_jumps_to_and_fro_costs_one_refresh() {
     let scene = Scene::new(Age::FRESH);
     for offset in [AHEAD, BEHIND, AHEAD, "+0d", BEHIND, AHEAD] {
-        let _token = at(offset)(scene.token()).run().success();
+        at(offset)(scene.token()).run().success();
     }
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     scene.is_alive();
@@ -86,8 +86,8 @@ fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
     scene
         .sentry
         .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
-    let _failed = at(AHEAD)(scene.token()).run().fails(1);
-    let _token = scene.token().run().success();
+    at(AHEAD)(scene.token()).run().fails(1);
+    scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 
@@ -96,8 +96,8 @@ fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
     scene
         .sentry
         .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
-    let _failed = at("-20d")(scene.refresh()).run().fails(1);
-    let _token = scene.token().run().success();
+    at("-20d")(scene.refresh()).run().fails(1);
+    scene.token().run().success();
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 }
 
@@ -107,7 +107,7 @@ fn a_clock_before_its_time_breaks_nothing() {
         let scene = Scene::new(Age::FRESH);
         let faketime = |cmd: Cmd| cmd.under(tool("faketime"), &["-f", time]);
         for _ in 0..3 {
-            let _token = faketime(scene.token()).run().success();
+            faketime(scene.token()).run().success();
         }
         assert!(scene.sentry.refresh_attempts() <= 1);
         scene.is_alive();
@@ -123,7 +123,7 @@ fn a_database_that_is_set_aside_never_takes_the_place_of_an_earlier_one() {
         let repair = scene.machine.sentry(&["auth", "doctor", "--repair"]);
         // A clock that stands still.
         let faketime = ["-f", "2031-01-01 00:00:00"];
-        let _repaired = repair.under(tool("faketime"), &faketime).run().success();
+        repair.under(tool("faketime"), &faketime).run().success();
     }
     let kept: Vec<String> = scene
         .names()

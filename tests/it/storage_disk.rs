@@ -46,7 +46,7 @@ fn is_served_and_none_is_spent(state: &str) {
         for reader in READERS {
             let scene = Scene::new(age);
             let served = on_a_disk(&scene, &format!("{state}; {reader}")).run();
-            let _served = served
+            served
                 .success()
                 .stdout_has(&scene.pair.access)
                 .stderr_is("");
@@ -64,7 +64,7 @@ fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
 fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
     let scene = Scene::new(Age::EXPIRED);
     let token = on_a_disk(&scene, &format!("{FILL}; sentry auth token")).run();
-    let _told = token.fails(1).stdout_is("").stderr_is(&format!(
+    token.fails(1).stdout_is("").stderr_is(&format!(
         "error: not refreshed, because the new token could not be stored: cannot write {}/credential.recovery: \
          No space left on device (os error 28)\n",
         disk(&scene).display()
@@ -81,7 +81,7 @@ fn open_gate(scene: &Scene) {
 /// A refresh on a disk that fills up while the server answers; `then` follows in the script.
 fn filled_meanwhile(scene: &Scene, then: &str) -> Cmd {
     let gate = scene.machine.root().join("gate");
-    let _made = scene.machine.command("mkfifo").arg(&gate).run().success();
+    scene.machine.command("mkfifo").arg(&gate).run().success();
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let script = format!(
         "sentry auth token & job=$!; read _ <\"$GATE\"; {FILL}; echo full >&2; {then}; \
@@ -103,7 +103,7 @@ fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
     running.wait_for_stderr("the new pair cannot be stored yet: no space left to write ");
     open_gate(&scene);
     let access = scene.sentry.current_access();
-    let _token = running.wait().success().stdout_is(&format!("{access}\n"));
+    running.wait().success().stdout_is(&format!("{access}\n"));
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     assert!(!scene.file("credential.recovery").exists());
 }
@@ -123,8 +123,7 @@ fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_importe
         .stderr_has("error: a refresh that began at ")
         .stderr_has(" cannot store its token yet, pid ");
     let current = scene.sentry.current();
-    let _secret = told
-        .never_says(&current.access)
+    told.never_says(&current.access)
         .never_says(&current.refresh);
     let kept = scene.file("credential.recovery");
     assert_eq!(mode(&kept), 0o600);
@@ -167,7 +166,7 @@ fn on_a_read_only_disk_nothing_can_be_changed() {
         ),
     ] {
         let said = on_a_disk(&scene, &format!("{READ_ONLY}; {command}")).run();
-        let _said = said.fails(1).stdout_is("").stderr_is(&told);
+        said.fails(1).stdout_is("").stderr_is(&told);
     }
     assert_eq!(scene.sentry.requests().len(), 0);
 }
@@ -183,7 +182,7 @@ fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
         for reader in READERS {
             let script = format!("{without}; {nothing}; {reader}; {after}");
             let served = on_a_disk(&scene, &script).run().success();
-            let _served = served.stdout_has("from-the-log").stderr_is("");
+            served.stdout_has("from-the-log").stderr_is("");
         }
     }
 }
@@ -193,7 +192,7 @@ fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
     let scene = Scene::without_a_log(Age::FRESH);
     half_written(&scene);
     let said = on_a_disk(&scene, &format!("{READ_ONLY}; sentry auth token")).run();
-    let _said = said.fails(1).stdout_is("").stderr_is(&format!(
+    said.fails(1).stdout_is("").stderr_is(&format!(
         "error: cannot write {}/cli.db: attempt to write a readonly database\n",
         disk(&scene).display()
     ));
@@ -238,7 +237,7 @@ fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
         .unwrap();
     let trace = scene.machine.root().join("trace");
     let calls = "sendto,recvfrom,pwrite64,fsync,fdatasync,write";
-    let _token = scene.token().traced(calls, &trace).run().success();
+    scene.token().traced(calls, &trace).run().success();
     let trace = fs::read_to_string(&trace).unwrap();
     let answer = scene.sentry.current_access();
     let answered = trace.find(&answer).expect("an answer of the server");

@@ -15,7 +15,7 @@ fn victim(scene: &Scene) -> PathBuf {
 }
 
 fn make_fifo(scene: &Scene, path: &Path) {
-    let _made = scene.machine.command("mkfifo").arg(path).run().success();
+    scene.machine.command("mkfifo").arg(path).run().success();
 }
 
 /// Somebody who is not us; `None` when only we are at hand.
@@ -42,7 +42,7 @@ fn is_refused(scene: &Scene, words: &str) {
             .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"),
     ];
     for command in commands {
-        let _told = command.run().fails(1).stdout_is("").stderr_has(words);
+        command.run().fails(1).stdout_is("").stderr_has(words);
     }
     assert_eq!(scene.sentry.refresh_attempts(), 0);
 }
@@ -105,7 +105,7 @@ fn what_belongs_to_another_user_is_refused() {
     // A directory cannot be given away by everybody; being somebody else is the same.
     let scene = Scene::new(Age::FRESH);
     let token = scene.machine.sentry(&["auth", "token"]);
-    let _refused = token
+    token
         .with_injected("geteuid:retval=4242")
         .run()
         .fails(1)
@@ -128,7 +128,7 @@ fn a_directory_that_others_may_write_is_refused_and_gets_no_file() {
         is_refused(&scene, &refusal);
         fs::remove_file(scene.machine.db()).unwrap();
         let store = scene.machine.git_credential("store");
-        let _told = store
+        store
             .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
             .run()
             .fails(1)
@@ -163,14 +163,14 @@ fn what_others_could_read_is_closed_with_one_warning() {
             .unwrap();
         let token = format!("{}\n", scene.pair.access);
         let first = scene.token().run().success().stdout_is(&token);
-        let _warned = first.stderr_is(&format!(
+        first.stderr_is(&format!(
             "warning: {} could be read by others; its mode is 0600 now\n",
             scene.file(name).display()
         ));
         for side in ["cli.db", "cli.db-wal", "cli.db-shm"] {
             assert_eq!(mode(&scene.file(side)), 0o600, "{side}");
         }
-        let _second = scene
+        scene
             .token()
             .run()
             .success()
@@ -178,7 +178,7 @@ fn what_others_could_read_is_closed_with_one_warning() {
             .stderr_is("");
         // docker's clients may take standard error for the answer.
         set_mode(&scene.file(name), open);
-        let _silent = scene
+        scene
             .docker_get()
             .run()
             .success()
@@ -205,7 +205,7 @@ fn the_database_is_made_closed_before_sqlite_opens_it_and_never_opened_by_us_aga
     let strace = |script: &str| {
         let script = machine.command("sh").args(["-c", script]);
         let traced = script.traced(calls, &trace).stdin("api-token");
-        let _traced = traced.run().success();
+        traced.run().success();
         // musl says it always, others where it means something.
         fs::read_to_string(&trace)
             .unwrap()
@@ -295,7 +295,7 @@ fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
         scene.serves_to(&scene.pair.access, unprivileged);
         assert_eq!(scene.sentry.requests().len(), 0);
         let refresh = unprivileged(scene.refresh()).run().fails(1).stdout_is("");
-        let _told = refresh.stderr_is(&format!(
+        refresh.stderr_is(&format!(
             "error: the token of {} was not refreshed: cannot use the lock file {}: Permission denied (os error 13)\n",
             scene.sentry.url(),
             lock.display()
@@ -316,7 +316,7 @@ fn a_log_that_cannot_be_read_is_told_and_the_environments_token_works() {
         let served = unprivileged(get)
             .env("SENTRY_TOKEN", "from-the-environment")
             .run();
-        let _served = served.success().stdout_has("from-the-environment");
+        served.success().stdout_has("from-the-environment");
     }
     set_mode(&scene.file("cli.db-wal"), 0o600);
     scene.serves(&scene.pair.access);
@@ -328,7 +328,7 @@ fn a_directory_of_ours_behind_a_link_is_as_good() {
     let elsewhere = scene.machine.root().join("elsewhere");
     fs::rename(scene.dir(), &elsewhere).unwrap();
     symlink(&elsewhere, scene.dir()).unwrap();
-    let _token = scene.token().run().success();
+    scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
 }
@@ -343,7 +343,7 @@ fn an_empty_file_is_a_store_without_a_login() {
         assert_eq!(fs::read_to_string(scene.machine.db()).unwrap(), nothing);
         scene.sentry.add_api_token("api-token");
         let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
-        let _login = login.stdin("api-token").run().success();
+        login.stdin("api-token").run().success();
         scene.serves("api-token");
         assert_eq!(mode(&scene.machine.db()), 0o600);
     }
@@ -507,7 +507,7 @@ fn a_table_in_another_spelling_is_the_table() {
         scene.sql(&format!(
             "ALTER TABLE {table} RENAME TO t; ALTER TABLE t RENAME TO {other}"
         ));
-        let _refreshed = scene.token().run().success();
+        scene.token().run().success();
         scene.serves(&scene.sentry.current_access());
         assert_eq!(scene.sentry.refreshes(), 1);
     }
@@ -522,7 +522,7 @@ fn nothing_that_is_declared_on_a_table_carries_a_token_elsewhere() {
          CREATE TABLE loot (token REFERENCES accounts (token) ON UPDATE CASCADE ON DELETE SET NULL); \
          INSERT INTO loot SELECT token FROM accounts",
     );
-    let _refreshed = scene.token().run().success();
+    scene.token().run().success();
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     let loot: String = scene
         .database()
@@ -600,7 +600,7 @@ fn no_former_secret_is_left_in_any_file() {
             ),
             ("erase", "protocol=https\nhost=h.example\nusername=u\n"),
         ] {
-            let _done = scene
+            scene
                 .machine
                 .git_credential(operation)
                 .stdin(description)
@@ -617,9 +617,9 @@ fn no_former_secret_is_left_in_any_file() {
         }
         // Another program may still need the row of a pair that the server rejects; a logout is the end of it.
         scene.sentry.revoke_family(&second.refresh);
-        let _ended = scene.refresh().run().fails(1);
+        scene.refresh().run().fails(1);
         assert_eq!(scene.machine.stored_tokens().as_ref(), Some(&second));
-        let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+        scene.machine.sentry(&["auth", "logout"]).run().success();
         for secret in [&second.access, &second.refresh] {
             gone(secret);
         }
@@ -633,7 +633,7 @@ fn where_home_is_nowhere_nothing_is_made_and_that_is_told() {
     scene.is_logged_out_to(nowhere);
     let store = scene.machine.git_credential("store");
     let store = nowhere(store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"));
-    let _told = store.run().fails(1).stdout_is("").stderr_is(
+    store.run().fails(1).stdout_is("").stderr_is(
         "git-credential-sentry: cannot create /proc/nowhere/.sentry: No such file or directory (os error 2)\n",
     );
 }

@@ -56,9 +56,9 @@ fn each_version_is_used_as_it_is_and_stays_what_it_is() {
             all("defaults"),
             schema(&scene.database()),
         ];
-        let _refreshed = scene.token().run().success();
+        scene.token().run().success();
         scene.serves(&scene.sentry.current_access());
-        let _again = scene.refresh().run().success();
+        scene.refresh().run().success();
         scene.serves(&scene.sentry.current_access());
         let after = [
             all("schema_version"),
@@ -100,7 +100,7 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
                     path.display()
                 ),
             };
-            let _told = token.stderr_is(&told);
+            token.stderr_is(&told);
             assert_eq!(scene.sentry.requests().len(), 0, "{column}");
             assert_eq!(dump(&scene.database(), table), before, "{column}");
         }
@@ -132,7 +132,7 @@ fn an_empty_table_beside_accounts_changes_nothing() {
     let before = dump(&scene.database(), "auth");
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
-    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.machine.sentry(&["auth", "logout"]).run().success();
     scene.is_logged_out();
     assert_eq!(dump(&scene.database(), "auth"), before);
 }
@@ -197,11 +197,11 @@ fn a_session_without_a_host_belongs_to_sentry_io_alone() {
             .machine
             .git_credential("get")
             .stdin("protocol=https\nhost=sentry.io\n");
-        let _served = get.run().success().stdout_has(&scene.pair.access);
+        get.run().success().stdout_has(&scene.pair.access);
         let token = scene
             .machine
             .sentry(&["auth", "token", "--url", "https://sentry.io"]);
-        let _served = token
+        token
             .run()
             .success()
             .stdout_is(&format!("{}\n", scene.pair.access));
@@ -233,7 +233,7 @@ fn a_host_that_is_no_origin_belongs_to_nobody() {
             .machine
             .git_credential("get")
             .stdin("protocol=https\nhost=sentry.io\n");
-        let _nothing = get.run().fails(1).stdout_is("");
+        get.run().fails(1).stdout_is("");
         assert_eq!(scene.sentry.requests().len(), 0, "{host:?}");
     }
 }
@@ -301,7 +301,7 @@ fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
     let template = FakeSentry::start();
     migrate(&database, &template);
     scene.sentry.release();
-    let _token = running
+    running
         .wait()
         .success()
         .stdout_is(&format!("{}\n", current.access));
@@ -325,7 +325,7 @@ fn a_migration_before_an_interrupted_refresh_is_taken_up_loses_nothing() {
     scene
         .sentry
         .fault_always(Endpoint::Refresh, Fault::ResetBefore);
-    let _failed = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     scene.sentry.fix();
     migrate(&scene.database(), &FakeSentry::start());
     scene.is_alive();

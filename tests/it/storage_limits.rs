@@ -94,7 +94,7 @@ fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
     let scene = Scene::new(Age::STALE);
     scene.serves_to(&scene.pair.access, threadless);
     let scene = Scene::new(Age::EXPIRED);
-    let _told = threadless(scene.token())
+    threadless(scene.token())
         .run()
         .fails(1)
         .stdout_is("")
@@ -132,7 +132,7 @@ fn a_new_database_on_a_network_file_system_has_no_log() {
         std::fs::remove_file(scene.machine.db()).unwrap();
         scene.sentry.add_api_token("api-token");
         let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
-        let _login = on_a_file_system(magic)(login.stdin("api-token"))
+        on_a_file_system(magic)(login.stdin("api-token"))
             .run()
             .success();
         let found: String = scene
@@ -145,7 +145,7 @@ fn a_new_database_on_a_network_file_system_has_no_log() {
     }
     // One that is there stays as it is: others have it open.
     let scene = Scene::new(Age::EXPIRED);
-    let _token = on_a_file_system(0x6969)(scene.token()).run().success();
+    on_a_file_system(0x6969)(scene.token()).run().success();
     let found: String = scene
         .database()
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))

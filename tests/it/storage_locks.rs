@@ -27,7 +27,7 @@ fn held(scene: &Scene, refresh: Cmd) -> Running {
 #[track_caller]
 fn gets_the_new_token(scene: &Scene, refresh: Running) {
     let current = scene.sentry.current();
-    let _token = refresh
+    refresh
         .wait()
         .success()
         .stdout_is(&format!("{}\n", current.access));
@@ -46,12 +46,12 @@ fn a_writer_that_does_not_let_go_keeps_the_token_from_being_spent() {
         writer.execute_batch("BEGIN IMMEDIATE").unwrap();
         let token = scene.token().run();
         if age == Age::EXPIRED {
-            let _told = token.fails(1).stdout_is("").stderr_is(&format!(
+            token.fails(1).stdout_is("").stderr_is(&format!(
                 "error: not refreshed, because the new token could not be stored: {} {BUSY}\n",
                 scene.machine.db().display()
             ));
         } else {
-            let _served = token
+            token
                 .success()
                 .stdout_is(&format!("{}\n", scene.pair.access))
                 .stderr_is("");
@@ -94,8 +94,7 @@ fn kept_aside(scene: &Scene) -> PathBuf {
         .stderr_has("error: a refresh that began at ")
         .stderr_has(" cannot store its token yet, pid ");
     let current = scene.sentry.current();
-    let _secret = told
-        .never_says(&current.access)
+    told.never_says(&current.access)
         .never_says(&current.refresh);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     // Room before the request; then content, file, name and directory on the disk.
@@ -156,7 +155,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     // By whoever comes first.
     for reader in scene.readers() {
         again("");
-        let _served = reader.run().success().stdout_has(&current.access);
+        reader.run().success().stdout_has(&current.access);
         assert!(!kept.exists());
         assert_eq!(stored(), new);
     }
@@ -174,7 +173,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
         "UPDATE accounts SET token = 'other', refresh_token = 'other-refresh', expires_at = NULL",
     );
     scene.serves("other");
-    let _login = scene
+    scene
         .machine
         .sentry(&["auth", "switch", &scene.sentry.url()])
         .run()
@@ -187,7 +186,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     // The living pair goes with a logout.
     again("");
-    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.machine.sentry(&["auth", "logout"]).run().success();
     for secret in [
         &current.access,
         &current.refresh,
@@ -199,7 +198,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     // Nothing comes back.
     fs::write(&kept, &content).unwrap();
     scene.is_logged_out();
-    let _other = scene
+    scene
         .machine
         .git_credential("store")
         .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
@@ -217,7 +216,7 @@ fn a_pair_that_waits_follows_its_row_through_a_migration() {
     // Kept for the one row of `auth`, found in `accounts`.
     let scene = Scene::new(Age::EXPIRED);
     let new = scene.sentry.issue();
-    let _kept = scene.keep_aside_for("auth", &new);
+    scene.keep_aside_for("auth", &new);
     scene.serves(&new.access);
     assert_eq!(scene.machine.stored_tokens(), Some(new));
     assert_eq!(scene.sentry.requests().len(), 0);
@@ -231,7 +230,7 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
     let _reading: i64 = reader
         .query_row("SELECT count(*) FROM accounts", [], |row| row.get(0))
         .unwrap();
-    let _token = scene.token().run().success();
+    scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     drop(reader);
@@ -247,7 +246,7 @@ fn a_token_is_on_the_disk_before_it_is_handed_out() {
         let trace = scene.machine.root().join("trace");
         let calls = "pwrite64,fsync,fdatasync,write,sendto";
         let token = scene.token().traced(calls, &trace).run().success();
-        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         let trace = fs::read_to_string(&trace).unwrap();
         let lines: Vec<&str> = trace.lines().collect();
         let last = |what: &dyn Fn(&str) -> bool| lines.iter().rposition(|line| what(line));
@@ -283,14 +282,14 @@ fn mutex(scene: &Scene) -> PathBuf {
 /// Makes it two minutes old.
 fn aged(scene: &Scene, path: &PathBuf) {
     let touch = scene.machine.command("touch").args(["-d", "2 minutes ago"]);
-    let _aged = touch.arg(path).run().success();
+    touch.arg(path).run().success();
 }
 
 #[track_caller]
 fn is_respected(scene: &Scene) {
     let db = scene.machine.db();
     let token = scene.token().run().fails(1).stdout_is("");
-    let _told = token.stderr_is(&format!(
+    token.stderr_is(&format!(
         "error: not refreshed, because the new token could not be stored: {0} is in use by another program: \
          {0}.lock exists\n",
         db.display()
@@ -311,7 +310,7 @@ fn a_database_without_a_log_is_not_written_while_the_wasm_driver_has_it() {
     for age in [Age::FRESH, Age::STALE] {
         let scene = Scene::without_a_log(age);
         fs::create_dir(mutex(&scene)).unwrap();
-        let _served = scene
+        scene
             .token()
             .run()
             .success()
@@ -347,7 +346,7 @@ fn a_directory_that_a_dead_program_left_is_removed() {
         let scene = Scene::new(Age::FRESH);
         let gone = scene.machine.command("true").spawn();
         let id = gone.pid().as_raw_nonzero();
-        let _ended = gone.wait().success();
+        gone.wait().success();
         id.to_string()
     };
     for owner in [None, Some(dead.as_str()), Some("nonsense"), Some("")] {
@@ -394,7 +393,7 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
     let scene = Scene::without_a_log(Age::EXPIRED);
     let trace = scene.machine.root().join("trace");
     let calls = "mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto";
-    let _token = scene.token().traced(calls, &trace).run().success();
+    scene.token().traced(calls, &trace).run().success();
     let mut inside = false;
     let (mut made, mut written) = (0, 0);
     for line in fs::read_to_string(&trace).unwrap().lines() {
@@ -424,7 +423,7 @@ fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() 
     let stopped = Stopped::stop(refresh.exchange());
     // At once: each waits for a few seconds, and the one that started it for 12.
     for reader in scene.readers().map(Cmd::spawn) {
-        let _old = reader.wait().success().stdout_has(&scene.pair.access);
+        reader.wait().success().stdout_has(&scene.pair.access);
     }
     scene.sentry.release();
     drop(stopped);
@@ -440,13 +439,12 @@ fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
     let told = scene.token().run();
     kill_process(exchange, Signal::KILL).unwrap();
     let told = told.fails(1).stdout_is("");
-    let _told = told
-        .stderr_has(&format!(
-            "error: the token for {} has expired and cannot be refreshed now: ",
-            scene.sentry.url()
-        ))
-        .stderr_has("a refresh that began at 20")
-        .stderr_has("pid ");
+    told.stderr_has(&format!(
+        "error: the token for {} has expired and cannot be refreshed now: ",
+        scene.sentry.url()
+    ))
+    .stderr_has("a refresh that began at 20")
+    .stderr_has("pid ");
     assert_eq!(scene.sentry.refresh_attempts(), 1);
 }
 
@@ -455,16 +453,16 @@ fn an_exchange_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once
     let scene = Scene::of_ours(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     kill_process(refresh.exchange(), Signal::KILL).unwrap();
-    let _told = refresh
+    refresh
         .wait()
         .fails(1)
         .stdout_is("")
         .stderr_has("error: the process that was refreshing the token was killed\n");
     scene.sentry.release();
     let told = scene.token().run().fails(1).stdout_is("");
-    let _told = told.stderr_has("perhaps because a refresh that began at 20");
+    told.stderr_has("perhaps because a refresh that began at 20");
     assert_eq!(scene.sentry.refresh_attempts(), 2);
-    let _again = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 }
 
@@ -478,7 +476,7 @@ fn a_get_that_is_killed_or_stopped_after_its_request_loses_nothing() {
         scene.sentry.release();
         gets_the_new_token(&scene, waiting);
         // Nor does anybody wait for the one that is stopped.
-        let _logout = scene.machine.sentry(&["auth", "logout"]).run().success();
+        scene.machine.sentry(&["auth", "logout"]).run().success();
     }
 }
 
@@ -511,7 +509,7 @@ fn where_no_process_can_be_started_the_caller_does_the_exchange() {
     ];
     let refresh = scene.token().under(tool("strace"), &strace);
     let served = refresh.run().success();
-    let _token = served.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    served.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     let trace = fs::read_to_string(&trace).unwrap();
     assert!(trace.contains("(INJECTED)"), "{trace}");
@@ -526,7 +524,7 @@ fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() 
         scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(&injected));
     }
     assert_eq!(scene.sentry.requests().len(), 0);
-    let _token = scene
+    scene
         .token()
         .with_injected("flock:error=EINTR:when=1..5")
         .run()
@@ -546,12 +544,12 @@ fn of_two_copies_of_a_directory_the_later_one_is_told_that_its_session_ended() {
         .command("cp")
         .arg("-r")
         .args([&scene.dir(), &copy]);
-    let _copied = copied.run().success();
+    copied.run().success();
     let theirs = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", &copy);
-    let _first = scene.token().run().success();
+    scene.token().run().success();
     let url = scene.sentry.url();
     let second = theirs(scene.token()).run().fails(1).stdout_is("");
-    let _told = second.stderr_is(&format!(
+    second.stderr_is(&format!(
         "error: the session at {url} has ended: Sentry no longer accepts its refresh token\n\
          hint: `sentry auth login --url {url}`\n"
     ));
@@ -576,7 +574,7 @@ fn two_directories_know_nothing_of_each_other() {
         two.machine
             .sentry(&["auth", "token", "--url", &one.sentry.url()]),
     );
-    let _token = token
+    token
         .run()
         .success()
         .stdout_is(&format!("{}\n", one.sentry.current_access()));

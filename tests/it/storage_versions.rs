@@ -162,8 +162,8 @@ fn a_file_of_any_version_serves_what_it_has_before_anything_is_written() {
                 .unwrap();
             scene.settle();
             serves(&scene, &file, &scene.pair.access);
-            let _listed = scene.machine.sentry(&["auth", "list"]).run().success();
-            let _listed = scene.machine.docker_credential("list").run().success();
+            scene.machine.sentry(&["auth", "list"]).run().success();
+            scene.machine.docker_credential("list").run().success();
             assert_eq!(ours(&scene.database()), before, "{}", file.name);
         }
     }
@@ -175,7 +175,7 @@ fn the_first_write_to_a_file_of_an_earlier_version_completes_it() {
     let whole = ours(&made.database());
     for file in files().iter().filter(|file| file.name != "3") {
         let scene = scene(Layout::Accounts, Age::EXPIRED, file);
-        let _refreshed = scene.token().run().success();
+        scene.token().run().success();
         serves(&scene, file, &scene.sentry.current_access());
         assert_eq!(scene.sentry.refreshes(), 1, "{}", file.name);
         let columns = |schema: &[String]| -> Vec<String> {
@@ -202,7 +202,7 @@ fn the_first_write_to_a_file_of_an_earlier_version_completes_it() {
             .machine
             .bind("git https://h.example", &scene.sentry.url(), None);
         let stored = r#"{"ServerURL":"s.example","Username":"u","Secret":"q"}"#;
-        let _stored = scene
+        scene
             .machine
             .docker_credential("store")
             .stdin(stored)
@@ -221,12 +221,12 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
         "UPDATE helper_binding SET color = 'red'; \
          INSERT INTO helper_session (account, mood) SELECT account_id, 'good' FROM accounts",
     );
-    let _refreshed = scene.token().run().success();
+    scene.token().run().success();
     serves(&scene, file, &scene.sentry.current_access());
     scene
         .machine
         .bind("git https://g.example", &scene.sentry.url(), Some("robot"));
-    let _out = scene
+    scene
         .machine
         .docker_credential("erase")
         .stdin("r.example")
@@ -264,7 +264,7 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
          a newer `sentry-credential` is needed\n",
         scene.machine.db().display()
     );
-    let _refused = scene.refresh().run().fails(1).stderr_is(&words);
+    scene.refresh().run().fails(1).stderr_is(&words);
     assert_eq!(ours(&scene.database()), before);
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     scene.serves(&scene.sentry.current_access());

@@ -80,14 +80,14 @@ fn a_server_that_takes_for_ever_costs_twelve_seconds_and_not_the_session() {
     let stale = at_once(Age::STALE, faults());
     for (case, scene, running) in expired {
         let output = running.wait().fails(1).stdout_is("");
-        let _told = output.stderr_has("error: a refresh that began at ");
+        output.stderr_has("error: a refresh that began at ");
         keeps_its_session(&scene, case);
         // The answer may still come: the worker listens on, and sends nothing again before it is lost.
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
     for (case, scene, running) in stale {
         let served = format!("{}\n", scene.pair.access);
-        let _served = running.wait().success().stdout_is(&served);
+        running.wait().success().stdout_is(&served);
         keeps_its_session(&scene, case);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
@@ -204,7 +204,7 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
     ];
     for (case, scene, running) in at_once(Age::STALE, faults) {
         let served = format!("{}\n", scene.pair.access);
-        let _served = running.wait().success().stdout_is(&served);
+        running.wait().success().stdout_is(&served);
         keeps_its_session(&scene, case);
         // What breaks off or is no HTTP is taken for lost, and asked for once more.
         let asked = scene.sentry.requests_to(Endpoint::Refresh);
@@ -232,7 +232,7 @@ fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
     let pairs =
         r#"{"access_token":"a1","refresh_token":"r1","access_token":"a2","refresh_token":"r2"}"#;
     scene.sentry.fault(Endpoint::Refresh, body(pairs));
-    let _token = token(&scene).run().success().stdout_is("a2\n");
+    token(&scene).run().success().stdout_is("a2\n");
     let last = Pair {
         access: "a2".to_owned(),
         refresh: "r2".to_owned(),
@@ -242,7 +242,7 @@ fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
     let scene = Scene::new(Age::EXPIRED);
     let broken = r#"{"access_token":"a1","access_token":"a2\nhost=evil"}"#;
     scene.sentry.fault(Endpoint::Refresh, body(broken));
-    let _refused = token(&scene).run().fails(1).stdout_is("");
+    token(&scene).run().fails(1).stdout_is("");
     keeps_its_session(&scene, "the last one is no token");
 
     // What was checked is what is shown.
@@ -278,7 +278,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
             }
             scene.sentry.fault_always(Endpoint::Refresh, answer);
             for _ in 0..3 {
-                let _served = token(&scene).run().success();
+                token(&scene).run().success();
             }
             assert_eq!(scene.sentry.refresh_attempts(), 1, "{retry_after:?}");
             let found = pause(&scene);
@@ -290,7 +290,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
             let past = "UPDATE helper_session SET retry_at = (unixepoch() - 1) * 1000";
             scene.database().execute(past, []).unwrap();
             scene.sentry.fix();
-            let _renewed = token(&scene).run().success();
+            token(&scene).run().success();
             assert_eq!(scene.sentry.refreshes(), 1, "{retry_after:?}");
         }
     }
@@ -303,16 +303,16 @@ fn a_user_who_asks_for_a_refresh_gets_a_try_every_time() {
     let busy = Answer::new(503, "text/plain", "").header("Retry-After", "3000");
     scene.sentry.fault_always(Endpoint::Refresh, busy);
     for attempt in 1..=3 {
-        let _failed = refresh().run().fails(1);
+        refresh().run().fails(1);
         assert_eq!(scene.sentry.refresh_attempts(), attempt);
         let told = token(&scene).run().fails(1);
-        let _told = told.stderr_has("hint: `sentry auth refresh --url ");
+        told.stderr_has("hint: `sentry auth refresh --url ");
     }
     keeps_its_session(&scene, "refused three times");
     scene.sentry.fix();
-    let _renewed = refresh().run().success();
+    refresh().run().success();
     let fresh = format!("{}\n", scene.sentry.current_access());
-    let _token = token(&scene).run().success().stdout_is(&fresh);
+    token(&scene).run().success().stdout_is(&fresh);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_pair_that_appears_after_invalid_grant_is_adopted() {
         let theirs = scene.sentry.issue();
         overwrite(&scene, layout, &theirs);
         let served = format!("{}\n", theirs.access);
-        let _adopted = token.wait().success().stdout_is(&served).stderr_is("");
+        token.wait().success().stdout_is(&served).stderr_is("");
         assert_eq!(scene.machine.stored_tokens(), Some(theirs));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
@@ -386,7 +386,7 @@ fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
         let token = token(&scene).spawn();
         scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
         scene.database().execute(theirs, []).unwrap();
-        let _reported = token.wait().fails(1).stdout_is("").stderr_is(&format!(
+        token.wait().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} {how}\nhint: `sentry auth login --url {url}`\n"
         ));
         assert_eq!(scene.machine.stored_tokens(), None);
@@ -409,7 +409,7 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
             answer["token_type"] = kind.clone()
         });
         let token = token(&scene).run().success();
-        let _token = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         // Both old tokens are dead: what came instead is all there is.
         assert_eq!(
             scene.machine.stored_tokens(),
@@ -486,7 +486,7 @@ fn polling_goes_on_through_everything_that_is_no_answer() {
         (case, sentry, machine, login)
     });
     for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
-        let _logged_in = login.wait().success();
+        login.wait().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
         let polls = sentry.requests_to(Endpoint::Poll);
         assert_eq!(polls.len(), 2, "{case}");
@@ -509,7 +509,7 @@ fn polling_waits_as_long_as_the_server_wants() {
         (sentry, machine, login)
     });
     for (sentry, machine, login) in logins {
-        let _logged_in = login.wait().success();
+        login.wait().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
         let polls = sentry.requests_to(Endpoint::Poll);
         let pause = polls[1].at.duration_since(polls[0].at);
@@ -540,7 +540,7 @@ fn a_poll_that_says_two_things_is_not_a_login() {
         (sentry, machine, login, told)
     });
     for (sentry, machine, login, told) in logins {
-        let _refused = login
+        login
             .wait()
             .fails(1)
             .stderr_has(told)
@@ -611,7 +611,7 @@ fn a_field_that_cannot_be_read_costs_no_login() {
         let body = Answer::new(200, "application/json", body);
         let scene = Scene::new(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, body.clone());
-        let _token = token(&scene).run().success().stdout_is("sntryu_new\n");
+        token(&scene).run().success().stdout_is("sntryu_new\n");
         assert_eq!(scene.machine.stored_tokens().as_ref(), Some(&new), "{case}");
 
         let sentry = FakeSentry::start();
@@ -619,7 +619,7 @@ fn a_field_that_cannot_be_read_costs_no_login() {
         sentry.fault(Endpoint::Poll, body);
         let machine = Sandbox::new().for_sentry(&sentry);
         let login = machine.sentry(&["auth", "login", "--no-browser"]);
-        let _logged_in = login.run().success();
+        login.run().success();
         assert_eq!(machine.stored_tokens().as_ref(), Some(&new), "{case}");
     }
 }

@@ -87,7 +87,7 @@ fn a_trace_tells_where_a_credential_came_from() {
         .env("SENTRY_CREDENTIAL_TRACE", "1")
         .env("SENTRY_TOKEN", "token-of-the-environment");
     let store = || machine.git_credential("store");
-    let _stored = store()
+    store()
         .stdin("protocol=https\nhost=code.example\nusername=ann\npassword=needle\n")
         .run()
         .success()
@@ -130,7 +130,7 @@ fn a_trace_goes_to_a_file_of_ones_own() {
     let machine = machine.env("SENTRY_CREDENTIAL_TRACE", &file);
     let script = "umask 000; exec git-credential-sentry get";
     for _ in 0..2 {
-        let _served = machine
+        machine
             .command("/bin/sh")
             .args(["-c", script])
             .stdin(described("https://sentry.io"))
@@ -152,11 +152,11 @@ fn a_trace_goes_to_a_file_of_ones_own() {
 fn is_not_traced(machine: &Sandbox, why: &str) {
     let served = git(machine, "https://sentry.io").success();
     let told = served.stdout_has("password=tok\n");
-    let _told = told.stderr_is(&format!(
+    told.stderr_is(&format!(
         "warning: no trace by SENTRY_CREDENTIAL_TRACE: {why}\n"
     ));
     let quiet = machine.docker_credential("get").stdin("sentry.io").run();
-    let _quiet = quiet.success().stderr_is("");
+    quiet.success().stderr_is("");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_trace_is_never_written_into_a_file_that_is_not_one() {
     put("twice", HEADER, 0o600);
     fs::hard_link(at("twice"), at("second")).expect("a link");
     let fifo = plain.command("mkfifo").arg(at("fifo"));
-    let _made = fifo.args(["-m", "600"]).run().success();
+    fifo.args(["-m", "600"]).run().success();
     let no_trace = "it is no trace, and stays as it is";
     let mut machine = plain;
     for (name, why) in [
@@ -230,7 +230,7 @@ fn a_refresh_without_a_trace_tells_why_once() {
         .for_sentry(&sentry)
         .env("SENTRY_CREDENTIAL_TRACE", "relative");
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    let _served = git(&machine, &sentry.url()).success().stderr_is(
+    git(&machine, &sentry.url()).success().stderr_is(
         "warning: no trace by SENTRY_CREDENTIAL_TRACE: it is neither `1` nor an absolute path\n",
     );
     assert_eq!(sentry.refreshes(), 1);
@@ -248,7 +248,7 @@ fn many_programs_may_begin_one_trace_at_once() {
     };
     let running: Vec<_> = (0..16).map(|_| get().spawn()).collect();
     for program in running {
-        let _served = program.wait().success().stderr_is("");
+        program.wait().success().stderr_is("");
     }
     let trace = fs::read_to_string(&file).expect("a trace");
     let trace = trace.strip_prefix(HEADER).expect("a header");

@@ -10,7 +10,7 @@ const NOT_JSON: &str = "the request is not a JSON object with ServerURL, Usernam
 #[test]
 fn an_identity_token_comes_back_unchanged() {
     let machine = Sandbox::new();
-    let _quiet = docker(
+    docker(
         &machine,
         "store",
         r#"{"ServerURL":"https://r.example","Username":"\u003ctoken\u003e","Secret":"a\u0026b\u003d\u00fc"}"#,
@@ -31,7 +31,7 @@ fn keys_are_read_as_go_reads_them() {
         r#" {"Extra":{"a":[1,null]},"Secret":"s","Username":"ann","ServerURL":"r.example"} "#,
         "{\n  \"ServerURL\": \"r.example\",\n  \"Username\": \"ann\",\n  \"Secret\": \"s\"\n}\n",
     ] {
-        let _quiet = docker(&machine, "store", login).success().stdout_is("");
+        docker(&machine, "store", login).success().stdout_is("");
         gets(&machine, "r.example", "ann", "s");
         erase(&machine, "r.example");
     }
@@ -116,7 +116,7 @@ fn what_is_not_a_login_is_not_stored() {
 fn of_a_key_that_is_said_twice_the_last_value_counts_as_in_go() {
     let machine = Sandbox::new();
     let login = r#"{"ServerURL":"s.example","ServerURL":"r.example","Username":"u","Secret":"s"}"#;
-    let _quiet = docker(&machine, "store", login).success().stdout_is("");
+    docker(&machine, "store", login).success().stdout_is("");
     gets(&machine, "r.example", "u", "s");
     lists(&machine, &json!({ "r.example": "u" }));
 }
@@ -142,7 +142,7 @@ fn monstrous_json_costs_little_time_and_memory() {
         fill("\"\\"),
         fill("1"),
     ] {
-        let _refused = store(refused).fails(1).stdout_is(NOT_JSON);
+        store(refused).fails(1).stdout_is(NOT_JSON);
         assert_eq!(machine.stored_credentials(), 0);
     }
     for stored in [
@@ -154,7 +154,7 @@ fn monstrous_json_costs_little_time_and_memory() {
         format!("{{{login},\"x\":\"{}\"}}", fill("\\u0061")),
         format!("{}{{{login}}}", fill(" ")),
     ] {
-        let _stored = store(stored).success().stdout_is("");
+        store(stored).success().stdout_is("");
         gets(&machine, "r.example", "u", "s");
         erase(&machine, "r.example");
     }

@@ -22,7 +22,7 @@ fn docker(machine: &Sandbox, action: &str, input: impl AsRef<[u8]>) -> Output {
 #[track_caller]
 fn store(machine: &Sandbox, server: &str, username: &str, secret: &str) {
     let login = json!({ "ServerURL": server, "Username": username, "Secret": secret });
-    let _quiet = docker(machine, "store", login.to_string())
+    docker(machine, "store", login.to_string())
         .success()
         .stdout_is("")
         .stderr_is("");
@@ -30,7 +30,7 @@ fn store(machine: &Sandbox, server: &str, username: &str, secret: &str) {
 
 #[track_caller]
 fn erase(machine: &Sandbox, server: &str) {
-    let _quiet = docker(machine, "erase", server)
+    docker(machine, "erase", server)
         .success()
         .stdout_is("")
         .stderr_is("");
@@ -40,7 +40,7 @@ fn erase(machine: &Sandbox, server: &str) {
 #[track_caller]
 fn gets(machine: &Sandbox, server: &str, username: &str, secret: &str) {
     let text = |text: &str| Value::from(text).to_string();
-    let _found = docker(machine, "get", server)
+    docker(machine, "get", server)
         .success()
         .stderr_is("")
         .stdout_is(&format!(
@@ -53,7 +53,7 @@ fn gets(machine: &Sandbox, server: &str, username: &str, secret: &str) {
 
 #[track_caller]
 fn gets_nothing(machine: &Sandbox, server: &str) {
-    let _nothing = docker(machine, "get", server)
+    docker(machine, "get", server)
         .fails(1)
         .stdout_is(NOT_FOUND)
         .stderr_is("");
@@ -73,7 +73,7 @@ fn lists(machine: &Sandbox, expected: &Value) {
 /// Whatever the input, this is an error of one line, and nothing is stored.
 #[track_caller]
 fn refuses(machine: &Sandbox, action: &str, input: impl AsRef<[u8]>, words: &str) {
-    let _refused = docker(machine, action, input)
+    docker(machine, action, input)
         .fails(1)
         .stdout_is(words)
         .stderr_is("");

@@ -59,7 +59,7 @@ fn a_login_without_a_user_is_told_so() {
 fn version_and_help_answer_without_input() {
     let machine = Sandbox::new();
     for action in ["version", "--version"] {
-        let _told = docker(&machine, action, "")
+        docker(&machine, action, "")
             .success()
             .stderr_is("")
             .stdout_is(concat!(
@@ -68,7 +68,7 @@ fn version_and_help_answer_without_input() {
                 "\n"
             ));
     }
-    let _told = docker(&machine, "--help", "")
+    docker(&machine, "--help", "")
         .success()
         .stderr_is("")
         .stdout_has(USAGE);
@@ -84,15 +84,14 @@ fn there_is_exactly_one_argument() {
         program().args(["get", ""]),
         program().args(["version", "list", "erase"]),
     ] {
-        let _usage = cmd
-            .stdin("r.example")
+        cmd.stdin("r.example")
             .run()
             .fails(1)
             .stdout_is(USAGE)
             .stderr_is("");
     }
     for action in ["GET", "frobnicate", "", "-x", "get ", "--get", "$(id)"] {
-        let _usage = docker(&machine, action, "r.example")
+        docker(&machine, action, "r.example")
             .fails(1)
             .stdout_has("unknown action")
             .stdout_has(USAGE)
@@ -122,7 +121,7 @@ fn what_was_stored_comes_back_is_listed_and_goes() {
     gets_nothing(&machine, "https://r.example");
     lists(&machine, &json!({ "other.example:5000": "bob" }));
     erase(&machine, "other.example:5000");
-    let _empty = docker(&machine, "list", "unused")
+    docker(&machine, "list", "unused")
         .success()
         .stdout_is("{}\n");
     assert_eq!(machine.stored_credentials(), 0);

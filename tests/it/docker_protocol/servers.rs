@@ -35,7 +35,7 @@ fn one_server_has_many_names_and_each_comes_back_as_given() {
 fn white_space_around_a_server_is_not_part_of_it() {
     let machine = Sandbox::new();
     store(&machine, "r.example", "ann", "secret");
-    let _found = docker(&machine, "get", " r.example\r\n")
+    docker(&machine, "get", " r.example\r\n")
         .success()
         .stdout_is("{\"ServerURL\":\"r.example\",\"Username\":\"ann\",\"Secret\":\"secret\"}\n");
     erase(&machine, "r.example\n");

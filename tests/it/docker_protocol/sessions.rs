@@ -26,7 +26,7 @@ fn with_registry_at(sentry: &FakeSentry, age: Age) -> Sandbox {
 fn does_not_store(machine: &Sandbox, server: &str, username: &str, secret: &str, words: &str) {
     let login = json!({ "ServerURL": server, "Username": username, "Secret": secret });
     let told = docker(machine, "store", login.to_string());
-    let _told = told.fails(1).stdout_is(words).stderr_is("");
+    told.fails(1).stdout_is(words).stderr_is("");
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_logout_signs_the_registry_out_and_leaves_the_session() {
     gets_nothing(&machine, "r.example");
     gets_nothing(&machine, "https://r.example/v2/");
     lists(&machine, &json!({}));
-    let _still_there = machine
+    machine
         .sentry(&["auth", "token"])
         .run()
         .success()
@@ -176,7 +176,7 @@ fn an_expired_token_is_refreshed_for_docker() {
             answer,
             json!({ "ServerURL": "r.example", "Username": "oauth2", "Secret": sentry.current_access() })
         );
-        let _kept = current.never_says(&sentry.current().refresh);
+        current.never_says(&sentry.current().refresh);
     }
     assert_eq!(sentry.refreshes(), 1);
 }
@@ -187,14 +187,14 @@ fn a_dead_session_is_told_in_one_sentence() {
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());
     let first = docker(&machine, "get", "r.example").fails(1).stderr_is("");
-    let _told = first.stdout_is(&format!(
+    first.stdout_is(&format!(
         "the session at {0} has ended: Sentry no longer accepts its refresh token \
          (hint: `sentry auth login --url {0}`)\n",
         sentry.url()
     ));
     let second = docker(&machine, "get", "r.example").fails(1).stderr_is("");
     assert_eq!(second.stdout.lines().count(), 1, "{second:?}");
-    let _told = second
+    second
         .stdout_has(&format!("the session at {} has ended", sentry.url()))
         .stdout_has(&format!(
             "(hint: `sentry auth login --url {}`)\n",

@@ -21,7 +21,7 @@ fn machine(sentry: &FakeSentry) -> Sandbox {
     let machine = Sandbox::new();
     machine.seed_session(sentry, &sentry.issue(), Age::FRESH);
     machine.bind("docker r.example", &sentry.url(), None);
-    let _out = docker(&machine, "erase", "r.example").success();
+    docker(&machine, "erase", "r.example").success();
     machine
 }
 
@@ -41,10 +41,10 @@ fn a_get_for_a_login_signs_a_registry_in() {
     ] {
         let machine = machine(&sentry);
         let token = sentry.current_access();
-        let _served = asked_by(&machine, name, arguments)
+        asked_by(&machine, name, arguments)
             .success()
             .stdout_has(&token);
-        let _stays = docker(&machine, "get", "r.example")
+        docker(&machine, "get", "r.example")
             .success()
             .stdout_has(&token);
     }
@@ -68,7 +68,7 @@ fn a_get_for_anything_else_leaves_it_signed_out() {
         ("python3", &["login"]),
         ("login", &["login"]),
     ] {
-        let _unserved = asked_by(&machine, name, arguments)
+        asked_by(&machine, name, arguments)
             .fails(1)
             .stdout_is(NOT_FOUND);
     }
@@ -82,12 +82,12 @@ fn the_environments_token_signs_a_registry_in_too() {
         .for_sentry(&sentry)
         .env("SENTRY_AUTH_TOKEN", "t0ken");
     machine.bind("docker r.example", &sentry.url(), None);
-    let _out = docker(&machine, "erase", "r.example").success();
+    docker(&machine, "erase", "r.example").success();
     refuses(&machine, "get", "r.example", NOT_FOUND);
-    let _served = asked_by(&machine, "podman", &["login", "r.example"])
+    asked_by(&machine, "podman", &["login", "r.example"])
         .success()
         .stdout_has("t0ken");
-    let _stays = docker(&machine, "get", "r.example")
+    docker(&machine, "get", "r.example")
         .success()
         .stdout_has("t0ken");
 }

@@ -11,14 +11,14 @@ fn a_session_is_a_user_name_a_password_and_an_expiry() {
     let machine = with_session(&sentry, Age::FRESH);
     let token = sentry.current_access();
     alter(&machine, "expires_at", &4_797_905_611_643_i64);
-    let _served = get(&machine, described(&sentry))
+    get(&machine, described(&sentry))
         .success()
         .stderr_is("")
         .stdout_is(&format!(
             "username=oauth2\npassword={token}\npassword_expiry_utc=4797905611\n\n"
         ));
     alter(&machine, "expires_at", &None::<i64>);
-    let _served = get(&machine, described(&sentry))
+    get(&machine, described(&sentry))
         .success()
         .stderr_is("")
         .stdout_is(&format!("username=oauth2\npassword={token}\n\n"));
@@ -33,7 +33,7 @@ fn a_token_whose_time_is_over_is_not_answered() {
         let pair = sentry.current();
         alter(&machine, "expires_at", &over);
         sentry.revoke_family(&pair.access);
-        let _ended = get(&machine, described(&sentry))
+        get(&machine, described(&sentry))
             .fails(1)
             .stdout_is("")
             .never_says(&pair.access);
@@ -45,7 +45,7 @@ fn the_names_of_the_saas_share_a_session() {
     for instance in ["sentry.io", "us.sentry.io", "de.sentry.io"] {
         let machine = with_session_of(&format!("https://{instance}"));
         for host in ["sentry.io", "us.sentry.io", "de.sentry.io"] {
-            let _served = get(&machine, format!("protocol=https\nhost={host}\n"))
+            get(&machine, format!("protocol=https\nhost={host}\n"))
                 .success()
                 .stdout_has(STORED);
         }
@@ -81,7 +81,7 @@ fn the_user_name_is_the_one_asked_for_else_the_bindings_else_oauth2() {
         ("host=sentry.io\nusername=jane\n", "jane"),
         ("host=sentry.io\nusername=\n", ""),
     ] {
-        let _served = get(&machine, format!("protocol=https\n{request}"))
+        get(&machine, format!("protocol=https\n{request}"))
             .success()
             .stderr_is("")
             .stdout_is(&format!("username={username}\npassword={STORED}\n\n"));
@@ -96,7 +96,7 @@ fn no_field_is_interpreted() {
     let machine = with_session_of("https://sentry.io");
     alter(&machine, "expires_at", &None::<i64>);
     let odd = "$(id)`id`%n%s\\n\\x00;|&~${HOME}'\"=a=b  ";
-    let _served = get(
+    get(
         &machine,
         format!("protocol=https\nhost=sentry.io\nusername={odd}\npath={odd}\npassword={odd}\n"),
     )
@@ -126,11 +126,11 @@ fn the_session_of_the_user_that_is_asked_for_is_served() {
         ("somebody", &joe.access),
     ] {
         let request = format!("{}username={username}\n", described(&sentry));
-        let _served = get(&machine, request)
+        get(&machine, request)
             .success()
             .stdout_has(&format!("username={username}\npassword={token}\n"));
     }
-    let _active = get(&machine, described(&sentry))
+    get(&machine, described(&sentry))
         .success()
         .stdout_has(&joe.access);
 }
@@ -196,12 +196,12 @@ fn a_token_is_a_password_unless_bearer_is_all_that_is_offered() {
         ("wwwauth[]=Bearer realm=\"r\"\n".to_owned(), &old),
         (String::new(), &old),
     ] {
-        let _served = get(&machine, format!("{said}protocol=https\nhost=sentry.io\n"))
+        get(&machine, format!("{said}protocol=https\nhost=sentry.io\n"))
             .success()
             .stderr_is("")
             .stdout_is(answer);
     }
-    let _without_state = get(
+    get(
         &machine,
         "capability[]=authtype\nprotocol=https\nhost=sentry.io\nwwwauth[]=Bearer\n",
     )
@@ -210,7 +210,7 @@ fn a_token_is_a_password_unless_bearer_is_all_that_is_offered() {
         "capability[]=authtype\nauthtype=Bearer\ncredential={STORED}\n\
          password_expiry_utc=4000000000\nephemeral=1\n\n"
     ));
-    let _without_authtype = get(
+    get(
         &machine,
         "capability[]=state\nprotocol=https\nhost=sentry.io\nwwwauth[]=Bearer\n",
     )
@@ -233,8 +233,7 @@ fn the_refresh_token_is_never_said() {
         "oauth_refresh_token=x\n",
     ] {
         let said = get(&machine, format!("{}{extra}", described(&sentry))).success();
-        let _kept = said
-            .stdout_has(&sentry.current_access())
+        said.stdout_has(&sentry.current_access())
             .never_says(&former.refresh)
             .never_says(&sentry.current().refresh)
             .never_says("refresh");
@@ -246,7 +245,7 @@ fn the_refresh_token_is_never_said() {
 fn a_path_does_not_matter_to_a_session() {
     let machine = with_session_of("https://sentry.io");
     let path = "$(id)`id`%n../".repeat(4000);
-    let _served = get(
+    get(
         &machine,
         format!("protocol=https\nhost=sentry.io\npath={path}\n"),
     )
@@ -259,7 +258,7 @@ fn a_path_does_not_matter_to_a_session() {
 fn a_token_that_would_break_the_protocol_is_not_used() {
     for bad in ["a\nhost=evil.com", "a b", "tok\u{1b}[31m", "tôk", "a\rb"] {
         let machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", bad);
-        let _refused = get(&machine, "protocol=https\nhost=sentry.io\n")
+        get(&machine, "protocol=https\nhost=sentry.io\n")
             .fails(1)
             .stdout_is("")
             .stderr_is(
@@ -269,18 +268,18 @@ fn a_token_that_would_break_the_protocol_is_not_used() {
         gets_nothing(&machine, "protocol=https\nhost=other.example\n");
         let machine = with_session_of("https://sentry.io");
         alter(&machine, "token", &bad);
-        let _refused = get(&machine, "protocol=https\nhost=sentry.io\n")
+        get(&machine, "protocol=https\nhost=sentry.io\n")
             .fails(1)
             .stdout_is("")
             .never_says(bad);
     }
     let long = "x".repeat(4096);
     let machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", &long);
-    let _longest = get(&machine, "protocol=https\nhost=sentry.io\n")
+    get(&machine, "protocol=https\nhost=sentry.io\n")
         .success()
         .stdout_is(&format!("username=oauth2\npassword={long}\n\n"));
     let machine = machine.env("SENTRY_AUTH_TOKEN", format!("{long}x"));
-    let _too_long = get(&machine, "protocol=https\nhost=sentry.io\n")
+    get(&machine, "protocol=https\nhost=sentry.io\n")
         .fails(1)
         .stdout_is("");
 }
@@ -294,7 +293,7 @@ fn a_server_that_answers_with_a_broken_token_changes_nothing() {
         sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["access_token"] = bad.into();
         });
-        let _refused = get(&machine, described(&sentry)).fails(1).stdout_is("");
+        get(&machine, described(&sentry)).fails(1).stdout_is("");
         assert_eq!(machine.stored_tokens(), before);
     }
 }

@@ -11,7 +11,7 @@ fn the_token_of_a_session_is_not_stored_again() {
     let sentry = FakeSentry::start();
     let machine = with_session(&sentry, Age::STALE);
     let former = sentry.current_access();
-    let _refreshed = get(&machine, described(&sentry)).success();
+    get(&machine, described(&sentry)).success();
     let current = sentry.current_access();
     assert_ne!(former, current);
     for token in [&former, &current] {
@@ -91,7 +91,7 @@ fn what_looks_like_a_token_is_not_kept_for_a_host_of_ours() {
             format!("protocol=https\nhost={host}\nusername=ann\npassword={password}\n");
         tell(&machine, "store", &credential);
         let asked = format!("protocol=https\nhost={host}\nusername=ann\n");
-        let _kept = get(&machine, asked).success().stdout_has(password);
+        get(&machine, asked).success().stdout_has(password);
     }
 }
 
@@ -120,8 +120,8 @@ fn a_password_for_an_instance_is_kept_beside_the_session() {
         "store",
         &format!("{host}username=ann\npassword=secret\n"),
     );
-    let _session = get(&machine, host).success().stdout_has(STORED);
-    let _stored = get(&machine, format!("{host}username=ann\n"))
+    get(&machine, host).success().stdout_has(STORED);
+    get(&machine, format!("{host}username=ann\n"))
         .success()
         .stdout_is("username=ann\npassword=secret\n\n");
     tell(
@@ -129,7 +129,7 @@ fn a_password_for_an_instance_is_kept_beside_the_session() {
         "erase",
         &format!("{host}username=ann\npassword=secret\n"),
     );
-    let _session = get(&machine, host).success().stdout_has(STORED);
+    get(&machine, host).success().stdout_has(STORED);
     assert_eq!(machine.stored_tokens(), before);
 }
 
@@ -145,7 +145,7 @@ fn a_refused_token_that_sentry_refuses_too_is_replaced() {
         &format!("{host}username=oauth2\npassword={former}\n"),
     );
     for _ in 0..3 {
-        let _served = get(&machine, &host)
+        get(&machine, &host)
             .success()
             .stderr_is("")
             .stdout_has(&sentry.current_access())
@@ -167,7 +167,7 @@ fn a_refused_token_is_served_while_sentry_does_not_answer() {
         &format!("{host}username=oauth2\npassword={}\n", pair.access),
     );
     sentry.fault(Endpoint::Api, Answer::new(502, "text/html", "<h1>no</h1>"));
-    let _served = get(&machine, &host).success().stdout_has(&pair.access);
+    get(&machine, &host).success().stdout_has(&pair.access);
     assert_eq!(sentry.refresh_attempts(), 0);
     assert_eq!(machine.stored_tokens(), Some(pair));
 }
@@ -177,7 +177,7 @@ fn erasing_anything_else_changes_nothing() {
     let sentry = FakeSentry::start();
     let machine = with_session(&sentry, Age::STALE);
     let (host, former) = (described(&sentry), sentry.current_access());
-    let _refreshed = get(&machine, &host).success();
+    get(&machine, &host).success();
     let pair = sentry.current();
     for rejected in [
         format!("{host}username=oauth2\npassword={former}\n"),
@@ -189,7 +189,7 @@ fn erasing_anything_else_changes_nothing() {
         "protocol=https\nhost=other.example\n".to_owned(),
     ] {
         tell(&machine, "erase", &rejected);
-        let _served = get(&machine, &host)
+        get(&machine, &host)
             .success()
             .stderr_is("")
             .stdout_has(&pair.access);

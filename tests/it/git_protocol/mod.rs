@@ -30,7 +30,7 @@ fn get(machine: &Sandbox, request: impl AsRef<[u8]>) -> Output {
 /// `store` and `erase` say nothing and succeed.
 #[track_caller]
 fn tell(machine: &Sandbox, operation: &str, credential: &str) {
-    let _quiet = git(machine, operation, credential)
+    git(machine, operation, credential)
         .success()
         .stdout_is("")
         .stderr_is("");
@@ -39,5 +39,5 @@ fn tell(machine: &Sandbox, operation: &str, credential: &str) {
 /// The request is nobody's business here.
 #[track_caller]
 fn gets_nothing(machine: &Sandbox, request: impl AsRef<[u8]>) {
-    let _nothing = get(machine, request).success().stdout_is("").stderr_is("");
+    get(machine, request).success().stdout_is("").stderr_is("");
 }

@@ -25,14 +25,14 @@ fn password(host: &str, token: &str) -> String {
 #[track_caller]
 fn is_served(machine: &Sandbox, host: &str, token: &str) {
     let served = get(machine, host).success().stderr_is("");
-    let _served = served.stdout_has(token);
+    served.stdout_has(token);
 }
 
 /// The host has no answer, and the user one line.
 #[track_caller]
 fn is_refused(machine: &Sandbox, host: &str, line: &str) {
     let told = get(machine, host).success().stdout_is("");
-    let _told = told.stderr_is(&format!("git-credential-sentry: {line}\n"));
+    told.stderr_is(&format!("git-credential-sentry: {line}\n"));
 }
 
 const NOT_THERE: &str = "code.example:8443 refuses this login, although Sentry accepts it";
@@ -137,7 +137,7 @@ fn another_token_is_served_at_once_to_a_host_that_refused_the_last_one() {
     let machine = machine(&sentry);
     tell(&machine, "erase", &password(CODE, &sentry.current_access()));
     is_refused(&machine, CODE, NOT_THERE);
-    let _refreshed = machine
+    machine
         .sentry(&["auth", "refresh", "--force"])
         .run()
         .success();
@@ -156,7 +156,7 @@ fn while_sentry_cannot_be_asked_a_host_has_one_more_try() {
     }
     tell(&machine, "erase", &password(CODE, &token));
     let told = get(&machine, CODE).success().stdout_is("");
-    let _told = told.stderr_has("code.example:8443 refuses this login: ");
+    told.stderr_has("code.example:8443 refuses this login: ");
     is_served(&machine, OTHER, &token);
     assert_eq!(sentry.requests_to(Endpoint::Api).len(), 1);
     assert_eq!(sentry.refresh_attempts(), 0);
@@ -171,9 +171,9 @@ fn docker_and_the_commands_have_a_token_that_a_git_host_refused() {
     tell(&machine, "erase", &password(CODE, &token));
     is_refused(&machine, CODE, NOT_THERE);
     let docker = machine.docker_credential("get").stdin("code.example:8443");
-    let _served = docker.run().success().stdout_has(&token);
+    docker.run().success().stdout_has(&token);
     let printed = machine.sentry(&["auth", "token"]).run().success();
-    let _printed = printed.stdout_is(&format!("{token}\n"));
+    printed.stdout_is(&format!("{token}\n"));
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn the_environments_token_is_named_to_the_host_that_refused_it() {
     }
     let other = machine.git_credential("get").stdin(sentry);
     let other = other.env("SENTRY_AUTH_TOKEN", "a-new-one").run().success();
-    let _served = other.stderr_is("").stdout_has("a-new-one");
+    other.stderr_is("").stdout_has("a-new-one");
     a_minute_passes(&machine);
     is_served(&machine, sentry, ENVIRONMENT);
     let content = std::fs::read(machine.db()).expect("a database");
@@ -209,7 +209,7 @@ fn the_environments_token_is_served_where_nothing_can_be_noted() {
     let machine = with_token().env("SENTRY_CONFIG_DIR", "/dev/null/nowhere");
     let sentry = "protocol=https\nhost=sentry.io\n";
     let erased = git(&machine, "erase", password(sentry, ENVIRONMENT)).fails(1);
-    let _told = erased.stderr_has("cannot open /dev/null/nowhere");
+    erased.stderr_has("cannot open /dev/null/nowhere");
     is_served(&machine, sentry, ENVIRONMENT);
 }
 

@@ -10,7 +10,7 @@ const MALFORMED: &str = "git-credential-sentry: the request is malformed\n";
 #[track_caller]
 fn is_malformed(machine: &Sandbox, request: impl AsRef<[u8]>) {
     for operation in ["get", "store", "erase"] {
-        let _refused = git(machine, operation, &request)
+        git(machine, operation, &request)
             .fails(1)
             .stdout_is("")
             .stderr_is(MALFORMED);
@@ -28,7 +28,7 @@ fn a_request_ends_with_a_blank_line_or_the_end() {
         "host=sentry.io\nprotocol=https\n",
         "protocol=https\nprotocol=https\nhost=sentry.io\nhost=sentry.io\n",
     ] {
-        let _served = get(&machine, request)
+        get(&machine, request)
             .success()
             .stderr_is("")
             .stdout_is(&format!("username=oauth2\npassword={ENVIRONMENT}\n\n"));
@@ -44,7 +44,7 @@ fn a_url_stands_for_its_parts() {
         "url=https://oauth2@sentry.io/a/b.git\n",
         "url=https://sentry.io\nprotocol=https\nhost=sentry.io\n",
     ] {
-        let _served = get(&machine, request)
+        get(&machine, request)
             .success()
             .stderr_is("")
             .stdout_is(&format!("username=oauth2\npassword={ENVIRONMENT}\n\n"));
@@ -74,7 +74,7 @@ fn what_is_not_understood_is_ignored() {
         "path=",
         "key with spaces=$(id)`id`%n%s",
     ] {
-        let _served = get(
+        get(
             &machine,
             format!("protocol=https\nhost=sentry.io\n{line}\n"),
         )
@@ -142,7 +142,7 @@ fn bytes_that_are_not_utf_8_are_no_ones_host() {
         b"wwwauth[]=\xff",
         b"state[]=\xff",
     ] {
-        let _served = get(
+        get(
             &machine,
             [b"protocol=https\nhost=sentry.io\n", line, b"\n"].concat(),
         )
@@ -151,7 +151,7 @@ fn bytes_that_are_not_utf_8_are_no_ones_host() {
     }
     // Neither matters to a session; whichever answer, it is one.
     for line in [&b"path=\xff"[..], b"username=\xff", b"password=\xff"] {
-        let _answered = get(
+        get(
             &machine,
             [b"protocol=https\nhost=sentry.io\n", line, b"\n"].concat(),
         )
@@ -167,7 +167,7 @@ fn a_line_has_65535_bytes_at_most() {
         let line = format!("path={}\n", "x".repeat(length - "path=\n".len()));
         format!("protocol=https\nhost=sentry.io\n{line}\n")
     };
-    let _served = get(&machine, request(65535))
+    get(&machine, request(65535))
         .success()
         .stdout_has(ENVIRONMENT);
     is_malformed(&machine, request(65536));
@@ -180,7 +180,7 @@ fn a_request_has_a_mebibyte_at_most() {
         let lines = "foo[]=bar\n".repeat(count);
         format!("protocol=https\nhost=sentry.io\n{lines}\n")
     };
-    let _served = get(&machine, short_lines(100_000))
+    get(&machine, short_lines(100_000))
         .success()
         .stdout_has(ENVIRONMENT);
     is_malformed(&machine, short_lines(110_000));
@@ -216,7 +216,7 @@ fn monstrous_requests_cost_little_time_and_memory() {
         long("url=https://sentry.io/", "/"),
     ] {
         let request = format!("protocol=https\nhost=sentry.io\n{filling}");
-        let _served = get(request).stdout_has(&format!("password={ENVIRONMENT}\n"));
+        get(request).stdout_has(&format!("password={ENVIRONMENT}\n"));
     }
     for filling in [
         fill("host=x\n"),
@@ -227,7 +227,7 @@ fn monstrous_requests_cost_little_time_and_memory() {
         long("url=", "://"),
     ] {
         let request = format!("protocol=https\nhost=sentry.io\n{filling}");
-        let _nothing = get(request).stdout_is("");
+        get(request).stdout_is("");
     }
 }
 
@@ -236,7 +236,7 @@ fn a_caller_that_keeps_its_end_open_is_answered_at_the_blank_line() {
     let machine = with_token();
     let script = "mkfifo pipe && exec 3<>pipe && \
                   printf 'protocol=https\\nhost=sentry.io\\n\\n' >&3 && exec \"$HELPER\" get <&3";
-    let _served = through_shell(
+    through_shell(
         &machine,
         env!("CARGO_BIN_EXE_git-credential-sentry"),
         script,
@@ -249,7 +249,7 @@ fn a_caller_that_keeps_its_end_open_is_answered_at_the_blank_line() {
 
 #[test]
 fn the_capabilities_are_named() {
-    let _named = git(&Sandbox::new(), "capability", "")
+    git(&Sandbox::new(), "capability", "")
         .success()
         .stdout_is("version 0\ncapability authtype\ncapability state\n")
         .stderr_is("");
@@ -260,14 +260,13 @@ fn an_operation_that_is_not_known_is_ignored() {
     let machine = with_token();
     let request = "protocol=https\nhost=sentry.io\nusername=u\npassword=p\n";
     for operation in ["fill", "approve", "GET", "get ", "", "--help;id", "--get"] {
-        let _ignored = git(&machine, operation, request)
+        git(&machine, operation, request)
             .success()
             .stdout_is("")
             .stderr_is("");
     }
     let bare = machine.command(env!("CARGO_BIN_EXE_git-credential-sentry"));
-    let _ignored = bare
-        .stdin(request)
+    bare.stdin(request)
         .run()
         .success()
         .stdout_is("")

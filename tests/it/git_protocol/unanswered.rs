@@ -10,14 +10,14 @@ use std::time::Duration;
 #[test]
 fn an_instance_without_a_login_says_what_to_run() {
     let machine = Sandbox::new();
-    let _told = get(&machine, "protocol=https\nhost=sentry.io\n")
+    get(&machine, "protocol=https\nhost=sentry.io\n")
         .fails(1)
         .stdout_is("")
         .stderr_is(
             "git-credential-sentry: not logged in to https://sentry.io (hint: `sentry auth login`)\n",
         );
     let machine = machine.env("SENTRY_URL", "https://s.example");
-    let _told = get(&machine, "protocol=https\nhost=s.example\n")
+    get(&machine, "protocol=https\nhost=s.example\n")
         .fails(1)
         .stdout_is("")
         .stderr_is(
@@ -35,7 +35,7 @@ fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
     sentry.revoke_family(&sentry.current_access());
     let before = machine.stored_row();
     for _ in 0..2 {
-        let _told = get(&machine, described(&sentry))
+        get(&machine, described(&sentry))
             .fails(1)
             .stdout_is("")
             .stderr_has(&format!("the session at {} has ended", sentry.url()))

@@ -221,7 +221,7 @@ impl Scene {
 
     #[track_caller]
     fn run(&self, script: &str) {
-        let _done = self.shell(&format!("set -e; {script}")).run().success();
+        self.shell(&format!("set -e; {script}")).run().success();
     }
 
     /// Also does this before each command.

@@ -36,7 +36,7 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
             let as_another = |cmd: Cmd| cmd.env("SENTRY_CLIENT_ID", "another-client");
             let before = scene.machine.stored_row();
             let told = as_another(scene.machine.sentry(&["auth", "refresh"])).run();
-            let _told = told.fails(1).stdout_is("").stderr_has(QUESTION);
+            told.fails(1).stdout_is("").stderr_has(QUESTION);
             assert_eq!(scene.machine.stored_row(), before);
             assert!(scene.sentry.is_refreshable(&scene.pair.refresh));
             let clients = asked(&scene.sentry);
@@ -55,7 +55,7 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
             };
             assert_eq!(scene.machine.stored_row(), before);
             // With the right one the login is as alive as ever.
-            let _refreshed = scene.machine.sentry(&["auth", "refresh"]).run().success();
+            scene.machine.sentry(&["auth", "refresh"]).run().success();
             assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
         }
     }
@@ -66,13 +66,13 @@ fn a_client_that_worked_is_remembered() {
     let scene = Scene::new(Age::EXPIRED);
     scene.sentry.add_client("another-client");
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
-    let _refreshed = scene.token().run().success();
+    scene.token().run().success();
     assert_eq!(
         scene.machine.remembered_client().as_deref(),
         Some(CLIENT_ID)
     );
     let refresh = scene.refresh().env("SENTRY_CLIENT_ID", "another-client");
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     assert_eq!(asked(&scene.sentry), [CLIENT_ID, CLIENT_ID]);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
 }
@@ -164,12 +164,12 @@ const SAAS: Option<&str> = Some("https://sentry.io");
 fn where_two_clients_come_into_question_the_second_is_tried_once_and_remembered() {
     for first in [CLIENT_ID, "a-client-that-nobody-knows"] {
         let saas = Saas::new(BUILT_IN);
-        let _got = saas.get(SAAS, first).run().success();
+        saas.get(SAAS, first).run().success();
         assert_eq!(asked(&saas.sentry), [first, BUILT_IN]);
         assert_eq!(saas.machine.stored_tokens(), Some(saas.sentry.current()));
         assert_eq!(saas.machine.remembered_client().as_deref(), Some(BUILT_IN));
         saas.expire();
-        let _got = saas.get(SAAS, first).run().success();
+        saas.get(SAAS, first).run().success();
         assert_eq!(asked(&saas.sentry), [first, BUILT_IN, BUILT_IN]);
         assert_eq!(saas.machine.stored_tokens(), Some(saas.sentry.current()));
     }
@@ -179,14 +179,14 @@ fn where_two_clients_come_into_question_the_second_is_tried_once_and_remembered(
 fn where_both_clients_are_wrong_the_login_is_kept() {
     let saas = Saas::new("a-third-client");
     let told = saas.get(SAAS, CLIENT_ID).run().fails(1).stdout_is("");
-    let _told = told.stderr_has(QUESTION);
+    told.stderr_has(QUESTION);
     assert_eq!(asked(&saas.sentry), [CLIENT_ID, BUILT_IN]);
     assert_eq!(saas.machine.stored_tokens(), Some(saas.pair.clone()));
     assert!(saas.sentry.is_refreshable(&saas.pair.refresh));
     let refresh = saas.machine.sentry(&["auth", "refresh"]);
     let refresh = refresh.env("SENTRY_URL", "https://sentry.io");
     let refresh = refresh.env("SENTRY_CLIENT_ID", "a-third-client");
-    let _refreshed = refresh.run().success();
+    refresh.run().success();
     assert_eq!(saas.machine.stored_tokens(), Some(saas.sentry.current()));
 }
 
@@ -196,7 +196,7 @@ fn a_client_of_another_instance_is_not_tried_at_sentry_io() {
     for instance in [None, Some("https://self.example")] {
         let saas = Saas::new(BUILT_IN);
         let get = saas.get(instance, "a-client-that-nobody-knows");
-        let _got = get.run().success();
+        get.run().success();
         assert_eq!(asked(&saas.sentry), [BUILT_IN], "{instance:?}");
         assert_eq!(saas.machine.stored_tokens(), Some(saas.sentry.current()));
     }

@@ -37,7 +37,7 @@ fn a_command_that_meets_a_401_refreshes_once_and_goes_on() {
             "whoami" => "jane\n",
             _ => "",
         };
-        let _told = ended.stdout_has(expected);
+        ended.stdout_has(expected);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
         assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
         // Everybody else has the new token without asking.
@@ -52,7 +52,7 @@ fn a_token_that_git_reports_as_refused_is_replaced_for_a_script() {
     let scene = scene();
     scene.reports_refused(&scene.pair.access);
     let token = scene.token().run().success().stderr_is("");
-    let _new = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
 }
 
@@ -63,12 +63,12 @@ fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
         scene.sentry.revoke_family(&scene.pair.refresh);
         let (name, command) = asking(&scene)[index].clone();
         let told = command.run().fails(1).never_says("Authenticated as");
-        let _told = told.stderr_has("sentry auth login");
+        told.stderr_has("sentry auth login");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
         assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
         // Known from now on.
         let (_, again) = asking(&scene)[index].clone();
-        let _told = again.run().fails(1);
+        again.run().fails(1);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
     }
 }
@@ -80,7 +80,7 @@ fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
     scene.sentry.fault_always(Endpoint::Refresh, busy);
     let status = || scene.machine.sentry(&["auth", "status"]).run().fails(1);
     for _ in 0..2 {
-        let _told = status().never_says("Authenticated as");
+        status().never_says("Authenticated as");
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
@@ -92,6 +92,6 @@ fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
 fn a_command_that_is_not_to_ask_sentry_refreshes_nothing() {
     let scene = scene();
     let status = scene.machine.sentry(&["auth", "status", "--offline"]);
-    let _status = status.run().success();
+    status.run().success();
     assert_eq!(scene.sentry.requests().len(), 0);
 }

@@ -68,9 +68,9 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
             );
         }
         caller.signal(Signal::KILL);
-        let _killed = caller.wait().fails(-9);
+        caller.wait().fails(-9);
         let flock = scene.machine.command("flock").arg("--nonblock").arg(&lock);
-        let _free = flock.arg("true").run().success();
+        flock.arg("true").run().success();
         assert_eq!(test_kill_process(worker), Ok(()), "the worker lives on");
         scene.sentry.release();
         stores(&scene.machine, &scene.sentry.current());
@@ -136,7 +136,7 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
     let line = String::from_utf8(line).expect("text");
     let real: Vec<&str> = line.split_terminator('\0').skip(1).collect();
     scene.sentry.release();
-    let _token = token.wait().success();
+    token.wait().success();
     let before = (scene.machine.stored_tokens(), scene.sentry.requests().len());
 
     let arguments = [vec![real[0]], real.clone(), vec![real[0], "nonsense"]];
@@ -150,7 +150,7 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
             let cmd = || scene.machine.command(program).args(arguments);
             let told = cmd().run().fails(2).stdout_is("");
             assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
-            let _other = cmd().stdin("{}\n").run().fails(2).stdout_is("");
+            cmd().stdin("{}\n").run().fails(2).stdout_is("");
             let mut user = TtyUser::start(cmd());
             assert_eq!(user.wait(), 2, "{}", user.screen());
             assert_eq!(user.screen().lines().count(), 1, "{}", user.screen());

@@ -55,7 +55,7 @@ impl Asking {
     #[track_caller]
     fn ends(self) -> (FakeSentry, Sandbox) {
         self.sentry.release();
-        let _logged_in = self.login.wait().success();
+        self.login.wait().success();
         (self.sentry, self.machine)
     }
 }
@@ -65,7 +65,7 @@ fn a_logout_while_a_login_asks_for_the_users_name_is_not_undone() {
     for layout in LAYOUTS {
         let asking = Asking::start(layout);
         let logout = asking.machine.sentry(&["auth", "logout"]);
-        let _out = logout.run().success();
+        logout.run().success();
         let pair = asking.pair.clone();
         let (_sentry, machine) = asking.ends();
         assert_eq!(machine.stored_row(), None, "{layout:?}");
@@ -75,7 +75,7 @@ fn a_logout_while_a_login_asks_for_the_users_name_is_not_undone() {
                 Vec::<String>::new()
             );
         }
-        let _none = machine.sentry(&["auth", "token"]).run().fails(1);
+        machine.sentry(&["auth", "token"]).run().fails(1);
     }
 }
 
@@ -84,7 +84,7 @@ fn a_refresh_while_a_login_asks_for_the_users_name_is_not_undone() {
     for layout in LAYOUTS {
         let asking = Asking::start(layout);
         let refresh = ["auth", "refresh", "--force"];
-        let _refreshed = asking.machine.sentry(&refresh).run().success();
+        asking.machine.sentry(&refresh).run().success();
         assert_ne!(asking.sentry.current(), asking.pair);
         let (sentry, machine) = asking.ends();
         assert_eq!(
@@ -92,7 +92,7 @@ fn a_refresh_while_a_login_asks_for_the_users_name_is_not_undone() {
             Some(sentry.current()),
             "{layout:?}"
         );
-        let _alive = machine.sentry(&refresh).run().success();
+        machine.sentry(&refresh).run().success();
     }
 }
 
@@ -102,7 +102,7 @@ fn another_login_while_a_login_asks_for_the_users_name_is_not_undone() {
         let asking = Asking::start(layout);
         asking.sentry.add_api_token("sntryu_another");
         let other = asking.machine.sentry(&["auth", "login", "--with-token"]);
-        let _logged_in = other.stdin("sntryu_another").run().success();
+        other.stdin("sntryu_another").run().success();
         let (_sentry, machine) = asking.ends();
         let row = machine.stored_row().expect("a session");
         assert_eq!(
@@ -117,12 +117,12 @@ fn another_login_while_a_login_asks_for_the_users_name_is_not_undone() {
 fn a_refresh_of_the_official_cli_while_a_login_asks_for_the_users_name_is_not_undone() {
     let asking = Asking::start(Layout::Accounts);
     let refresh = ["auth", "refresh", "--force"];
-    let _refreshed = CURRENT.run(&asking.machine, &refresh).run().success();
+    CURRENT.run(&asking.machine, &refresh).run().success();
     assert_ne!(asking.sentry.current(), asking.pair);
     let (sentry, machine) = asking.ends();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
-    let _theirs = CURRENT.run(&machine, &refresh).run().success();
-    let _ours = machine.sentry(&refresh).run().success();
+    CURRENT.run(&machine, &refresh).run().success();
+    machine.sentry(&refresh).run().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
 
@@ -144,10 +144,10 @@ fn a_refresh_of_the_official_cli_is_not_lost_to_the_names_of_a_login() {
         ..
     } = asking;
     sentry.release_first();
-    let _logged_in = login.wait().success();
+    login.wait().success();
     sentry.wait_for_held(SOON);
     sentry.release();
-    let _refreshed = theirs.wait().success();
+    theirs.wait().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
 
@@ -164,7 +164,7 @@ fn a_login_whose_names_the_database_does_not_take_is_a_login() {
         pair,
     } = asking;
     sentry.release();
-    let _logged_in = login.wait().success();
+    login.wait().success();
     writer.execute_batch("ROLLBACK").unwrap();
     assert_eq!(machine.stored_tokens(), Some(pair));
 }
@@ -204,7 +204,7 @@ fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry,
                 pair,
             };
             let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
-            let _waits = scene.keep_aside(&new);
+            scene.keep_aside(&new);
             (scene.sentry, scene.machine)
         }
         None => (sentry, machine),
@@ -239,8 +239,7 @@ fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_i
     });
     for (code, (sentry, machine, told)) in [(1, first), (130, second), (1, third)] {
         let current = sentry.current();
-        let _told = told
-            .fails(code)
+        told.fails(code)
             .stdout_is("")
             .never_says(&current.access)
             .never_says(&current.refresh)
@@ -249,23 +248,23 @@ fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_i
             .stderr_has("; the next command imports it once the database can be written");
         let request = format!("protocol=http\nhost={}\n", sentry.address());
         let get = machine.git_credential("get").stdin(request);
-        let _imported = get.run().success().stdout_has(&current.access);
+        get.run().success().stdout_has(&current.access);
         assert_eq!(machine.stored_tokens(), Some(current));
         let mut names = names(&machine.config_dir());
         names.retain(|name| name.contains("recovery"));
         assert_eq!(names, Vec::<String>::new());
         let refresh = machine.sentry(&["auth", "refresh", "--force"]);
-        let _alive = refresh.run().success();
+        refresh.run().success();
         for lock in ["login.lock", "credential.lock"] {
             let lock = machine.config_dir().join(lock);
             let flock = machine.command("flock").arg("--nonblock").arg(lock);
-            let _free = flock.arg("true").run().success();
+            flock.arg("true").run().success();
         }
     }
     // A logout ends it like any other login.
     let (sentry, machine, told) = last;
-    let _told = told.fails(1);
-    let _out = machine.sentry(&["auth", "logout"]).run().success();
+    told.fails(1);
+    machine.sentry(&["auth", "logout"]).run().success();
     let current = sentry.current();
     for secret in [&current.access, &current.refresh] {
         let found = files_with(&machine.config_dir(), secret);

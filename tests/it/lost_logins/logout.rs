@@ -11,7 +11,7 @@ use crate::storage::{Scene, files_with};
 fn log_out(args: &[&str], busy: Duration) -> (Scene, Output) {
     let scene = Scene::of_ours(Age::EXPIRED);
     let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
-    let _kept = scene.keep_aside(&new);
+    scene.keep_aside(&new);
     let writer = scene.database();
     writer
         .execute_batch("BEGIN IMMEDIATE")
@@ -63,7 +63,7 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
                     Some(current.clone()),
                     "{case}"
                 );
-                let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+                scene.machine.sentry(&["auth", "logout"]).run().success();
                 for secret in secrets {
                     assert_eq!(
                         files_with(&scene.dir(), secret),
@@ -84,7 +84,7 @@ fn a_pair_that_waits_is_imported_by_whoever_comes_first() {
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
         let kept = scene.keep_aside(&new);
         let reader = scene.readers()[index].clone();
-        let _served = reader.run().success().stdout_has(&new.access);
+        reader.run().success().stdout_has(&new.access);
         assert_eq!(scene.machine.stored_tokens(), Some(new));
         assert!(!kept.exists());
         assert_eq!(scene.sentry.requests().len(), 0);
@@ -101,7 +101,7 @@ fn a_pair_that_a_newer_version_has_left_is_not_thrown_away() {
     assert_ne!(newer, content);
     fs::write(&kept, &newer).expect("a file");
     for reader in scene.readers() {
-        let _told = reader.run().fails(1).never_says(&new.access);
+        reader.run().fails(1).never_says(&new.access);
     }
     assert_eq!(fs::read_to_string(&kept).expect("a file"), newer);
     // The spent pair is posted by nobody: whoever reads the file has the living one.
@@ -119,7 +119,7 @@ fn a_logout_removes_the_pair_that_waits_beside_an_idle_database() {
     let ways: [&[&str]; 2] = [&[], &["--all"]];
     for args in ways {
         let (scene, told) = log_out(args, Duration::ZERO);
-        let _out = told.success();
+        told.success();
         assert_eq!(scene.machine.stored_row(), None);
         assert_eq!(
             scene.names().iter().find(|name| name.contains("recovery")),

@@ -35,7 +35,7 @@ fn a_lost_answer_is_asked_for_once_more_at_once() {
             scene.sentry.fault(Endpoint::Refresh, fault);
             let token = scene.token().run().success().stderr_is("");
             let current = scene.sentry.current();
-            let _new = token.stdout_is(&format!("{}\n", current.access));
+            token.stdout_is(&format!("{}\n", current.access));
             let sentry = &scene.sentry;
             let counts = (
                 sentry.refresh_attempts(),
@@ -68,7 +68,7 @@ fn a_request_that_never_arrived_is_sent_once_more_at_once() {
         for (case, fault) in lost.clone() {
             let scene = scene(Age::EXPIRED, replay);
             scene.sentry.fault(Endpoint::Refresh, fault);
-            let _token = scene.token().run().success();
+            scene.token().run().success();
             let counts = (scene.sentry.refresh_attempts(), scene.sentry.refreshes());
             assert_eq!(counts, (2, 1), "{case}, {replay:?}");
             assert_eq!(
@@ -119,13 +119,13 @@ fn a_server_that_answered_that_it_is_busy_is_left_alone_for_as_long_as_before() 
     let scenes = [busy(), busy().header("Retry-After", "20")].map(|answer| {
         let scene = scene(Age::EXPIRED, Replay::Grace(GRACE));
         scene.sentry.fault(Endpoint::Refresh, answer);
-        let _told = scene.token().run().fails(1);
+        scene.token().run().fails(1);
         scene
     });
     // Past the pause after a lost answer.
     thread::sleep(Duration::from_secs(6));
     for scene in scenes {
-        let _told = scene.token().run().fails(1);
+        scene.token().run().fails(1);
         assert_eq!(scene.sentry.refresh_attempts(), 1);
         scene.is_alive();
     }
@@ -138,7 +138,7 @@ fn a_worker_that_is_killed_after_its_request_costs_nothing_within_the_grace() {
     let refresh = scene.token().spawn();
     scene.sentry.wait_for_held(SOON);
     kill_process(refresh.exchange(), Signal::KILL).expect("a process of ours");
-    let _told = refresh.wait().fails(1).stdout_is("");
+    refresh.wait().fails(1).stdout_is("");
     scene.sentry.release();
     scene.serves(&scene.sentry.current_access());
     let counts = (scene.sentry.refreshes(), scene.sentry.grace_answers());
@@ -154,7 +154,7 @@ fn spent(age: Age) -> Scene {
     scene
         .sentry
         .fault_always(Endpoint::Refresh, Fault::ResetAfter);
-    let _lost = scene.refresh().run().fails(1);
+    scene.refresh().run().fails(1);
     scene.sentry.fix();
     assert!(!scene.sentry.is_valid(&scene.pair.access));
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
@@ -196,7 +196,7 @@ fn a_request_without_effect_does_not_hide_that_an_earlier_one_was_lost() {
     for (case, how) in without_effect() {
         let scene = spent(Age::EXPIRED);
         let before = scene.sentry.refresh_attempts();
-        let _failed = fail_without_effect(&scene, how).fails(1);
+        fail_without_effect(&scene, how).fails(1);
         let told = scene.refresh().run().fails(1).stdout_is("");
         assert!(scene.sentry.refresh_attempts() > before, "{case}");
         assert!(told.stderr.contains(PERHAPS), "{case}: {told:?}");
@@ -209,12 +209,12 @@ fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
     for (case, how) in without_effect() {
         // By the clock it is good for a month.
         let scene = spent(Age::FRESH);
-        let _failed = fail_without_effect(&scene, how).fails(1);
+        fail_without_effect(&scene, how).fails(1);
         let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
         let told = told.stdout_is("");
         assert!(told.stderr.contains(PERHAPS), "{case}: {told:?}");
         for reader in scene.readers() {
-            let _nothing = reader.run().fails(1).never_says(&scene.pair.access);
+            reader.run().fails(1).never_says(&scene.pair.access);
         }
     }
 }
@@ -222,7 +222,7 @@ fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
 #[test]
 fn a_request_that_was_not_sent_is_not_what_a_session_was_lost_to() {
     let scene = scene(Age::EXPIRED, Replay::Refused);
-    let _failed = fail_without_effect(&scene, None).fails(1);
+    fail_without_effect(&scene, None).fails(1);
     assert_eq!(scene.sentry.requests().len(), 0);
     scene.sentry.revoke_family(&scene.pair.refresh);
     let told = scene.refresh().run().fails(1).stdout_is("");
@@ -235,15 +235,14 @@ fn a_session_that_a_copy_has_refreshed_is_not_said_to_be_lost_to_our_request_alo
     let scene = scene(Age::EXPIRED, Replay::Refused);
     let copy = scene.machine.root().join("copy");
     let copied = scene.machine.command("cp").arg("-r");
-    let _copied = copied.args([&scene.dir(), &copy]).run().success();
+    copied.args([&scene.dir(), &copy]).run().success();
     let error = Answer::new(500, "text/html", "<h1>no</h1>");
     scene.sentry.fault(Endpoint::Refresh, error);
-    let _failed = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     let theirs = scene.token().env("SENTRY_CONFIG_DIR", &copy);
-    let _theirs = theirs.run().success();
+    theirs.run().success();
     let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
-    let _told = told
-        .stdout_is("")
+    told.stdout_is("")
         .stderr_has(PERHAPS)
         .stderr_has(" was interrupted, or the database was copied");
     assert_eq!(scene.sentry.refreshes(), 1);

@@ -31,7 +31,7 @@ fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
     let current = scene.sentry.current_access();
     for one in [first].into_iter().chain(others) {
         let served = one.wait().success().stderr_is("");
-        let _new = served.stdout_has(&current);
+        served.stdout_has(&current);
     }
     assert_eq!(scene.sentry.refresh_attempts(), 1);
 }
@@ -43,7 +43,7 @@ fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is()
     let started = Instant::now();
     let readers = scene.readers().map(|reader| reader.spawn());
     for reader in readers {
-        let _old = reader.wait().success().stdout_has(&scene.pair.access);
+        reader.wait().success().stdout_has(&scene.pair.access);
     }
     let took = started.elapsed();
     let limits = Duration::from_millis(4500)..Duration::from_secs(12);
@@ -66,7 +66,7 @@ fn a_get_near_expiry_takes_a_new_token_as_soon_as_it_is_stored_whoever_has_the_l
         .execute(theirs, [&new.access, &new.refresh]);
     assert_eq!(stored, Ok(1));
     for waiter in waiters {
-        let _new = waiter.wait().success().stdout_has(&new.access);
+        waiter.wait().success().stdout_has(&new.access);
     }
     assert!(holder.is_running());
     assert_eq!(scene.sentry.requests().len(), 0);
@@ -88,7 +88,7 @@ fn eight_gets_near_expiry_cost_one_refresh_and_all_get_the_new_token() {
         let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         let current = scene.sentry.current_access();
         for answer in answers {
-            let _new = answer.success().stderr_is("").stdout_has(&current);
+            answer.success().stderr_is("").stdout_has(&current);
         }
         assert_eq!(scene.sentry.refresh_attempts(), 1, "round {round}");
     }
@@ -108,7 +108,7 @@ fn a_fetch_of_eight_remotes_near_expiry_fails_in_none() {
             let home = ["-C", "work"].iter().chain(args);
             machine.command(&git).args(home)
         };
-        let _made = machine
+        machine
             .command(&git)
             .args(["init", "--quiet", "work"])
             .run()
@@ -116,7 +116,7 @@ fn a_fetch_of_eight_remotes_near_expiry_fails_in_none() {
         let remotes: Vec<String> = (1..=8).map(|number| format!("remote-{number}")).collect();
         for remote in &remotes {
             let added = in_home(&["remote", "add", remote, &server.url()]);
-            let _added = added.run().success();
+            added.run().success();
         }
         for round in 0..rounds() {
             // 3 % of a day are left.
@@ -126,7 +126,7 @@ fn a_fetch_of_eight_remotes_near_expiry_fails_in_none() {
             server.commit();
             sentry.fault(Endpoint::Refresh, SLOW);
             let fetch = in_home(&["fetch", "--quiet", "--multiple", "--jobs=8"]);
-            let _fetched = fetch.args(&remotes).run().success();
+            fetch.args(&remotes).run().success();
             assert_eq!(sentry.refreshes(), round + 1);
             assert_eq!(machine.stored_tokens(), Some(sentry.current()));
             for remote in &remotes {

@@ -28,7 +28,7 @@ fn all_get_the_new_token(scene: &Scene, first: Running) {
     scene.sentry.release();
     let current = scene.sentry.current();
     for one in [first].into_iter().chain(others) {
-        let _served = one.wait().success().stdout_has(&current.access);
+        one.wait().success().stdout_has(&current.access);
     }
     assert_eq!(scene.machine.stored_tokens(), Some(current));
 }
@@ -54,7 +54,7 @@ fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_wait
     assert_eq!(scene.sentry.refresh_attempts(), 2);
     all_get_the_new_token(&scene, first);
     let theirs = CURRENT.run(&scene.machine, &["auth", "refresh", "--force"]);
-    let _alive = theirs.run().success();
+    theirs.run().success();
     scene.is_alive();
 }
 

@@ -60,7 +60,7 @@ fn a_refresh_is_stored_when_something_beside_its_tokens_cannot_be_read() {
         let token = scene.token().run();
         let current = scene.sentry.current();
         assert_eq!(token.code, 0, "{case}: {token:?}");
-        let _token = token.stdout_is(&format!("{}\n", current.access));
+        token.stdout_is(&format!("{}\n", current.access));
         assert_eq!(scene.machine.stored_tokens(), Some(current), "{case}");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
         scene.is_alive();
@@ -84,7 +84,7 @@ fn a_login_is_stored_when_something_beside_its_tokens_cannot_be_read() {
         assert_eq!(ended.code, 0, "{case}: {ended:?}");
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
         let refresh = machine.sentry(&["auth", "refresh", "--force"]);
-        let _alive = refresh.run().success();
+        refresh.run().success();
     }
 }
 
@@ -95,9 +95,9 @@ fn every_request_asks_for_an_answer_as_it_is() {
     sentry.approve_next();
     let machine = Sandbox::new().for_sentry(&sentry);
     let auth = |args: &[&str]| machine.sentry(&["auth"]).args(args).run().success();
-    let _login = auth(&["login"]);
-    let _status = auth(&["status"]);
-    let _refresh = auth(&["refresh", "--force"]);
+    auth(&["login"]);
+    auth(&["status"]);
+    auth(&["refresh", "--force"]);
     let asked = sentry.requests();
     for endpoint in [
         Endpoint::DeviceCode,
@@ -136,5 +136,5 @@ fn a_grant_that_comes_compressed_is_not_lost_in_silence() {
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     // That a request was made whose answer could not be stored is still known.
     let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
-    let _told = told.stderr_has("perhaps because a refresh that began at 20");
+    told.stderr_has("perhaps because a refresh that began at 20");
 }

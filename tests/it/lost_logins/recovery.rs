@@ -60,7 +60,7 @@ fn every_grant_that_waits_is_imported_by_whoever_comes_first() {
         let other = scene.sentry.issue();
         keep_login(&scene, "credential.recovery.7", &other, Some("another"), 1);
         let reader = scene.readers()[index].clone();
-        let _served = reader.run().success();
+        reader.run().success();
         let [first, second] = [&new, &other].map(|pair| {
             let sql = "SELECT count(*) FROM accounts WHERE token = ?1 AND refresh_token = ?2";
             let values = [&pair.access, &pair.refresh];
@@ -80,7 +80,7 @@ fn a_file_that_cannot_be_imported_keeps_no_other_grant_waiting() {
     fs::create_dir(scene.file("credential.recovery")).expect("a directory");
     let other = scene.sentry.issue();
     keep_login(&scene, "credential.recovery.2", &other, Some("another"), 1);
-    let _listed = scene.machine.sentry(&["auth", "list"]).run().success();
+    scene.machine.sentry(&["auth", "list"]).run().success();
     assert_eq!(sessions(&scene), 2);
     assert_eq!(waiting(&scene), ["credential.recovery"]);
 }
@@ -101,7 +101,7 @@ fn a_logout_removes_every_grant_that_waits_for_its_session() {
             i64::MAX / 2,
         );
         let logout = scene.machine.sentry(&["auth"]).args(args);
-        let _out = logout.run().success();
+        logout.run().success();
         assert_eq!(sessions(&scene), 0);
         for secret in [&new.access, &new.refresh, &login.access, &login.refresh] {
             assert_eq!(files_with(&scene.dir(), secret), Vec::<String>::new());
@@ -122,7 +122,7 @@ fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
         fs::remove_file(scene.file(name)).expect("a file");
     }
     let out = scene.machine.sentry(&["auth", "logout"]).run().fails(1);
-    let _told = out.stderr_has("not logged in");
+    out.stderr_has("not logged in");
     assert_eq!(waiting(&scene), Vec::<String>::new());
 }
 
@@ -133,8 +133,8 @@ fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
         let former = issued_at(&scene, layout);
         let user = scene.sentry.user().id;
         let login = scene.sentry.issue();
-        let _refreshed = scene.refresh().run().success();
-        let _refreshed = scene.refresh().run().success();
+        scene.refresh().run().success();
+        scene.refresh().run().success();
         let refreshed = issued_at(&scene, layout);
         assert!(former + 1 < refreshed);
         // Approved before the refresh was, and after the login that was refreshed.
@@ -167,7 +167,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
             };
             let login = scene.sentry.issue();
             // Refreshed by us or not: a later login it stays.
-            let _refreshed = scene.refresh().run().success();
+            scene.refresh().run().success();
             keep_login(
                 &scene,
                 "credential.recovery",
@@ -176,7 +176,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
                 issued_at - 1,
             );
             let stored = scene.machine.stored_tokens();
-            let _served = scene.token().run().success();
+            scene.token().run().success();
             assert_eq!(scene.machine.stored_tokens(), stored, "{layout:?}");
             assert_eq!(waiting(&scene), Vec::<String>::new());
         }
@@ -195,13 +195,13 @@ fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
     let back = || fs::write(scene.file("credential.recovery"), &kept).expect("a file");
     back();
     scene.serves(&login.access);
-    let _refreshed = scene.refresh().run().success();
+    scene.refresh().run().success();
     let refreshed = scene.machine.stored_tokens().expect("a session");
     assert_ne!(refreshed, login);
     back();
     scene.serves(&refreshed.access);
     assert_eq!(sessions(&scene), 2);
-    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.machine.sentry(&["auth", "logout"]).run().success();
     back();
     scene.serves(&scene.pair.access);
     assert_eq!(sessions(&scene), 1);
@@ -231,12 +231,12 @@ fn a_client_that_is_noted_for_another_session_at_the_host_proves_nothing() {
             .collect();
         assert_eq!(clients, [Some(CLIENT_ID), Some("another-client")]);
         if right == "another-client" {
-            let _refreshed = token.success();
+            token.success();
             assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
             assert_eq!(scene.machine.remembered_client().as_deref(), Some(right));
         } else {
             let told = token.fails(1);
-            let _told = told.stderr_has("was this login made with another `SENTRY_CLIENT_ID`?");
+            told.stderr_has("was this login made with another `SENTRY_CLIENT_ID`?");
             let rejected = "SELECT count(rejected) FROM helper_session";
             let rejected = scene
                 .database()

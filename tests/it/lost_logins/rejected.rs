@@ -36,7 +36,7 @@ fn a_pair_that_the_server_rejects_stays_in_its_row() {
         scene.machine.remember_client(CLIENT_ID);
         scene.sentry.revoke_family(&scene.pair.refresh);
         let before = scene.machine.stored_row();
-        let _told = scene.token().run().fails(1).stdout_is("");
+        scene.token().run().fails(1).stdout_is("");
         assert_eq!(scene.machine.stored_row(), before, "{layout:?}");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{layout:?}");
     }
@@ -46,12 +46,12 @@ fn a_pair_that_the_server_rejects_stays_in_its_row() {
 fn another_program_whose_answer_is_slow_can_still_store_its_pair() {
     for age in [Age::EXPIRED, Age::FRESH] {
         let (scene, told) = beaten(age);
-        let _told = told.fails(1).stdout_is("");
+        told.fails(1).stdout_is("");
         their_answer_comes(&scene);
         // The mark was for the other pair.
         scene.serves(&scene.sentry.current_access());
         let status = scene.machine.sentry(&["auth", "status"]);
-        let _status = status.run().success().stdout_has("Authenticated as: jane");
+        status.run().success().stdout_has("Authenticated as: jane");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
         scene.is_alive();
     }
@@ -62,22 +62,22 @@ fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
     // By the clock its access token is good for a month, or dead.
     for age in [Age::FRESH, Age::EXPIRED] {
         let (scene, told) = beaten(age);
-        let _told = told.fails(1);
+        told.fails(1);
         for reader in scene.readers() {
             let told = reader.run().fails(1).never_says(&scene.pair.access);
             let said = told.stdout + &told.stderr;
             assert!(said.contains("sentry auth login"), "{said}");
         }
         let status = scene.machine.sentry(&["auth", "status", "--json"]);
-        let _status = status
+        status
             .run()
             .fails(1)
             .stdout_has("\"authenticated\": false")
             .never_says(&scene.pair.access);
-        let _whoami = scene.machine.sentry(&["auth", "whoami"]).run().fails(1);
+        scene.machine.sentry(&["auth", "whoami"]).run().fails(1);
         for command in ["status", "refresh"] {
             let told = scene.machine.sentry(&["auth", command]).run().fails(1);
-            let _told = told.stderr_has("sentry auth login");
+            told.stderr_has("sentry auth login");
         }
         // Nobody posts it again, nor asks the API with it.
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
@@ -92,9 +92,9 @@ fn a_pair_that_the_server_has_rejected_is_not_in_dockers_list() {
         .machine
         .bind("docker r.example", &scene.sentry.url(), None);
     let list = || scene.machine.docker_credential("list").run().success();
-    let _listed = list().stdout_has("r.example");
+    list().stdout_has("r.example");
     scene.sentry.revoke_family(&scene.pair.refresh);
-    let _told = scene.refresh().run().fails(1);
+    scene.refresh().run().fails(1);
     assert!(!list().stdout.contains("r.example"));
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
 }
@@ -104,25 +104,25 @@ fn a_new_login_replaces_a_rejected_pair_and_a_logout_removes_it() {
     let rejected = || {
         let scene = Scene::of_ours(Age::EXPIRED);
         scene.sentry.revoke_family(&scene.pair.refresh);
-        let _told = scene.token().run().fails(1);
+        scene.token().run().fails(1);
         scene
     };
     let scene = rejected();
     scene.sentry.set_interval(Some(1));
     scene.sentry.approve_next();
-    let _login = scene.machine.sentry(&["auth", "login"]).run().success();
+    scene.machine.sentry(&["auth", "login"]).run().success();
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
 
     let scene = rejected();
-    let _out = scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.machine.sentry(&["auth", "logout"]).run().success();
     assert_eq!(scene.machine.stored_row(), None);
 }
 
 #[test]
 fn a_rejected_pair_is_followed_by_a_login_where_a_user_can_be_asked() {
     let (scene, told) = beaten(Age::FRESH);
-    let _told = told.fails(1);
+    told.fails(1);
     scene.sentry.set_interval(Some(1));
     scene.sentry.approve_next();
     let request = format!("protocol=http\nhost={}\n", scene.sentry.address());
@@ -138,7 +138,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
     let scene = Scene::of_ours(Age::EXPIRED);
     let refused = Answer::error(400, "invalid_grant");
     scene.sentry.fault(Endpoint::Refresh, refused);
-    let _told = scene.token().run().fails(1);
+    scene.token().run().fails(1);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
     let other = scene.sentry.issue();
     let expired = "UPDATE accounts SET token = ?, refresh_token = ?";
@@ -148,7 +148,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
     assert_eq!(theirs, Ok(1));
     // Expired as the one before it was, and refreshed as any other.
     let token = scene.token().run().success();
-    let _new = token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+    token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_ne!(scene.sentry.current(), other);
     assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
     assert_eq!(scene.sentry.refresh_attempts(), 2);
@@ -162,14 +162,14 @@ fn beside_the_official_cli(sentry: &FakeSentry, machine: &Sandbox) {
     let refresh = ["auth", "refresh", "--force"];
     let theirs = CURRENT.run(machine, &refresh).spawn();
     sentry.wait_for_held(SOON);
-    let _ours = machine.sentry(&refresh).run().fails(1);
+    machine.sentry(&refresh).run().fails(1);
     sentry.release();
-    let _theirs = theirs.wait().success();
+    theirs.wait().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     let token = machine.sentry(&["auth", "token"]).run().success();
-    let _ours = token.stdout_is(&format!("{}\n", sentry.current_access()));
-    let _theirs = CURRENT.run(machine, &refresh).run().success();
-    let _ours = machine.sentry(&refresh).run().success();
+    token.stdout_is(&format!("{}\n", sentry.current_access()));
+    CURRENT.run(machine, &refresh).run().success();
+    machine.sentry(&refresh).run().success();
     assert_eq!(machine.stored_tokens(), Some(sentry.current()));
 }
 

@@ -63,7 +63,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
     patient(expired.started);
     assert!(told.stderr.starts_with("error: "), "{told:?}");
     let old = format!("{}\n", stale.scene.pair.access);
-    let _served = stale.running.wait().success().stdout_is(&old);
+    stale.running.wait().success().stdout_is(&old);
     let told = docker.running.wait().fails(1).stderr_is("");
     assert_eq!(told.stdout.lines().count(), 1, "{told:?}");
     let told = pipeline.running.wait().success();
@@ -75,7 +75,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
         let waiter = waiting(machine, scene.token());
         sentry.release();
         let current = sentry.current();
-        let _new = waiter
+        waiter
             .wait()
             .success()
             .stdout_is(&format!("{}\n", current.access));

@@ -30,7 +30,7 @@ fn a_worker_that_is_stopped_is_waited_for_no_longer_than_any_other() {
             let told = waiting.wait();
             match age {
                 Age::STALE => {
-                    let _old = told.success().stdout_has(&scene.pair.access);
+                    told.success().stdout_has(&scene.pair.access);
                 }
                 _ => {
                     let told = told.fails(1).stdout_is("");
@@ -62,7 +62,7 @@ fn a_get_that_is_stopped_while_its_token_is_asked_about_keeps_no_lock() {
     let _get = Stopped::stop(get.pid());
     let logout = scene.machine.sentry(&["auth", "logout"]).spawn();
     scene.sentry.release();
-    let _out = logout.wait().success();
+    logout.wait().success();
     assert_eq!(scene.machine.stored_row(), None);
 }
 
@@ -89,7 +89,7 @@ fn a_token_that_is_asked_about_for_long_is_still_handed_out_in_time() {
     let scene = suspect();
     let get = scene.git_get().limit(GIVEN_UP).spawn();
     scene.sentry.wait_for_held(SOON);
-    let _served = get.wait().success().stdout_has(&scene.pair.access);
+    get.wait().success().stdout_has(&scene.pair.access);
     scene.sentry.release();
     // The lock is free as soon as the worker has its answer.
     scene.is_alive();

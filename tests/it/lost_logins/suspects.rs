@@ -13,7 +13,7 @@ fn suspect() -> Scene {
 #[track_caller]
 fn serves_the_current_token(scene: &Scene) {
     let token = scene.token().run().success();
-    let _current = token.stdout_is(&format!("{}\n", scene.pair.access));
+    token.stdout_is(&format!("{}\n", scene.pair.access));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn one_token_is_checked_at_most_once_a_minute() {
     let new = scene.sentry.current_access();
     scene.reports_refused(&new);
     let token = scene.token().run().success();
-    let _new = token.stdout_is(&format!("{new}\n"));
+    token.stdout_is(&format!("{new}\n"));
     assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 2);
 }
 
@@ -69,10 +69,10 @@ fn a_crowd_asks_about_a_suspect_token_once() {
     scene.sentry.wait_for_held(super::SOON);
     let crowd = [(); 6].map(|()| scene.token().spawn());
     for one in crowd {
-        let _served = one.wait().success().stdout_has(&scene.pair.access);
+        one.wait().success().stdout_has(&scene.pair.access);
     }
     scene.sentry.release();
-    let _served = first.wait().success().stdout_has(&scene.pair.access);
+    first.wait().success().stdout_has(&scene.pair.access);
     serves_the_current_token(&scene);
     assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 1);
 }

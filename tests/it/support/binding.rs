@@ -15,7 +15,7 @@ impl Sandbox {
         if let Some(username) = username {
             setup = setup.args(["--username", username]);
         }
-        let _bound = setup.run().success();
+        setup.run().success();
     }
 
     /// What is bound, as `git <origin> -> <instance>` or `docker <host> -> <instance>`, sorted.

@@ -88,7 +88,7 @@ impl GitServer {
             .command("git")
             .args(["fast-import", "--quiet"])
             .stdin(commit);
-        let _imported = import.current_dir(self.repository()).run().success();
+        import.current_dir(self.repository()).run().success();
     }
 
     #[track_caller]

@@ -146,7 +146,7 @@ impl Keyring {
     /// Puts an item in, as another program of the desktop would.
     #[track_caller]
     pub fn store(&self, attributes: &[(&str, &str)], secret: &str) {
-        let _stored = secret_tool(&self.room, &["store", "--label=test"], attributes)
+        secret_tool(&self.room, &["store", "--label=test"], attributes)
             .stdin(secret)
             .run()
             .success();
@@ -171,7 +171,7 @@ impl Keyring {
             let stored = secret_tool(room, &["store", "--label=test"], &[("ready", "yes")]).run();
             (stored.code == 0).then_some(())
         });
-        let _cleared = secret_tool(room, &["clear"], &[("ready", "yes")])
+        secret_tool(room, &["clear"], &[("ready", "yes")])
             .run()
             .success();
     }

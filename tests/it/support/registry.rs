@@ -96,8 +96,7 @@ impl Registry {
             .room
             .command(tool("skopeo"))
             .args(["--insecure-policy", "copy", "--quiet"]);
-        let _pushed = push
-            .args(["--dest-tls-verify=false", "--dest-creds", &self.owner])
+        push.args(["--dest-tls-verify=false", "--dest-creds", &self.owner])
             .args([
                 format!("dir:{}", directory.display()),
                 format!("docker://{full_name}"),

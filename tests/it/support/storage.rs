@@ -110,7 +110,7 @@ impl Scene {
         let host = self.sentry.address();
         let refused = format!("protocol=http\nhost={host}\nusername=oauth2\npassword={access}\n");
         let erase = self.machine.git_credential("erase");
-        let _noted = erase.stdin(refused).run().success();
+        erase.stdin(refused).run().success();
     }
 
     /// All three programs answer with this token.
@@ -123,7 +123,7 @@ impl Scene {
     #[track_caller]
     pub fn serves_to(&self, access: &str, how: impl Fn(Cmd) -> Cmd) {
         for reader in self.readers() {
-            let _served = how(reader).run().success().stdout_has(access);
+            how(reader).run().success().stdout_has(access);
         }
     }
 
@@ -160,16 +160,16 @@ impl Scene {
     pub fn is_logged_out_to(&self, how: impl Fn(Cmd) -> Cmd) {
         for reader in [self.token(), self.git_get()] {
             let told = how(reader).run().fails(1).stdout_is("");
-            let _told = told.stderr_has("not logged in to ");
+            told.stderr_has("not logged in to ");
         }
         let told = how(self.docker_get()).run().fails(1).stderr_is("");
-        let _told = told.stdout_is("credentials not found in native keychain\n");
+        told.stdout_is("credentials not found in native keychain\n");
     }
 
     /// The session works, and what is stored is what the server knows.
     #[track_caller]
     pub fn is_alive(&self) {
-        let _refreshed = self.refresh().run().success();
+        self.refresh().run().success();
         assert_eq!(self.machine.stored_tokens(), Some(self.sentry.current()));
     }
 

@@ -133,8 +133,7 @@ fn make_certificates(room: &Sandbox, certificate: Certificate) {
         faketime -f \"$CLOCK\" openssl x509 -req -in server.csr $sign -days 2 -extfile names -out server.pem
         mkdir authorities
         cp ca.pem \"authorities/$(openssl x509 -hash -noout -in ca.pem).0\"";
-    let _made = room
-        .command("/bin/sh")
+    room.command("/bin/sh")
         .args(["-c", script])
         .env("NAME", name)
         .env("CLOCK", clock)

@@ -117,7 +117,7 @@ impl Sandbox {
     /// executed, and every child of another test inherits it.
     #[track_caller]
     pub fn copy(&self, program: &str, to: &Path) {
-        let _copied = self.command("cp").arg(program).arg(to).run().success();
+        self.command("cp").arg(program).arg(to).run().success();
     }
 
     /// The directory that holds HOME and whatever else a test puts beside it.

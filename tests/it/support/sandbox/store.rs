@@ -156,7 +156,7 @@ impl Sandbox {
         // Writing anything makes the helpers' tables.
         let dummy = "protocol=https\nhost=nowhere.example\nusername=u\npassword=p\n";
         for operation in ["store", "erase"] {
-            let _done = self.git_credential(operation).stdin(dummy).run().success();
+            self.git_credential(operation).stdin(dummy).run().success();
         }
         let store = self.database().expect("a store");
         let source = match has_accounts(&store) {
