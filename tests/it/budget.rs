@@ -4,15 +4,15 @@
 //! in the release build. System calls depend on neither: these are the tests' own, unoptimized programs, limited to a
 //! tenth above the measured count, a good part of which is the dynamic loader's.
 
+use crate::machine::Machine;
 use crate::sandbox::Age;
-use crate::storage::Scene;
 use std::fs;
 
 /// One `get` of each helper.
 #[track_caller]
-fn costs_at_most(most: usize, scene: &Scene) {
+fn costs_at_most(most: usize, scene: &Machine) {
     for get in [scene.git_get(), scene.docker_get()] {
-        let calls = scene.machine.root().join("calls");
+        let calls = scene.sandbox.root().join("calls");
         let got = get.traced("all", &calls).run().success();
         got.stdout_has(&scene.pair.access);
         let calls = fs::read_to_string(&calls).unwrap();
@@ -23,7 +23,10 @@ fn costs_at_most(most: usize, scene: &Scene) {
 
 #[test]
 fn a_cached_get_at_rest_makes_few_system_calls() {
-    for scene in [Scene::new(Age::FRESH), Scene::without_a_log(Age::FRESH)] {
+    for scene in [
+        Machine::new().session(Age::FRESH),
+        Machine::new().session(Age::FRESH).in_rollback_mode(),
+    ] {
         scene.settle();
         costs_at_most(108, &scene);
     }
@@ -31,7 +34,7 @@ fn a_cached_get_at_rest_makes_few_system_calls() {
 
 #[test]
 fn a_cached_get_right_after_a_change_makes_a_few_more() {
-    costs_at_most(115, &Scene::without_a_log(Age::FRESH));
+    costs_at_most(115, &Machine::new().session(Age::FRESH).in_rollback_mode());
     // The log and its index are made and removed again.
-    costs_at_most(176, &Scene::new(Age::FRESH));
+    costs_at_most(176, &Machine::new().session(Age::FRESH));
 }

@@ -1,21 +1,13 @@
 //! Several processes and one session, arranged step by step; `stampede` has many at once.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Output, Running, Sandbox};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);
-
-/// A session of this age, served to the Sentry's own host and to the registry r.example.
-fn scene(age: Age) -> (FakeSentry, Sandbox) {
-    let sentry = FakeSentry::start();
-    let machine = Sandbox::new().for_sentry(&sentry);
-    machine.seed_session(&sentry, &sentry.issue(), age);
-    machine.bind("docker r.example", &sentry.url(), None);
-    (sentry, machine)
-}
 
 #[track_caller]
 fn git(sentry: &FakeSentry, machine: &Sandbox) -> Running {
@@ -63,7 +55,10 @@ fn kill(mut holder: Running) {
 
 #[test]
 fn twenty_gets_cost_one_refresh_and_get_one_answer() {
-    let (sentry, machine) = scene(Age::EXPIRED);
+    let (sentry, machine) = Machine::new()
+        .session(Age::EXPIRED)
+        .bound_to("r.example")
+        .parts();
     sentry.fault_always(Endpoint::Refresh, Fault::Held);
     let one = |index: usize| match index % 2 {
         0 => git(&sentry, &machine),
@@ -81,7 +76,10 @@ fn twenty_gets_cost_one_refresh_and_get_one_answer() {
 
 #[test]
 fn whoever_waits_for_a_refresh_uses_it() {
-    let (sentry, machine) = scene(Age::EXPIRED);
+    let (sentry, machine) = Machine::new()
+        .session(Age::EXPIRED)
+        .bound_to("r.example")
+        .parts();
     sentry.fault(Endpoint::Refresh, Fault::Held);
     let first = git(&sentry, &machine);
     sentry.wait_for_held(SOON);
@@ -102,7 +100,10 @@ fn whoever_waits_for_a_refresh_uses_it() {
 
 #[test]
 fn a_token_near_its_end_is_given_up_for_the_one_that_is_about_to_come() {
-    let (sentry, machine) = scene(Age::STALE);
+    let (sentry, machine) = Machine::new()
+        .session(Age::STALE)
+        .bound_to("r.example")
+        .parts();
     let before = sentry.current_access();
     sentry.fault(Endpoint::Refresh, Fault::Held);
     let first = git(&sentry, &machine);
@@ -126,7 +127,7 @@ fn a_token_near_its_end_is_given_up_for_the_one_that_is_about_to_come() {
 #[test]
 fn a_lock_that_somebody_holds_does_not_keep_a_living_token() {
     for age in [Age::FRESH, Age::STALE] {
-        let (sentry, machine) = scene(age);
+        let (sentry, machine) = Machine::new().session(age).bound_to("r.example").parts();
         let _holder = holder_of_the_lock(&machine);
         let current = sentry.current_access();
         for get in [git(&sentry, &machine), docker(&machine)] {
@@ -138,7 +139,10 @@ fn a_lock_that_somebody_holds_does_not_keep_a_living_token() {
 
 #[test]
 fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
-    let (sentry, machine) = scene(Age::FRESH);
+    let (sentry, machine) = Machine::new()
+        .session(Age::FRESH)
+        .bound_to("r.example")
+        .parts();
     let current = sentry.current_access();
     let rejected = format!(
         "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
@@ -160,7 +164,10 @@ fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
 
 #[test]
 fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
-    let (sentry, machine) = scene(Age::EXPIRED);
+    let (sentry, machine) = Machine::new()
+        .session(Age::EXPIRED)
+        .bound_to("r.example")
+        .parts();
     let before = machine.stored_tokens();
     let holder = holder_of_the_lock(&machine);
     let store = machine
@@ -188,7 +195,10 @@ fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
 
 #[test]
 fn a_lock_whose_holder_dies_is_free() {
-    let (sentry, machine) = scene(Age::EXPIRED);
+    let (sentry, machine) = Machine::new()
+        .session(Age::EXPIRED)
+        .bound_to("r.example")
+        .parts();
     let holder = holder_of_the_lock(&machine);
     let traced = machine
         .docker_credential("get")

@@ -1,10 +1,11 @@
 //! The restrictions of a worker before it connects, and that a refresh works within them.
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::names::Names;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::service::tool;
-use crate::storage::{SOON, Scene};
+use crate::storage::SOON;
 use crate::tls::{NAME, Tls};
 use rustix::process::Pid;
 use std::collections::BTreeSet;
@@ -83,7 +84,7 @@ fn reaches_only(after: &[&str], store: &Path) {
 #[test]
 fn a_worker_is_confined_when_it_waits_for_sentry_and_nobody_else_is() {
     for reader in 0..3 {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let reader = scene.readers()[reader].clone().spawn();
         scene.sentry.wait_for_held(SOON);
@@ -97,8 +98,11 @@ fn a_worker_is_confined_when_it_waits_for_sentry_and_nobody_else_is() {
 
 #[test]
 fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
-    for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
-        let trace = scene.machine.root().join("trace");
+    for scene in [
+        Machine::new().session(Age::EXPIRED),
+        Machine::new().session(Age::EXPIRED).in_rollback_mode(),
+    ] {
+        let trace = scene.sandbox.root().join("trace");
         scene.token().traced(CALLS, &trace).run().success();
         let trace = fs::read_to_string(trace).unwrap();
         let (before, after) = confined(&trace);
@@ -111,9 +115,9 @@ fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
 
 #[test]
 fn a_fresh_token_costs_no_confinement() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     for reader in scene.readers() {
-        let trace = scene.machine.root().join("trace");
+        let trace = scene.sandbox.root().join("trace");
         let traced = "prctl,landlock_create_ruleset,landlock_restrict_self";
         reader.traced(traced, &trace).run().success();
         let trace = fs::read_to_string(trace).unwrap();
@@ -216,7 +220,7 @@ fn a_refresh_works_with_every_version_of_landlock_and_with_none() {
     let versions = (1..=landlock().unwrap_or(0))
         .map(|version| format!("landlock_create_ruleset:retval={version}:when=1"));
     for what in falsified.map(str::to_owned).into_iter().chain(versions) {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let reader = scene.token().with_injected(&what).spawn();
         scene.sentry.wait_for_held(SOON);
@@ -228,10 +232,10 @@ fn a_refresh_works_with_every_version_of_landlock_and_with_none() {
 
 #[test]
 fn the_store_may_be_anywhere() {
-    let scene = Scene::new(Age::EXPIRED);
-    let elsewhere = scene.machine.root().join("else where");
+    let scene = Machine::new().session(Age::EXPIRED);
+    let elsewhere = scene.sandbox.root().join("else where");
     fs::rename(scene.dir(), &elsewhere).unwrap();
-    let link = scene.machine.root().join("link");
+    let link = scene.sandbox.root().join("link");
     std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
     for dir in [&elsewhere, &link] {
         let refresh = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", dir).run().success();

@@ -9,6 +9,7 @@ use crate::environment::described;
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, User};
 use crate::git_server::{Challenge, GitServer};
 use crate::helpers::{alter, with_login, with_session};
+use crate::machine::Machine;
 use crate::real_docker::docker;
 use crate::real_git::configure;
 use crate::registry::Registry;
@@ -255,8 +256,7 @@ fn listed(machine: &Sandbox) -> Value {
 
 #[test]
 fn list_leaves_out_what_get_refuses() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     machine.bind("docker r.example", &sentry.url(), None);
     // Nothing is known against it yet.
     assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));

@@ -2,17 +2,18 @@
 //! starts.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::storage::{SOON, Scene, unprivileged};
+use crate::storage::{SOON, unprivileged};
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 /// Everybody who reads a token, each about to refresh it.
-fn readers() -> Vec<(Scene, Cmd)> {
-    let scenes = (0..3).map(|_| Scene::new(Age::EXPIRED));
-    let reader = |(number, scene): (usize, Scene)| {
+fn readers() -> Vec<(Machine, Cmd)> {
+    let scenes = (0..3).map(|_| Machine::new().session(Age::EXPIRED));
+    let reader = |(number, scene): (usize, Machine)| {
         let reader = scene.readers()[number].clone();
         (scene, reader)
     };
@@ -24,7 +25,7 @@ fn each_process_shuts_itself_off_before_it_opens_the_database() {
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
     let ours = format!("execve(\"{}/", programs.display());
     for (scene, reader) in readers() {
-        let trace = scene.machine.root().join("trace");
+        let trace = scene.sandbox.root().join("trace");
         let calls = "execve,prctl,prlimit64,setrlimit,open,openat";
         reader.traced(calls, &trace).run().success();
         let trace = fs::read_to_string(&trace).unwrap();
@@ -65,14 +66,14 @@ fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let reader = unprivileged(reader).spawn();
         scene.sentry.wait_for_held(SOON);
-        let sleeper = scene.machine.command("sh");
+        let sleeper = scene.sandbox.command("sh");
         let sleeper = sleeper.args(["-c", "echo asleep >&2; exec sleep 1000"]);
         let sleeper = unprivileged(sleeper).spawn();
         // Until then it is the program that gives up its rights, which nobody may look into either.
         sleeper.wait_for_stderr("asleep");
         for file in ["environ", "maps", "auxv"] {
-            assert_eq!(look_into(&scene.machine, sleeper.pid(), file), 0, "{file}");
-            assert_eq!(look_into(&scene.machine, reader.pid(), file), 1, "{file}");
+            assert_eq!(look_into(&scene.sandbox, sleeper.pid(), file), 0, "{file}");
+            assert_eq!(look_into(&scene.sandbox, reader.pid(), file), 1, "{file}");
         }
         scene.sentry.release();
         reader.wait().success();
@@ -94,7 +95,7 @@ fn a_process_that_dies_of_a_fault_leaves_no_core() {
             reader.signal(signal);
             scene.sentry.release();
             let _dead = reader.wait();
-            let names = crate::storage::names(&scene.machine.home());
+            let names = crate::storage::names(&scene.sandbox.home());
             assert_eq!(names, [".sentry"]);
         }
     }

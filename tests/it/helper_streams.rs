@@ -1,8 +1,8 @@
 //! The streams and surroundings of both helpers: callers that are slow, endless, silent or gone, and programs placed
 //! beside them to be run by mistake.
 
-use crate::fake_sentry::FakeSentry;
-use crate::helpers::{STORED, through_shell, with_session, with_session_of};
+use crate::helpers::{STORED, through_shell, with_session_of};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
 use std::fs;
 use std::time::Duration;
@@ -71,8 +71,7 @@ fn input_without_end_takes_little_memory_and_time() {
 
 #[test]
 fn a_caller_that_does_not_come_to_an_end_is_given_up_and_keeps_nobody_waiting() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     let callers = [
         // Nothing.
         "exec 4<>pipe; exec \"$HELPER\" get <pipe",
@@ -148,8 +147,7 @@ fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting()
     // Longer than a pipe takes at once.
     let long = "x".repeat(100_000);
     let login = format!(r#"{{"ServerURL":"r.example","Username":"u","Secret":"{long}"}}"#);
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     machine
         .docker_credential("store")
         .stdin(login)

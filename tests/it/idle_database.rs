@@ -1,16 +1,17 @@
 //! An idle database is read without locks; one that another process begins to use meanwhile is read again.
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
 use crate::service::tool;
-use crate::storage::{SIDES, Scene};
+use crate::storage::SIDES;
 use rustix::process::{Signal, kill_process_group};
 use std::fs;
 
-fn scenes(age: Age) -> [Scene; 3] {
+fn scenes(age: Age) -> [Machine; 3] {
     [
-        Scene::new(age),
-        Scene::without_a_log(age),
-        Scene::in_layout(Layout::Auth, age),
+        Machine::new().session(age),
+        Machine::new().session(age).in_rollback_mode(),
+        Machine::new().in_layout(Layout::Auth).session(age),
     ]
 }
 
@@ -20,7 +21,7 @@ fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
         scene.settle();
         let before = scene.names();
         for get in [scene.git_get(), scene.docker_get()] {
-            let calls = scene.machine.root().join("calls");
+            let calls = scene.sandbox.root().join("calls");
             let got = get.traced("fcntl,open,openat,unlink,ftruncate", &calls);
             got.run().success().stdout_has(&scene.pair.access);
             let calls = fs::read_to_string(&calls).unwrap();
@@ -36,7 +37,7 @@ fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
 
 #[test]
 fn what_is_only_in_the_log_counts_however_old_the_file_is() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.killed_after("UPDATE accounts SET token = 'only-in-the-log'");
     scene.settle();
     assert!(scene.names().contains(&SIDES[0].to_owned()));
@@ -49,14 +50,14 @@ fn a_stale_token_at_rest_is_refreshed_once() {
         scene.settle();
         scene.git_get().run().success();
         let current = scene.sentry.current();
-        assert_eq!(scene.machine.stored_tokens(), Some(current));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(current));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
 }
 
 #[test]
 fn a_view_in_place_of_a_table_is_refused_at_rest_too() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.sql(
         "ALTER TABLE accounts RENAME TO planted; CREATE VIEW accounts AS SELECT * FROM planted",
     );

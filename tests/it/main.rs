@@ -103,6 +103,6 @@ mod trace;
 mod uninstall;
 
 use support::{
-    engine, fake_sentry, git_server, helpers, keyring, names, nginx, proxy_server, registry,
-    sandbox, service, storage, terminal, tls, transcript,
+    engine, fake_sentry, git_server, helpers, keyring, machine, names, nginx, proxy_server,
+    registry, sandbox, service, storage, terminal, tls, transcript,
 };

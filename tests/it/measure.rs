@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
-use crate::storage::Scene;
 
 /// 16 MiB; one of the answers below unpacks to 60.
 const MEMORY: &str = "--data=16777216";
@@ -88,7 +88,7 @@ fn limited(cmd: Cmd) -> Running {
 #[test]
 fn the_token_endpoint_cannot_fill_the_memory() {
     let runs = floods(&bomb("access_token")).map(|(case, end, flood)| {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.fault_always(Endpoint::Token, flood);
         // Two at once: a poll and a refresh.
         let other = Sandbox::new().for_sentry(&scene.sentry);
@@ -100,7 +100,7 @@ fn the_token_endpoint_cannot_fill_the_memory() {
     for (case, end, scene, other, login, token) in runs {
         let told = token.wait().fails(1).stdout_is("");
         end.is_told_in(&told, "the answer is not from Sentry", case);
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair), "{case}");
         let told = login.wait().fails(1);
         told.stderr_has("gave no valid answer before the login timed out");
         assert_eq!(other.stored_tokens(), None, "{case}");
@@ -153,9 +153,9 @@ fn the_device_endpoint_cannot_fill_the_memory() {
 #[test]
 fn the_api_cannot_fill_the_memory() {
     let runs = floods(&bomb("user")).map(|(case, end, flood)| {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene.sentry.fault_always(Endpoint::Api, flood);
-        let auth = |args: &[&str]| scene.machine.sentry(&["auth"]).args(args);
+        let auth = |args: &[&str]| scene.sandbox.sentry(&["auth"]).args(args);
         let running = [
             auth(&["whoami"]),
             auth(&["login", "--with-token"]).stdin("sntryu_api"),
@@ -168,6 +168,6 @@ fn the_api_cannot_fill_the_memory() {
             let told = command.wait().fails(1).stdout_is("");
             end.is_told_in(&told, "the answer is not from Sentry", case);
         }
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair), "{case}");
     }
 }

@@ -4,6 +4,7 @@
 //! Node, because Node before 22.15 makes the CLI use a WASM SQLite with another kind of lock. `OFFICIAL_ROUNDS` repeats
 //! the races.
 
+use crate::machine::Machine;
 use std::path::Path;
 use std::time::Duration;
 
@@ -273,9 +274,7 @@ fn race(machine: &Sandbox, sentry: &FakeSentry, one: Cmd, two: Cmd) -> End {
 #[test]
 fn two_forced_refreshes_of_ours_keep_the_session() {
     for _ in 0..rounds() {
-        let sentry = FakeSentry::start();
-        let machine = Sandbox::new().for_sentry(&sentry);
-        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
         let refresh = || machine.sentry(&["auth", "refresh", "--force"]);
         assert_eq!(race(&machine, &sentry, refresh(), refresh()), End::Alive);
     }

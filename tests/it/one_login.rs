@@ -1,5 +1,6 @@
 //! `login.lock`: one device flow at a time, whichever program starts it, and no process without a user waits for it.
 
+use crate::machine::Machine;
 use std::fs;
 use std::time::Duration;
 
@@ -15,13 +16,6 @@ const SOON: Duration = Duration::from_secs(20);
 const CROWD: usize = 20;
 
 const QUESTION: &str = "type `yes` if you trust it:";
-
-fn scene() -> (FakeSentry, Sandbox) {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    let machine = Sandbox::new().for_sentry(&sentry);
-    (sentry, machine)
-}
 
 fn request(sentry: &FakeSentry) -> String {
     format!("protocol=http\nhost={}\n", sentry.address())
@@ -44,7 +38,7 @@ fn answers(machine: &Sandbox) -> Vec<String> {
 
 #[test]
 fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let mut user = crowd(&sentry, &machine);
     user.expect(QUESTION).type_line("yes");
     let code = sentry.wait_for_code(SOON);
@@ -61,7 +55,7 @@ fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
 
 #[test]
 fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let mut user = crowd(&sentry, &machine);
     // One that comes after the no would ask again.
     for _ in 1..CROWD {
@@ -82,7 +76,7 @@ fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
 
 #[test]
 fn a_get_with_a_user_joins_the_login_that_is_under_way() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let login = machine.sentry(&["auth", "login"]).spawn();
     let code = sentry.wait_for_code(SOON);
     let mut user = TtyUser::start_piped(machine.git_credential("get"), request(&sentry));
@@ -98,7 +92,7 @@ fn a_get_with_a_user_joins_the_login_that_is_under_way() {
 
 #[test]
 fn a_get_without_a_user_never_waits_for_a_login() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let mut login = machine.sentry(&["auth", "login"]).spawn();
     sentry.wait_for_code(SOON);
     machine.bind("docker r.example", &sentry.url(), None);
@@ -124,7 +118,7 @@ fn a_get_without_a_user_never_waits_for_a_login() {
 
 #[test]
 fn a_login_takes_over_from_one_that_dies() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let mut first = machine.sentry(&["auth", "login"]).spawn();
     sentry.wait_for_code(SOON);
     let second = machine.sentry(&["auth", "login"]).spawn();
@@ -158,7 +152,7 @@ fn a_login_to_one_instance_does_not_count_as_a_login_to_another() {
 
 #[test]
 fn a_login_that_waits_holds_no_lock_that_a_refresh_needs() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
     let login = machine.sentry(&["auth", "login", "--force"]).spawn();
     sentry.wait_for_code(SOON);
@@ -175,7 +169,7 @@ fn a_login_that_waits_holds_no_lock_that_a_refresh_needs() {
 
 #[test]
 fn a_login_that_is_approved_but_cannot_be_stored_says_so() {
-    let (sentry, machine) = scene();
+    let (sentry, machine) = Machine::new().parts();
     let old = sentry.issue();
     machine.seed_session(&sentry, &old, Age::FRESH);
     let login = machine.sentry(&["auth", "login", "--force"]).spawn();

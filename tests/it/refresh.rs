@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
-use crate::storage::Scene;
 
 #[test]
 fn a_fresh_token_costs_no_request_and_no_lock() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.serves(&scene.pair.access);
     assert_eq!(scene.sentry.requests().len(), 0);
     assert!(!scene.file("credential.lock").exists());
@@ -18,11 +18,11 @@ fn a_fresh_token_costs_no_request_and_no_lock() {
 fn a_stale_token_is_refreshed_in_both_layouts() {
     for layout in [Layout::Accounts, Layout::Auth] {
         for age in [Age::STALE, Age::EXPIRED] {
-            let scene = Scene::in_layout(layout, age);
+            let scene = Machine::new().in_layout(layout).session(age);
             scene.token().run().success();
             scene.serves(&scene.sentry.current_access());
             assert_ne!(scene.sentry.current(), scene.pair);
-            assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+            assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
             assert_eq!(scene.sentry.refreshes(), 1);
         }
     }
@@ -30,7 +30,7 @@ fn a_stale_token_is_refreshed_in_both_layouts() {
 
 #[test]
 fn a_refresh_sends_what_the_server_wants_and_no_scope() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     scene.token().run().success();
     let refresh = &scene.sentry.requests_to(Endpoint::Refresh)[0];
     let mut fields: Vec<&str> = refresh.form.iter().map(|(name, _)| name.as_str()).collect();
@@ -106,12 +106,12 @@ fn disturbances() -> Vec<(&'static str, Asked, Fault)> {
 #[test]
 fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
     for (name, asked, fault) in disturbances() {
-        let scene = Scene::of_ours(Age::STALE);
+        let scene = Machine::new().login(Age::STALE);
         scene.sentry.fault_always(Endpoint::Refresh, fault);
         // Nobody after the first one tries again at once.
         scene.serves(&scene.pair.access);
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.pair.clone()),
             "{name}"
         );
@@ -119,9 +119,9 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
         assert!(asked.contains(&attempts), "{name}: {attempts}");
         // Except when a user asks.
         scene.sentry.fix();
-        scene.machine.sentry(&["auth", "refresh"]).run().success();
+        scene.sandbox.sentry(&["auth", "refresh"]).run().success();
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.sentry.current()),
             "{name}"
         );
@@ -131,7 +131,7 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
 #[test]
 fn an_expired_token_with_a_disturbed_server_is_an_error_that_keeps_the_session() {
     for (name, _, fault) in disturbances() {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         scene.sentry.fault_always(Endpoint::Refresh, fault);
 
         let output = scene.token().run().fails(1).stdout_is("");
@@ -142,7 +142,7 @@ fn an_expired_token_with_a_disturbed_server_is_an_error_that_keeps_the_session()
         );
         assert!(!output.stderr.contains('<'), "{name}: {}", output.stderr);
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.pair.clone()),
             "{name}"
         );
@@ -151,8 +151,8 @@ fn an_expired_token_with_a_disturbed_server_is_an_error_that_keeps_the_session()
 
 #[test]
 fn a_server_that_is_gone_keeps_the_session() {
-    let scene = Scene::new(Age::EXPIRED);
-    let machine = scene.machine;
+    let scene = Machine::new().session(Age::EXPIRED);
+    let machine = scene.sandbox;
     let url = scene.sentry.url();
     drop(scene.sentry);
     let token = machine.sentry(&["auth", "token"]).run().fails(1);
@@ -163,16 +163,16 @@ fn a_server_that_is_gone_keeps_the_session() {
 #[test]
 fn invalid_grant_ends_a_session_and_removes_nothing() {
     for layout in [Layout::Accounts, Layout::Auth] {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
-        scene.machine.remember_client(CLIENT_ID);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
+        scene.sandbox.remember_client(CLIENT_ID);
         scene.sentry.revoke_family(&scene.pair.refresh);
         let url = scene.sentry.url();
-        let before = scene.machine.stored_row();
+        let before = scene.sandbox.stored_row();
         scene.token().run().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} has ended: Sentry no longer accepts its refresh token\n\
              hint: `sentry auth login --url {url}`\n"
         ));
-        assert_eq!(scene.machine.stored_row(), before);
+        assert_eq!(scene.sandbox.stored_row(), before);
         let again = scene.token().run().fails(1).stdout_is("");
         again
             .stderr_has(&format!("error: the session at {url} has ended"))
@@ -212,24 +212,24 @@ fn odd_success_answers_are_stored_first() {
         }),
     ];
     for (name, rewrite) in rewrites {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.rewrite(Endpoint::Refresh, rewrite);
         scene.token().run().success();
         scene.serves(&scene.sentry.current_access());
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.sentry.current()),
             "{name}"
         );
         assert_eq!(scene.sentry.refreshes(), 1, "{name}");
         scene.sentry.fix();
         scene
-            .machine
+            .sandbox
             .sentry(&["auth", "refresh", "--force"])
             .run()
             .success();
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.sentry.current()),
             "{name}"
         );
@@ -239,7 +239,7 @@ fn odd_success_answers_are_stored_first() {
 #[test]
 fn a_token_that_breaks_the_grammar_is_not_stored() {
     for bad in ["tok\nhost=evil", "tok\r", "", "tok\u{1b}[31m"] {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["access_token"] = bad.into()
         });
@@ -249,21 +249,21 @@ fn a_token_that_breaks_the_grammar_is_not_stored() {
             .fails(1)
             .stdout_is("")
             .stderr_has("something that is not a valid token");
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair));
     }
 }
 
 #[test]
 fn a_refresh_goes_to_the_instance_that_issued_the_session_whatever_the_environment_says() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let other = FakeSentry::start();
     let refresh = scene
-        .machine
+        .sandbox
         .sentry(&["auth", "token", "--url", &scene.sentry.url()]);
     refresh.env("SENTRY_URL", other.url()).run().success();
     assert_eq!(scene.sentry.refreshes(), 1);
     let token = scene
-        .machine
+        .sandbox
         .sentry(&["auth", "token"])
         .env("SENTRY_URL", other.url())
         .run();
@@ -273,12 +273,12 @@ fn a_refresh_goes_to_the_instance_that_issued_the_session_whatever_the_environme
 
 #[test]
 fn a_lost_answer_is_told_when_the_session_is_found_lost() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     // Nobody can help where the server has no grace: it refuses what is asked once more at once.
     scene.sentry.fault(Endpoint::Refresh, Fault::ResetAfter);
     let lost = scene.token().run().fails(1).stdout_is("");
     lost.stderr_has("perhaps because a refresh that began at 20");
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     assert_eq!(scene.sentry.refresh_attempts(), 2);
     scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
@@ -286,20 +286,20 @@ fn a_lost_answer_is_told_when_the_session_is_found_lost() {
 
 #[test]
 fn a_request_that_is_lost_twice_is_made_good_by_the_next_run() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     for _ in 0..2 {
         scene.sentry.fault(Endpoint::Refresh, Fault::ResetBefore);
     }
     scene.token().run().fails(1);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
-    scene.machine.sentry(&["auth", "refresh"]).run().success();
+    scene.sandbox.sentry(&["auth", "refresh"]).run().success();
     scene.serves(&scene.sentry.current_access());
 }
 
 #[test]
 fn an_api_token_is_never_refreshed() {
-    let scene = Scene::new(Age::EXPIRED);
-    let database = scene.machine.database().unwrap();
+    let scene = Machine::new().session(Age::EXPIRED);
+    let database = scene.sandbox.database().unwrap();
     database
         .execute("UPDATE accounts SET refresh_token = NULL", [])
         .unwrap();

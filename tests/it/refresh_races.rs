@@ -3,6 +3,7 @@
 //! The other program does not use our lock, like the official CLI; `concurrency` and `stampede` have our own processes
 //! against each other.
 
+use crate::machine::Machine;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -246,9 +247,7 @@ fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
 
 #[test]
 fn a_suspect_token_that_has_expired_is_not_asked_about() {
-    let sentry = FakeSentry::start();
-    let machine = Sandbox::new().for_sentry(&sentry);
-    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
     suspect(&sentry, &machine);
     let expired = "UPDATE accounts SET expires_at = 1000";
     machine.database().unwrap().execute(expired, []).unwrap();

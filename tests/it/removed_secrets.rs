@@ -1,8 +1,9 @@
 //! Removed secrets are erased from the files, despite readers and despite what other programs left there.
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Running};
 use crate::service::tool;
-use crate::storage::{SOON, Scene, files_with};
+use crate::storage::{SOON, files_with};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,12 +11,12 @@ use std::time::{Duration, Instant};
 /// Another program with the database open. It reads in a transaction until [`Reader::goes_on`], and then keeps the file
 /// open.
 struct Reader<'a> {
-    scene: &'a Scene,
+    scene: &'a Machine,
     running: Running,
 }
 
 impl<'a> Reader<'a> {
-    fn of(scene: &'a Scene) -> Reader<'a> {
+    fn of(scene: &'a Machine) -> Reader<'a> {
         let script = "
 import sqlite3, sys, time, os
 database = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -27,10 +28,10 @@ database.execute('COMMIT')
 print('open', file=sys.stderr, flush=True)
 while True: time.sleep(1000)";
         let reader = scene
-            .machine
+            .sandbox
             .command(tool("python3"))
             .args(["-c", script])
-            .arg(scene.machine.db())
+            .arg(scene.sandbox.db())
             .arg(go(scene));
         let running = reader.spawn();
         running.wait_for_stderr("reads");
@@ -43,26 +44,26 @@ while True: time.sleep(1000)";
     }
 }
 
-fn go(scene: &Scene) -> PathBuf {
-    scene.machine.root().join("go")
+fn go(scene: &Machine) -> PathBuf {
+    scene.sandbox.root().join("go")
 }
 
 /// Names of the store's files that have one of these secrets.
-fn left(scene: &Scene, secrets: &[&str]) -> Vec<String> {
+fn left(scene: &Machine, secrets: &[&str]) -> Vec<String> {
     let found = secrets
         .iter()
         .map(|secret| files_with(&scene.dir(), secret));
     found.flatten().collect()
 }
 
-fn pair(scene: &Scene) -> [&str; 2] {
+fn pair(scene: &Machine) -> [&str; 2] {
     [&scene.pair.access, &scene.pair.refresh]
 }
 
-fn stores_a_password(scene: &Scene) {
+fn stores_a_password(scene: &Machine) {
     let stored = "protocol=https\nhost=git.example\nusername=jane\npassword=NEEDLE\n";
     scene
-        .machine
+        .sandbox
         .git_credential("store")
         .stdin(stored)
         .run()
@@ -70,27 +71,27 @@ fn stores_a_password(scene: &Scene) {
 }
 
 /// The commands by which a user removes something, what each says first, and what is to be gone.
-fn removals(scene: &Scene) -> Vec<(Cmd, String, Vec<String>)> {
+fn removals(scene: &Machine) -> Vec<(Cmd, String, Vec<String>)> {
     let out = || format!("logged out of {}", scene.sentry.url());
     let tokens = || pair(scene).map(str::to_owned).to_vec();
     let email = scene.sentry.user().email;
     vec![
-        (scene.machine.sentry(&["auth", "logout"]), out(), tokens()),
+        (scene.sandbox.sentry(&["auth", "logout"]), out(), tokens()),
         (
-            scene.machine.sentry(&["auth", "logout", "--all"]),
+            scene.sandbox.sentry(&["auth", "logout", "--all"]),
             out(),
             tokens(),
         ),
         (
             scene
-                .machine
+                .sandbox
                 .sentry(&["auth", "logout", "--account", &email]),
             out(),
             tokens(),
         ),
         (
             scene
-                .machine
+                .sandbox
                 .sentry(&["auth", "hosts", "--forget", "git.example"]),
             "removed the password that git had stored for https://git.example".to_owned(),
             vec!["NEEDLE".to_owned()],
@@ -101,7 +102,7 @@ fn removals(scene: &Scene) -> Vec<(Cmd, String, Vec<String>)> {
 #[test]
 fn a_removal_waits_for_a_reader_and_then_nothing_is_left() {
     for number in 0..4 {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         stores_a_password(&scene);
         let (command, says, secrets) = removals(&scene).swap_remove(number);
         let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
@@ -123,7 +124,7 @@ fn a_removal_waits_for_a_reader_and_then_nothing_is_left() {
 #[test]
 fn a_removal_says_what_a_reader_keeps_and_the_next_one_ends_that() {
     for number in 0..4 {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         stores_a_password(&scene);
         let (command, _, secrets) = removals(&scene).swap_remove(number);
         let again = removals(&scene).swap_remove(0).0;
@@ -133,7 +134,7 @@ fn a_removal_says_what_a_reader_keeps_and_the_next_one_ends_that() {
         let told = command.limit(SOON).run().success().stderr;
         let waited = since.elapsed();
         let (db, five) = (
-            scene.machine.db().display().to_string(),
+            scene.sandbox.db().display().to_string(),
             Duration::from_secs(5),
         );
         let warning = format!(
@@ -150,9 +151,9 @@ fn a_removal_says_what_a_reader_keeps_and_the_next_one_ends_that() {
 
 #[test]
 fn a_logout_removes_what_a_reader_that_was_killed_kept() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let mut reader = Reader::of(&scene);
-    let logout = scene.machine.sentry(&["auth", "logout"]).spawn();
+    let logout = scene.sandbox.sentry(&["auth", "logout"]).spawn();
     logout.wait_for_stderr("logged out");
     reader.running.signal(rustix::process::Signal::KILL);
     let told = logout.wait().success().stderr;
@@ -163,7 +164,10 @@ fn a_logout_removes_what_a_reader_that_was_killed_kept() {
 #[test]
 fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
     for args in [&["auth", "logout"][..], &["auth", "logout", "--all"]] {
-        for scene in [Scene::new(Age::FRESH), Scene::without_a_log(Age::FRESH)] {
+        for scene in [
+            Machine::new().session(Age::FRESH),
+            Machine::new().session(Age::FRESH).in_rollback_mode(),
+        ] {
             // As a program writes a row whose name grows, if it does not overwrite what it frees.
             scene.sql(
                 "PRAGMA secure_delete = OFF;
@@ -180,11 +184,11 @@ fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
                     "PRAGMA secure_delete = OFF; UPDATE accounts SET name = '{name}' WHERE is_active = 1"
                 ));
             }
-            let file = fs::read(scene.machine.db()).unwrap();
+            let file = fs::read(scene.sandbox.db()).unwrap();
             let token = scene.pair.access.as_bytes();
             let copies = file.windows(token.len()).filter(|window| *window == token);
             assert!(copies.count() > 1, "the token is in the file once only");
-            scene.machine.sentry(args).run().success();
+            scene.sandbox.sentry(args).run().success();
             assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
         }
     }
@@ -192,24 +196,24 @@ fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
 
 #[test]
 fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     stores_a_password(&scene);
     let erased = "protocol=https\nhost=git.example\n";
     scene
-        .machine
+        .sandbox
         .git_credential("erase")
         .stdin(erased)
         .run()
         .success();
     let stored = r#"{"ServerURL":"r.example","Username":"jane","Secret":"NEEDLE"}"#;
     scene
-        .machine
+        .sandbox
         .docker_credential("store")
         .stdin(stored)
         .run()
         .success();
     scene
-        .machine
+        .sandbox
         .docker_credential("erase")
         .stdin("r.example")
         .run()
@@ -217,7 +221,7 @@ fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
     assert_eq!(left(&scene, &["NEEDLE"]), Vec::<String>::new());
     scene.sentry.add_api_token("sntryu_another");
     let login = scene
-        .machine
+        .sandbox
         .sentry(&["auth", "login", "--force", "--with-token"]);
     login.stdin("sntryu_another\n").run().success();
     assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());

@@ -3,13 +3,14 @@
 //!
 //! `SIGNAL_ROUNDS` repeats the fetches that are interrupted at random moments, `SIGNAL_SEED` repeats the moments.
 
+use crate::machine::Machine;
 use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::process::Signal;
 
-use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault, Pair};
+use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
 use crate::replay::Writers;
 use crate::sandbox::{Age, Running, Sandbox};
@@ -25,16 +26,6 @@ fn ending(signal: Signal) -> i32 {
         Signal::INT => 130,
         other => -other.as_raw(),
     }
-}
-
-/// An expired session.
-fn scene() -> (FakeSentry, Sandbox, Pair) {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    let machine = Sandbox::new().for_sentry(&sentry);
-    let pair = sentry.issue();
-    machine.seed_session(&sentry, &pair, Age::EXPIRED);
-    (sentry, machine, pair)
 }
 
 /// Another program that holds a lock until it is killed.
@@ -64,7 +55,7 @@ fn nobody_holds(machine: &Sandbox, lock: &str) {
 #[test]
 fn a_signal_while_the_server_works_waits_for_the_commit() {
     for signal in SIGNALS {
-        let (sentry, machine, _) = scene();
+        let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
         sentry.fault(Endpoint::Refresh, Fault::Held);
         let mut token = machine.sentry(&["auth", "token"]).spawn();
         sentry.wait_for_held(SOON);
@@ -88,7 +79,7 @@ fn a_signal_while_the_server_works_waits_for_the_commit() {
 #[test]
 fn a_signal_that_is_ignored_stays_so() {
     for signal in SIGNALS {
-        let (sentry, machine, _) = scene();
+        let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
         sentry.fault(Endpoint::Refresh, Fault::Held);
         let ignore = format!("--ignore-signal={}", signal.as_raw());
         let token = machine.sentry(&["auth", "token"]);
@@ -104,7 +95,7 @@ fn a_signal_that_is_ignored_stays_so() {
 #[test]
 fn a_signal_while_the_database_is_busy_waits_for_the_commit() {
     for signal in SIGNALS {
-        let (sentry, machine, _) = scene();
+        let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
         sentry.fault(Endpoint::Refresh, Fault::Held);
         let mut token = machine.sentry(&["auth", "token"]).spawn();
         sentry.wait_for_held(SOON);
@@ -126,7 +117,12 @@ fn a_signal_while_the_database_is_busy_waits_for_the_commit() {
 #[test]
 fn a_signal_before_the_request_ends_a_refresh_at_once_and_changes_nothing() {
     for signal in SIGNALS {
-        let (sentry, machine, pair) = scene();
+        let Machine {
+            sentry,
+            sandbox: machine,
+            pair,
+            ..
+        } = Machine::new().session(Age::EXPIRED);
         let holder = holder_of(&machine, "credential.lock");
         let token = machine.sentry(&["auth", "token"]);
         let mut token = token.env("SENTRY_CREDENTIAL_TRACE", "1").spawn();
@@ -144,7 +140,12 @@ fn a_signal_before_the_request_ends_a_refresh_at_once_and_changes_nothing() {
 #[test]
 fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
     for signal in SIGNALS {
-        let (sentry, machine, pair) = scene();
+        let Machine {
+            sentry,
+            sandbox: machine,
+            pair,
+            ..
+        } = Machine::new().session(Age::EXPIRED);
         machine.remember_client(CLIENT_ID);
         sentry.revoke_family(&pair.refresh);
         let mut token = machine.sentry(&["auth", "token"]).spawn();
@@ -161,9 +162,7 @@ fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
 #[test]
 fn a_signal_while_a_login_waits_for_its_user_stores_nothing_and_frees_its_locks() {
     for signal in SIGNALS {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let (sentry, machine) = Machine::new().parts();
         let mut login = machine.sentry(&["auth", "login"]).spawn();
         let code = sentry.wait_for_code(SOON);
         sentry.wait_for_requests(Endpoint::Poll, 1, SOON);
@@ -200,7 +199,12 @@ fn a_signal_before_there_is_a_code_cancels_a_login() {
 #[test]
 fn a_signal_to_a_login_that_waits_for_another_one_cancels_it() {
     for signal in SIGNALS {
-        let (sentry, machine, pair) = scene();
+        let Machine {
+            sentry,
+            sandbox: machine,
+            pair,
+            ..
+        } = Machine::new().session(Age::EXPIRED);
         let _other = holder_of(&machine, "login.lock");
         let mut login = machine.sentry(&["auth", "login", "--force"]).spawn();
         login.wait_for_stderr("another login to ");
@@ -215,9 +219,7 @@ fn a_signal_to_a_login_that_waits_for_another_one_cancels_it() {
 #[test]
 fn a_signal_after_the_approval_waits_for_the_commit_of_a_login() {
     for signal in SIGNALS {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let (sentry, machine) = Machine::new().parts();
         let mut login = machine.sentry(&["auth", "login"]).spawn();
         let code = sentry.wait_for_code(SOON);
         let holder = holder_of(&machine, "credential.lock");
@@ -240,9 +242,7 @@ fn a_signal_after_the_approval_waits_for_the_commit_of_a_login() {
 #[test]
 fn a_signal_after_the_commit_of_a_login_does_not_say_that_nothing_was_stored() {
     for signal in SIGNALS {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let (sentry, machine) = Machine::new().parts();
         sentry.approve_next();
         sentry.fault(Endpoint::Api, Fault::Hang);
         let mut login = machine.sentry(&["auth", "login"]).spawn();

@@ -3,9 +3,9 @@
 //! faketime(1) works through the dynamic loader, and therefore not with a static program.
 
 use crate::fake_sentry::{Answer, Endpoint};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd};
 use crate::service::tool;
-use crate::storage::Scene;
 use std::fs;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ const BEHIND: &str = "-1d";
 
 #[test]
 fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_right() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     for _ in 0..2 {
         let token = at(AHEAD)(scene.token()).run().success();
         token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
@@ -36,7 +36,7 @@ fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_rig
         "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",
         scene.sentry.address()
     );
-    let erase = scene.machine.git_credential("erase");
+    let erase = scene.sandbox.git_credential("erase");
     erase.stdin(rejected).run().success();
     scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
@@ -47,7 +47,7 @@ fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_rig
 #[test]
 fn a_clock_that_is_a_day_behind_costs_no_refresh() {
     for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
-        let scene = Scene::new(age);
+        let scene = Machine::new().session(age);
         scene.serves_to(&scene.pair.access, at(BEHIND));
         assert_eq!(scene.sentry.requests().len(), 0);
     }
@@ -55,7 +55,7 @@ fn a_clock_that_is_a_day_behind_costs_no_refresh() {
 
 #[test]
 fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     at(BEHIND)(scene.refresh()).run().success();
     for how in [at(BEHIND), at("+0d")] {
         scene.serves_to(&scene.sentry.current_access(), how);
@@ -72,7 +72,7 @@ fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
 
 #[test]
 fn a_clock_that_jumps_to_and_fro_costs_one_refresh() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     for offset in [AHEAD, BEHIND, AHEAD, "+0d", BEHIND, AHEAD] {
         at(offset)(scene.token()).run().success();
     }
@@ -82,7 +82,7 @@ fn a_clock_that_jumps_to_and_fro_costs_one_refresh() {
 
 #[test]
 fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     scene
         .sentry
         .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
@@ -92,7 +92,7 @@ fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 
     // In the past it is over.
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     scene
         .sentry
         .fault(Endpoint::Refresh, Answer::new(503, "text/html", "no"));
@@ -104,7 +104,7 @@ fn a_pause_that_was_noted_by_a_wrong_clock_ends_with_it() {
 #[test]
 fn a_clock_before_its_time_breaks_nothing() {
     for time in ["1970-01-02 00:00:00", "2037-12-31 00:00:00"] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         let faketime = |cmd: Cmd| cmd.under(tool("faketime"), &["-f", time]);
         for _ in 0..3 {
             faketime(scene.token()).run().success();
@@ -116,11 +116,11 @@ fn a_clock_before_its_time_breaks_nothing() {
 
 #[test]
 fn a_database_that_is_set_aside_never_takes_the_place_of_an_earlier_one() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let contents = ["first", "second", "third"].map(|word| word.repeat(300));
     for content in &contents {
-        fs::write(scene.machine.db(), content).unwrap();
-        let repair = scene.machine.sentry(&["auth", "doctor", "--repair"]);
+        fs::write(scene.sandbox.db(), content).unwrap();
+        let repair = scene.sandbox.sentry(&["auth", "doctor", "--repair"]);
         // A clock that stands still.
         let faketime = ["-f", "2031-01-01 00:00:00"];
         repair.under(tool("faketime"), &faketime).run().success();

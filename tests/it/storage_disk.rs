@@ -3,27 +3,28 @@
 //! The disk is a tmpfs in a mount namespace of the test, which needs no root.
 
 use crate::fake_sentry::{Endpoint, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd};
 use crate::service::tool;
-use crate::storage::{SOON, Scene, mode};
+use crate::storage::{SOON, mode};
 use std::fs;
 use std::path::PathBuf;
 
 const FILL: &str = "dd if=/dev/zero of=\"$DISK/fill\" bs=1k 2>/dev/null || :";
 
-fn disk(scene: &Scene) -> PathBuf {
-    scene.machine.root().join("disk")
+fn disk(scene: &Machine) -> PathBuf {
+    scene.sandbox.root().join("disk")
 }
 
 /// A script on a machine whose store lies on a small disk: `$DISK`.
-fn on_a_disk(scene: &Scene, script: &str) -> Cmd {
+fn on_a_disk(scene: &Machine, script: &str) -> Cmd {
     let disk = disk(scene);
     fs::create_dir_all(&disk).unwrap();
     let prepared = format!(
         "set -eu; mount -t tmpfs -o size=256k,mode=700 tmpfs \"$DISK\"; cp -a \"$STORE\"/. \"$DISK\"; {script}"
     );
     scene
-        .machine
+        .sandbox
         .command(tool("unshare"))
         .args(["-Urm", "sh", "-c", &prepared])
         .env("STORE", scene.dir())
@@ -44,7 +45,7 @@ const READERS: [&str; 3] = [
 fn is_served_and_none_is_spent(state: &str) {
     for age in [Age::FRESH, Age::STALE] {
         for reader in READERS {
-            let scene = Scene::new(age);
+            let scene = Machine::new().session(age);
             let served = on_a_disk(&scene, &format!("{state}; {reader}")).run();
             served
                 .success()
@@ -62,7 +63,7 @@ fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
 
 #[test]
 fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let token = on_a_disk(&scene, &format!("{FILL}; sentry auth token")).run();
     token.fails(1).stdout_is("").stderr_is(&format!(
         "error: not refreshed, because the new token could not be stored: cannot write {}/credential.recovery: \
@@ -74,14 +75,14 @@ fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
 }
 
 /// Lets the script go on that reads from `$GATE`.
-fn open_gate(scene: &Scene) {
-    fs::write(scene.machine.root().join("gate"), "\n").unwrap();
+fn open_gate(scene: &Machine) {
+    fs::write(scene.sandbox.root().join("gate"), "\n").unwrap();
 }
 
 /// A refresh on a disk that fills up while the server answers; `then` follows in the script.
-fn filled_meanwhile(scene: &Scene, then: &str) -> Cmd {
-    let gate = scene.machine.root().join("gate");
-    scene.machine.command("mkfifo").arg(&gate).run().success();
+fn filled_meanwhile(scene: &Machine, then: &str) -> Cmd {
+    let gate = scene.sandbox.root().join("gate");
+    scene.sandbox.command("mkfifo").arg(&gate).run().success();
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let script = format!(
         "sentry auth token & job=$!; read _ <\"$GATE\"; {FILL}; echo full >&2; {then}; \
@@ -94,7 +95,7 @@ fn filled_meanwhile(scene: &Scene, then: &str) -> Cmd {
 
 #[test]
 fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let running = filled_meanwhile(&scene, "read _ <\"$GATE\"; rm \"$DISK/fill\"").spawn();
     scene.sentry.wait_for_held(SOON);
     open_gate(&scene);
@@ -104,13 +105,13 @@ fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
     open_gate(&scene);
     let access = scene.sentry.current_access();
     running.wait().success().stdout_is(&format!("{access}\n"));
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
     assert!(!scene.file("credential.recovery").exists());
 }
 
 #[test]
 fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_imported() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     // A minute of trying, for which nobody waits but this script.
     let kept = "until [ -e \"$DISK/credential.recovery\" ]; do sleep 0.1; done";
     let running = filled_meanwhile(&scene, kept).spawn();
@@ -129,10 +130,10 @@ fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_importe
     assert_eq!(mode(&kept), 0o600);
     let kept_content = fs::read_to_string(&kept).unwrap();
     assert!(kept_content.contains(&current.refresh));
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     scene.serves(&current.access);
     assert!(!kept.exists());
-    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(current));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
 }
 
@@ -145,7 +146,7 @@ fn on_a_read_only_disk_a_valid_token_is_served_and_none_is_spent() {
 
 #[test]
 fn on_a_read_only_disk_nothing_can_be_changed() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let disk = disk(&scene);
     let shown = disk.display();
     let lock = format!(
@@ -174,7 +175,7 @@ fn on_a_read_only_disk_nothing_can_be_changed() {
 #[test]
 fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
     for nothing in [READ_ONLY, FILL] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene.killed_after("UPDATE accounts SET token = 'from-the-log'");
         let sum = "$(cat \"$DISK/cli.db\" \"$DISK/cli.db-wal\" | cksum)";
         let without = format!("rm \"$DISK/cli.db-shm\"; before={sum}");
@@ -189,7 +190,7 @@ fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
 
 #[test]
 fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
-    let scene = Scene::without_a_log(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH).in_rollback_mode();
     half_written(&scene);
     let said = on_a_disk(&scene, &format!("{READ_ONLY}; sentry auth token")).run();
     said.fails(1).stdout_is("").stderr_is(&format!(
@@ -202,21 +203,21 @@ fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
 }
 
 /// A transaction that was cut short after some of its pages had reached the file.
-fn half_written(scene: &Scene) {
+fn half_written(scene: &Machine) {
     scene.sql("CREATE TABLE filler (text); INSERT INTO filler VALUES (zeroblob(100000))");
     scene.killed_after(
         "PRAGMA cache_size = 1; BEGIN IMMEDIATE; UPDATE accounts SET token = 'never-committed'; \
          UPDATE filler SET text = randomblob(100000)",
     );
     let token = "never-committed".as_bytes();
-    let bytes = fs::read(scene.machine.db()).unwrap();
+    let bytes = fs::read(scene.sandbox.db()).unwrap();
     assert!(bytes.windows(token.len()).any(|window| window == token));
     assert!(scene.file("cli.db-journal").metadata().unwrap().len() > 512);
 }
 
 #[test]
 fn a_quota_is_as_good_as_a_full_disk() {
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     for injected in [
         "pwrite64:error=EDQUOT:when=1+",
         "fallocate:error=EDQUOT:when=1+",
@@ -224,18 +225,18 @@ fn a_quota_is_as_good_as_a_full_disk() {
         scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(injected));
     }
     assert_eq!(scene.sentry.requests().len(), 0);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
 }
 
 #[test]
 fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     // As long as somebody reads, the end of a connection does not bring the log to the disk: only the commit does.
     let reader = scene.database();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM accounts")
         .unwrap();
-    let trace = scene.machine.root().join("trace");
+    let trace = scene.sandbox.root().join("trace");
     let calls = "sendto,recvfrom,pwrite64,fsync,fdatasync,write";
     scene.token().traced(calls, &trace).run().success();
     let trace = fs::read_to_string(&trace).unwrap();

@@ -1,21 +1,22 @@
 //! Unexpected files in place of ours: symlinks, hard links, FIFOs, foreign owners, open modes; and the modes of our
 //! files.
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Sandbox};
-use crate::storage::{SIDES, Scene, files_with, mode, names, set_mode, unprivileged};
+use crate::storage::{SIDES, files_with, mode, names, set_mode, unprivileged};
 use rustix::fs::{CWD, Gid, Uid};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-fn victim(scene: &Scene) -> PathBuf {
-    let victim = scene.machine.root().join("victim");
+fn victim(scene: &Machine) -> PathBuf {
+    let victim = scene.sandbox.root().join("victim");
     fs::write(&victim, "precious").unwrap();
     victim
 }
 
-fn make_fifo(scene: &Scene, path: &Path) {
-    scene.machine.command("mkfifo").arg(path).run().success();
+fn make_fifo(scene: &Machine, path: &Path) {
+    scene.sandbox.command("mkfifo").arg(path).run().success();
 }
 
 /// Somebody who is not us; `None` when only we are at hand.
@@ -28,16 +29,16 @@ fn give_away(path: &Path) -> Option<()> {
 
 /// Nobody reads, nobody writes, and all say so.
 #[track_caller]
-fn is_refused(scene: &Scene, words: &str) {
+fn is_refused(scene: &Machine, words: &str) {
     scene.fails_with(words);
     let commands: [Cmd; 3] = [
-        scene.machine.sentry(&["auth", "logout"]),
+        scene.sandbox.sentry(&["auth", "logout"]),
         scene
-            .machine
+            .sandbox
             .sentry(&["auth", "login", "--with-token"])
             .stdin("api-token"),
         scene
-            .machine
+            .sandbox
             .git_credential("store")
             .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"),
     ];
@@ -49,7 +50,7 @@ fn is_refused(scene: &Scene, words: &str) {
 
 #[test]
 fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
-    type Plant = fn(&Scene, &Path);
+    type Plant = fn(&Machine, &Path);
     let plants: [(&str, Plant); 5] = [
         ("it is not a regular file", |scene, side| {
             symlink(victim(scene), side).unwrap()
@@ -67,7 +68,7 @@ fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
     ];
     for name in SIDES {
         for (why, plant) in plants {
-            let scene = Scene::new(Age::FRESH);
+            let scene = Machine::new().session(Age::FRESH);
             let side = scene.file(name);
             plant(&scene, &side);
             is_refused(
@@ -75,7 +76,7 @@ fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
                 &format!("refusing to use {}: {why}", side.display()),
             );
             assert_eq!(scene.names(), ["cli.db", name]);
-            if let Ok(content) = fs::read_to_string(scene.machine.root().join("victim")) {
+            if let Ok(content) = fs::read_to_string(scene.sandbox.root().join("victim")) {
                 assert_eq!(content, "precious");
             }
         }
@@ -85,7 +86,7 @@ fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
 #[test]
 fn what_belongs_to_another_user_is_refused() {
     for name in ["cli.db", "cli.db-wal", "cli.db-shm", "cli.db-journal"] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         let path = scene.file(name);
         fs::OpenOptions::new()
             .append(true)
@@ -103,22 +104,22 @@ fn what_belongs_to_another_user_is_refused() {
         }
     }
     // A directory cannot be given away by everybody; being somebody else is the same.
-    let scene = Scene::new(Age::FRESH);
-    let token = scene.machine.sentry(&["auth", "token"]);
+    let scene = Machine::new().session(Age::FRESH);
+    let token = scene.sandbox.sentry(&["auth", "token"]);
     token
         .with_injected("geteuid:retval=4242")
         .run()
         .fails(1)
         .stderr_has(&format!(
             "refusing to use {}: its directory belongs to another user",
-            scene.machine.db().display()
+            scene.sandbox.db().display()
         ));
 }
 
 #[test]
 fn a_directory_that_others_may_write_is_refused_and_gets_no_file() {
     for open in [0o777, 0o770, 0o722, 0o1777] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         let dir = scene.dir();
         set_mode(&dir, open);
         let refusal = format!(
@@ -126,8 +127,8 @@ fn a_directory_that_others_may_write_is_refused_and_gets_no_file() {
             dir.display()
         );
         is_refused(&scene, &refusal);
-        fs::remove_file(scene.machine.db()).unwrap();
-        let store = scene.machine.git_credential("store");
+        fs::remove_file(scene.sandbox.db()).unwrap();
+        let store = scene.sandbox.git_credential("store");
         store
             .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
             .run()
@@ -149,7 +150,7 @@ fn what_others_could_read_is_closed_with_one_warning() {
         (0o666, "cli.db"),
         (0o644, "cli.db-wal"),
     ] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene.killed_after("UPDATE accounts SET username = 'ann'");
         for side in ["cli.db", "cli.db-wal", "cli.db-shm"] {
             // As SQLite does it: a sidecar file has the mode of the database. A later chmod of the database leaves it.
@@ -197,7 +198,7 @@ fn opens<'a>(trace: &'a str, file: &str) -> Vec<&'a str> {
 
 #[test]
 fn the_database_is_made_closed_before_sqlite_opens_it_and_never_opened_by_us_again() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let machine = Sandbox::new().for_sentry(&scene.sentry);
     scene.sentry.add_api_token("api-token");
     let trace = machine.root().join("trace");
@@ -265,7 +266,7 @@ fn the_database_is_made_closed_before_sqlite_opens_it_and_never_opened_by_us_aga
 #[test]
 fn a_link_in_the_place_of_a_lock_is_not_followed() {
     for age in [Age::STALE, Age::EXPIRED] {
-        let scene = Scene::new(age);
+        let scene = Machine::new().session(age);
         let victim = victim(&scene);
         let lock = scene.file("credential.lock");
         symlink(&victim, &lock).unwrap();
@@ -288,7 +289,7 @@ fn a_link_in_the_place_of_a_lock_is_not_followed() {
 #[test]
 fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
     for forbidden in [0o000, 0o400] {
-        let scene = Scene::new(Age::STALE);
+        let scene = Machine::new().session(Age::STALE);
         let lock = scene.file("credential.lock");
         fs::write(&lock, "").unwrap();
         set_mode(&lock, forbidden);
@@ -307,10 +308,10 @@ fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
 
 #[test]
 fn a_log_that_cannot_be_read_is_told_and_the_environments_token_works() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.killed_after("UPDATE accounts SET username = 'ann'");
     set_mode(&scene.file("cli.db-wal"), 0o000);
-    let words = format!("cannot open {}: ", scene.machine.db().display());
+    let words = format!("cannot open {}: ", scene.sandbox.db().display());
     scene.fails_to(&words, unprivileged);
     for get in [scene.git_get(), scene.docker_get()] {
         let served = unprivileged(get)
@@ -324,8 +325,8 @@ fn a_log_that_cannot_be_read_is_told_and_the_environments_token_works() {
 
 #[test]
 fn a_directory_of_ours_behind_a_link_is_as_good() {
-    let scene = Scene::new(Age::EXPIRED);
-    let elsewhere = scene.machine.root().join("elsewhere");
+    let scene = Machine::new().session(Age::EXPIRED);
+    let elsewhere = scene.sandbox.root().join("elsewhere");
     fs::rename(scene.dir(), &elsewhere).unwrap();
     symlink(&elsewhere, scene.dir()).unwrap();
     scene.token().run().success();
@@ -337,32 +338,32 @@ fn a_directory_of_ours_behind_a_link_is_as_good() {
 fn an_empty_file_is_a_store_without_a_login() {
     // SQLite takes a single byte for nothing, too.
     for nothing in ["", "S"] {
-        let scene = Scene::new(Age::FRESH);
-        fs::write(scene.machine.db(), nothing).unwrap();
+        let scene = Machine::new().session(Age::FRESH);
+        fs::write(scene.sandbox.db(), nothing).unwrap();
         scene.is_logged_out();
-        assert_eq!(fs::read_to_string(scene.machine.db()).unwrap(), nothing);
+        assert_eq!(fs::read_to_string(scene.sandbox.db()).unwrap(), nothing);
         scene.sentry.add_api_token("api-token");
-        let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
+        let login = scene.sandbox.sentry(&["auth", "login", "--with-token"]);
         login.stdin("api-token").run().success();
         scene.serves("api-token");
-        assert_eq!(mode(&scene.machine.db()), 0o600);
+        assert_eq!(mode(&scene.sandbox.db()), 0o600);
     }
 }
 
 #[test]
 fn damage_of_any_kind_is_told_at_once_and_left_alone() {
-    type Damage = fn(&Scene);
-    let header = |offset: usize, bytes: &[u8], scene: &Scene| {
-        let mut file = fs::read(scene.machine.db()).unwrap();
+    type Damage = fn(&Machine);
+    let header = |offset: usize, bytes: &[u8], scene: &Machine| {
+        let mut file = fs::read(scene.sandbox.db()).unwrap();
         file[offset..offset + bytes.len()].copy_from_slice(bytes);
-        fs::write(scene.machine.db(), file).unwrap();
+        fs::write(scene.sandbox.db(), file).unwrap();
     };
     let damages: [(&str, Damage); 4] = [
         ("4 GiB of nothing", |scene| {
-            fs::write(scene.machine.db(), "").unwrap();
+            fs::write(scene.sandbox.db(), "").unwrap();
             let file = fs::OpenOptions::new()
                 .write(true)
-                .open(scene.machine.db())
+                .open(scene.sandbox.db())
                 .unwrap();
             file.set_len(4 << 30).unwrap();
         }),
@@ -370,7 +371,7 @@ fn damage_of_any_kind_is_told_at_once_and_left_alone() {
             let bytes: Vec<u8> = (0..8192_u32)
                 .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
                 .collect();
-            fs::write(scene.machine.db(), bytes).unwrap();
+            fs::write(scene.sandbox.db(), bytes).unwrap();
         }),
         ("an odd schema", |scene| {
             scene.sql("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE TABLE (' WHERE name = 'accounts'");
@@ -380,21 +381,21 @@ fn damage_of_any_kind_is_told_at_once_and_left_alone() {
         }),
     ];
     for (kind, damage) in damages {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         damage(&scene);
-        let length = scene.machine.db().metadata().unwrap().len();
-        scene.fails_with(&format!("{} is damaged: ", scene.machine.db().display()));
+        let length = scene.sandbox.db().metadata().unwrap().len();
+        scene.fails_with(&format!("{} is damaged: ", scene.sandbox.db().display()));
         assert_eq!(
-            scene.machine.db().metadata().unwrap().len(),
+            scene.sandbox.db().metadata().unwrap().len(),
             length,
             "{kind}"
         );
         assert_eq!(scene.sentry.requests().len(), 0, "{kind}");
     }
     // A page size that there is not.
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     header(16, &[0, 1], &scene);
-    scene.fails_with(&format!("{} is damaged: ", scene.machine.db().display()));
+    scene.fails_with(&format!("{} is damaged: ", scene.sandbox.db().display()));
 }
 
 /// What would copy tokens elsewhere, or serve planted ones, in the spelling of those who plant it.
@@ -469,11 +470,11 @@ const PLANTED: [(Layout, &str, &str); 12] = [
 #[test]
 fn what_is_planted_in_the_place_of_a_table_is_refused_however_it_is_spelled() {
     for (layout, planted, what) in PLANTED {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
         scene.sql(&format!("CREATE TABLE loot (token); {planted}"));
         let words = format!(
             "refusing to use {}: it has {what}",
-            scene.machine.db().display()
+            scene.sandbox.db().display()
         );
         is_refused(&scene, &words);
         let stolen: i64 = scene
@@ -486,14 +487,14 @@ fn what_is_planted_in_the_place_of_a_table_is_refused_however_it_is_spelled() {
 
 #[test]
 fn a_table_that_a_module_keeps_elsewhere_gets_no_token() {
-    let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
+    let scene = Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED);
     scene.sql(
         "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema VALUES ('table', 'Helper_Former', 'Helper_Former', 0, \
          'CREATE VIRTUAL TABLE Helper_Former USING fts5(digest, at)')",
     );
     let words = format!(
         "refusing to use {}: it has a virtual table called `Helper_Former`",
-        scene.machine.db().display()
+        scene.sandbox.db().display()
     );
     scene.fails_with(&words);
     assert_eq!(scene.sentry.requests().len(), 0);
@@ -502,7 +503,7 @@ fn a_table_that_a_module_keeps_elsewhere_gets_no_token() {
 #[test]
 fn a_table_in_another_spelling_is_the_table() {
     for (layout, table) in [(Layout::Accounts, "accounts"), (Layout::Auth, "auth")] {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
         let other = table.to_uppercase();
         scene.sql(&format!(
             "ALTER TABLE {table} RENAME TO t; ALTER TABLE t RENAME TO {other}"
@@ -515,7 +516,7 @@ fn a_table_in_another_spelling_is_the_table() {
 
 #[test]
 fn nothing_that_is_declared_on_a_table_carries_a_token_elsewhere() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     // Where foreign keys are enforced, a copy follows what it refers to.
     scene.sql(
         "CREATE UNIQUE INDEX by_token ON accounts (token); \
@@ -523,7 +524,7 @@ fn nothing_that_is_declared_on_a_table_carries_a_token_elsewhere() {
          INSERT INTO loot SELECT token FROM accounts",
     );
     scene.token().run().success();
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
     let loot: String = scene
         .database()
         .query_row("SELECT token FROM loot", [], |row| row.get(0))
@@ -533,14 +534,14 @@ fn nothing_that_is_declared_on_a_table_carries_a_token_elsewhere() {
 
 #[test]
 fn what_a_killed_process_left_behind_is_taken_up_and_cleared_away() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.killed_after("UPDATE accounts SET token = 'from-the-log'");
     assert_eq!(scene.names(), ["cli.db", "cli.db-shm", "cli.db-wal"]);
     scene.serves("from-the-log");
     // A `-shm` would keep the official CLI's WASM driver out.
     assert_eq!(scene.names(), ["cli.db"]);
 
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.killed_after("BEGIN IMMEDIATE; UPDATE accounts SET token = 'never-committed'");
     scene.serves(&scene.pair.access);
     scene.is_alive();
@@ -548,7 +549,7 @@ fn what_a_killed_process_left_behind_is_taken_up_and_cleared_away() {
 
 #[test]
 fn a_recovery_file_that_is_not_ours_is_not_read_and_keeps_no_living_token() {
-    type Plant = fn(&Scene, &Path);
+    type Plant = fn(&Machine, &Path);
     let plants: [Plant; 4] = [
         |scene, path| symlink(victim(scene), path).unwrap(),
         |_, path| symlink("/nowhere/at/all", path).unwrap(),
@@ -557,7 +558,7 @@ fn a_recovery_file_that_is_not_ours_is_not_read_and_keeps_no_living_token() {
     ];
     for plant in plants {
         for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
-            let scene = Scene::new(age);
+            let scene = Machine::new().session(age);
             let path = scene.file("credential.recovery");
             plant(&scene, &path);
             if age == Age::EXPIRED {
@@ -574,7 +575,7 @@ fn a_recovery_file_that_is_not_ours_is_not_read_and_keeps_no_living_token() {
 #[test]
 fn a_recovery_file_that_was_cut_short_is_cleared_away() {
     for content in ["", "{\"account\":\"x\",\"tok", "[]", "{}", "\0\0\0"] {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         fs::write(scene.file("credential.recovery"), content).unwrap();
         scene.is_alive();
         assert!(!scene.file("credential.recovery").exists());
@@ -584,9 +585,9 @@ fn a_recovery_file_that_was_cut_short_is_cleared_away() {
 #[test]
 fn no_former_secret_is_left_in_any_file() {
     for scene in [
-        Scene::new(Age::EXPIRED),
-        Scene::without_a_log(Age::EXPIRED),
-        Scene::in_layout(Layout::Auth, Age::EXPIRED),
+        Machine::new().session(Age::EXPIRED),
+        Machine::new().session(Age::EXPIRED).in_rollback_mode(),
+        Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED),
     ] {
         let dir = scene.dir();
         let gone =
@@ -601,7 +602,7 @@ fn no_former_secret_is_left_in_any_file() {
             ("erase", "protocol=https\nhost=h.example\nusername=u\n"),
         ] {
             scene
-                .machine
+                .sandbox
                 .git_credential(operation)
                 .stdin(description)
                 .run()
@@ -618,8 +619,8 @@ fn no_former_secret_is_left_in_any_file() {
         // Another program may still need the row of a pair that the server rejects; a logout is the end of it.
         scene.sentry.revoke_family(&second.refresh);
         scene.refresh().run().fails(1);
-        assert_eq!(scene.machine.stored_tokens().as_ref(), Some(&second));
-        scene.machine.sentry(&["auth", "logout"]).run().success();
+        assert_eq!(scene.sandbox.stored_tokens().as_ref(), Some(&second));
+        scene.sandbox.sentry(&["auth", "logout"]).run().success();
         for secret in [&second.access, &second.refresh] {
             gone(secret);
         }
@@ -628,10 +629,10 @@ fn no_former_secret_is_left_in_any_file() {
 
 #[test]
 fn where_home_is_nowhere_nothing_is_made_and_that_is_told() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");
     scene.is_logged_out_to(nowhere);
-    let store = scene.machine.git_credential("store");
+    let store = scene.sandbox.git_credential("store");
     let store = nowhere(store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"));
     store.run().fails(1).stdout_is("").stderr_is(
         "git-credential-sentry: cannot create /proc/nowhere/.sentry: No such file or directory (os error 2)\n",

@@ -2,8 +2,9 @@
 //! unchanged.
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
-use crate::storage::{SOON, Scene};
+use crate::storage::SOON;
 use rusqlite::Connection;
 
 /// Every row of a table, as text.
@@ -45,7 +46,7 @@ fn each_version_is_used_as_it_is_and_stays_what_it_is() {
         (Layout::Accounts, 21, more_columns),
         (Layout::Accounts, 99, more_columns),
     ] {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
         scene.sql(&format!(
             "UPDATE schema_version SET version = {version}; {change}; \
              CREATE TABLE defaults (key TEXT, value); INSERT INTO defaults VALUES ('org', x'00ff')"
@@ -81,13 +82,13 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
             "updated_at",
             "host",
         ] {
-            let scene = Scene::in_layout(layout, Age::EXPIRED);
+            let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
             scene.sql(&format!(
                 "ALTER TABLE {table} RENAME COLUMN {column} TO renamed"
             ));
             let before = dump(&scene.database(), table);
             let token = scene.token().run().fails(1).stdout_is("");
-            let path = scene.machine.db();
+            let path = scene.sandbox.db();
             let told = match (layout, column) {
                 // Only writing needs it.
                 (Layout::Auth, "updated_at") => format!(
@@ -106,7 +107,7 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
         }
     }
     // What is read is all there, so a valid token is served.
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     scene.sql("ALTER TABLE accounts DROP COLUMN created_at");
     scene.serves(&scene.pair.access);
     assert_eq!(scene.sentry.requests().len(), 0);
@@ -115,8 +116,8 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
 #[test]
 fn an_empty_table_beside_accounts_changes_nothing() {
     // An older CLI that opens a newer file adds it.
-    let scene = Scene::new(Age::EXPIRED);
-    let other = Scene::in_layout(Layout::Auth, Age::FRESH);
+    let scene = Machine::new().session(Age::EXPIRED);
+    let other = Machine::new().in_layout(Layout::Auth).session(Age::FRESH);
     let copied = |name: &str| -> String {
         let sql = "SELECT sql FROM sqlite_schema WHERE name = ?";
         other
@@ -132,21 +133,21 @@ fn an_empty_table_beside_accounts_changes_nothing() {
     let before = dump(&scene.database(), "auth");
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
-    scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.sandbox.sentry(&["auth", "logout"]).run().success();
     scene.is_logged_out();
     assert_eq!(dump(&scene.database(), "auth"), before);
 }
 
 /// Another account of the same instance; its pair.
-fn another(scene: &Scene) -> Pair {
+fn another(scene: &Machine) -> Pair {
     let pair = scene.sentry.issue();
-    scene.machine.seed_session(&scene.sentry, &pair, Age::FRESH);
+    scene.sandbox.seed_session(&scene.sentry, &pair, Age::FRESH);
     pair
 }
 
 #[test]
 fn of_several_accounts_of_a_host_the_active_one_counts_else_the_last_used() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let (second, third) = (another(&scene), another(&scene));
     let first = scene.pair.access.clone();
     let (second, third) = (second.access, third.access);
@@ -186,7 +187,7 @@ fn of_several_accounts_of_a_host_the_active_one_counts_else_the_last_used() {
 #[test]
 fn a_session_without_a_host_belongs_to_sentry_io_alone() {
     for layout in [Layout::Accounts, Layout::Auth] {
-        let scene = Scene::in_layout(layout, Age::FRESH);
+        let scene = Machine::new().in_layout(layout).session(Age::FRESH);
         let table = match layout {
             Layout::Accounts => "accounts",
             Layout::Auth => "auth",
@@ -194,12 +195,12 @@ fn a_session_without_a_host_belongs_to_sentry_io_alone() {
         scene.sql(&format!("UPDATE {table} SET host = NULL"));
         scene.is_logged_out();
         let get = scene
-            .machine
+            .sandbox
             .git_credential("get")
             .stdin("protocol=https\nhost=sentry.io\n");
         get.run().success().stdout_has(&scene.pair.access);
         let token = scene
-            .machine
+            .sandbox
             .sentry(&["auth", "token", "--url", "https://sentry.io"]);
         token
             .run()
@@ -223,14 +224,14 @@ fn a_host_that_is_no_origin_belongs_to_nobody() {
         "ftp://sentry.io",
         "\u{0}",
     ] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene
             .database()
             .execute("UPDATE accounts SET host = ?", [host])
             .unwrap();
         scene.is_logged_out();
         let get = scene
-            .machine
+            .sandbox
             .git_credential("get")
             .stdin("protocol=https\nhost=sentry.io\n");
         get.run().fails(1).stdout_is("");
@@ -246,7 +247,7 @@ fn values_of_odd_types_are_no_tokens_and_no_times() {
         "token = char(10)",
         "token = ''",
     ] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene.sql(&format!("UPDATE accounts SET {set}"));
         let url = scene.sentry.url();
         scene.fails_with(&format!("the session at {url} has ended"));
@@ -258,7 +259,7 @@ fn values_of_odd_types_are_no_tokens_and_no_times() {
         "expires_at = 1e300",
         "issued_at = 'now'",
     ] {
-        let scene = Scene::new(Age::FRESH);
+        let scene = Machine::new().session(Age::FRESH);
         scene.sql(&format!("UPDATE accounts SET {set}"));
         scene.serves(&scene.pair.access);
         assert_eq!(scene.sentry.requests().len(), 0, "{set}");
@@ -292,7 +293,7 @@ fn migrate(database: &Connection, current: &FakeSentry) {
 
 #[test]
 fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
-    let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
+    let scene = Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED);
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let running = scene.token().spawn();
     scene.sentry.wait_for_held(SOON);
@@ -305,7 +306,7 @@ fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
         .wait()
         .success()
         .stdout_is(&format!("{}\n", current.access));
-    assert_eq!(scene.machine.stored_tokens(), Some(current.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(current.clone()));
     scene.serves(&current.access);
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     let tables: i64 = database
@@ -321,7 +322,7 @@ fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
 #[test]
 fn a_migration_before_an_interrupted_refresh_is_taken_up_loses_nothing() {
     // The intent was noted for the one row of `auth`.
-    let scene = Scene::in_layout(Layout::Auth, Age::EXPIRED);
+    let scene = Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED);
     scene
         .sentry
         .fault_always(Endpoint::Refresh, Fault::ResetBefore);

@@ -1,8 +1,8 @@
 //! Limits of the process and of the file system: the session survives each of them.
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output};
 use crate::service::tool;
-use crate::storage::Scene;
 
 fn limited(cmd: Cmd, limit: &str) -> Cmd {
     cmd.under(tool("prlimit"), &[limit])
@@ -10,7 +10,7 @@ fn limited(cmd: Cmd, limit: &str) -> Cmd {
 
 /// The token, or one plain error; and the stored pair is the one that the server knows.
 #[track_caller]
-fn token_or_plain_error(scene: &Scene, said: &Output) {
+fn token_or_plain_error(scene: &Machine, said: &Output) {
     let current = scene.sentry.current();
     match said.code {
         0 => assert_eq!(said.stdout, format!("{}\n", current.access)),
@@ -22,14 +22,14 @@ fn token_or_plain_error(scene: &Scene, said: &Output) {
         _ => panic!("{said:?}"),
     }
     assert!(!said.stderr.contains("internal error"), "{said:?}");
-    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(current));
 }
 
 #[test]
 fn few_open_files_are_an_error_that_costs_nothing() {
     for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
         for files in 4..16 {
-            let scene = Scene::new(age);
+            let scene = Machine::new().session(age);
             let said = limited(scene.token(), &format!("--nofile={files}")).run();
             // With fewer the program cannot even be loaded.
             if said.code != 127 {
@@ -38,7 +38,7 @@ fn few_open_files_are_an_error_that_costs_nothing() {
             scene.is_alive();
         }
     }
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     scene.serves_to(&scene.pair.access, |cmd| limited(cmd, "--nofile=10"));
 }
 
@@ -48,7 +48,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
         for size in [
             0, 1, 100, 4096, 8192, 12_288, 16_384, 20_480, 24_576, 32_768, 65_536, 131_072,
         ] {
-            let scene = Scene::new(age);
+            let scene = Machine::new().session(age);
             let said = limited(scene.token(), &format!("--fsize={size}")).run();
             token_or_plain_error(&scene, &said);
             if age != Age::EXPIRED {
@@ -57,8 +57,8 @@ fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
             scene.is_alive();
         }
     }
-    let scene = Scene::new(Age::FRESH);
-    let store = scene.machine.git_credential("store");
+    let scene = Machine::new().session(Age::FRESH);
+    let store = scene.sandbox.git_credential("store");
     let store = store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n");
     let told = limited(store, "--fsize=4096").run().fails(1).stdout_is("");
     assert!(
@@ -71,7 +71,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
 #[test]
 fn little_memory_is_an_error_that_costs_nothing() {
     for megabytes in (8..64).chain([96, 128, 256]) {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         let said = limited(scene.token(), &format!("--as={}", megabytes << 20)).run();
         // With less the program cannot be loaded, or not begin: whatever it says then has nothing to do with tokens.
         // So does the process that refreshes.
@@ -91,9 +91,9 @@ fn little_memory_is_an_error_that_costs_nothing() {
 #[test]
 fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
     let threadless = |cmd: Cmd| cmd.with_injected("clone,clone3:error=EAGAIN:when=1+");
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     scene.serves_to(&scene.pair.access, threadless);
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     threadless(scene.token())
         .run()
         .fails(1)
@@ -128,10 +128,10 @@ fn a_new_database_on_a_network_file_system_has_no_log() {
         ("9p", 0x0102_1997, "delete"),
         ("fuse", 0x6573_5546, "delete"),
     ] {
-        let scene = Scene::new(Age::FRESH);
-        std::fs::remove_file(scene.machine.db()).unwrap();
+        let scene = Machine::new().session(Age::FRESH);
+        std::fs::remove_file(scene.sandbox.db()).unwrap();
         scene.sentry.add_api_token("api-token");
-        let login = scene.machine.sentry(&["auth", "login", "--with-token"]);
+        let login = scene.sandbox.sentry(&["auth", "login", "--with-token"]);
         on_a_file_system(magic)(login.stdin("api-token"))
             .run()
             .success();
@@ -144,12 +144,12 @@ fn a_new_database_on_a_network_file_system_has_no_log() {
         assert!(!scene.file("cli.db.lock").exists());
     }
     // One that is there stays as it is: others have it open.
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     on_a_file_system(0x6969)(scene.token()).run().success();
     let found: String = scene
         .database()
         .query_row("PRAGMA journal_mode", [], |row| row.get(0))
         .unwrap();
     assert_eq!(found, "wal");
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
 }

@@ -3,9 +3,10 @@
 
 use crate::fake_sentry::{Endpoint, Fault, Replay};
 use crate::lost_logins::Stopped;
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Running};
 use crate::service::tool;
-use crate::storage::{SOON, Scene, files_with, mode};
+use crate::storage::{SOON, files_with, mode};
 use rustix::process::{Signal, getsid, kill_process, kill_process_group};
 use serde_json::Value;
 use std::fs;
@@ -13,11 +14,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// A refresh whose answer the server holds back; it tells what it does.
-fn held_refresh(scene: &Scene) -> Running {
+fn held_refresh(scene: &Machine) -> Running {
     held(scene, scene.token())
 }
 
-fn held(scene: &Scene, refresh: Cmd) -> Running {
+fn held(scene: &Machine, refresh: Cmd) -> Running {
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let refresh = refresh.env("SENTRY_CREDENTIAL_TRACE", "1").spawn();
     scene.sentry.wait_for_held(SOON);
@@ -25,13 +26,13 @@ fn held(scene: &Scene, refresh: Cmd) -> Running {
 }
 
 #[track_caller]
-fn gets_the_new_token(scene: &Scene, refresh: Running) {
+fn gets_the_new_token(scene: &Machine, refresh: Running) {
     let current = scene.sentry.current();
     refresh
         .wait()
         .success()
         .stdout_is(&format!("{}\n", current.access));
-    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(current));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     assert!(!scene.file("credential.recovery").exists());
 }
@@ -41,14 +42,14 @@ const BUSY: &str = "is in use by another program: database is locked";
 #[test]
 fn a_writer_that_does_not_let_go_keeps_the_token_from_being_spent() {
     for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
-        let scene = Scene::new(age);
+        let scene = Machine::new().session(age);
         let writer = scene.database();
         writer.execute_batch("BEGIN IMMEDIATE").unwrap();
         let token = scene.token().run();
         if age == Age::EXPIRED {
             token.fails(1).stdout_is("").stderr_is(&format!(
                 "error: not refreshed, because the new token could not be stored: {} {BUSY}\n",
-                scene.machine.db().display()
+                scene.sandbox.db().display()
             ));
         } else {
             token
@@ -64,14 +65,14 @@ fn a_writer_that_does_not_let_go_keeps_the_token_from_being_spent() {
 
 #[test]
 fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     let writer = scene.database();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
     scene.sentry.release();
     refresh.wait_for_stderr(&format!(
         "the new pair cannot be stored yet: {} {BUSY}",
-        scene.machine.db().display()
+        scene.sandbox.db().display()
     ));
     writer
         .execute_batch("UPDATE accounts SET name = 'Ann'; COMMIT")
@@ -96,7 +97,7 @@ fn kept_aside(scene: &Scene) -> PathBuf {
     let current = scene.sentry.current();
     told.never_says(&current.access)
         .never_says(&current.refresh);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     // Room before the request; then content, file, name and directory on the disk.
     let trace = fs::read_to_string(&trace).unwrap();
     let mut rest = trace.as_str();
@@ -120,7 +121,7 @@ fn kept_aside(scene: &Scene) -> PathBuf {
 
 #[test]
 fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imported_once() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let kept = kept_aside(&scene);
     let current = scene.sentry.current();
     assert_eq!(mode(&kept), 0o600);
@@ -174,7 +175,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     );
     scene.serves("other");
     scene
-        .machine
+        .sandbox
         .sentry(&["auth", "switch", &scene.sentry.url()])
         .run()
         .success();
@@ -186,7 +187,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     // The living pair goes with a logout.
     again("");
-    scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.sandbox.sentry(&["auth", "logout"]).run().success();
     for secret in [
         &current.access,
         &current.refresh,
@@ -199,7 +200,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     fs::write(&kept, &content).unwrap();
     scene.is_logged_out();
     scene
-        .machine
+        .sandbox
         .git_credential("store")
         .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")
         .run()
@@ -214,17 +215,17 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
 #[test]
 fn a_pair_that_waits_follows_its_row_through_a_migration() {
     // Kept for the one row of `auth`, found in `accounts`.
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let new = scene.sentry.issue();
     scene.keep_aside_for("auth", &new);
     scene.serves(&new.access);
-    assert_eq!(scene.machine.stored_tokens(), Some(new));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(new));
     assert_eq!(scene.sentry.requests().len(), 0);
 }
 
 #[test]
 fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let reader = scene.database();
     reader.execute_batch("BEGIN").unwrap();
     let _reading: i64 = reader
@@ -232,7 +233,7 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
         .unwrap();
     scene.token().run().success();
     scene.serves(&scene.sentry.current_access());
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
     drop(reader);
     scene.is_alive();
     for secret in [&scene.pair.access, &scene.pair.refresh] {
@@ -242,8 +243,11 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
 
 #[test]
 fn a_token_is_on_the_disk_before_it_is_handed_out() {
-    for scene in [Scene::new(Age::EXPIRED), Scene::without_a_log(Age::EXPIRED)] {
-        let trace = scene.machine.root().join("trace");
+    for scene in [
+        Machine::new().session(Age::EXPIRED),
+        Machine::new().session(Age::EXPIRED).in_rollback_mode(),
+    ] {
+        let trace = scene.sandbox.root().join("trace");
         let calls = "pwrite64,fsync,fdatasync,write,sendto";
         let token = scene.token().traced(calls, &trace).run().success();
         token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
@@ -275,19 +279,19 @@ fn a_token_is_on_the_disk_before_it_is_handed_out() {
 
 // The directory `cli.db.lock`.
 
-fn mutex(scene: &Scene) -> PathBuf {
+fn mutex(scene: &Machine) -> PathBuf {
     scene.file("cli.db.lock")
 }
 
 /// Makes it two minutes old.
-fn aged(scene: &Scene, path: &PathBuf) {
-    let touch = scene.machine.command("touch").args(["-d", "2 minutes ago"]);
+fn aged(scene: &Machine, path: &PathBuf) {
+    let touch = scene.sandbox.command("touch").args(["-d", "2 minutes ago"]);
     touch.arg(path).run().success();
 }
 
 #[track_caller]
-fn is_respected(scene: &Scene) {
-    let db = scene.machine.db();
+fn is_respected(scene: &Machine) {
+    let db = scene.sandbox.db();
     let token = scene.token().run().fails(1).stdout_is("");
     token.stderr_is(&format!(
         "error: not refreshed, because the new token could not be stored: {0} is in use by another program: \
@@ -300,7 +304,7 @@ fn is_respected(scene: &Scene) {
 
 #[test]
 fn a_database_without_a_log_is_not_written_while_the_wasm_driver_has_it() {
-    let scene = Scene::without_a_log(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     fs::create_dir(mutex(&scene)).unwrap();
     is_respected(&scene);
     fs::remove_dir(mutex(&scene)).unwrap();
@@ -308,7 +312,7 @@ fn a_database_without_a_log_is_not_written_while_the_wasm_driver_has_it() {
     assert!(!mutex(&scene).exists());
 
     for age in [Age::FRESH, Age::STALE] {
-        let scene = Scene::without_a_log(age);
+        let scene = Machine::new().session(age).in_rollback_mode();
         fs::create_dir(mutex(&scene)).unwrap();
         scene
             .token()
@@ -321,7 +325,7 @@ fn a_database_without_a_log_is_not_written_while_the_wasm_driver_has_it() {
 
 #[test]
 fn the_wasm_driver_is_waited_for_when_it_comes_between_request_and_commit() {
-    let scene = Scene::without_a_log(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     let refresh = held_refresh(&scene);
     // No lock of this kind is held across the network.
     fs::create_dir(mutex(&scene)).unwrap();
@@ -334,7 +338,7 @@ fn the_wasm_driver_is_waited_for_when_it_comes_between_request_and_commit() {
 
 #[test]
 fn with_a_log_the_directory_of_the_wasm_driver_means_nothing() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     fs::create_dir(mutex(&scene)).unwrap();
     scene.is_alive();
     assert!(mutex(&scene).exists());
@@ -343,14 +347,14 @@ fn with_a_log_the_directory_of_the_wasm_driver_means_nothing() {
 #[test]
 fn a_directory_that_a_dead_program_left_is_removed() {
     let dead = {
-        let scene = Scene::new(Age::FRESH);
-        let gone = scene.machine.command("true").spawn();
+        let scene = Machine::new().session(Age::FRESH);
+        let gone = scene.sandbox.command("true").spawn();
         let id = gone.pid().as_raw_nonzero();
         gone.wait().success();
         id.to_string()
     };
     for owner in [None, Some(dead.as_str()), Some("nonsense"), Some("")] {
-        let scene = Scene::without_a_log(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
         fs::create_dir(mutex(&scene)).unwrap();
         aged(&scene, &mutex(&scene));
         if let Some(owner) = owner {
@@ -365,7 +369,7 @@ fn a_directory_that_a_dead_program_left_is_removed() {
 
 #[test]
 fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
-    let scene = Scene::without_a_log(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     fs::create_dir(mutex(&scene)).unwrap();
     aged(&scene, &mutex(&scene));
     fs::write(
@@ -375,14 +379,14 @@ fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
     .unwrap();
     is_respected(&scene);
 
-    let scene = Scene::without_a_log(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     fs::create_dir(mutex(&scene)).unwrap();
     fs::write(mutex(&scene).join("precious"), "x").unwrap();
     aged(&scene, &mutex(&scene));
     is_respected(&scene);
     assert!(mutex(&scene).join("precious").exists());
 
-    let scene = Scene::without_a_log(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     fs::write(mutex(&scene), "").unwrap();
     aged(&scene, &mutex(&scene));
     is_respected(&scene);
@@ -390,8 +394,8 @@ fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
 
 #[test]
 fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
-    let scene = Scene::without_a_log(Age::EXPIRED);
-    let trace = scene.machine.root().join("trace");
+    let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
+    let trace = scene.sandbox.root().join("trace");
     let calls = "mkdir,mkdirat,rmdir,unlinkat,pwrite64,sendto";
     scene.token().traced(calls, &trace).run().success();
     let mut inside = false;
@@ -418,7 +422,7 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
 
 #[test]
 fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     let refresh = held_refresh(&scene);
     let stopped = Stopped::stop(refresh.exchange());
     // At once: each waits for a few seconds, and the one that started it for 12.
@@ -432,7 +436,7 @@ fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() 
 
 #[test]
 fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     let exchange = refresh.exchange();
     let _stopped = Stopped::stop(exchange);
@@ -450,7 +454,7 @@ fn an_exchange_that_is_stopped_for_ever_is_not_waited_for_for_ever() {
 
 #[test]
 fn an_exchange_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once_more() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     kill_process(refresh.exchange(), Signal::KILL).unwrap();
     refresh
@@ -469,20 +473,20 @@ fn an_exchange_that_is_killed_after_its_request_leaves_the_pair_to_be_tried_once
 #[test]
 fn a_get_that_is_killed_or_stopped_after_its_request_loses_nothing() {
     for signal in [Signal::KILL, Signal::STOP] {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         let mut refresh = held_refresh(&scene);
         refresh.signal(signal);
         let waiting = scene.token().spawn();
         scene.sentry.release();
         gets_the_new_token(&scene, waiting);
         // Nor does anybody wait for the one that is stopped.
-        scene.machine.sentry(&["auth", "logout"]).run().success();
+        scene.sandbox.sentry(&["auth", "logout"]).run().success();
     }
 }
 
 #[test]
 fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let refresh = held_refresh(&scene);
     let exchange = refresh.exchange();
     kill_process_group(refresh.pid(), Signal::KILL).unwrap();
@@ -495,8 +499,8 @@ fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
 
 #[test]
 fn where_no_process_can_be_started_the_caller_does_the_exchange() {
-    let scene = Scene::new(Age::EXPIRED);
-    let trace = scene.machine.root().join("trace");
+    let scene = Machine::new().session(Age::EXPIRED);
+    let trace = scene.sandbox.root().join("trace");
     let strace = [
         "-qq",
         "-f",
@@ -518,7 +522,7 @@ fn where_no_process_can_be_started_the_caller_does_the_exchange() {
 
 #[test]
 fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() {
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO"] {
         let injected = format!("flock:error={error}:when=1+");
         scene.serves_to(&scene.pair.access, |cmd| cmd.with_injected(&injected));
@@ -529,18 +533,18 @@ fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() 
         .with_injected("flock:error=EINTR:when=1..5")
         .run()
         .success();
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
 }
 
 // Two directories.
 
 #[test]
 fn of_two_copies_of_a_directory_the_later_one_is_told_that_its_session_ended() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     scene.sentry.set_replay(Replay::Refused);
-    let copy = scene.machine.root().join("copy");
+    let copy = scene.sandbox.root().join("copy");
     let copied = scene
-        .machine
+        .sandbox
         .command("cp")
         .arg("-r")
         .args([&scene.dir(), &copy]);
@@ -564,21 +568,21 @@ fn of_two_copies_of_a_directory_the_later_one_is_told_that_its_session_ended() {
 #[test]
 fn two_directories_know_nothing_of_each_other() {
     let (one, two) = (
-        Scene::new(Age::EXPIRED),
-        Scene::in_layout(Layout::Auth, Age::EXPIRED),
+        Machine::new().session(Age::EXPIRED),
+        Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED),
     );
-    let before = fs::read(two.machine.db()).unwrap();
+    let before = fs::read(two.sandbox.db()).unwrap();
     let in_one = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", one.dir());
     // With the home of the other.
     let token = in_one(
-        two.machine
+        two.sandbox
             .sentry(&["auth", "token", "--url", &one.sentry.url()]),
     );
     token
         .run()
         .success()
         .stdout_is(&format!("{}\n", one.sentry.current_access()));
-    assert_eq!(fs::read(two.machine.db()).unwrap(), before);
+    assert_eq!(fs::read(two.sandbox.db()).unwrap(), before);
     assert_eq!(two.names(), ["cli.db"]);
     assert_eq!(
         (one.sentry.refreshes(), two.sentry.requests().len()),

@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
-use crate::storage::Scene;
 
 /// As version 1 made them.
 const VERSION_1: &str = "
@@ -73,8 +73,8 @@ fn files() -> Vec<File> {
     ]
 }
 
-fn scene(layout: Layout, age: Age, file: &File) -> Scene {
-    let scene = Scene::in_layout(layout, age);
+fn scene(layout: Layout, age: Age, file: &File) -> Machine {
+    let scene = Machine::new().in_layout(layout).session(age);
     for sql in &file.sql {
         scene.sql(sql);
     }
@@ -109,15 +109,15 @@ fn ours(database: &Connection) -> Vec<String> {
     all
 }
 
-fn git(scene: &Scene, host: &str) -> String {
+fn git(scene: &Machine, host: &str) -> String {
     let request = format!("protocol=https\nhost={host}\n\n");
-    let get = scene.machine.git_credential("get").stdin(request);
+    let get = scene.sandbox.git_credential("get").stdin(request);
     get.run().stdout
 }
 
-fn docker(scene: &Scene, host: &str) -> String {
+fn docker(scene: &Machine, host: &str) -> String {
     scene
-        .machine
+        .sandbox
         .docker_credential("get")
         .stdin(host)
         .run()
@@ -126,7 +126,7 @@ fn docker(scene: &Scene, host: &str) -> String {
 
 /// What was stored, bound and logged in is answered, as far as the file has it.
 #[track_caller]
-fn serves(scene: &Scene, file: &File, access: &str) {
+fn serves(scene: &Machine, file: &File, access: &str) {
     let has = |table| file.lacks != Some(table);
     let answers = |answer: &str, what: &str| answer.contains(what);
     assert_eq!(
@@ -162,8 +162,8 @@ fn a_file_of_any_version_serves_what_it_has_before_anything_is_written() {
                 .unwrap();
             scene.settle();
             serves(&scene, &file, &scene.pair.access);
-            scene.machine.sentry(&["auth", "list"]).run().success();
-            scene.machine.docker_credential("list").run().success();
+            scene.sandbox.sentry(&["auth", "list"]).run().success();
+            scene.sandbox.docker_credential("list").run().success();
             assert_eq!(ours(&scene.database()), before, "{}", file.name);
         }
     }
@@ -199,11 +199,11 @@ fn the_first_write_to_a_file_of_an_earlier_version_completes_it() {
         assert_eq!(version, 2, "{}", file.name);
         // Every kind of write works now.
         scene
-            .machine
+            .sandbox
             .bind("git https://h.example", &scene.sentry.url(), None);
         let stored = r#"{"ServerURL":"s.example","Username":"u","Secret":"q"}"#;
         scene
-            .machine
+            .sandbox
             .docker_credential("store")
             .stdin(stored)
             .run()
@@ -224,10 +224,10 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
     scene.token().run().success();
     serves(&scene, file, &scene.sentry.current_access());
     scene
-        .machine
+        .sandbox
         .bind("git https://g.example", &scene.sentry.url(), Some("robot"));
     scene
-        .machine
+        .sandbox
         .docker_credential("erase")
         .stdin("r.example")
         .run()
@@ -262,7 +262,7 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
     let words = format!(
         "error: not refreshed, because the new token could not be stored: {} was written by a newer version; \
          a newer `sentry-credential` is needed\n",
-        scene.machine.db().display()
+        scene.sandbox.db().display()
     );
     scene.refresh().run().fails(1).stderr_is(&words);
     assert_eq!(ours(&scene.database()), before);

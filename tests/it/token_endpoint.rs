@@ -7,26 +7,27 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Pair};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
-use crate::storage::{SOON, Scene};
+use crate::storage::SOON;
 
 /// A caller waits for 12 s; the rest is for a machine with much to do.
 const LIMIT: Duration = Duration::from_secs(18);
 
 /// Half a gigabyte of address space: whoever reads without end does not get far.
-fn token(scene: &Scene) -> Cmd {
+fn token(scene: &Machine) -> Cmd {
     let limit = ["--as=536870912"];
     scene.token().under("prlimit", &limit).limit(LIMIT)
 }
 
 #[track_caller]
-fn keeps_its_session(scene: &Scene, case: &str) {
-    let stored = scene.machine.stored_tokens();
+fn keeps_its_session(scene: &Machine, case: &str) {
+    let stored = scene.sandbox.stored_tokens();
     assert_eq!(stored.as_ref(), Some(&scene.pair), "{case}");
 }
 
 /// Another program writes a pair of its own over whatever is stored.
-fn overwrite(scene: &Scene, layout: Layout, pair: &Pair) {
+fn overwrite(scene: &Machine, layout: Layout, pair: &Pair) {
     let table = match layout {
         Layout::Accounts => "accounts",
         Layout::Auth => "auth",
@@ -51,9 +52,9 @@ fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Fault {
 fn at_once(
     age: Age,
     faults: impl IntoIterator<Item = (&'static str, Fault)>,
-) -> Vec<(&'static str, Scene, Running)> {
+) -> Vec<(&'static str, Machine, Running)> {
     let scene = |(case, fault)| {
-        let scene = Scene::new(age);
+        let scene = Machine::new().session(age);
         scene.sentry.fault_always(Endpoint::Refresh, fault);
         let running = token(&scene).spawn();
         (case, scene, running)
@@ -217,7 +218,7 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
 }
 
 /// Seconds until the next try.
-fn pause(scene: &Scene) -> i64 {
+fn pause(scene: &Machine) -> i64 {
     let sql = "SELECT retry_at / 1000 - unixepoch() FROM helper_session";
     scene
         .database()
@@ -228,7 +229,7 @@ fn pause(scene: &Scene) -> i64 {
 #[test]
 fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
     let body = |text: &str| Fault::from(Answer::new(200, "application/json", text));
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let pairs =
         r#"{"access_token":"a1","refresh_token":"r1","access_token":"a2","refresh_token":"r2"}"#;
     scene.sentry.fault(Endpoint::Refresh, body(pairs));
@@ -237,9 +238,9 @@ fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
         access: "a2".to_owned(),
         refresh: "r2".to_owned(),
     };
-    assert_eq!(scene.machine.stored_tokens(), Some(last));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(last));
 
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let broken = r#"{"access_token":"a1","access_token":"a2\nhost=evil"}"#;
     scene.sentry.fault(Endpoint::Refresh, body(broken));
     token(&scene).run().fails(1).stdout_is("");
@@ -254,7 +255,7 @@ fn of_a_key_that_is_said_twice_the_last_counts_in_all_that_follows() {
                 "verification_uri":"{first}","verification_uri":"{last}"}}"#
         );
         scene.sentry.fault(Endpoint::DeviceCode, body(&code));
-        let login = scene.machine.sentry(&["auth", "login", "--timeout", "1"]);
+        let login = scene.sandbox.sentry(&["auth", "login", "--timeout", "1"]);
         let told = login.run().fails(1).never_says("https://evil.example/");
         assert_eq!(told.stderr.contains("BCDF-GHJK"), last == here);
     }
@@ -271,7 +272,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
     ];
     for status in [429, 503] {
         for (retry_after, seconds) in cases {
-            let scene = Scene::new(Age::STALE);
+            let scene = Machine::new().session(Age::STALE);
             let mut answer = Answer::new(status, "text/plain", "later");
             if let Some(retry_after) = retry_after {
                 answer = answer.header("Retry-After", retry_after);
@@ -298,8 +299,8 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
 
 #[test]
 fn a_user_who_asks_for_a_refresh_gets_a_try_every_time() {
-    let scene = Scene::new(Age::EXPIRED);
-    let refresh = || scene.machine.sentry(&["auth", "refresh"]);
+    let scene = Machine::new().session(Age::EXPIRED);
+    let refresh = || scene.sandbox.sentry(&["auth", "refresh"]);
     let busy = Answer::new(503, "text/plain", "").header("Retry-After", "3000");
     scene.sentry.fault_always(Endpoint::Refresh, busy);
     for attempt in 1..=3 {
@@ -318,18 +319,18 @@ fn a_user_who_asks_for_a_refresh_gets_a_try_every_time() {
 #[test]
 fn twenty_callers_cost_a_failing_server_one_request() {
     for age in [Age::STALE, Age::EXPIRED] {
-        let scene = Scene::new(age);
+        let scene = Machine::new().session(age);
         scene
-            .machine
+            .sandbox
             .bind("docker r.example", &scene.sentry.url(), None);
         scene
             .sentry
             .fault_always(Endpoint::Refresh, Answer::new(502, "text/html", "<html>"));
         let host = format!("protocol=http\nhost={}\n", scene.sentry.address());
         let one = |index: usize| match index % 2 {
-            0 => scene.machine.git_credential("get").stdin(&host).spawn(),
+            0 => scene.sandbox.git_credential("get").stdin(&host).spawn(),
             _ => scene
-                .machine
+                .sandbox
                 .docker_credential("get")
                 .stdin("r.example")
                 .spawn(),
@@ -351,8 +352,8 @@ fn twenty_callers_cost_a_failing_server_one_request() {
 #[test]
 fn a_pair_that_appears_after_invalid_grant_is_adopted() {
     for layout in [Layout::Accounts, Layout::Auth] {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
-        scene.machine.remember_client(CLIENT_ID);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
+        scene.sandbox.remember_client(CLIENT_ID);
         scene
             .sentry
             .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
@@ -363,7 +364,7 @@ fn a_pair_that_appears_after_invalid_grant_is_adopted() {
         overwrite(&scene, layout, &theirs);
         let served = format!("{}\n", theirs.access);
         token.wait().success().stdout_is(&served).stderr_is("");
-        assert_eq!(scene.machine.stored_tokens(), Some(theirs));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(theirs));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
 }
@@ -378,7 +379,7 @@ fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
         ("DELETE FROM accounts", "was logged out"),
     ];
     for (theirs, how) in cases {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         let url = scene.sentry.url();
         scene
             .sentry
@@ -389,7 +390,7 @@ fn a_pair_that_another_program_clears_after_invalid_grant_is_reported() {
         token.wait().fails(1).stdout_is("").stderr_is(&format!(
             "error: the session at {url} {how}\nhint: `sentry auth login --url {url}`\n"
         ));
-        assert_eq!(scene.machine.stored_tokens(), None);
+        assert_eq!(scene.sandbox.stored_tokens(), None);
     }
 }
 
@@ -403,7 +404,7 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
         json!(7),
     ];
     for kind in kinds {
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         let name = kind.to_string();
         scene.sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["token_type"] = kind.clone()
@@ -412,7 +413,7 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
         token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
         // Both old tokens are dead: what came instead is all there is.
         assert_eq!(
-            scene.machine.stored_tokens(),
+            scene.sandbox.stored_tokens(),
             Some(scene.sentry.current()),
             "{name}"
         );
@@ -609,10 +610,10 @@ fn a_field_that_cannot_be_read_costs_no_login() {
     };
     for (case, body) in badly_written() {
         let body = Answer::new(200, "application/json", body);
-        let scene = Scene::new(Age::EXPIRED);
+        let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, body.clone());
         token(&scene).run().success().stdout_is("sntryu_new\n");
-        assert_eq!(scene.machine.stored_tokens().as_ref(), Some(&new), "{case}");
+        assert_eq!(scene.sandbox.stored_tokens().as_ref(), Some(&new), "{case}");
 
         let sentry = FakeSentry::start();
         sentry.set_interval(Some(1));

@@ -3,12 +3,12 @@
 use super::{described, get, gets_nothing};
 use crate::fake_sentry::{Endpoint, FakeSentry, User};
 use crate::helpers::{STORED, alter, with_session, with_session_of};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Sandbox};
 
 #[test]
 fn a_session_is_a_user_name_a_password_and_an_expiry() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::FRESH);
+    let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
     let token = sentry.current_access();
     alter(&machine, "expires_at", &4_797_905_611_643_i64);
     get(&machine, described(&sentry))
@@ -223,8 +223,7 @@ fn a_token_is_a_password_unless_bearer_is_all_that_is_offered() {
 
 #[test]
 fn the_refresh_token_is_never_said() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     let former = sentry.current();
     for extra in [
         "",
@@ -287,8 +286,7 @@ fn a_token_that_would_break_the_protocol_is_not_used() {
 #[test]
 fn a_server_that_answers_with_a_broken_token_changes_nothing() {
     for bad in ["a\nhost=evil.com\n", "a b", "", "tôk", "x\0"] {
-        let sentry = FakeSentry::start();
-        let machine = with_session(&sentry, Age::EXPIRED);
+        let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
         let before = machine.stored_tokens();
         sentry.rewrite(Endpoint::Refresh, move |answer| {
             answer["access_token"] = bad.into();

@@ -1,15 +1,15 @@
 //! `store` and `erase` of tokens that git got from this helper.
 
 use super::{described, get, tell};
-use crate::fake_sentry::{Answer, Endpoint, FakeSentry};
-use crate::helpers::{ENVIRONMENT, STORED, with_session, with_session_of, with_token};
+use crate::fake_sentry::{Answer, Endpoint};
+use crate::helpers::{ENVIRONMENT, STORED, with_session_of, with_token};
+use crate::machine::Machine;
 use crate::sandbox::Age;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 #[test]
 fn the_token_of_a_session_is_not_stored_again() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::STALE);
+    let (sentry, machine) = Machine::new().session(Age::STALE).parts();
     let former = sentry.current_access();
     get(&machine, described(&sentry)).success();
     let current = sentry.current_access();
@@ -135,8 +135,7 @@ fn a_password_for_an_instance_is_kept_beside_the_session() {
 
 #[test]
 fn a_refused_token_that_sentry_refuses_too_is_replaced() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::FRESH);
+    let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
     let (host, former) = (described(&sentry), sentry.current_access());
     sentry.expire(&former);
     tell(
@@ -158,8 +157,7 @@ fn a_refused_token_that_sentry_refuses_too_is_replaced() {
 
 #[test]
 fn a_refused_token_is_served_while_sentry_does_not_answer() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::FRESH);
+    let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
     let (host, pair) = (described(&sentry), sentry.current());
     tell(
         &machine,
@@ -174,8 +172,7 @@ fn a_refused_token_is_served_while_sentry_does_not_answer() {
 
 #[test]
 fn erasing_anything_else_changes_nothing() {
-    let sentry = FakeSentry::start();
-    let machine = with_session(&sentry, Age::STALE);
+    let (sentry, machine) = Machine::new().session(Age::STALE).parts();
     let (host, former) = (described(&sentry), sentry.current_access());
     get(&machine, &host).success();
     let pair = sentry.current();

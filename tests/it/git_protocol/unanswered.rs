@@ -3,6 +3,7 @@
 use super::{described, get, gets_nothing};
 use crate::fake_sentry::FakeSentry;
 use crate::helpers::with_login;
+use crate::machine::Machine;
 use crate::sandbox::{Age, Sandbox};
 use crate::terminal::TtyUser;
 use std::time::Duration;
@@ -30,8 +31,7 @@ fn an_instance_without_a_login_says_what_to_run() {
 
 #[test]
 fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
-    let sentry = FakeSentry::start();
-    let machine = with_login(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().login(Age::EXPIRED).parts();
     sentry.revoke_family(&sentry.current_access());
     let before = machine.stored_row();
     for _ in 0..2 {
@@ -49,8 +49,7 @@ fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
 
 #[test]
 fn a_user_who_says_no_is_not_asked_for_a_password() {
-    let sentry = FakeSentry::start();
-    let machine = with_login(&sentry, Age::EXPIRED);
+    let (sentry, machine) = Machine::new().login(Age::EXPIRED).parts();
     sentry.revoke_family(&sentry.current_access());
     let mut user = TtyUser::start_piped(machine.git_credential("get"), described(&sentry));
     user.expect("[Y/n]").type_line("n");

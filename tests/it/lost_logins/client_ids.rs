@@ -6,8 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Pair};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::storage::Scene;
 use crate::tls::{Certificate, Tls};
 
 const QUESTION: &str = "was this login made with another `SENTRY_CLIENT_ID`?";
@@ -29,15 +29,15 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
     // Of a client that the server knows it says `invalid_grant`, of another one `invalid_client`.
     for is_known in [true, false] {
         for age in [Age::EXPIRED, Age::STALE] {
-            let scene = Scene::new(age);
+            let scene = Machine::new().session(age);
             if is_known {
                 scene.sentry.add_client("another-client");
             }
             let as_another = |cmd: Cmd| cmd.env("SENTRY_CLIENT_ID", "another-client");
-            let before = scene.machine.stored_row();
-            let told = as_another(scene.machine.sentry(&["auth", "refresh"])).run();
+            let before = scene.sandbox.stored_row();
+            let told = as_another(scene.sandbox.sentry(&["auth", "refresh"])).run();
             told.fails(1).stdout_is("").stderr_has(QUESTION);
-            assert_eq!(scene.machine.stored_row(), before);
+            assert_eq!(scene.sandbox.stored_row(), before);
             assert!(scene.sentry.is_refreshable(&scene.pair.refresh));
             let clients = asked(&scene.sentry);
             assert_eq!(clients[0], "another-client");
@@ -53,28 +53,28 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
                     .stdout_is(&format!("{}\n", scene.pair.access)),
                 _ => token.fails(1).stdout_is(""),
             };
-            assert_eq!(scene.machine.stored_row(), before);
+            assert_eq!(scene.sandbox.stored_row(), before);
             // With the right one the login is as alive as ever.
-            scene.machine.sentry(&["auth", "refresh"]).run().success();
-            assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+            scene.sandbox.sentry(&["auth", "refresh"]).run().success();
+            assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         }
     }
 }
 
 #[test]
 fn a_client_that_worked_is_remembered() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     scene.sentry.add_client("another-client");
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     scene.token().run().success();
     assert_eq!(
-        scene.machine.remembered_client().as_deref(),
+        scene.sandbox.remembered_client().as_deref(),
         Some(CLIENT_ID)
     );
     let refresh = scene.refresh().env("SENTRY_CLIENT_ID", "another-client");
     refresh.run().success();
     assert_eq!(asked(&scene.sentry), [CLIENT_ID, CLIENT_ID]);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
 }
 
 /// A proxy that leads wherever it is asked to go to one address; its URL.

@@ -2,25 +2,25 @@
 //! refresh, not to advice to log in again.
 
 use crate::fake_sentry::{Answer, Endpoint};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd};
-use crate::storage::Scene;
 
 /// A session whose lifetime the server has shortened.
-fn scene() -> Scene {
-    let scene = Scene::of_ours(Age::FRESH);
+fn scene() -> Machine {
+    let scene = Machine::new().login(Age::FRESH);
     scene.sentry.expire(&scene.pair.access);
     scene
 }
 
 /// The commands that ask Sentry about the token.
-fn asking(scene: &Scene) -> [(&'static str, Cmd); 4] {
+fn asking(scene: &Machine) -> [(&'static str, Cmd); 4] {
     [
         ("status", &["status"][..]),
         ("status --json", &["status", "--json"]),
         ("whoami", &["whoami"]),
         ("refresh", &["refresh"]),
     ]
-    .map(|(name, args)| (name, scene.machine.sentry(&["auth"]).args(args)))
+    .map(|(name, args)| (name, scene.sandbox.sentry(&["auth"]).args(args)))
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_command_that_meets_a_401_refreshes_once_and_goes_on() {
         };
         ended.stdout_has(expected);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         // Everybody else has the new token without asking.
         let asked = scene.sentry.requests().len();
         scene.serves(&scene.sentry.current_access());
@@ -65,7 +65,7 @@ fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
         let told = command.run().fails(1).never_says("Authenticated as");
         told.stderr_has("sentry auth login");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
         // Known from now on.
         let (_, again) = asking(&scene)[index].clone();
         again.run().fails(1);
@@ -78,12 +78,12 @@ fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
     let scene = scene();
     let busy = Answer::new(503, "text/plain", "later");
     scene.sentry.fault_always(Endpoint::Refresh, busy);
-    let status = || scene.machine.sentry(&["auth", "status"]).run().fails(1);
+    let status = || scene.sandbox.sentry(&["auth", "status"]).run().fails(1);
     for _ in 0..2 {
         status().never_says("Authenticated as");
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     scene.sentry.fix();
     scene.is_alive();
 }
@@ -91,7 +91,7 @@ fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
 #[test]
 fn a_command_that_is_not_to_ask_sentry_refreshes_nothing() {
     let scene = scene();
-    let status = scene.machine.sentry(&["auth", "status", "--offline"]);
+    let status = scene.sandbox.sentry(&["auth", "status", "--offline"]);
     status.run().success();
     assert_eq!(scene.sentry.requests().len(), 0);
 }

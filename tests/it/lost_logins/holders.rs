@@ -9,12 +9,12 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::{SOON, foreign_holder, stores};
 use crate::fake_sentry::{Endpoint, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output, Running};
-use crate::storage::Scene;
 use crate::terminal::TtyUser;
 
 /// A command whose refresh is granted and not answered.
-fn held(scene: &Scene, command: Cmd) -> Running {
+fn held(scene: &Machine, command: Cmd) -> Running {
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let running = command.spawn();
     scene.sentry.wait_for_held(SOON);
@@ -38,7 +38,7 @@ fn has_open(process: Pid, file: &Path) -> bool {
 
 #[test]
 fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
-    type Input = fn(&Scene) -> String;
+    type Input = fn(&Machine) -> String;
     let programs: [(&str, Input); 3] = [
         ("sentry auth token", |_| String::new()),
         ("git-credential-sentry get", |scene| {
@@ -47,10 +47,10 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
         ("docker-credential-sentry get", |scene| scene.sentry.url()),
     ];
     for (program, input) in programs {
-        let scene = Scene::new(Age::EXPIRED);
-        let lock = scene.machine.root().join("script.lock");
+        let scene = Machine::new().session(Age::EXPIRED);
+        let lock = scene.sandbox.root().join("script.lock");
         let script = format!("exec 9>\"$LOCK\"; flock 9; exec {program}");
-        let shell = scene.machine.command("sh").args(["-c", &script]);
+        let shell = scene.sandbox.command("sh").args(["-c", &script]);
         let shell = shell.env("LOCK", &lock).stdin(input(&scene));
         let mut caller = held(&scene, shell);
         let worker = caller.exchange();
@@ -69,11 +69,11 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
         }
         caller.signal(Signal::KILL);
         caller.wait().fails(-9);
-        let flock = scene.machine.command("flock").arg("--nonblock").arg(&lock);
+        let flock = scene.sandbox.command("flock").arg("--nonblock").arg(&lock);
         flock.arg("true").run().success();
         assert_eq!(test_kill_process(worker), Ok(()), "the worker lives on");
         scene.sentry.release();
-        stores(&scene.machine, &scene.sentry.current());
+        stores(&scene.sandbox, &scene.sentry.current());
     }
 }
 
@@ -92,20 +92,20 @@ fn named(told: &Output) -> Pid {
 }
 
 /// All who need the lock and can do nothing without it.
-fn needing_the_lock(scene: &Scene) -> Vec<Running> {
+fn needing_the_lock(scene: &Machine) -> Vec<Running> {
     let password = "protocol=https\nhost=code.example\nusername=ann\npassword=secret\n";
-    let store = scene.machine.git_credential("store").stdin(password);
-    let logout = scene.machine.sentry(&["auth", "logout"]);
+    let store = scene.sandbox.git_credential("store").stdin(password);
+    let logout = scene.sandbox.sentry(&["auth", "logout"]);
     let all = scene.readers().into_iter().chain([store, logout]);
     all.map(Cmd::spawn).collect()
 }
 
 #[test]
 fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
-    let ours = Scene::of_ours(Age::EXPIRED);
+    let ours = Machine::new().login(Age::EXPIRED);
     let first = held(&ours, ours.token());
-    let theirs = Scene::of_ours(Age::EXPIRED);
-    let holder = foreign_holder(&theirs.machine);
+    let theirs = Machine::new().login(Age::EXPIRED);
+    let holder = foreign_holder(&theirs.sandbox);
     let (at_ours, at_theirs) = (needing_the_lock(&ours), needing_the_lock(&theirs));
     let lock = ours.file("credential.lock").canonicalize().expect("a lock");
     for waiting in at_ours {
@@ -120,15 +120,15 @@ fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
         assert_eq!(named(&told), holder.pid(), "{told:?}");
     }
     assert_eq!(theirs.sentry.requests().len(), 0);
-    assert_eq!(theirs.machine.stored_tokens(), Some(theirs.pair.clone()));
+    assert_eq!(theirs.sandbox.stored_tokens(), Some(theirs.pair.clone()));
     ours.sentry.release();
     let _given_up = first.wait();
-    stores(&ours.machine, &ours.sentry.current());
+    stores(&ours.sandbox, &ours.sentry.current());
 }
 
 #[test]
 fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     // How a real one is called.
     let token = held(&scene, scene.token());
     let worker = token.exchange().as_raw_pid();
@@ -137,7 +137,7 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
     let real: Vec<&str> = line.split_terminator('\0').skip(1).collect();
     scene.sentry.release();
     token.wait().success();
-    let before = (scene.machine.stored_tokens(), scene.sentry.requests().len());
+    let before = (scene.sandbox.stored_tokens(), scene.sentry.requests().len());
 
     let arguments = [vec![real[0]], real.clone(), vec![real[0], "nonsense"]];
     let programs = [
@@ -147,7 +147,7 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
     ];
     for program in programs {
         for arguments in &arguments {
-            let cmd = || scene.machine.command(program).args(arguments);
+            let cmd = || scene.sandbox.command(program).args(arguments);
             let told = cmd().run().fails(2).stdout_is("");
             assert_eq!(told.stderr.lines().count(), 1, "{told:?}");
             cmd().stdin("{}\n").run().fails(2).stdout_is("");
@@ -156,6 +156,6 @@ fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
             assert_eq!(user.screen().lines().count(), 1, "{}", user.screen());
         }
     }
-    let after = (scene.machine.stored_tokens(), scene.sentry.requests().len());
+    let after = (scene.sandbox.stored_tokens(), scene.sentry.requests().len());
     assert_eq!(after, before);
 }

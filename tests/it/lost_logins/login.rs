@@ -8,9 +8,10 @@ use rustix::process::Signal;
 
 use super::{SOON, foreign_holder, until};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
+use crate::machine::Machine;
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Running, Sandbox};
-use crate::storage::{Scene, files_with, names};
+use crate::storage::{files_with, names};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
@@ -25,9 +26,7 @@ struct Asking {
 
 impl Asking {
     fn start(layout: Layout) -> Asking {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let (sentry, machine) = Machine::new().parts();
         if layout == Layout::Auth {
             machine.seed_session_in(layout, &sentry, &sentry.issue(), Age::EXPIRED);
             let logged_out = "DELETE FROM auth; DELETE FROM user_info";
@@ -178,9 +177,7 @@ enum Busy {
 
 /// A login that is granted and cannot be stored for a minute; where there was one before, its refresh waits already.
 fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    let machine = Sandbox::new().for_sentry(&sentry);
+    let (sentry, machine) = Machine::new().parts();
     let former = before.map(|age| {
         let pair = sentry.issue();
         machine.seed_session(&sentry, &pair, age);
@@ -198,14 +195,10 @@ fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry,
     };
     let (sentry, machine) = match former {
         Some(pair) => {
-            let scene = Scene {
-                sentry,
-                machine,
-                pair,
-            };
+            let scene = Machine::of(sentry, machine, pair);
             let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
             scene.keep_aside(&new);
-            (scene.sentry, scene.machine)
+            (scene.sentry, scene.sandbox)
         }
         None => (sentry, machine),
     };

@@ -4,19 +4,20 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use crate::machine::Machine;
 use crate::sandbox::{Age, Output};
-use crate::storage::{Scene, files_with};
+use crate::storage::files_with;
 
 /// Logs out while a granted pair waits beside the database, which another program has for so long.
-fn log_out(args: &[&str], busy: Duration) -> (Scene, Output) {
-    let scene = Scene::of_ours(Age::EXPIRED);
+fn log_out(args: &[&str], busy: Duration) -> (Machine, Output) {
+    let scene = Machine::new().login(Age::EXPIRED);
     let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
     scene.keep_aside(&new);
     let writer = scene.database();
     writer
         .execute_batch("BEGIN IMMEDIATE")
         .expect("the database");
-    let logout = scene.machine.sentry(&["auth", "logout"]).args(args).spawn();
+    let logout = scene.sandbox.sentry(&["auth", "logout"]).args(args).spawn();
     thread::sleep(busy);
     writer.execute_batch("ROLLBACK").expect("the database");
     (scene, logout.wait())
@@ -44,7 +45,7 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
         let secrets = [&current.access, &current.refresh, &scene.pair.refresh];
         match told.code {
             0 => {
-                assert_eq!(scene.machine.stored_row(), None, "{case}");
+                assert_eq!(scene.sandbox.stored_row(), None, "{case}");
                 assert!(!scene.file("credential.recovery").exists(), "{case}");
                 for secret in secrets {
                     assert_eq!(
@@ -59,11 +60,11 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
                 // Still logged in, with the pair that the server accepts, and a second try ends it.
                 scene.serves(&current.access);
                 assert_eq!(
-                    scene.machine.stored_tokens(),
+                    scene.sandbox.stored_tokens(),
                     Some(current.clone()),
                     "{case}"
                 );
-                scene.machine.sentry(&["auth", "logout"]).run().success();
+                scene.sandbox.sentry(&["auth", "logout"]).run().success();
                 for secret in secrets {
                     assert_eq!(
                         files_with(&scene.dir(), secret),
@@ -80,12 +81,12 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
 #[test]
 fn a_pair_that_waits_is_imported_by_whoever_comes_first() {
     for index in 0..3 {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
         let kept = scene.keep_aside(&new);
         let reader = scene.readers()[index].clone();
         reader.run().success().stdout_has(&new.access);
-        assert_eq!(scene.machine.stored_tokens(), Some(new));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(new));
         assert!(!kept.exists());
         assert_eq!(scene.sentry.requests().len(), 0);
     }
@@ -93,7 +94,7 @@ fn a_pair_that_waits_is_imported_by_whoever_comes_first() {
 
 #[test]
 fn a_pair_that_a_newer_version_has_left_is_not_thrown_away() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
     let kept = scene.keep_aside(&new);
     let content = fs::read_to_string(&kept).expect("a file");
@@ -106,11 +107,11 @@ fn a_pair_that_a_newer_version_has_left_is_not_thrown_away() {
     assert_eq!(fs::read_to_string(&kept).expect("a file"), newer);
     // The spent pair is posted by nobody: whoever reads the file has the living one.
     assert_eq!(scene.sentry.requests().len(), 0);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     // A logout leaves nothing, or is none.
-    match scene.machine.sentry(&["auth", "logout"]).run().code {
+    match scene.sandbox.sentry(&["auth", "logout"]).run().code {
         0 => assert!(!kept.exists()),
-        _ => assert_eq!(scene.machine.stored_tokens(), Some(scene.pair)),
+        _ => assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair)),
     }
 }
 
@@ -120,7 +121,7 @@ fn a_logout_removes_the_pair_that_waits_beside_an_idle_database() {
     for args in ways {
         let (scene, told) = log_out(args, Duration::ZERO);
         told.success();
-        assert_eq!(scene.machine.stored_row(), None);
+        assert_eq!(scene.sandbox.stored_row(), None);
         assert_eq!(
             scene.names().iter().find(|name| name.contains("recovery")),
             None

@@ -8,8 +8,8 @@ use rustix::process::{Signal, kill_process};
 
 use super::SOON;
 use crate::fake_sentry::{Answer, Endpoint, Fault, Replay};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Output};
-use crate::storage::Scene;
 
 /// What Sentry plans.
 const GRACE: Duration = Duration::from_secs(30);
@@ -17,8 +17,8 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What is said of a session that a request without a known end may have cost.
 const PERHAPS: &str = "perhaps because a refresh that began at 20";
 
-fn scene(age: Age, replay: Replay) -> Scene {
-    let scene = Scene::of_ours(age);
+fn scene(age: Age, replay: Replay) -> Machine {
+    let scene = Machine::new().login(age);
     scene.sentry.set_replay(replay);
     scene
 }
@@ -44,7 +44,7 @@ fn a_lost_answer_is_asked_for_once_more_at_once() {
             );
             assert_eq!(counts, (2, 1, 1), "{case}");
             assert_eq!(
-                scene.machine.stored_tokens(),
+                scene.sandbox.stored_tokens(),
                 Some(current.clone()),
                 "{case}"
             );
@@ -72,7 +72,7 @@ fn a_request_that_never_arrived_is_sent_once_more_at_once() {
             let counts = (scene.sentry.refresh_attempts(), scene.sentry.refreshes());
             assert_eq!(counts, (2, 1), "{case}, {replay:?}");
             assert_eq!(
-                scene.machine.stored_tokens(),
+                scene.sandbox.stored_tokens(),
                 Some(scene.sentry.current()),
                 "{case}, {replay:?}"
             );
@@ -109,7 +109,7 @@ fn a_pause_after_two_lost_answers_ends_well_within_the_grace() {
     );
     assert_eq!(counts, (3, 1, 2));
     assert!(sentry.is_valid(&sentry.current_access()));
-    assert_eq!(scene.machine.stored_tokens(), Some(sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(sentry.current()));
     scene.is_alive();
 }
 
@@ -148,7 +148,7 @@ fn a_worker_that_is_killed_after_its_request_costs_nothing_within_the_grace() {
 
 /// A refresh whose answers were all lost at a server that rotates and refuses replays: the pair is spent, and only the
 /// note of that request tells.
-fn spent(age: Age) -> Scene {
+fn spent(age: Age) -> Machine {
     let scene = scene(age, Replay::Refused);
     // Each is processed: the second one as a replay.
     scene
@@ -157,7 +157,7 @@ fn spent(age: Age) -> Scene {
     scene.refresh().run().fails(1);
     scene.sentry.fix();
     assert!(!scene.sentry.is_valid(&scene.pair.access));
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     scene
 }
 
@@ -174,7 +174,7 @@ fn without_effect() -> [(&'static str, Option<Answer>); 3] {
 }
 
 /// A refresh that fails so; it need not be tried at all where a pause is in force.
-fn fail_without_effect(scene: &Scene, how: Option<Answer>) -> Output {
+fn fail_without_effect(scene: &Machine, how: Option<Answer>) -> Output {
     match how {
         Some(answer) => {
             scene.sentry.fault_always(Endpoint::Refresh, answer);
@@ -200,7 +200,7 @@ fn a_request_without_effect_does_not_hide_that_an_earlier_one_was_lost() {
         let told = scene.refresh().run().fails(1).stdout_is("");
         assert!(scene.sentry.refresh_attempts() > before, "{case}");
         assert!(told.stderr.contains(PERHAPS), "{case}: {told:?}");
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair), "{case}");
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair), "{case}");
     }
 }
 
@@ -210,7 +210,7 @@ fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
         // By the clock it is good for a month.
         let scene = spent(Age::FRESH);
         fail_without_effect(&scene, how).fails(1);
-        let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
+        let told = scene.sandbox.sentry(&["auth", "refresh"]).run().fails(1);
         let told = told.stdout_is("");
         assert!(told.stderr.contains(PERHAPS), "{case}: {told:?}");
         for reader in scene.readers() {
@@ -233,15 +233,15 @@ fn a_request_that_was_not_sent_is_not_what_a_session_was_lost_to() {
 #[test]
 fn a_session_that_a_copy_has_refreshed_is_not_said_to_be_lost_to_our_request_alone() {
     let scene = scene(Age::EXPIRED, Replay::Refused);
-    let copy = scene.machine.root().join("copy");
-    let copied = scene.machine.command("cp").arg("-r");
+    let copy = scene.sandbox.root().join("copy");
+    let copied = scene.sandbox.command("cp").arg("-r");
     copied.args([&scene.dir(), &copy]).run().success();
     let error = Answer::new(500, "text/html", "<h1>no</h1>");
     scene.sentry.fault(Endpoint::Refresh, error);
     scene.token().run().fails(1);
     let theirs = scene.token().env("SENTRY_CONFIG_DIR", &copy);
     theirs.run().success();
-    let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
+    let told = scene.sandbox.sentry(&["auth", "refresh"]).run().fails(1);
     told.stdout_is("")
         .stderr_has(PERHAPS)
         .stderr_has(" was interrupted, or the database was copied");

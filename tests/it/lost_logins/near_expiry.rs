@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::{SOON, foreign_holder, waiting};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Output, Running, Sandbox};
 use crate::service::tools;
 use crate::signals::variable;
-use crate::storage::Scene;
 
 /// `STAMPEDE_ROUNDS` repeats the races here, too.
 fn rounds() -> usize {
@@ -18,7 +18,7 @@ fn rounds() -> usize {
 
 #[test]
 fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
-    let scene = Scene::new(Age::STALE);
+    let scene = Machine::new().session(Age::STALE);
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let first = scene.token().spawn();
     scene.sentry.wait_for_held(SOON);
@@ -26,7 +26,7 @@ fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
     assert!(!scene.sentry.is_valid(&scene.pair.access));
     let others = scene
         .readers()
-        .map(|reader| waiting(&scene.machine, reader));
+        .map(|reader| waiting(&scene.sandbox, reader));
     scene.sentry.release();
     let current = scene.sentry.current_access();
     for one in [first].into_iter().chain(others) {
@@ -38,8 +38,8 @@ fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
 
 #[test]
 fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is() {
-    let scene = Scene::new(Age::STALE);
-    let _holder = foreign_holder(&scene.machine);
+    let scene = Machine::new().session(Age::STALE);
+    let _holder = foreign_holder(&scene.sandbox);
     let started = Instant::now();
     let readers = scene.readers().map(|reader| reader.spawn());
     for reader in readers {
@@ -53,11 +53,11 @@ fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is()
 
 #[test]
 fn a_get_near_expiry_takes_a_new_token_as_soon_as_it_is_stored_whoever_has_the_lock() {
-    let scene = Scene::new(Age::STALE);
-    let mut holder = foreign_holder(&scene.machine);
+    let scene = Machine::new().session(Age::STALE);
+    let mut holder = foreign_holder(&scene.sandbox);
     let waiters = scene
         .readers()
-        .map(|reader| waiting(&scene.machine, reader));
+        .map(|reader| waiting(&scene.sandbox, reader));
     let new = scene.sentry.issue();
     let theirs = "UPDATE accounts SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
                   expires_at = (unixepoch() + 86400) * 1000";
@@ -78,7 +78,7 @@ const SLOW: Fault = Fault::SlowGrant(Duration::from_millis(300));
 #[test]
 fn eight_gets_near_expiry_cost_one_refresh_and_all_get_the_new_token() {
     for round in 0..rounds() {
-        let scene = Scene::new(Age::STALE);
+        let scene = Machine::new().session(Age::STALE);
         scene.sentry.fault(Endpoint::Refresh, SLOW);
         let one = |index: usize| match index % 2 {
             0 => scene.git_get().spawn(),

@@ -3,13 +3,13 @@
 
 use super::{SOON, waiting};
 use crate::fake_sentry::{Endpoint, Fault, Replay};
+use crate::machine::Machine;
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Running};
-use crate::storage::Scene;
 
 /// A refresh of ours that the server has granted and not answered.
-fn granted(layout: Layout) -> (Scene, Running) {
-    let scene = Scene::in_layout(layout, Age::EXPIRED);
+fn granted(layout: Layout) -> (Machine, Running) {
+    let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
     scene.sentry.set_replay(Replay::Refused);
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let first = scene.token().spawn();
@@ -19,18 +19,18 @@ fn granted(layout: Layout) -> (Scene, Running) {
 
 /// Everybody who comes while the row is empty waits for what the worker is about to store.
 #[track_caller]
-fn all_get_the_new_token(scene: &Scene, first: Running) {
-    let row = scene.machine.stored_row().expect("a session");
+fn all_get_the_new_token(scene: &Machine, first: Running) {
+    let row = scene.sandbox.stored_row().expect("a session");
     assert_eq!((row.token, row.refresh_token), (None, None));
-    let status = scene.machine.sentry(&["auth", "status", "--show-token"]);
+    let status = scene.sandbox.sentry(&["auth", "status", "--show-token"]);
     let [token, git, docker] = scene.readers();
-    let others = [token, git, docker, status].map(|reader| waiting(&scene.machine, reader));
+    let others = [token, git, docker, status].map(|reader| waiting(&scene.sandbox, reader));
     scene.sentry.release();
     let current = scene.sentry.current();
     for one in [first].into_iter().chain(others) {
         one.wait().success().stdout_has(&current.access);
     }
-    assert_eq!(scene.machine.stored_tokens(), Some(current));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(current));
 }
 
 #[test]
@@ -49,18 +49,18 @@ fn a_row_that_a_neighbour_has_cleared_while_our_answer_is_under_way_is_waited_fo
 fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_waited_for() {
     let (scene, first) = granted(Layout::Accounts);
     // It loses the race at the server, and clears what it takes for dead.
-    let theirs = CURRENT.run(&scene.machine, &["auth", "refresh", "--force"]);
+    let theirs = CURRENT.run(&scene.sandbox, &["auth", "refresh", "--force"]);
     assert_ne!(theirs.run().code, 0);
     assert_eq!(scene.sentry.refresh_attempts(), 2);
     all_get_the_new_token(&scene, first);
-    let theirs = CURRENT.run(&scene.machine, &["auth", "refresh", "--force"]);
+    let theirs = CURRENT.run(&scene.sandbox, &["auth", "refresh", "--force"]);
     theirs.run().success();
     scene.is_alive();
 }
 
 #[test]
 fn a_row_that_nobody_is_about_to_fill_is_the_end_of_its_session() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     scene.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
     let url = scene.sentry.url();
     scene.fails_with(&format!("the session at {url} has ended"));

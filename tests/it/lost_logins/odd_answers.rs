@@ -1,8 +1,8 @@
 //! A malformed grant: both old tokens are invalid, so everything that can be found of the new ones is stored first.
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Sandbox};
-use crate::storage::Scene;
 
 type Alter = fn(Answer) -> Answer;
 
@@ -55,13 +55,13 @@ fn readable() -> [(&'static str, Alter); 8] {
 #[test]
 fn a_refresh_is_stored_when_something_beside_its_tokens_cannot_be_read() {
     for (case, alter) in readable() {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, Fault::Altered(alter));
         let token = scene.token().run();
         let current = scene.sentry.current();
         assert_eq!(token.code, 0, "{case}: {token:?}");
         token.stdout_is(&format!("{}\n", current.access));
-        assert_eq!(scene.machine.stored_tokens(), Some(current), "{case}");
+        assert_eq!(scene.sandbox.stored_tokens(), Some(current), "{case}");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
         scene.is_alive();
     }
@@ -70,9 +70,7 @@ fn a_refresh_is_stored_when_something_beside_its_tokens_cannot_be_read() {
 #[test]
 fn a_login_is_stored_when_something_beside_its_tokens_cannot_be_read() {
     let logins = readable().map(|(case, alter)| {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        let machine = Sandbox::new().for_sentry(&sentry);
+        let (sentry, machine) = Machine::new().parts();
         let login = machine.sentry(&["auth", "login"]).spawn();
         let code = sentry.wait_for_code(super::SOON);
         sentry.fault(Endpoint::Poll, Fault::Altered(alter));
@@ -123,18 +121,18 @@ fn gzip(answer: Answer) -> Answer {
 
 #[test]
 fn a_grant_that_comes_compressed_is_not_lost_in_silence() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     scene.sentry.fault(Endpoint::Refresh, Fault::Altered(gzip));
     let token = scene.token().run();
     if token.code == 0 {
         // Unpacked.
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         return;
     }
     let told = token.fails(1).stdout_is("");
     assert!(told.stderr.starts_with("error: "), "{told:?}");
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     // That a request was made whose answer could not be stored is still known.
-    let told = scene.machine.sentry(&["auth", "refresh"]).run().fails(1);
+    let told = scene.sandbox.sentry(&["auth", "refresh"]).run().fails(1);
     told.stderr_has("perhaps because a refresh that began at 20");
 }

@@ -6,13 +6,14 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, Pair};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
-use crate::storage::{Scene, files_with, set_mode};
+use crate::storage::{files_with, set_mode};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
 /// Leaves a login beside the database, under a name; `user` is the id that the server told.
-fn keep_login(scene: &Scene, name: &str, pair: &Pair, user: Option<&str>, issued_at: i64) {
+fn keep_login(scene: &Machine, name: &str, pair: &Pair, user: Option<&str>, issued_at: i64) {
     let content = json!({
         "version": 1, "account": null, "origin": scene.sentry.url(),
         "old_token": null, "old_refresh_token": null, "client_id": CLIENT_ID,
@@ -25,7 +26,7 @@ fn keep_login(scene: &Scene, name: &str, pair: &Pair, user: Option<&str>, issued
 }
 
 /// When the pair of the active session was issued.
-fn issued_at(scene: &Scene, layout: Layout) -> i64 {
+fn issued_at(scene: &Machine, layout: Layout) -> i64 {
     let sql = match layout {
         Layout::Accounts => "SELECT issued_at FROM accounts WHERE is_active = 1",
         Layout::Auth => "SELECT issued_at FROM auth",
@@ -36,7 +37,7 @@ fn issued_at(scene: &Scene, layout: Layout) -> i64 {
         .expect("a row")
 }
 
-fn sessions(scene: &Scene) -> i64 {
+fn sessions(scene: &Machine) -> i64 {
     let sql = "SELECT count(*) FROM accounts";
     scene
         .database()
@@ -44,7 +45,7 @@ fn sessions(scene: &Scene) -> i64 {
         .expect("a count")
 }
 
-fn waiting(scene: &Scene) -> Vec<String> {
+fn waiting(scene: &Machine) -> Vec<String> {
     let mut names = scene.names();
     names.retain(|name| name.starts_with("credential.recovery"));
     names
@@ -53,7 +54,7 @@ fn waiting(scene: &Scene) -> Vec<String> {
 #[test]
 fn every_grant_that_waits_is_imported_by_whoever_comes_first() {
     for index in 0..3 {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
         let kept = scene.keep_aside(&new);
         fs::rename(&kept, scene.file("credential.recovery.2")).expect("a file");
@@ -76,11 +77,11 @@ fn every_grant_that_waits_is_imported_by_whoever_comes_first() {
 
 #[test]
 fn a_file_that_cannot_be_imported_keeps_no_other_grant_waiting() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     fs::create_dir(scene.file("credential.recovery")).expect("a directory");
     let other = scene.sentry.issue();
     keep_login(&scene, "credential.recovery.2", &other, Some("another"), 1);
-    scene.machine.sentry(&["auth", "list"]).run().success();
+    scene.sandbox.sentry(&["auth", "list"]).run().success();
     assert_eq!(sessions(&scene), 2);
     assert_eq!(waiting(&scene), ["credential.recovery"]);
 }
@@ -88,7 +89,7 @@ fn a_file_that_cannot_be_imported_keeps_no_other_grant_waiting() {
 #[test]
 fn a_logout_removes_every_grant_that_waits_for_its_session() {
     for args in [&["logout"][..], &["logout", "--all"]] {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
         let kept = scene.keep_aside(&new);
         fs::rename(&kept, scene.file("credential.recovery.2")).expect("a file");
@@ -100,7 +101,7 @@ fn a_logout_removes_every_grant_that_waits_for_its_session() {
             Some(&scene.sentry.user().id),
             i64::MAX / 2,
         );
-        let logout = scene.machine.sentry(&["auth"]).args(args);
+        let logout = scene.sandbox.sentry(&["auth"]).args(args);
         logout.run().success();
         assert_eq!(sessions(&scene), 0);
         for secret in [&new.access, &new.refresh, &login.access, &login.refresh] {
@@ -111,7 +112,7 @@ fn a_logout_removes_every_grant_that_waits_for_its_session() {
 
 #[test]
 fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     let login = scene.sentry.issue();
     keep_login(&scene, "credential.recovery.2", &login, Some("any"), 1);
     for name in scene
@@ -121,7 +122,7 @@ fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
     {
         fs::remove_file(scene.file(name)).expect("a file");
     }
-    let out = scene.machine.sentry(&["auth", "logout"]).run().fails(1);
+    let out = scene.sandbox.sentry(&["auth", "logout"]).run().fails(1);
     out.stderr_has("not logged in");
     assert_eq!(waiting(&scene), Vec::<String>::new());
 }
@@ -129,7 +130,7 @@ fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
 #[test]
 fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
     for layout in LAYOUTS {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
         let former = issued_at(&scene, layout);
         let user = scene.sentry.user().id;
         let login = scene.sentry.issue();
@@ -146,7 +147,7 @@ fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
             former + 1,
         );
         scene.serves(&login.access);
-        assert_eq!(scene.machine.stored_tokens(), Some(login), "{layout:?}");
+        assert_eq!(scene.sandbox.stored_tokens(), Some(login), "{layout:?}");
         assert_eq!(waiting(&scene), Vec::<String>::new());
     }
 }
@@ -159,7 +160,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
             if layout == Layout::Accounts && !is_same_user {
                 continue;
             }
-            let scene = Scene::in_layout(layout, Age::EXPIRED);
+            let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
             let issued_at = issued_at(&scene, layout);
             let user = match is_same_user {
                 true => scene.sentry.user().id,
@@ -175,9 +176,9 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
                 Some(&user),
                 issued_at - 1,
             );
-            let stored = scene.machine.stored_tokens();
+            let stored = scene.sandbox.stored_tokens();
             scene.token().run().success();
-            assert_eq!(scene.machine.stored_tokens(), stored, "{layout:?}");
+            assert_eq!(scene.sandbox.stored_tokens(), stored, "{layout:?}");
             assert_eq!(waiting(&scene), Vec::<String>::new());
         }
     }
@@ -185,7 +186,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
 
 #[test]
 fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     let login = scene.sentry.issue();
     keep_login(&scene, "credential.recovery", &login, None, 1);
     let kept = fs::read(scene.file("credential.recovery")).expect("a file");
@@ -196,12 +197,12 @@ fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
     back();
     scene.serves(&login.access);
     scene.refresh().run().success();
-    let refreshed = scene.machine.stored_tokens().expect("a session");
+    let refreshed = scene.sandbox.stored_tokens().expect("a session");
     assert_ne!(refreshed, login);
     back();
     scene.serves(&refreshed.access);
     assert_eq!(sessions(&scene), 2);
-    scene.machine.sentry(&["auth", "logout"]).run().success();
+    scene.sandbox.sentry(&["auth", "logout"]).run().success();
     back();
     scene.serves(&scene.pair.access);
     assert_eq!(sessions(&scene), 1);
@@ -211,14 +212,14 @@ fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
 #[test]
 fn a_client_that_is_noted_for_another_session_at_the_host_proves_nothing() {
     for right in ["another-client", "a-third-client"] {
-        let scene = Scene::of_ours(Age::FRESH);
+        let scene = Machine::new().login(Age::FRESH);
         for client in ["another-client", "a-third-client"] {
             scene.sentry.add_client(client);
         }
         // A second account, which the official CLI logged in with its own client.
         let pair = scene.sentry.issue_to(right);
         scene
-            .machine
+            .sandbox
             .seed_session(&scene.sentry, &pair, Age::EXPIRED);
         let token = scene
             .token()
@@ -232,8 +233,8 @@ fn a_client_that_is_noted_for_another_session_at_the_host_proves_nothing() {
         assert_eq!(clients, [Some(CLIENT_ID), Some("another-client")]);
         if right == "another-client" {
             token.success();
-            assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
-            assert_eq!(scene.machine.remembered_client().as_deref(), Some(right));
+            assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
+            assert_eq!(scene.sandbox.remembered_client().as_deref(), Some(right));
         } else {
             let told = token.fails(1);
             told.stderr_has("was this login made with another `SENTRY_CLIENT_ID`?");
@@ -249,7 +250,7 @@ fn a_client_that_is_noted_for_another_session_at_the_host_proves_nothing() {
 
 #[test]
 fn a_grant_of_a_first_version_is_imported() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
     let kept = scene.keep_aside(&new);
     let content = fs::read_to_string(&kept).expect("a file");
@@ -259,5 +260,5 @@ fn a_grant_of_a_first_version_is_imported() {
     let _version = fields.remove("version");
     fs::write(&kept, content.to_string()).expect("a file");
     scene.serves(&new.access);
-    assert_eq!(scene.machine.stored_tokens(), Some(new));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(new));
 }

@@ -3,14 +3,14 @@
 
 use super::SOON;
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay};
+use crate::machine::Machine;
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
-use crate::storage::Scene;
 use crate::terminal::TtyUser;
 
 /// Another program has posted the pair, and its answer is under way; ours posts it, too.
-fn beaten(age: Age) -> (Scene, Output) {
-    let scene = Scene::of_ours(age);
+fn beaten(age: Age) -> (Machine, Output) {
+    let scene = Machine::new().login(age);
     scene.sentry.set_replay(Replay::Refused);
     scene.sentry.refresh_elsewhere(&scene.pair.refresh);
     let told = scene.refresh().run();
@@ -20,7 +20,7 @@ fn beaten(age: Age) -> (Scene, Output) {
 
 /// The other program stores its pair, if the row still has the one that it posted.
 #[track_caller]
-fn their_answer_comes(scene: &Scene) {
+fn their_answer_comes(scene: &Machine) {
     let new = scene.sentry.current();
     let theirs = "UPDATE accounts SET token = ?, refresh_token = ?, issued_at = unixepoch() * 1000, \
                   expires_at = (unixepoch() + 86400) * 1000 WHERE refresh_token = ?";
@@ -32,12 +32,12 @@ fn their_answer_comes(scene: &Scene) {
 #[test]
 fn a_pair_that_the_server_rejects_stays_in_its_row() {
     for layout in [Layout::Accounts, Layout::Auth] {
-        let scene = Scene::in_layout(layout, Age::EXPIRED);
-        scene.machine.remember_client(CLIENT_ID);
+        let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
+        scene.sandbox.remember_client(CLIENT_ID);
         scene.sentry.revoke_family(&scene.pair.refresh);
-        let before = scene.machine.stored_row();
+        let before = scene.sandbox.stored_row();
         scene.token().run().fails(1).stdout_is("");
-        assert_eq!(scene.machine.stored_row(), before, "{layout:?}");
+        assert_eq!(scene.sandbox.stored_row(), before, "{layout:?}");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{layout:?}");
     }
 }
@@ -50,7 +50,7 @@ fn another_program_whose_answer_is_slow_can_still_store_its_pair() {
         their_answer_comes(&scene);
         // The mark was for the other pair.
         scene.serves(&scene.sentry.current_access());
-        let status = scene.machine.sentry(&["auth", "status"]);
+        let status = scene.sandbox.sentry(&["auth", "status"]);
         status.run().success().stdout_has("Authenticated as: jane");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
         scene.is_alive();
@@ -68,15 +68,15 @@ fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
             let said = told.stdout + &told.stderr;
             assert!(said.contains("sentry auth login"), "{said}");
         }
-        let status = scene.machine.sentry(&["auth", "status", "--json"]);
+        let status = scene.sandbox.sentry(&["auth", "status", "--json"]);
         status
             .run()
             .fails(1)
             .stdout_has("\"authenticated\": false")
             .never_says(&scene.pair.access);
-        scene.machine.sentry(&["auth", "whoami"]).run().fails(1);
+        scene.sandbox.sentry(&["auth", "whoami"]).run().fails(1);
         for command in ["status", "refresh"] {
-            let told = scene.machine.sentry(&["auth", command]).run().fails(1);
+            let told = scene.sandbox.sentry(&["auth", command]).run().fails(1);
             told.stderr_has("sentry auth login");
         }
         // Nobody posts it again, nor asks the API with it.
@@ -87,22 +87,22 @@ fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
 
 #[test]
 fn a_pair_that_the_server_has_rejected_is_not_in_dockers_list() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     scene
-        .machine
+        .sandbox
         .bind("docker r.example", &scene.sentry.url(), None);
-    let list = || scene.machine.docker_credential("list").run().success();
+    let list = || scene.sandbox.docker_credential("list").run().success();
     list().stdout_has("r.example");
     scene.sentry.revoke_family(&scene.pair.refresh);
     scene.refresh().run().fails(1);
     assert!(!list().stdout.contains("r.example"));
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
 }
 
 #[test]
 fn a_new_login_replaces_a_rejected_pair_and_a_logout_removes_it() {
     let rejected = || {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         scene.sentry.revoke_family(&scene.pair.refresh);
         scene.token().run().fails(1);
         scene
@@ -110,13 +110,13 @@ fn a_new_login_replaces_a_rejected_pair_and_a_logout_removes_it() {
     let scene = rejected();
     scene.sentry.set_interval(Some(1));
     scene.sentry.approve_next();
-    scene.machine.sentry(&["auth", "login"]).run().success();
+    scene.sandbox.sentry(&["auth", "login"]).run().success();
     scene.serves(&scene.sentry.current_access());
     scene.is_alive();
 
     let scene = rejected();
-    scene.machine.sentry(&["auth", "logout"]).run().success();
-    assert_eq!(scene.machine.stored_row(), None);
+    scene.sandbox.sentry(&["auth", "logout"]).run().success();
+    assert_eq!(scene.sandbox.stored_row(), None);
 }
 
 #[test]
@@ -126,20 +126,20 @@ fn a_rejected_pair_is_followed_by_a_login_where_a_user_can_be_asked() {
     scene.sentry.set_interval(Some(1));
     scene.sentry.approve_next();
     let request = format!("protocol=http\nhost={}\n", scene.sentry.address());
-    let mut user = TtyUser::start_piped(scene.machine.git_credential("get"), request);
+    let mut user = TtyUser::start_piped(scene.sandbox.git_credential("get"), request);
     user.expect("[Y/n]").type_line("y");
     assert_eq!(user.wait(), 0, "{}", user.screen());
     assert!(user.stdout().contains(&scene.sentry.current_access()));
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
 }
 
 #[test]
 fn any_other_pair_in_the_row_ends_the_mark() {
-    let scene = Scene::of_ours(Age::EXPIRED);
+    let scene = Machine::new().login(Age::EXPIRED);
     let refused = Answer::error(400, "invalid_grant");
     scene.sentry.fault(Endpoint::Refresh, refused);
     scene.token().run().fails(1);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     let other = scene.sentry.issue();
     let expired = "UPDATE accounts SET token = ?, refresh_token = ?";
     let theirs = scene
@@ -150,7 +150,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
     let token = scene.token().run().success();
     token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_ne!(scene.sentry.current(), other);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
     assert_eq!(scene.sentry.refresh_attempts(), 2);
 }
 
@@ -177,9 +177,7 @@ fn beside_the_official_cli(sentry: &FakeSentry, machine: &Sandbox) {
 fn the_official_cli_keeps_the_pair_that_it_was_granted_while_ours_was_rejected() {
     // Of a login of theirs the client is only guessed.
     for is_ours in [true, false] {
-        let sentry = FakeSentry::start();
-        let machine = Sandbox::new().for_sentry(&sentry);
-        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
         if is_ours {
             machine.remember_client(CLIENT_ID);
         }

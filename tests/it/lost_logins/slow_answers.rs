@@ -6,22 +6,22 @@ use std::time::{Duration, Instant};
 
 use super::{SOON, Stopped, stores, waiting};
 use crate::fake_sentry::{Endpoint, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Running};
-use crate::storage::Scene;
 
 /// A caller gives up after 12 s; the rest is for a machine with much to do.
 const GIVEN_UP: Duration = Duration::from_secs(18);
 
 /// A command whose refresh is granted and not answered.
 struct Unanswered {
-    scene: Scene,
+    scene: Machine,
     running: Running,
     started: Instant,
 }
 
 impl Unanswered {
-    fn start(age: Age, command: impl Fn(&Scene) -> Cmd) -> Unanswered {
-        let scene = Scene::of_ours(age);
+    fn start(age: Age, command: impl Fn(&Machine) -> Cmd) -> Unanswered {
+        let scene = Machine::new().login(age);
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let started = Instant::now();
         let running = command(&scene).limit(GIVEN_UP).spawn();
@@ -35,10 +35,10 @@ impl Unanswered {
 }
 
 /// git's side of a pipeline that ends only when nobody keeps its streams.
-fn piped_fill(scene: &Scene) -> Cmd {
+fn piped_fill(scene: &Machine) -> Cmd {
     let fill = "git -c credential.helper=sentry credential fill 2>&1 | cat";
     scene
-        .machine
+        .sandbox
         .command("sh")
         .args(["-c", fill])
         .env("GIT_TERMINAL_PROMPT", "0")
@@ -50,9 +50,9 @@ fn piped_fill(scene: &Scene) -> Cmd {
 
 #[test]
 fn an_answer_after_the_caller_has_given_up_is_stored() {
-    let expired = Unanswered::start(Age::EXPIRED, Scene::token);
-    let stale = Unanswered::start(Age::STALE, Scene::token);
-    let docker = Unanswered::start(Age::EXPIRED, Scene::docker_get);
+    let expired = Unanswered::start(Age::EXPIRED, Machine::token);
+    let stale = Unanswered::start(Age::STALE, Machine::token);
+    let docker = Unanswered::start(Age::EXPIRED, Machine::docker_get);
     let pipeline = Unanswered::start(Age::EXPIRED, piped_fill);
     // The streams end too, although the answer is not there: `wait` sees to that.
     let patient = |started: Instant| {
@@ -69,7 +69,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
     let told = pipeline.running.wait().success();
     assert!(!told.stdout.contains("password="), "{told:?}");
     for scene in [expired.scene, stale.scene, docker.scene, pipeline.scene] {
-        let (sentry, machine) = (&scene.sentry, &scene.machine);
+        let (sentry, machine) = (&scene.sentry, &scene.sandbox);
         assert_eq!(machine.stored_tokens(), Some(scene.pair.clone()));
         // Whoever comes now waits for the same answer.
         let waiter = waiting(machine, scene.token());
@@ -88,7 +88,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
 #[test]
 fn an_answer_that_came_while_everybody_was_frozen_is_read_before_it_is_given_up() {
     let frozen = [Age::EXPIRED, Age::STALE].map(|age| {
-        let refresh = Unanswered::start(age, Scene::token);
+        let refresh = Unanswered::start(age, Machine::token);
         let exchange = Stopped::stop(refresh.running.exchange());
         let parent = Stopped::stop(refresh.running.pid());
         // It lies in the socket.
@@ -104,7 +104,7 @@ fn an_answer_that_came_while_everybody_was_frozen_is_read_before_it_is_given_up(
         // The caller may have given up, or may have the new token.
         let told = running.wait();
         assert!([0, 1].contains(&told.code), "{told:?}");
-        stores(&scene.machine, &scene.sentry.current());
+        stores(&scene.sandbox, &scene.sentry.current());
         assert_eq!(scene.sentry.refresh_attempts(), 1);
         scene.is_alive();
     }

@@ -6,8 +6,8 @@ use rustix::process::Signal;
 
 use super::{SOON, Stopped, stores};
 use crate::fake_sentry::{Endpoint, Fault};
+use crate::machine::Machine;
 use crate::sandbox::Age;
-use crate::storage::Scene;
 use crate::terminal::TtyUser;
 
 /// Whoever waits gives up after 20 s; the rest is for a machine with much to do.
@@ -16,7 +16,7 @@ const GIVEN_UP: Duration = Duration::from_secs(26);
 #[test]
 fn a_worker_that_is_stopped_is_waited_for_no_longer_than_any_other() {
     let scenes = [Age::EXPIRED, Age::STALE].map(|age| {
-        let scene = Scene::of_ours(age);
+        let scene = Machine::new().login(age);
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let first = scene.token().limit(GIVEN_UP).spawn();
         scene.sentry.wait_for_held(SOON);
@@ -38,17 +38,17 @@ fn a_worker_that_is_stopped_is_waited_for_no_longer_than_any_other() {
                 }
             }
         }
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
         drop(exchange);
-        stores(&scene.machine, &scene.sentry.current());
+        stores(&scene.sandbox, &scene.sentry.current());
         assert_eq!(scene.sentry.refresh_attempts(), 1);
         scene.is_alive();
     }
 }
 
 /// git has reported the token as refused, and Sentry does not answer what it thinks of it.
-fn suspect() -> Scene {
-    let scene = Scene::of_ours(Age::FRESH);
+fn suspect() -> Machine {
+    let scene = Machine::new().login(Age::FRESH);
     scene.reports_refused(&scene.pair.access);
     scene.sentry.fault(Endpoint::Api, Fault::Held);
     scene
@@ -60,10 +60,10 @@ fn a_get_that_is_stopped_while_its_token_is_asked_about_keeps_no_lock() {
     let get = scene.token().spawn();
     scene.sentry.wait_for_held(SOON);
     let _get = Stopped::stop(get.pid());
-    let logout = scene.machine.sentry(&["auth", "logout"]).spawn();
+    let logout = scene.sandbox.sentry(&["auth", "logout"]).spawn();
     scene.sentry.release();
     logout.wait().success();
-    assert_eq!(scene.machine.stored_row(), None);
+    assert_eq!(scene.sandbox.stored_row(), None);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
     let scene = suspect();
     // A shell that goes on with the next command when the first one is stopped.
     let script = "set -m; sentry auth token; echo stopped: $?; sentry auth logout; echo ended: $?; kill -KILL %1";
-    let bash = scene.machine.command("bash").args(["-c", script]);
+    let bash = scene.sandbox.command("bash").args(["-c", script]);
     let mut user = TtyUser::start(bash);
     scene.sentry.wait_for_held(SOON);
     user.press(b"\x1a");
@@ -79,7 +79,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
     user.expect(&format!("stopped: {stopped}"));
     scene.sentry.release();
     user.expect("ended: 0");
-    assert_eq!(scene.machine.stored_row(), None);
+    assert_eq!(scene.sandbox.stored_row(), None);
     let _ended = user.wait();
 }
 

@@ -1,17 +1,17 @@
 //! How often a token that git reports as refused is checked with Sentry.
 
 use crate::fake_sentry::{Answer, Endpoint, Fault};
+use crate::machine::Machine;
 use crate::sandbox::Age;
-use crate::storage::Scene;
 
-fn suspect() -> Scene {
-    let scene = Scene::of_ours(Age::FRESH);
+fn suspect() -> Machine {
+    let scene = Machine::new().login(Age::FRESH);
     scene.reports_refused(&scene.pair.access);
     scene
 }
 
 #[track_caller]
-fn serves_the_current_token(scene: &Scene) {
+fn serves_the_current_token(scene: &Machine) {
     let token = scene.token().run().success();
     token.stdout_is(&format!("{}\n", scene.pair.access));
 }

@@ -1,6 +1,6 @@
 //! What the tests stand on.
 //!
-//! `fake_sentry` is the server, `sandbox` the machine, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
+//! `machine` is where most tests begin: `fake_sentry` is the server, `sandbox` the computer, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
 //! `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests
 //! of git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process, and
 //! `transcript` keeps what was said.
@@ -13,6 +13,7 @@ pub mod fake_sentry;
 pub mod git_server;
 pub mod helpers;
 pub mod keyring;
+pub mod machine;
 pub mod names;
 pub mod nginx;
 pub mod proxy_server;

@@ -1,7 +1,8 @@
 //! Shared by the tests of the store: a machine with one session, and functions that bring it into an unusual state.
 
-use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
-use crate::sandbox::{Age, Cmd, Layout, Output, Sandbox};
+use crate::fake_sentry::Pair;
+use crate::machine::Machine;
+use crate::sandbox::{Cmd, Output};
 use crate::service::tool;
 use rusqlite::Connection;
 use serde_json::json;
@@ -15,51 +16,9 @@ pub const SOON: Duration = Duration::from_secs(60);
 
 pub const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
 
-/// A machine with a session of this age.
-pub struct Scene {
-    pub sentry: FakeSentry,
-    pub machine: Sandbox,
-    /// What is stored at first.
-    pub pair: Pair,
-}
-
-impl Scene {
-    pub fn new(age: Age) -> Scene {
-        Scene::in_layout(Layout::Accounts, age)
-    }
-
-    pub fn in_layout(layout: Layout, age: Age) -> Scene {
-        let sentry = FakeSentry::start();
-        let machine = Sandbox::new().for_sentry(&sentry);
-        let pair = sentry.issue();
-        machine.seed_session_in(layout, &sentry, &pair, age);
-        Scene {
-            sentry,
-            machine,
-            pair,
-        }
-    }
-
-    /// A session whose OAuth client is noted, as it is after a login of ours.
-    pub fn of_ours(age: Age) -> Scene {
-        let scene = Scene::new(age);
-        scene.machine.remember_client(CLIENT_ID);
-        scene
-    }
-
-    /// In rollback mode, as a CLI on Node before 22.15 leaves it.
-    pub fn without_a_log(age: Age) -> Scene {
-        let scene = Scene::new(age);
-        let mode: String = scene
-            .database()
-            .query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))
-            .expect("a mode");
-        assert_eq!(mode, "delete");
-        scene
-    }
-
+impl Machine {
     pub fn database(&self) -> Connection {
-        self.machine.database().expect("a store")
+        self.sandbox.database().expect("a store")
     }
 
     #[track_caller]
@@ -68,7 +27,7 @@ impl Scene {
     }
 
     pub fn dir(&self) -> PathBuf {
-        self.machine.config_dir()
+        self.sandbox.config_dir()
     }
 
     /// A file beside the database.
@@ -81,20 +40,20 @@ impl Scene {
     }
 
     pub fn token(&self) -> Cmd {
-        self.machine.sentry(&["auth", "token"])
+        self.sandbox.sentry(&["auth", "token"])
     }
 
     pub fn refresh(&self) -> Cmd {
-        self.machine.sentry(&["auth", "refresh", "--force"])
+        self.sandbox.sentry(&["auth", "refresh", "--force"])
     }
 
     pub fn git_get(&self) -> Cmd {
         let request = format!("protocol=http\nhost={}\n\n", self.sentry.address());
-        self.machine.git_credential("get").stdin(request)
+        self.sandbox.git_credential("get").stdin(request)
     }
 
     pub fn docker_get(&self) -> Cmd {
-        self.machine
+        self.sandbox
             .docker_credential("get")
             .stdin(self.sentry.url())
     }
@@ -109,7 +68,7 @@ impl Scene {
     pub fn reports_refused(&self, access: &str) {
         let host = self.sentry.address();
         let refused = format!("protocol=http\nhost={host}\nusername=oauth2\npassword={access}\n");
-        let erase = self.machine.git_credential("erase");
+        let erase = self.sandbox.git_credential("erase");
         erase.stdin(refused).run().success();
     }
 
@@ -170,7 +129,7 @@ impl Scene {
     #[track_caller]
     pub fn is_alive(&self) {
         self.refresh().run().success();
-        assert_eq!(self.machine.stored_tokens(), Some(self.sentry.current()));
+        assert_eq!(self.sandbox.stored_tokens(), Some(self.sentry.current()));
     }
 
     /// Leaves a granted pair beside the database, as a refresh does that the database did not take for a minute; what
@@ -199,7 +158,7 @@ impl Scene {
 
     /// As if nobody had written the database for a minute.
     pub fn settle(&self) {
-        let file = File::options().write(true).open(self.machine.db());
+        let file = File::options().write(true).open(self.sandbox.db());
         let then = SystemTime::now() - Duration::from_secs(60);
         file.expect("a database")
             .set_modified(then)
