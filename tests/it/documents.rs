@@ -317,3 +317,35 @@ fn the_manual_names_the_fields_of_every_json_object() {
     let check = ["hint", "message", "name", "state"].map(str::to_owned);
     assert_eq!(fields_of(&doctor["checks"][0]), check.into());
 }
+
+/// The sources below a directory.
+fn sources(dir: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.push(fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_tests_in_contributing_are_tests_that_run() {
+    let mut compiled = Vec::new();
+    for dir in ["src", "tests/it"] {
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join(dir),
+            &mut compiled,
+        );
+    }
+    let contributing = document("CONTRIBUTING.md");
+    let blocks: Vec<&str> = contributing.split("```rust\n").skip(1).collect();
+    assert_eq!(blocks.len(), 2);
+    for rest in blocks {
+        let shown = rest.split("```").next().unwrap();
+        assert!(shown.contains("#[test]\n"), "{shown}");
+        let is_there = |source: &String| source.contains(shown);
+        assert!(compiled.iter().any(is_there), "no test says this:\n{shown}");
+    }
+}

@@ -75,6 +75,7 @@ mod real_testcontainers;
 mod redirects;
 mod refresh;
 mod refresh_races;
+mod registry_refresh;
 mod removed_secrets;
 #[path = "../model/replay/mod.rs"]
 mod replay;
