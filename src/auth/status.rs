@@ -364,6 +364,7 @@ mod tests {
             instance: origin(SAAS),
             user: user("jane"),
             organizations: Some(vec!["acme".into(), "beta".into()]),
+            scopes: None,
             token: tokens.access,
             expires_at: tokens.expires_at,
             source: SESSION,

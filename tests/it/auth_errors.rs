@@ -334,9 +334,9 @@ fn help_is_a_word_too() {
         (&["help", "auth", "exec"], &["auth", "exec", "--help"]),
     ] {
         let expected = sandbox.sentry(option).run().success().stdout;
-        let _same = sandbox.sentry(word).run().success().stdout_is(&expected);
+        sandbox.sentry(word).run().success().stdout_is(&expected);
     }
-    let _usage = sandbox.sentry(&["auth", "help", "no-such"]).run().fails(2);
+    sandbox.sentry(&["auth", "help", "no-such"]).run().fails(2);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! `SENTRY_CUSTOM_HEADERS`: an instance behind something that demands a header, as identity-aware proxies do.
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
+use crate::machine::Machine;
 use crate::nginx::serve;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::service::Service;
-use crate::storage::Scene;
 
 const KEY: &str = "k3y-of-the-proxy";
 
@@ -72,14 +72,14 @@ fn login_status_and_refresh_go_through_a_proxy_that_demands_headers() {
     let guarded = Guarded::new();
     let with = |args: &[&str]| guarded.auth(args).env("SENTRY_CUSTOM_HEADERS", headers());
     guarded.sentry.approve_next();
-    let _in = with(&["login", "--no-browser"])
+    with(&["login", "--no-browser"])
         .run()
         .success()
         .never_says(KEY);
     let status = with(&["status"]).run().success().never_says(KEY);
-    let _said = status.stdout_has("Authenticated as: jane\nOrganization: my-org\n");
+    status.stdout_has("Authenticated as: jane\nOrganization: my-org\n");
     // By a worker.
-    let _renewed = with(&["refresh", "--force"])
+    with(&["refresh", "--force"])
         .run()
         .success()
         .never_says(KEY);
@@ -90,10 +90,10 @@ fn login_status_and_refresh_go_through_a_proxy_that_demands_headers() {
     }
     // Without them the proxy answers, and nothing is lost.
     let asked = guarded.sentry.requests().len();
-    let _kept = guarded.auth(&["refresh", "--force"]).run().fails(1);
+    guarded.auth(&["refresh", "--force"]).run().fails(1);
     assert_eq!(guarded.sentry.requests().len(), asked);
     let token = guarded.auth(&["token"]).run().success();
-    let _token = token.stdout_has(&guarded.sentry.current_access());
+    token.stdout_has(&guarded.sentry.current_access());
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_the_official_cli_stored_is_used_where_no_variable_says_anything() {
     guarded.sentry.approve_next();
     let login = guarded.auth(&["login", "--no-browser"]);
     let login = login.env("SENTRY_CUSTOM_HEADERS", headers());
-    let _in = login.run().success();
+    login.run().success();
     let store = guarded.machine.database().unwrap();
     let metadata =
         "CREATE TABLE IF NOT EXISTS metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL)";
@@ -110,14 +110,14 @@ fn what_the_official_cli_stored_is_used_where_no_variable_says_anything() {
     let set = "INSERT OR REPLACE INTO metadata VALUES ('defaults.headers', ?)";
     store.execute(set, [headers()]).unwrap();
     let renewed = guarded.auth(&["refresh", "--force"]).run().success();
-    let _secret = renewed.never_says(KEY);
+    renewed.never_says(KEY);
     assert_eq!(guarded.sentry.refreshes(), 1);
     // The variable wins, and what is stored is told as what it is.
     let other = guarded.auth(&["refresh", "--force"]);
     let other = other.env("SENTRY_CUSTOM_HEADERS", "X-Proxy-Key: other");
-    let _refused = other.run().fails(1).never_says(KEY);
+    other.run().fails(1).never_says(KEY);
     store.execute(set, ["X-Proxy-Key"]).unwrap();
-    let _said = guarded
+    guarded
         .auth(&["refresh", "--force"])
         .run()
         .fails(1)
@@ -126,7 +126,7 @@ fn what_the_official_cli_stored_is_used_where_no_variable_says_anything() {
 
 #[test]
 fn a_malformed_value_is_an_error_that_names_the_variable_and_sends_nothing() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     for value in [
         KEY,
         "X-Key k3y-of-the-proxy",
@@ -140,23 +140,23 @@ fn a_malformed_value_is_an_error_that_names_the_variable_and_sends_nothing() {
         "X: k3y-of-the-pr\u{f6}xy",
     ] {
         for args in [&["refresh", "--force"][..], &["login", "--force"]] {
-            let cmd = scene.machine.sentry(&["auth"]).args(args);
+            let cmd = scene.sandbox.sentry(&["auth"]).args(args);
             let cmd = cmd.env("SENTRY_CUSTOM_HEADERS", value);
             let refused = cmd.env("SENTRY_CREDENTIAL_TRACE", "1").run().fails(1);
             let refused = refused.stderr_has("cannot use the value of SENTRY_CUSTOM_HEADERS: ");
-            let _secret = refused.never_says("k3y").never_says("evil");
+            refused.never_says("k3y").never_says("evil");
         }
     }
     assert_eq!(scene.sentry.requests().len(), 0);
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
 }
 
 #[test]
 fn a_newline_separates_headers_and_can_begin_no_line_of_a_request() {
-    let scene = Scene::of_ours(Age::FRESH);
+    let scene = Machine::new().login(Age::FRESH);
     let value = "X-One: 1\r\nX-Two: 2\n\nX-Three: 3";
     let refresh = scene.refresh().env("SENTRY_CUSTOM_HEADERS", value);
-    let _renewed = refresh.run().success();
+    refresh.run().success();
     let asked = &scene.sentry.requests_to(Endpoint::Refresh)[0];
     for (name, value) in [("X-One", "1"), ("X-Two", "2"), ("X-Three", "3")] {
         assert_eq!(asked.header(name), Some(value));
@@ -166,13 +166,13 @@ fn a_newline_separates_headers_and_can_begin_no_line_of_a_request() {
 
 #[test]
 fn they_show_in_no_trace_no_argument_and_no_child_but_the_worker() {
-    let scene = Scene::of_ours(Age::EXPIRED);
-    let calls = scene.machine.root().join("calls");
+    let scene = Machine::new().login(Age::EXPIRED);
+    let calls = scene.sandbox.root().join("calls");
     let refresh = scene.refresh().env("SENTRY_CUSTOM_HEADERS", headers());
     let refresh = refresh.env("SENTRY_CREDENTIAL_TRACE", "1");
     let traced = refresh.traced("execve", &calls).run().success();
     let traced = traced.stderr_has("with the headers `X-Proxy-Key`, `X-Team`");
-    let _secret = traced.never_says(KEY).never_says("core team");
+    traced.never_says(KEY).never_says("core team");
     let calls = std::fs::read_to_string(calls).unwrap();
     for call in calls.lines().filter(|line| line.contains("execve(")) {
         let is_ours = call.contains(env!("CARGO_BIN_EXE_sentry"));
@@ -184,9 +184,9 @@ fn they_show_in_no_trace_no_argument_and_no_child_but_the_worker() {
 
 #[test]
 fn a_cached_get_does_not_read_them() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     for reader in scene.readers() {
         let cmd = reader.env("SENTRY_CUSTOM_HEADERS", "malformed");
-        let _served = cmd.run().success().stdout_has(&scene.pair.access);
+        cmd.run().success().stdout_has(&scene.pair.access);
     }
 }

@@ -81,12 +81,12 @@ fn a_stale_token_is_refreshed_first_and_a_dead_one_runs_nothing() {
     let machine = with_session(&sentry, Age::EXPIRED);
     let told = exec(&machine, &["printenv", "SENTRY_AUTH_TOKEN"]).run();
     let told = told.success().stderr_is("");
-    let _new = told.stdout_is(&format!("{}\n", sentry.current_access()));
+    told.stdout_is(&format!("{}\n", sentry.current_access()));
     assert_eq!(sentry.refreshes(), 1);
 
     let dead = with_session(&sentry, Age::EXPIRED);
     sentry.revoke_family(&dead.stored_tokens().unwrap().refresh);
-    let _refused = exec(&dead, &["echo", "ran"]).run().fails(125).stdout_is("");
+    exec(&dead, &["echo", "ran"]).run().fails(125).stdout_is("");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn exit_codes_are_those_of_env() {
     let machine = with_token();
     let script = machine.home().join("script");
     fs::write(&script, "#!/no/such/interpreter\n").unwrap();
-    let _executable = machine
+    machine
         .command("chmod")
         .arg("755")
         .arg(&script)
@@ -115,15 +115,15 @@ fn exit_codes_are_those_of_env() {
     ];
     for (command, code) in cases {
         let ours = exec(&machine, command).run().fails(code);
-        let _quiet = ours.never_says(ENVIRONMENT);
+        ours.never_says(ENVIRONMENT);
         let theirs = machine.command("env").arg("--").args(command);
-        let _the_same = theirs.run().fails(code);
+        theirs.run().fails(code);
     }
-    let _said = exec(&machine, &["no-such-command"])
+    exec(&machine, &["no-such-command"])
         .run()
         .fails(127)
         .stderr_is("error: cannot run `no-such-command`: there is no such command\n");
-    let _said = exec(&machine, &["/etc/passwd"])
+    exec(&machine, &["/etc/passwd"])
         .run()
         .fails(126)
         .stderr_is("error: cannot run `/etc/passwd`: permission denied\n");
@@ -132,13 +132,13 @@ fn exit_codes_are_those_of_env() {
 #[test]
 fn without_a_login_nothing_runs_and_the_exit_code_is_not_one_of_the_command() {
     let machine = Sandbox::new();
-    let _refused = exec(&machine, &["echo", "ran"])
+    exec(&machine, &["echo", "ran"])
         .run()
         .fails(125)
         .stdout_is("")
         .stderr_is("error: not logged in to https://sentry.io\nhint: `sentry auth login`\n");
     let odd = exec(&machine, &["echo", "ran"]).env("SENTRY_AUTH_TOKEN", "two words");
-    let _refused = odd.run().fails(125).stdout_is("").never_says("two words");
+    odd.run().fails(125).stdout_is("").never_says("two words");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn wrong_usage_runs_nothing() {
     ];
     for args in cases {
         let cmd = machine.sentry(&["auth", "exec"]).args(args);
-        let _refused = cmd.run().fails(2).stdout_is("");
+        cmd.run().fails(2).stdout_is("");
     }
 }
 
@@ -172,7 +172,7 @@ fn arguments_are_handed_on_byte_by_byte() {
         let cmd = machine.sentry(&["auth", "exec"]).args(dashes);
         let cmd = cmd.args(["sh", "-c", script, "sh"]).args(args);
         let expected: String = args.iter().map(|arg| format!("[{arg}]")).collect();
-        let _told = cmd.run().success().stdout_is(&expected);
+        cmd.run().success().stdout_is(&expected);
     }
     use std::os::unix::ffi::OsStrExt as _;
     let bytes = std::ffi::OsStr::from_bytes(b"\xff\n\x01");
@@ -257,7 +257,7 @@ fn the_command_is_the_process_and_signals_reach_it() {
     let pid = command.pid().as_raw_pid().to_string();
     assert!(command.stderr().lines().any(|line| line == pid));
     command.signal(Signal::TERM);
-    let _caught = command.wait().fails(9).stdout_is("caught\n");
+    command.wait().fails(9).stdout_is("caught\n");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_signal_during_the_refresh_takes_effect_and_the_command_does_not_run() {
             _ => rustix::process::kill_process(running.exchange(), Signal::TERM).unwrap(),
         }
         sentry.release();
-        let _ended = running.wait().fails(-15).stdout_is("");
+        running.wait().fails(-15).stdout_is("");
         // Nothing of the login is lost.
         let deadline = Instant::now() + SOON;
         while machine.stored_tokens() != Some(sentry.current()) {
@@ -308,7 +308,7 @@ fn the_token_is_in_no_argument_and_in_no_file() {
         assert!(!found, "{}", arguments.escape_ascii());
     }
     fs::write(&done, "").unwrap();
-    let _ended = running.wait().success();
+    running.wait().success();
     let calls = fs::read_to_string(calls).unwrap();
     // The program, its worker, the shell, and what that starts.
     assert!(calls.matches("execve(").count() >= 4, "{calls}");
@@ -317,11 +317,11 @@ fn the_token_is_in_no_argument_and_in_no_file() {
         assert!(!arguments.contains(&token), "{call}");
     }
     let held = machine.command("grep").args(["-rlF", &token, "."]).run();
-    let _only = held.success().stdout_is("./.sentry/cli.db\n");
+    held.success().stdout_is("./.sentry/cli.db\n");
 
     // Of the environment's own not even that.
     let machine = with_token();
-    let _ran = exec(&machine, &["true"]).run().success();
+    exec(&machine, &["true"]).run().success();
     assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
 }
 
@@ -343,8 +343,7 @@ fn sentry_cli_tells_who_it_is_and_uploads_source_maps_with_a_token_that_was_expi
     let machine = with_session(&sentry, Age::EXPIRED);
     let told = sentry_cli(&machine, &["info"]).run().success();
     let told = told.stdout_has(&format!("Sentry Server: {}", sentry.url()));
-    let _told = told
-        .stdout_has("Method: Auth Token")
+    told.stdout_has("Method: Auth Token")
         .stdout_has("User: jane@example.com");
     let token = sentry.current_access();
     assert_eq!(sentry.refreshes(), 1);
@@ -364,7 +363,7 @@ fn sentry_cli_tells_who_it_is_and_uploads_source_maps_with_a_token_that_was_expi
         "web",
     ];
     let upload = sentry_cli(&machine, &upload).args(["--release", "1.0", "dist"]);
-    let _uploaded = upload.run().success();
+    upload.run().success();
     assert_eq!(sentry.uploads(), 1);
     let made = [
         "releases",
@@ -375,7 +374,7 @@ fn sentry_cli_tells_who_it_is_and_uploads_source_maps_with_a_token_that_was_expi
         "web",
         "1.0",
     ];
-    let _made = sentry_cli(&machine, &made).run().success();
+    sentry_cli(&machine, &made).run().success();
     assert_eq!(sentry.releases(), ["1.0"]);
     // Each of them asked with the renewed token, and nothing else.
     let bearer = format!("Bearer {token}");
@@ -398,7 +397,7 @@ fn the_official_cli_uses_the_token_that_it_is_given_and_not_the_login_that_is_ac
     machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
     let whoami = CURRENT.run(&machine, &["auth", "token"]);
     let account = ["auth", "exec", "--account", "jane", "--"];
-    let _jane = whoami
+    whoami
         .under(SENTRY, &account)
         .run()
         .success()

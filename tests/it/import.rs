@@ -49,11 +49,10 @@ fn the_login_of_sentry_cli_is_taken_over_with_its_instance() {
         file.display(),
         sentry.url()
     ));
-    let _said = told
-        .stderr_has(&format!("logged in to {} as jane\n", sentry.url()))
+    told.stderr_has(&format!("logged in to {} as jane\n", sentry.url()))
         .stderr_has("the token stands in ");
     let token = machine.sentry(&["auth", "token"]).run().success();
-    let _same = token.stdout_is(&format!("{TOKEN}\n"));
+    token.stdout_is(&format!("{TOKEN}\n"));
     // The file is sentry-cli's.
     assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }
@@ -69,12 +68,11 @@ fn a_file_can_be_named_and_tried_without_asking_anybody() {
     let file = file.to_str().unwrap();
     let dry = import(&machine, &[file, "--dry-run"]).run().success();
     let dry = dry.never_says(TOKEN);
-    let _told = dry
-        .stdout_is(&format!("{file} has a token for {}\n", sentry.url()))
+    dry.stdout_is(&format!("{file} has a token for {}\n", sentry.url()))
         .stderr_is("nothing was checked, and nothing was stored\n");
     assert_eq!(sentry.requests().len(), 0);
     assert!(!machine.config_dir().exists());
-    let _in = import(&machine, &[file]).run().success();
+    import(&machine, &[file]).run().success();
     assert_eq!(sentry.requests_to(Endpoint::Api).len(), 1);
 }
 
@@ -88,7 +86,7 @@ fn a_token_that_the_instance_refuses_is_not_stored() {
         &format!("[auth]\ntoken={TOKEN}\n[defaults]\nurl={}\n", sentry.url()),
     );
     let told = import(&machine, &[]).run().fails(1).never_says(TOKEN);
-    let _said = told.stderr_has("does not accept this token; nothing was stored");
+    told.stderr_has("does not accept this token; nothing was stored");
     assert_eq!(machine.stored_row().map(|row| row.token), None);
 }
 
@@ -102,7 +100,7 @@ fn token_and_instance_come_from_one_file_and_nowhere_else() {
     );
     // sentry-cli would send it to sentry.io, unless a variable says otherwise.
     let dry = import(&machine, &["--dry-run"]).run().success();
-    let _told = dry.stdout_has(" has a token for https://sentry.io\n");
+    dry.stdout_has(" has a token for https://sentry.io\n");
     let with_variable = import(&machine, &[]).env("SENTRY_URL", sentry.url());
     let words = format!("sentry.io, or {} of the environment", sentry.url());
     let refused = refused(&machine, with_variable, 1, &words);
@@ -110,14 +108,14 @@ fn token_and_instance_come_from_one_file_and_nowhere_else() {
         "hint: `sentry auth login --url {} --with-token`\n",
         sentry.url()
     );
-    let _hint = refused.stderr_has(&hint);
+    refused.stderr_has(&hint);
     assert_eq!(sentry.requests().len(), 0);
 
     // The file's own wins over a variable.
     let text = format!("[auth]\ntoken={TOKEN}\n[defaults]\nurl={}\n", sentry.url());
     write(&machine, ".sentryclirc", &text);
     let other = import(&machine, &[]).env("SENTRY_URL", "https://other.example");
-    let _in = other.run().success();
+    other.run().success();
     assert_eq!(machine.stored_row().unwrap().host, Some(sentry.url()));
 }
 
@@ -133,29 +131,29 @@ fn an_organization_token_says_itself_where_it_belongs() {
     );
     let told = import(&machine, &[]).run().success().never_says(&token);
     let words = format!(" has an organization token of acme for {}\n", sentry.url());
-    let _told = told.stdout_has(&words);
+    told.stdout_has(&words);
 
     let other = Sandbox::new();
     let text = format!("[auth]\ntoken={token}\n[defaults]\nurl=https://other.example\n");
     write(&other, ".sentryclirc", &text);
     let words = format!("belongs to {}, not to https://other.example", sentry.url());
-    let _refused = refused(&other, import(&other, &[]), 1, &words).never_says(&token);
+    refused(&other, import(&other, &[]), 1, &words).never_says(&token);
 }
 
 #[test]
 fn what_is_no_login_is_told_and_not_repeated() {
     let (_sentry, machine) = scene();
-    let _absent = refused(&machine, import(&machine, &[]), 1, "cannot read ");
-    let _dir = refused(
+    refused(&machine, import(&machine, &[]), 1, "cannot read ");
+    refused(
         &machine,
         import(&machine, &["."]),
         1,
         "it is not a regular file",
     );
     let fifo = machine.root().join("fifo");
-    let _made = machine.command(tool("mkfifo")).arg(&fifo).run().success();
+    machine.command(tool("mkfifo")).arg(&fifo).run().success();
     let fifo = fifo.to_str().unwrap();
-    let _fifo = refused(
+    refused(
         &machine,
         import(&machine, &[fifo]),
         1,
@@ -185,9 +183,9 @@ fn what_is_no_login_is_told_and_not_repeated() {
         (&long, "it is longer than 64 KiB"),
     ] {
         write(&machine, ".sentryclirc", text);
-        let _refused = refused(&machine, import(&machine, &[]), 1, words);
+        refused(&machine, import(&machine, &[]), 1, words);
     }
-    let _usage = refused(
+    refused(
         &machine,
         import(&machine, &["a", "b"]),
         2,
@@ -201,8 +199,7 @@ fn a_token_in_the_environment_is_named() {
     let text = format!("[auth]\ntoken={TOKEN}\n[defaults]\nurl={}\n", sentry.url());
     write(&machine, ".sentryclirc", &text);
     let told = import(&machine, &[]).env("SENTRY_TOKEN", "of-the-environment");
-    let _warned = told
-        .run()
+    told.run()
         .success()
         .stderr_has("warning: the token in SENTRY_TOKEN is used before any session\n");
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::accounts::{BOB, user};
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::storage::Scene;
 use crate::terminal::TtyUser;
 
 const READ_ONLY: &str = "project:read org:read event:read member:read team:read alerts:read";
@@ -32,7 +32,7 @@ fn a_setup_code_logs_in_without_a_browser_and_names_its_instance() {
             false => with_code(&machine, &[]).stdin(format!("{code}\n")),
         };
         let told = cmd.run().success().stdout_is("").never_says(&code);
-        let _said = told.stderr_has(&format!("logged in to {} as jane\n", sentry.url()));
+        told.stderr_has(&format!("logged in to {} as jane\n", sentry.url()));
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
         assert_eq!(machine.remembered_client().as_deref(), Some(CLIENT_ID));
         let asked = &sentry.requests_to(Endpoint::Token)[0];
@@ -41,7 +41,7 @@ fn a_setup_code_logs_in_without_a_browser_and_names_its_instance() {
         assert_eq!(fields, ["client_id", "grant_type", "setup_code"]);
         // It is a session like any other.
         let refresh = machine.sentry(&["auth", "refresh", "--force"]);
-        let _renewed = refresh.run().success();
+        refresh.run().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
     }
 }
@@ -57,7 +57,7 @@ fn a_setup_code_works_once_and_is_not_shown_while_it_is_typed() {
     assert!(!at_terminal.screen().contains(&code));
     let before = machine.stored_tokens();
     let again = with_code(&machine, &[]).stdin(&code).run().fails(1);
-    let _said = again
+    again
         .never_says(&code)
         .stderr_has("refused the setup code: HTTP 400, `invalid_grant`");
     assert_eq!(machine.stored_tokens(), before);
@@ -70,7 +70,7 @@ fn a_setup_code_of_another_instance_or_of_another_form_is_sent_nowhere() {
     let other = with_code(&machine, &["--url", "https://other.example"]).stdin(&code);
     let other = other.run().fails(2).never_says(&code);
     let words = format!("belongs to {}, not to https://other.example", sentry.url());
-    let _said = other.stderr_has(&words);
+    other.stderr_has(&words);
     let claims = BASE64_STANDARD.encode(r#"{"url":"http://plain.example"}"#);
     let plain = format!("sntryc_{claims}_{}", "s".repeat(43));
     for (code, words) in [
@@ -90,7 +90,7 @@ fn a_setup_code_of_another_instance_or_of_another_form_is_sent_nowhere() {
         "--read-only",
         "--scope=org:read",
     ] {
-        let _usage = with_code(&machine, &[clash]).run().fails(2);
+        with_code(&machine, &[clash]).run().fails(2);
     }
     assert_eq!(sentry.requests().len(), 0);
     assert!(!machine.db().exists());
@@ -116,7 +116,7 @@ fn a_setup_code_that_is_refused_or_not_answered_stores_nothing() {
         sentry.fault(Endpoint::Token, fault);
         let code = sentry.setup_code();
         let refused = with_code(&machine, &[]).stdin(&code).run().fails(1);
-        let _said = refused.stderr_has(words).never_says(&code);
+        refused.stderr_has(words).never_says(&code);
         assert_eq!(machine.stored_row().map(|row| row.token), None);
     }
     // Somebody else's.
@@ -126,21 +126,21 @@ fn a_setup_code_that_is_refused_or_not_answered_stores_nothing() {
     let refused = with_code(&machine, &["jane@example.com"])
         .stdin(&code)
         .run();
-    let _said = refused
+    refused
         .fails(1)
         .stderr_has("the setup code is one of bob, not of jane@example.com; nothing was stored");
     assert_eq!(machine.stored_row().map(|row| row.token), None);
 }
 
 /// A session that its user wants other scopes for.
-fn scene() -> Scene {
-    let scene = Scene::of_ours(Age::FRESH);
+fn scene() -> Machine {
+    let scene = Machine::new().login(Age::FRESH);
     scene.sentry.set_interval(Some(1));
     scene
 }
 
-fn status(scene: &Scene) -> Value {
-    let status = scene.machine.sentry(&["auth", "status", "--json"]);
+fn status(scene: &Machine) -> Value {
+    let status = scene.sandbox.sentry(&["auth", "status", "--json"]);
     serde_json::from_str(&status.run().success().stdout).expect("JSON")
 }
 
@@ -159,8 +159,8 @@ fn a_refresh_with_scopes_is_a_new_login_that_replaces_the_session() {
     ] {
         let scene = scene();
         scene.sentry.approve_next();
-        let refresh = scene.machine.sentry(&["auth", "refresh"]).args(args);
-        let _replaced = refresh.run().success();
+        let refresh = scene.sandbox.sentry(&["auth", "refresh"]).args(args);
+        refresh.run().success();
         let asked = &scene.sentry.requests_to(Endpoint::DeviceCode)[0];
         assert_eq!(asked.field("scope"), Some(scopes));
         let rows = "SELECT count(*) FROM accounts";
@@ -169,14 +169,14 @@ fn a_refresh_with_scopes_is_a_new_login_that_replaces_the_session() {
             .query_row(rows, [], |row| row.get(0))
             .unwrap();
         assert_eq!(rows, 1);
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         let scopes: Vec<&str> = scopes.split(' ').collect();
         assert_eq!(status(&scene)["scopes"], serde_json::json!(scopes));
     }
     let scene = scene();
     scene.sentry.approve_next();
     let json = scene
-        .machine
+        .sandbox
         .sentry(&["auth", "refresh", "--read-only", "--json"]);
     let told: Value = serde_json::from_str(&json.run().success().stdout).expect("JSON");
     assert_eq!(told["refreshed"], true);
@@ -186,15 +186,15 @@ fn a_refresh_with_scopes_is_a_new_login_that_replaces_the_session() {
 #[test]
 fn the_session_stays_where_the_new_login_is_denied_or_approved_by_somebody_else() {
     let scene = scene();
-    let refresh = || scene.machine.sentry(&["auth", "refresh", "--read-only"]);
+    let refresh = || scene.sandbox.sentry(&["auth", "refresh", "--read-only"]);
     scene.sentry.deny_next();
-    let _denied = refresh().run().fails(1);
+    refresh().run().fails(1);
     scene.serves(&scene.pair.access);
     scene.sentry.set_user(user(BOB));
     scene.sentry.approve_next();
     let other = refresh().run().fails(1);
-    let _said = other.stderr_has("bob@example.com approved the login, not jane@example.com");
-    assert_eq!(scene.machine.stored_tokens(), Some(scene.pair.clone()));
+    other.stderr_has("bob@example.com approved the login, not jane@example.com");
+    assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     scene.serves(&scene.pair.access);
     assert_eq!(scene.sentry.refreshes(), 0);
 }
@@ -202,15 +202,15 @@ fn the_session_stays_where_the_new_login_is_denied_or_approved_by_somebody_else(
 #[test]
 fn scopes_are_for_sessions_that_a_login_can_replace() {
     let scene = scene();
-    let refresh = |args: &[&str]| scene.machine.sentry(&["auth", "refresh"]).args(args);
-    let _usage = refresh(&["--read-only", "--scope", "org:read"])
+    let refresh = |args: &[&str]| scene.sandbox.sentry(&["auth", "refresh"]).args(args);
+    refresh(&["--read-only", "--scope", "org:read"])
         .run()
         .fails(2);
-    let _usage = refresh(&["--scope", "two words"]).run().fails(2);
+    refresh(&["--scope", "two words"]).run().fails(2);
     let variable = refresh(&["--read-only"]).env("SENTRY_TOKEN", "x");
-    let _refused = variable.run().fails(1).stderr_has("is used as it is");
-    crate::helpers::alter(&scene.machine, "refresh_token", &None::<String>);
-    let _refused = refresh(&["--read-only"])
+    variable.run().fails(1).stderr_has("is used as it is");
+    crate::helpers::alter(&scene.sandbox, "refresh_token", &None::<String>);
+    refresh(&["--read-only"])
         .run()
         .fails(1)
         .stderr_has("is an API token");
@@ -220,9 +220,9 @@ fn scopes_are_for_sessions_that_a_login_can_replace() {
 #[test]
 fn status_says_what_a_token_may_do_as_far_as_it_is_known() {
     let scene = scene();
-    let told = scene.machine.sentry(&["auth", "status"]).run().success();
+    let told = scene.sandbox.sentry(&["auth", "status"]).run().success();
     let scopes = scene.sentry.current_scope().replace(' ', ", ");
-    let _said = told.stdout_has(&format!("\nScopes: {scopes}\n"));
+    told.stdout_has(&format!("\nScopes: {scopes}\n"));
     // By the one request that there is anyway.
     let index = |request: &crate::fake_sentry::Request| request.route() == "/api/0/";
     let asked = scene
@@ -232,7 +232,7 @@ fn status_says_what_a_token_may_do_as_far_as_it_is_known() {
         .filter(|one| index(one))
         .count();
     assert_eq!(asked, 1);
-    let offline = scene.machine.sentry(&["auth", "status", "--offline"]);
+    let offline = scene.sandbox.sentry(&["auth", "status", "--offline"]);
     let told = offline.run().success();
     assert!(!told.stdout.contains("Scopes"), "{}", told.stdout);
 }

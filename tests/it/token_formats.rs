@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::fake_sentry::{Answer, Endpoint};
 use crate::helpers::{alter, with_token};
+use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd};
-use crate::storage::Scene;
 
 /// Issued ten days ago, for 30 days.
 const YOUNG: Age = Age {
@@ -14,12 +14,12 @@ const YOUNG: Age = Age {
 };
 
 /// Every command that hands a token out, for so long at least.
-fn commands(scene: &Scene, min_validity: &str) -> [Cmd; 2] {
+fn commands(scene: &Machine, min_validity: &str) -> [Cmd; 2] {
     let exec = ["auth", "exec", "--min-validity", min_validity, "--"];
     [
         scene.token().args(["--min-validity", min_validity]),
         scene
-            .machine
+            .sandbox
             .sentry(&exec)
             .args(["printenv", "SENTRY_AUTH_TOKEN"]),
     ]
@@ -27,11 +27,10 @@ fn commands(scene: &Scene, min_validity: &str) -> [Cmd; 2] {
 
 #[test]
 fn a_token_that_lives_long_enough_costs_no_request() {
-    let scene = Scene::new(YOUNG);
+    let scene = Machine::new().session(YOUNG);
     for min_validity in ["0", "90s", "10m", "19d"] {
         for cmd in commands(&scene, min_validity) {
-            let _same = cmd
-                .run()
+            cmd.run()
                 .success()
                 .stdout_is(&format!("{}\n", scene.pair.access));
         }
@@ -42,12 +41,12 @@ fn a_token_that_lives_long_enough_costs_no_request() {
 #[test]
 fn a_token_that_lives_shorter_is_refreshed() {
     for command in [0, 1] {
-        let scene = Scene::new(YOUNG);
+        let scene = Machine::new().session(YOUNG);
         let [token, exec] = commands(&scene, "21d");
         let cmd = [token, exec].into_iter().nth(command).unwrap();
         let new = cmd.run().success();
         let new = new.stdout_is(&format!("{}\n", scene.sentry.current_access()));
-        let _other = new.never_says(&scene.pair.access);
+        new.never_says(&scene.pair.access);
         assert_eq!(scene.sentry.refreshes(), 1);
         scene.serves(&scene.sentry.current_access());
     }
@@ -55,24 +54,24 @@ fn a_token_that_lives_shorter_is_refreshed() {
 
 #[test]
 fn many_that_want_a_longer_life_cost_one_refresh() {
-    let scene = Scene::new(YOUNG);
+    let scene = Machine::new().session(YOUNG);
     let all: Vec<_> = (0..5)
         .flat_map(|_| commands(&scene, "21d"))
         .map(Cmd::spawn)
         .collect();
     for running in all {
         let new = running.wait().success();
-        let _same = new.stdout_is(&format!("{}\n", scene.sentry.current_access()));
+        new.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     }
     assert_eq!(scene.sentry.refreshes(), 1);
 }
 
 #[test]
 fn what_no_token_can_give_is_an_error_and_the_token_stays() {
-    let scene = Scene::new(YOUNG);
+    let scene = Machine::new().session(YOUNG);
     for (cmd, code) in commands(&scene, "30d").into_iter().zip([1, 125]) {
         let refused = cmd.run().fails(code).stdout_is("");
-        let _said = refused.stderr_has("gives none that lives longer");
+        refused.stderr_has("gives none that lives longer");
     }
     assert_eq!(scene.sentry.requests().len(), 0);
     scene.serves(&scene.pair.access);
@@ -82,37 +81,37 @@ fn what_no_token_can_give_is_an_error_and_the_token_stays() {
     scene.sentry.set_lifetime(Some(hour));
     for (cmd, code) in commands(&scene, "21d").into_iter().zip([1, 125]) {
         let refused = cmd.run().fails(code).stdout_is("");
-        let _said = refused.stderr_has("sooner than `--min-validity` allows");
+        refused.stderr_has("sooner than `--min-validity` allows");
     }
     assert_eq!(scene.sentry.refreshes(), 1);
     scene.serves(&scene.sentry.current_access());
 
     // An API token is never refreshed, one without an expiry lives long enough.
-    let scene = Scene::new(YOUNG);
-    alter(&scene.machine, "refresh_token", &None::<String>);
-    let _refused = scene
+    let scene = Machine::new().session(YOUNG);
+    alter(&scene.sandbox, "refresh_token", &None::<String>);
+    scene
         .token()
         .args(["--min-validity", "21d"])
         .run()
         .fails(1)
         .stderr_has("is an API token, which is never refreshed");
-    alter(&scene.machine, "expires_at", &None::<i64>);
+    alter(&scene.sandbox, "expires_at", &None::<i64>);
     for cmd in commands(&scene, "21d") {
-        let _same = cmd.run().success().stdout_has(&scene.pair.access);
+        cmd.run().success().stdout_has(&scene.pair.access);
     }
     let machine = with_token();
     let token = machine.sentry(&["auth", "token", "--min-validity", "21d"]);
-    let _as_it_is = token.run().success();
+    token.run().success();
 }
 
 #[test]
 fn a_refresh_that_fails_is_an_error_only_for_who_wants_a_longer_life() {
-    let scene = Scene::new(YOUNG);
+    let scene = Machine::new().session(YOUNG);
     let down = Answer::new(503, "text/html", "<html>");
     scene.sentry.fault_always(Endpoint::Refresh, down);
     for (cmd, code) in commands(&scene, "21d").into_iter().zip([1, 125]) {
         let refused = cmd.run().fails(code).stdout_is("");
-        let _said = refused.stderr_has("it was not refreshed: ");
+        refused.stderr_has("it was not refreshed: ");
     }
     // The second one respects the pause.
     assert_eq!(scene.sentry.refresh_attempts(), 1);
@@ -124,15 +123,15 @@ fn a_span_that_is_none_is_wrong_usage() {
     let machine = with_token();
     for text in ["", "soon", "-1s", "1h90", "1w"] {
         let token = machine.sentry(&["auth", "token", "--min-validity", text]);
-        let _refused = token.run().fails(2).stdout_is("");
+        token.run().fails(2).stdout_is("");
     }
 }
 
 #[test]
 fn curl_takes_the_token_from_standard_input() {
-    let scene = Scene::new(Age::EXPIRED);
+    let scene = Machine::new().session(Age::EXPIRED);
     let script = r#"sentry auth token --format curl | curl -sS -K - "$SENTRY_URL/api/0/""#;
-    let told = scene.machine.command("sh").args(["-c", script]);
+    let told = scene.sandbox.command("sh").args(["-c", script]);
     let told = told.run().success().stderr_is("");
     assert!(told.stdout.contains("jane@example.com"), "{}", told.stdout);
     let asked = scene.sentry.requests_to(Endpoint::Api);
@@ -142,8 +141,8 @@ fn curl_takes_the_token_from_standard_input() {
     // What curl would read as something else arrives as it is.
     let odd = r#"a"b\c\"d#'e"#;
     scene.sentry.add_api_token(odd);
-    let told = scene.machine.command("sh").args(["-c", script]);
-    let _told = told.env("SENTRY_AUTH_TOKEN", odd).run().success();
+    let told = scene.sandbox.command("sh").args(["-c", script]);
+    told.env("SENTRY_AUTH_TOKEN", odd).run().success();
     let asked = scene.sentry.requests_to(Endpoint::Api);
     let bearer = format!("Bearer {odd}");
     assert_eq!(asked[1].authorization, Some(bearer));
@@ -151,22 +150,21 @@ fn curl_takes_the_token_from_standard_input() {
 
 #[test]
 fn a_header_is_what_a_client_sends() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let header = scene.token().args(["--format", "header"]).run().success();
-    let _header = header.stdout_is(&format!("Authorization: Bearer {}\n", scene.pair.access));
+    header.stdout_is(&format!("Authorization: Bearer {}\n", scene.pair.access));
 }
 
 #[test]
 fn a_shell_takes_the_variables() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let script = r#"set -a; eval "$(sentry auth token --format env)"; printenv SENTRY_AUTH_TOKEN SENTRY_URL"#;
-    let told = scene.machine.command("sh").args(["-c", script]);
+    let told = scene.sandbox.command("sh").args(["-c", script]);
     let expected = format!("{}\n{}\n", scene.pair.access, scene.sentry.url());
-    let _told = told.run().success().stdout_is(&expected);
+    told.run().success().stdout_is(&expected);
     let odd = scene.token().args(["--format", "env"]);
     let odd = odd.env("SENTRY_AUTH_TOKEN", "a;reboot");
-    let _refused = odd
-        .run()
+    odd.run()
         .fails(1)
         .stdout_is("")
         .never_says("reboot")
@@ -175,7 +173,7 @@ fn a_shell_takes_the_variables() {
 
 #[test]
 fn json_says_whose_token_it_is_and_until_when() {
-    let scene = Scene::new(Age::FRESH);
+    let scene = Machine::new().session(Age::FRESH);
     let json = |cmd: Cmd| -> Value {
         let told = cmd.args(["--format", "json"]).run().success();
         serde_json::from_str(&told.stdout).expect("JSON")

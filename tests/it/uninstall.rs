@@ -30,11 +30,11 @@ fn set_up() -> (FakeSentry, Sandbox) {
         &["setup-docker", "r.example"],
         &["setup-docker", "--podman", "r.example"],
     ] {
-        let _done = machine.sentry(&["auth"]).args(args).run().success();
+        machine.sentry(&["auth"]).args(args).run().success();
     }
     let password = "protocol=https\nhost=h.example\nusername=u\npassword=p4ssword\n";
     let store = machine.git_credential("store").stdin(password);
-    let _stored = store.run().success();
+    store.run().success();
     (sentry, machine)
 }
 
@@ -66,7 +66,7 @@ fn everything_is_undone_and_what_others_have_stays() {
     let dir = machine.config_dir();
     let told = told.stderr_has(&removed).never_says("p4ssword");
     let told = told.stderr_has(&format!("logged out of {}\n", sentry.url()));
-    let _told = told.stderr_has(&format!(
+    told.stderr_has(&format!(
         "hint: `rm -r {}` removes the lock files, too\n",
         dir.display()
     ));
@@ -79,7 +79,7 @@ fn everything_is_undone_and_what_others_have_stays() {
     assert!(!podman.contains("sentry"), "{podman}");
     // A second time there is nothing to do.
     let again = uninstall(&machine, &[]).run().success();
-    let _quiet = again.stdout_is("").never_says("removed");
+    again.stdout_is("").never_says("removed");
     assert_eq!(names(&dir), ["credential.lock"]);
 }
 
@@ -89,8 +89,7 @@ fn a_dry_run_names_all_of_it_and_changes_nothing() {
     let before = files(machine.root());
     let told = uninstall(&machine, &["--dry-run"]).run().success();
     let told = told.stdout_is("").never_says("p4ssword");
-    let _told = told
-        .stderr_has("would remove `credential.https://g.example.helper=sentry`")
+    told.stderr_has("would remove `credential.https://g.example.helper=sentry`")
         .stderr_has("would unbind https://g.example")
         .stderr_has("credHelpers.r.example")
         .stderr_has(&format!("would log out of {}\n", sentry.url()))
@@ -110,7 +109,7 @@ fn a_database_that_the_official_cli_uses_stays_without_what_is_ours() {
     drop(store);
     let dry = uninstall(&machine, &["--dry-run"]).run().success();
     let path = machine.db().display().to_string();
-    let _told = dry.stderr_has(&format!("would remove this program's tables from {path}\n"));
+    dry.stderr_has(&format!("would remove this program's tables from {path}\n"));
     let told = uninstall(&machine, &[]).run().success();
     let Output { stderr, .. } = told.stderr_has(&format!(
         "removed this program's tables from {path}, which Sentry's official CLI uses\n"
@@ -130,14 +129,14 @@ fn a_database_that_the_official_cli_uses_stays_without_what_is_ours() {
     // The next login makes our tables again.
     let store = machine.git_credential("store");
     let password = "protocol=https\nhost=h.example\nusername=u\npassword=p\n";
-    let _stored = store.stdin(password).run().success();
+    store.stdin(password).run().success();
 }
 
 #[test]
 fn where_nothing_was_done_there_is_nothing_to_undo_and_nothing_is_made() {
     let machine = Sandbox::new();
     for args in [&[][..], &["--dry-run"]] {
-        let _quiet = uninstall(&machine, args).run().success().stdout_is("");
+        uninstall(&machine, args).run().success().stdout_is("");
         assert_eq!(names(&machine.home()), Vec::<String>::new());
     }
 }
@@ -147,7 +146,7 @@ fn what_cannot_be_undone_is_told_and_the_rest_is() {
     let (_sentry, machine) = set_up();
     fs::write(machine.home().join(".docker/config.json"), "{ broken").unwrap();
     let told = uninstall(&machine, &[]).run().fails(1);
-    let _told = told.stderr_has("error: docker: ");
+    told.stderr_has("error: docker: ");
     assert_eq!(read(&machine, ".gitconfig"), GIT);
     assert!(!machine.db().exists());
 }
