@@ -4,13 +4,9 @@
 use serde_json::Value;
 
 use super::serve;
-use crate::account::{Tokens, User};
-use crate::lock::Lock;
-use crate::origin::Origin;
-use crate::platform::files::create_private_dir;
-use crate::secret::Secret;
-use crate::store::{Binding, Client, Credential, Store, WriteTransaction};
-use crate::world::{Clock as _, SystemClock, Timestamp, World};
+use crate::store::{Binding, Client, Credential};
+use crate::testing::{Age, CLIENT, Machine, SELF, access, credential, refresh};
+use crate::world::World;
 
 const HOST: &str = "r.example";
 
@@ -48,16 +44,7 @@ fn a_server_is_listed_if_and_only_if_it_is_answered() {
             Bound::Elsewhere,
         ] {
             for stored in [None, Some(HOST), Some("https://r.example/v1/")] {
-                // A directory that a variable selects has to be private.
-                let around = tempfile::tempdir().unwrap();
-                let dir = around.path().join("private");
-                create_private_dir(&dir).unwrap();
-                let path = dir.to_str().unwrap();
-                fill(path, |change| {
-                    log_in(change, state);
-                    bind(change, bound);
-                    stored.into_iter().for_each(|given| store(change, given));
-                });
+                let mut machine = machine(state, bound, stored);
                 for token in ["", "of-the-environment", "two words"] {
                     let case = format!("{state:?}, bound {bound:?}, stored {stored:?}, {token:?}");
                     machine = machine.variable("SENTRY_TOKEN", token);

@@ -424,7 +424,7 @@ fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
         let store = sandbox.git_credential("store");
         let store = store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n");
         let stored = as_another(store.env("SENTRY_CONFIG_DIR", root.join(dir)));
-        let _refused = stored.fails(1).stderr_has("; run it without sudo");
+        stored.fails(1).stderr_has("; run it without sudo");
         assert_eq!(names(&home), [""; 0], "{dir}");
     }
     for trace in ["home/trace", "link/trace"] {

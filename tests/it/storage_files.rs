@@ -274,7 +274,7 @@ fn a_link_in_the_place_of_a_lock_is_not_followed() {
             scene.serves(&scene.pair.access);
         } else {
             let told = scene.token().run().fails(1).stdout_is("");
-            let _told = told.stderr_is(&format!(
+            told.stderr_is(&format!(
                 "error: the token for {} has expired and cannot be refreshed now: cannot use the lock file {}: \
                  it is not a regular file\n",
                 scene.sentry.url(),

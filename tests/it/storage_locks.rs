@@ -81,8 +81,8 @@ fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
 }
 
 /// A refresh that could not be stored for a minute; what stands in the database is what it found.
-fn kept_aside(scene: &Scene) -> PathBuf {
-    let trace = scene.machine.root().join("trace");
+fn kept_aside(scene: &Machine) -> PathBuf {
+    let trace = scene.sandbox.root().join("trace");
     let calls = "open,openat,write,fsync,fallocate,renameat2";
     let refresh = held(scene, scene.token().traced(calls, &trace));
     let writer = scene.database();
@@ -594,11 +594,11 @@ fn two_directories_know_nothing_of_each_other() {
 #[test]
 fn what_a_killed_refresh_left_of_its_reserve_goes_with_the_next_refresh_or_logout() {
     for operation in ["refresh", "logout"] {
-        let scene = Scene::of_ours(Age::EXPIRED);
+        let scene = Machine::new().login(Age::EXPIRED);
         let left = scene.file("credential.reserve");
         fs::write(&left, "a token").unwrap();
-        let ended = scene.machine.sentry(&["auth", operation]).run();
-        let _ended = ended.success();
+        let ended = scene.sandbox.sentry(&["auth", operation]).run();
+        ended.success();
         assert!(!left.exists(), "{operation}");
     }
 }
@@ -610,12 +610,12 @@ fn what_stands_in_the_place_of_the_reserve_is_not_written_and_keeps_no_refresh_a
         |_, reserve| fs::create_dir(reserve).unwrap(),
     ];
     for plant in plant {
-        let scene = Scene::new(Age::EXPIRED);
-        let victim = scene.machine.root().join("victim");
+        let scene = Machine::new().session(Age::EXPIRED);
+        let victim = scene.sandbox.root().join("victim");
         fs::write(&victim, "precious").unwrap();
         plant(&victim, &scene.file("credential.reserve"));
-        let _token = scene.token().run().success();
-        assert_eq!(scene.machine.stored_tokens(), Some(scene.sentry.current()));
+        scene.token().run().success();
+        assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 }
