@@ -147,19 +147,19 @@ fn what_is_said_about_git_ends_the_trouble() {
             "git config --global credential.https://g.example.helper sentry",
         ),
         (
-            "which is not there",
+            "which does not exist",
             "git config --global credential.helper '/opt/a b/git-credential-sentry'",
         ),
         (
-            "which is not there",
+            "which does not exist",
             "git config --global credential.helper '/opt/a\\ b/git-credential-sentry'",
         ),
         (
-            "which is not there",
+            "which does not exist",
             "git config credential.https://x.example.helper \"!'/opt/a.b/gh' auth\"",
         ),
         (
-            "which is not there",
+            "which does not exist",
             "sentry auth setup-git --host g.example; \
              git config --global --replace-all credential.https://g.example.helper /opt/git-credential-sentry",
         ),

@@ -435,7 +435,7 @@ fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
         let got = got.success().stdout_has("t0ken");
         got.stderr_is(&format!(
             "warning: no trace by SENTRY_CREDENTIAL_TRACE: {}: nothing is created in {}: \
-             it is the home directory of another user\n",
+             it is the home directory of another user; run it without sudo\n",
             trace.display(),
             home.display()
         ));
