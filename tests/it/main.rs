@@ -82,6 +82,7 @@ mod replay;
 mod sandbox_rules;
 mod scopes_and_codes;
 mod secrets;
+mod server_page;
 mod setup_docker;
 mod setup_git;
 mod siblings;

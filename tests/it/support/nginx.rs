@@ -139,11 +139,23 @@ pub fn serve(
     log_level: &str,
     directives: impl Fn(SocketAddr) -> String,
 ) -> (Service, SocketAddr) {
+    serve_with(room, "", log_level, directives)
+}
+
+/// The same with these directives before all others.
+#[track_caller]
+pub fn serve_with(
+    room: &Sandbox,
+    modules: &str,
+    log_level: &str,
+    directives: impl Fn(SocketAddr) -> String,
+) -> (Service, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
     let root = room.root().display();
     let config = format!(
-        "daemon off;
+        "{modules}
+         daemon off;
          user root;
          worker_processes 1;
          pid {root}/nginx.pid;

@@ -25,6 +25,12 @@ impl FakeSentry {
             .change(|state| state.rules.organizations = Organization::all(slugs));
     }
 
+    /// This user is a member of no organization.
+    pub fn expel(&self, user: &User) {
+        self.server
+            .change(|state| state.rules.strangers.push(user.id.clone()));
+    }
+
     /// Whether `/api/0/users/me/regions/` exists; without it the path answers 404.
     pub fn set_regions(&self, exist: bool) {
         self.server

@@ -25,6 +25,8 @@ pub(super) struct Rules {
     pub(super) clients: Vec<String>,
     pub(super) user: User,
     pub(super) organizations: Vec<Organization>,
+    /// The ids of users who are members of no organization.
+    pub(super) strangers: Vec<String>,
     pub(super) knows_regions: bool,
     /// Seconds between polls as announced; `None` announces nothing and means 5.
     pub(super) interval: Option<u64>,
@@ -64,6 +66,7 @@ impl Rules {
             clients: vec![CLIENT_ID.to_owned()],
             user: User::default(),
             organizations: Organization::all(&["my-org"]),
+            strangers: Vec::new(),
             knows_regions: true,
             interval: Some(5),
             code_lifetime: Duration::from_secs(600),
@@ -96,6 +99,9 @@ impl Rules {
                 Some(token) if self.tokens.accepts(token) => self.uploads.answer(request),
                 _ => invalid_token(),
             },
+            ("GET", route) if route.starts_with("/api/0/organizations/") => {
+                self.organization(request, &route["/api/0/organizations/".len()..])
+            }
             ("GET", "/__auth") => {
                 match basic_or_bearer(request).filter(|token| self.tokens.accepts(token)) {
                     Some(_) => Answer {
@@ -256,6 +262,33 @@ impl Rules {
             200,
             &json!({ "version": "0", "auth": { "scopes": scopes }, "user": user }),
         )
+    }
+
+    /// One organization: for its members, whose tokens may read it.
+    fn organization(&self, request: &Request, slug: &str) -> Answer {
+        let of_slug = |known: &&Organization| slug.strip_suffix('/') == Some(known.slug.as_str());
+        let found = self.organizations.iter().find(of_slug);
+        let body = found.map_or(Value::Null, Organization::to_json);
+        let answer = self.if_signed_in(request, &body);
+        if answer.status != 200 {
+            return answer;
+        }
+        if found.is_none() {
+            let detail = json!({ "detail": "The requested resource does not exist" });
+            return Answer::json(404, &detail);
+        }
+        let token = bearer(request).unwrap_or_default();
+        let is_stranger = |user: &User| self.strangers.contains(&user.id);
+        match self.tokens.owner(token, &self.user) {
+            Some(user) if is_stranger(user) => Answer::json(
+                403,
+                &json!({ "detail": "You do not have permission to perform this action." }),
+            ),
+            _ => answer
+                .header("Vary", "Accept-Language, Cookie")
+                .header("Set-Cookie", "sc=x; Path=/")
+                .header("Cache-Control", "private, no-store"),
+        }
     }
 
     fn if_signed_in(&self, request: &Request, body: &Value) -> Answer {
