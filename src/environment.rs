@@ -5,6 +5,7 @@
 
 use crate::failure::Failure;
 use crate::origin::{NotAnInstance, Origin};
+use crate::rollout::RollOut;
 use crate::secret::Secret;
 use crate::world::World;
 
@@ -169,11 +170,13 @@ pub(crate) fn client_id_by(world: &World, origin: &Origin, url: Option<&Origin>)
 
 fn client_id_if(world: &World, origin: &Origin, is_named: bool) -> Option<String> {
     let variable = || world.variable("SENTRY_CLIENT_ID");
+    let administrators = || RollOut::of(world).client_id(origin).map(str::to_owned);
     let built_in = || Some(BUILT_IN_CLIENT_ID.to_owned());
     match (origin.is_saas(), is_named) {
-        (false, _) => variable(),
-        (true, true) => variable().or_else(built_in),
-        (true, false) => built_in(),
+        (false, true) => variable().or_else(administrators),
+        (false, false) => administrators().or_else(variable),
+        (true, true) => variable().or_else(administrators).or_else(built_in),
+        (true, false) => administrators().or_else(built_in),
     }
 }
 

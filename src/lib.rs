@@ -86,6 +86,7 @@
 //! - [`secret`]: values that no formatter prints, and the token grammar
 //! - [`environment`]: tokens and instances named by environment variables
 //! - [`platform`]: what differs between operating systems
+//! - `rollout`: what an administrator arranged for every user of the machine
 //! - [`world`]: environment variables, paths, streams, clocks, signals
 //! - `memory`: the allocator
 
@@ -119,6 +120,7 @@ mod origin;
 mod platform;
 mod policy;
 mod printable;
+mod rollout;
 mod secret;
 mod sentry;
 mod session;

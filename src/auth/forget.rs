@@ -6,12 +6,12 @@
 use std::process::ExitCode;
 
 use super::context::ConfigDir;
-use super::output::say;
+use super::output::{say, stays_bound};
 use super::survey::{Survey, is_called};
 use crate::account::options_for;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::policy::{Server, Verdict};
+use crate::policy::{Server, Verdict, administrators};
 use crate::printable::{printable, quoted};
 use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, ending, same_file};
 use crate::store::{Binding, Client, ReadTransaction};
@@ -28,11 +28,12 @@ pub(super) fn forget(
         return Ok(false);
     };
     // The common case, without a write.
-    if stored(&store.read()?, &matches)?.is_empty() {
+    let rolled_out = administrators(world);
+    if stored(&store.read()?, &rolled_out, &matches)?.is_empty() {
         return Ok(false);
     }
     let forgotten = config.change(world, |change| {
-        let found = stored(change, matches)?;
+        let found = stored(change, &rolled_out, matches)?;
         for server in &found {
             change.forget_credentials(&server.key)?;
         }
@@ -47,11 +48,14 @@ pub(super) fn forget(
 
 fn stored(
     view: &ReadTransaction<'_>,
+    rolled_out: &[Binding],
     matches: impl Fn(&Server, &[Binding]) -> bool,
 ) -> anyhow::Result<Vec<Server>> {
     let mut found = Vec::new();
     for client in [Client::Git, Client::Docker] {
-        let bindings = view.bindings(client)?;
+        let mut bindings = view.bindings(client)?;
+        // A user's own come first.
+        bindings.extend_from_slice(rolled_out);
         let mut servers = view.credentials(client)?;
         servers.dedup_by(|one, other| one.server == other.server);
         let servers = servers
@@ -117,7 +121,11 @@ pub(super) fn forget_host(
             binding.origin
         ));
     }
+    let rolled_out = administrators(world);
     for server in &matching {
+        if let Some(binding) = server.binding(&rolled_out) {
+            say(&stays_bound(binding));
+        }
         match server.client {
             Client::Git => report_git_files(world, server),
             Client::Docker => report_docker_files(world, server),

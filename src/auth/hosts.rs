@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::context::ConfigDir;
 use super::forget::forget_host;
-use super::output::{print, print_json, say};
+use super::output::{by_administrator, print, print_json, say};
 use super::survey::{Stored, Survey};
 use crate::cli::HostsArgs;
 use crate::environment::Environment;
@@ -60,6 +60,9 @@ pub(super) fn lines(survey: &Survey<'_>) -> Vec<String> {
         let mut described = survey.decide(&server, described);
         if let Some(since) = survey.since(&server) {
             described.push_str(&format!("; since {since}"));
+        }
+        if survey.is_by_administrator(&server) {
+            described.push_str(&format!("; {}", by_administrator()));
         }
         match lines
             .iter_mut()
@@ -141,6 +144,7 @@ pub(super) fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
             "client": server.client.name(),
             "host": server.name(),
             "bound": binding.is_some(),
+            "administrator": survey.is_by_administrator(server),
             "gets": if has_answer { gets } else { "nothing" },
             "instance": instance.map(Origin::to_string),
             "account": account,

@@ -9,13 +9,14 @@ use std::process::ExitCode;
 
 use super::context::{ConfigDir, described, is_one_of_several, only_one_at};
 use super::forget::forget;
-use super::output::say;
+use super::output::{say, stays_bound};
 use crate::account::Session;
 use crate::cli::LogoutArgs;
 use crate::environment;
 use crate::login::not_logged_in;
 use crate::mirror::Mirror;
 use crate::origin::Origin;
+use crate::policy::administrators;
 use crate::printable::quoted;
 use crate::session;
 use crate::setup::ConfigFile;
@@ -146,6 +147,7 @@ fn report_hosts(world: &World, config: &ConfigDir, selected: &[Session]) -> anyh
     let Some(store) = &config.store else {
         return Ok(());
     };
+    let rolled_out = administrators(world);
     let served = |binding: &Binding| {
         selected.iter().any(|session| {
             let key = binding.account.as_deref();
@@ -164,6 +166,13 @@ fn report_hosts(world: &World, config: &ConfigDir, selected: &[Session]) -> anyh
         let mut hosts: Vec<&str> = servers
             .filter_map(|binding| binding.server.strip_prefix(&prefix))
             .collect();
+        let is_own = |line: &&Binding| bindings.iter().any(|own| own.server == line.server);
+        let lines = rolled_out
+            .iter()
+            .filter(|line| served(line) && !is_own(line));
+        lines
+            .filter(|line| line.server.starts_with(&prefix))
+            .for_each(|line| say(&stays_bound(line)));
         hosts.sort_unstable();
         if hosts.is_empty() {
             continue;

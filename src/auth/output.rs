@@ -2,6 +2,8 @@
 //!
 //! Separate from [`super`] so that no command imports from its parent.
 
+use crate::rollout::ADMINISTRATORS_FILE;
+use crate::store::Binding;
 use crate::world;
 
 /// Prints a message to the user.
@@ -23,4 +25,16 @@ pub(crate) fn print(result: &str) -> anyhow::Result<()> {
 /// As [`print()`].
 pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{value:#}"))
+}
+
+/// Where a binding comes from that no command of the user's ends.
+pub(crate) fn by_administrator() -> String {
+    format!("set by the administrator in {ADMINISTRATORS_FILE}")
+}
+
+/// Says of a binding of the administrator's that it is still there.
+pub(crate) fn stays_bound(binding: &Binding) -> String {
+    let (server, instance) = (&binding.server, &binding.origin);
+    let name = server.split_once(' ').map_or(&**server, |(_, name)| name);
+    format!("{name} stays bound to {instance}; {}", by_administrator())
 }

@@ -3,7 +3,7 @@
 //! Separate from the commands so that `setup-git` and `setup-docker` use the same words.
 
 use super::forget::stored_by;
-use super::output::say;
+use super::output::{say, stays_bound};
 use crate::store::{Binding, Client};
 
 /// The lines of a report, printed once everything is done.
@@ -60,6 +60,21 @@ impl Report {
         if name != binding.origin.to_string() {
             self.did(Verb::Unbind, &format!("{name} from {}", binding.origin));
         }
+    }
+
+    /// No undo of a user's ends what the administrator's file binds.
+    pub(super) fn stays_bound(
+        &mut self,
+        client: Client,
+        rolled_out: &[Binding],
+        is_meant: impl Fn(&str) -> bool,
+    ) {
+        let prefix = client.server("");
+        let lines = rolled_out.iter().filter(|binding| {
+            let name = binding.server.strip_prefix(&prefix);
+            name.is_some_and(&is_meant)
+        });
+        self.lines.extend(lines.map(stays_bound));
     }
 
     pub(super) fn removed_stored(&mut self, client: Client, name: &str) {

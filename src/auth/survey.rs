@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::docker::ServerUrl;
 use crate::environment::{self, Environment};
 use crate::origin::Origin;
-use crate::policy::{self, Decision, Facts, Server, Use};
+use crate::policy::{self, BoundBy, Decision, Facts, Server, Use};
 use crate::store::{Binding, Client, Store};
 use crate::world::{Timestamp, World};
 
@@ -28,12 +28,12 @@ impl<'a> Survey<'a> {
         let Some(store) = store else {
             return Ok(Survey {
                 world,
-                facts: Facts::without_store(environment),
+                facts: Facts::without_store(world, environment, None),
                 since: BTreeMap::new(),
             });
         };
         let view = store.read()?;
-        let facts = Facts::for_all(environment, &view, &[Client::Git, Client::Docker])?;
+        let facts = Facts::for_all(world, environment, &view, &[Client::Git, Client::Docker])?;
         let bound = view.bound()?.into_iter();
         let since = bound.filter_map(|bound| Some((bound.binding.server, bound.since?)));
         Ok(Survey {
@@ -62,7 +62,19 @@ impl<'a> Survey<'a> {
     }
 
     pub(crate) fn binding(&self, server: &Server) -> Option<&Binding> {
-        server.binding(&self.facts.bindings)
+        self.bound(server).map(|(binding, _)| binding)
+    }
+
+    /// Whether the administrator's file binds it, and nothing of the user's.
+    pub(crate) fn is_by_administrator(&self, server: &Server) -> bool {
+        matches!(self.bound(server), Some((_, BoundBy::Administrator)))
+    }
+
+    fn bound(&self, server: &Server) -> Option<(&Binding, BoundBy)> {
+        match &server.origin {
+            Some(origin) => self.facts.binding(&server.host, origin),
+            None => Some((server.binding(&self.facts.bindings)?, BoundBy::User)),
+        }
     }
 
     pub(crate) fn since(&self, server: &Server) -> Option<Timestamp> {

@@ -34,10 +34,12 @@ const fn declined_for(client: Client) -> Duration {
 
 fn user_agrees(terminal: &Terminal, known: LoginBasis) -> bool {
     match known {
-        LoginBasis::Saas | LoginBasis::Before => match terminal.ask("log in now? [Y/n]", ANSWER) {
-            Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
-            None => false,
-        },
+        LoginBasis::Saas | LoginBasis::Before | LoginBasis::ByAdministrator => {
+            match terminal.ask("log in now? [Y/n]", ANSWER) {
+                Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
+                None => false,
+            }
+        }
         LoginBasis::ByEnvironment => {
             let question = "only the environment names this instance; type `yes` if you trust it:";
             terminal.ask(question, ANSWER).as_deref() == Some("yes")
@@ -76,8 +78,10 @@ impl Broker<'_> {
         }
         let client_id = match login.known {
             LoginBasis::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
-            LoginBasis::Saas | LoginBasis::Before => client_id_of(facts, instance)
-                .or_else(|| environment::client_id(self.world, instance)),
+            LoginBasis::Saas | LoginBasis::Before | LoginBasis::ByAdministrator => {
+                client_id_of(facts, instance)
+                    .or_else(|| environment::client_id(self.world, instance))
+            }
         };
         let (Some(client_id), true) = (client_id, environment::may_prompt(self.world)) else {
             return Err(absent());
@@ -153,7 +157,8 @@ impl Broker<'_> {
         let environment = Environment::of(self.world);
         let facts = self
             .read(|view| Facts::for_request(self.world, &environment, view, request).map(Some))?;
-        let facts = facts.unwrap_or_else(|| Facts::without_store(&environment));
+        let facts =
+            facts.unwrap_or_else(|| Facts::without_store(self.world, &environment, Some(request)));
         let decision = self.decide(&facts, request);
         match decision.verdict {
             Verdict::Session(_) if !self.needs_refresh(&decision) => {
@@ -240,7 +245,7 @@ mod tests {
         let environment = Environment::of(&world);
         let facts = Facts {
             sessions: machine.sessions(),
-            ..Facts::without_store(&environment)
+            ..Facts::of_environment(&environment)
         };
         let id = |instance| client_id_of(&facts, &origin(instance));
         assert_eq!(id(SELF).as_deref(), Some(CLIENT));

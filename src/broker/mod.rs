@@ -134,7 +134,7 @@ impl<'a> Broker<'a> {
                 self.carry_out(&decision, &facts, request, Some(store))
             }
             Ok(None) => {
-                let facts = Facts::without_store(&environment);
+                let facts = Facts::without_store(self.world, &environment, Some(request));
                 let decision = self.decide(&facts, request);
                 self.carry_out(&decision, &facts, request, None)
             }
@@ -149,7 +149,7 @@ impl<'a> Broker<'a> {
         request: &Request<'_>,
         error: anyhow::Error,
     ) -> Result<Credential, NoCredential> {
-        let facts = Facts::without_store(environment);
+        let facts = Facts::without_store(self.world, environment, Some(request));
         let decision = self.decide(&facts, request);
         match decision.verdict {
             Verdict::Environment(_) | Verdict::Broken(_) => {

@@ -61,8 +61,10 @@ impl Broker<'_> {
             let facts = Facts::for_request(self.world, &environment, view, request)?;
             Ok(Some((facts, view.is_former(secret)?)))
         })?;
-        let (facts, is_former) =
-            gathered.unwrap_or_else(|| (Facts::without_store(&environment), false));
+        let (facts, is_former) = gathered.unwrap_or_else(|| {
+            let facts = Facts::without_store(self.world, &environment, Some(request));
+            (facts, false)
+        });
         Ok(policy(
             &facts,
             Provenance::of(&facts, secret, is_former, in_environment),

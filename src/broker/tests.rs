@@ -377,7 +377,7 @@ fn signing_in_ends_a_logout_and_keeps_the_rest_of_the_binding() {
     let (world, environment) = (machine.world(), Environment::of(&machine.world()));
     let facts = Facts {
         bindings: vec![binding],
-        ..Facts::without_store(&environment)
+        ..Facts::of_environment(&environment)
     };
     Broker::new(&world).sign_in(&facts).unwrap();
     assert_eq!(docker(&machine, "r.example"), "access-of-jane as robot");

@@ -196,7 +196,8 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
         let facts = Facts::for_request(broker.world(), &environment, view, &request)?;
         Ok(Some(facts))
     })?;
-    let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
+    let facts = gathered
+        .unwrap_or_else(|| Facts::without_store(broker.world(), &environment, Some(&request)));
     let binding = signed_out_binding(&facts, &request);
     if facts.credentials.is_empty() && binding.is_none() {
         return Ok(());
@@ -212,9 +213,9 @@ fn erase(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<()> {
 fn list(broker: &Broker<'_>) -> anyhow::Result<String> {
     let world = broker.world();
     let environment = Environment::of(world);
-    let gathered =
-        broker.read(|view| Facts::for_all(&environment, view, &[Client::Docker]).map(Some))?;
-    let facts = gathered.unwrap_or_else(|| Facts::without_store(&environment));
+    let gathered = broker
+        .read(|view| Facts::for_all(world, &environment, view, &[Client::Docker]).map(Some))?;
+    let facts = gathered.unwrap_or_else(|| Facts::without_store(world, &environment, None));
     let mut servers = Map::new();
     for url in registries(&facts) {
         let Some(registry) = ServerUrl::parse(url).ok().and_then(|url| url.registry) else {
@@ -242,10 +243,8 @@ fn registries<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a str> {
             .iter()
             .any(|stored| stored.server == server)
     };
-    let bound = facts
-        .bindings
-        .iter()
-        .filter(move |binding| !is_stored(&binding.server));
+    let bound = facts.bindings.iter().chain(&facts.administrators);
+    let bound = bound.filter(move |binding| !is_stored(&binding.server));
     stored.chain(bound.filter_map(move |binding| binding.server.strip_prefix(&prefix)))
 }
 

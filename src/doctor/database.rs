@@ -149,6 +149,7 @@ fn read(dir: &Path, condition: Condition) -> anyhow::Result<(Check, Snapshot)> {
             })
             .collect(),
         docker,
+        by_administrator: Vec::new(),
     };
     Ok((Check::ok("database", sound), snapshot))
 }

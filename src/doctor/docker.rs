@@ -50,7 +50,10 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             }
             let what = format!("docker does not call this program for {host}");
             let remedy = format!("`{}`", set_up(host, binding));
-            checks.push(Check::problem(NAME, what, remedy));
+            checks.push(match snapshot.is_by_administrator(binding) {
+                true => Check::warning(NAME, what, remedy),
+                false => Check::problem(NAME, what, remedy),
+            });
             continue;
         };
         let typed = if key == DEFAULT { host } else { key };

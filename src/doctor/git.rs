@@ -97,7 +97,11 @@ impl Survey<'_> {
             let applies = |setting: &&Setting| setting.reach(host) == Reach::Whole;
             let last = self.settings.iter().rfind(applies);
             let what = format!("git does not call this program for {host}");
-            return Chain::Finding(Check::problem(NAME, what, remedy(last)));
+            let remedy = remedy(last);
+            return Chain::Finding(match self.snapshot.is_by_administrator(binding) {
+                true => Check::warning(NAME, what, remedy),
+                false => Check::problem(NAME, what, remedy),
+            });
         }
         match chain.iter().rfind(|found| !found.helper.is_ours()) {
             None => Chain::OnlyOurs,

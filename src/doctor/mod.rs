@@ -6,6 +6,7 @@
 //! Rules: nothing is changed (no token is refreshed; only `--repair` moves files); a warning does not change the exit
 //! code; the content of other programs' files is shown only where it cannot be a secret.
 
+mod administrator;
 mod check;
 mod database;
 mod docker;
@@ -55,13 +56,14 @@ pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCod
 
 fn examine(world: &World) -> Vec<Check> {
     let mut checks = Vec::new();
-    let snapshot = match world.config_dir() {
+    let mut snapshot = match world.config_dir() {
         Ok(dir) => database::database(world, &dir, &mut checks),
         Err(error) => {
             checks.push(Check::failed("directory", &error));
             Snapshot::default()
         }
     };
+    checks.extend(administrator::administrator(world, &mut snapshot));
     checks.extend(environment::environment(world, &snapshot));
     checks.extend(sessions::sessions(world, &snapshot));
     checks.extend(programs::programs(world));

@@ -18,9 +18,16 @@ pub(super) struct Snapshot {
     /// Directories of repositories, and the hosts that are set up only there.
     pub(super) in_repositories: Vec<(String, String)>,
     pub(super) docker: Vec<Binding>,
+    /// Which of these bindings (`git <origin>`, `docker <host>`) are the administrator's.
+    pub(super) by_administrator: Vec<String>,
 }
 
 impl Snapshot {
+    /// Whether the administrator bound it: then a client that is not set up may be what the user wants.
+    pub(super) fn is_by_administrator(&self, binding: &Binding) -> bool {
+        self.by_administrator.contains(&binding.server)
+    }
+
     /// Whether a set-up without `--url` would find an instance.
     pub(super) fn has_login(&self, world: &World) -> bool {
         !self.sessions.is_empty()

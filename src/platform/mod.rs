@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | `create_private` | creates a file with mode 0600; follows no symlink, overwrites nothing | |
 //! | `open_private` | opens a regular file of this user that follows a [`Rule`](files::Rule); follows no symlink, does not block on a FIFO | |
+//! | `read_of_root` | reads a regular file that nobody but root can have written: owner and mode of it and of its directory, no symlinks | |
 //! | `open_foreign` | opens a file of another program, through symlinks; does not block on a FIFO | |
 //! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode | access lists: only their mask, which is part of the mode |
 //! | `create_private_dir`, `make_private` | mode 0700, mode 0600 | |

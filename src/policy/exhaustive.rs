@@ -171,7 +171,7 @@ fn each_case(mut check: impl FnMut(&Case)) {
                                 binding,
                                 variable: *variable,
                                 stored,
-                                facts: Facts::without_store(environment),
+                                facts: Facts::of_environment(environment),
                             };
                             let server = case.server();
                             case.facts
@@ -343,7 +343,7 @@ fn every_decision_has_a_reason_of_one_line(case: &Case) {
 
 /// What `logout` and `--undo` do with the facts.
 fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
-    let mut facts = Facts::without_store(case.facts.environment);
+    let mut facts = Facts::of_environment(case.facts.environment);
     facts.bindings = case.facts.bindings.clone();
     let server = Server::parse(&case.server()).unwrap();
     let is_over = match sessions {

@@ -4,7 +4,7 @@
 //! facts.
 
 use super::accounts::{account_called, account_of, active_account};
-use super::facts::Facts;
+use super::facts::{BoundBy, Facts};
 use super::request::{Request, USERNAME};
 use crate::account::Session;
 use crate::environment::EnvironmentToken;
@@ -18,6 +18,8 @@ pub(crate) enum LoginBasis {
     Saas,
     /// The user logged in to it before, or bound a host to it.
     Before,
+    /// The administrator's file names it.
+    ByAdministrator,
     /// Only `SENTRY_URL` names it, which may have been set by someone else.
     ByEnvironment,
 }
@@ -48,10 +50,8 @@ impl<'a> Host<'a> {
     /// Returns `None` for a host that belongs to no instance.
     pub(super) fn of(facts: &'a Facts<'_>, request: &'a Request<'_>) -> Option<Host<'a>> {
         let origin = request.origin?;
-        let binding = facts
-            .bindings
-            .iter()
-            .find(|binding| binding.server == request.host);
+        let bound = facts.binding(request.host, origin);
+        let binding = bound.map(|(binding, _)| binding);
         let instance = binding.map_or(origin, |binding| &binding.origin);
         let is_itself = origin.may_receive(instance);
         let choice = match binding {
@@ -76,8 +76,14 @@ impl<'a> Host<'a> {
         let by_token = |found: &EnvironmentToken| instance.may_receive(&found.origin);
         let known = if instance.is_saas() {
             LoginBasis::Saas
-        } else if binding.is_some() || session.is_some() {
+        } else if matches!(bound, Some((_, BoundBy::User))) || session.is_some() {
             LoginBasis::Before
+        } else if facts
+            .administrators
+            .iter()
+            .any(|line| instance.may_receive(&line.origin))
+        {
+            LoginBasis::ByAdministrator
         } else if environment
             .named()
             .is_some_and(|named| instance.may_receive(named))

@@ -157,7 +157,8 @@ pub(crate) fn servers(facts: &Facts<'_>) -> Vec<Server> {
     let of_instances = instances
         .flat_map(with_siblings)
         .flat_map(|instance| both.map(|client| Server::of(client, &instance)));
-    let keys = facts.bindings.iter().map(|binding| &binding.server);
+    let bound = facts.bindings.iter().chain(&facts.administrators);
+    let keys = bound.map(|binding| &binding.server);
     let keys = keys.chain(
         facts
             .credentials

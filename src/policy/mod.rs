@@ -31,7 +31,7 @@ mod table;
 pub(crate) use accounts::{account_called, account_of, active_account};
 pub(crate) use command::{Selection, environment_token, session_of};
 pub(crate) use decide::{Decision, LoginOffer, Verdict, decide};
-pub(crate) use facts::Facts;
+pub(crate) use facts::{BoundBy, Facts, administrators};
 pub(crate) use host::LoginBasis;
 pub(crate) use hosts::{Server, Use, servers};
 pub(crate) use request::{Request, USERNAME};

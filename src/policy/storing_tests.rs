@@ -44,7 +44,7 @@ impl Known {
             ],
             bindings: self.bindings.clone(),
             credentials: self.credentials.clone(),
-            ..Facts::without_store(&self.environment)
+            ..Facts::of_environment(&self.environment)
         }
     }
 

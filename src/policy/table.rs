@@ -13,8 +13,8 @@ use crate::store::{Binding, Client, Credential};
 use crate::world::Timestamp;
 
 use Fact::{
-    Account, Bound, BoundTo, BrokenVariable, Dead, Named, SignedOut, SigningIn, Stored, StoredWith,
-    Variable,
+    Account, Bound, BoundTo, BrokenVariable, Dead, Named, RolledOut, RolledOutElsewhere, SignedOut,
+    SigningIn, Stored, StoredWith, Variable,
 };
 
 const SAAS: &str = "https://sentry.io";
@@ -41,6 +41,10 @@ enum Fact {
     Bound(&'static str),
     /// The host is bound to an account at an instance, with its own user name.
     BoundTo(&'static str, &'static str, Option<&'static str>),
+    /// The administrator's file binds the host to an instance.
+    RolledOut(&'static str),
+    /// The administrator's file binds another host to an instance.
+    RolledOutElsewhere(&'static str),
     /// The registry is bound to an instance and signed out.
     SignedOut(&'static str),
     /// The caller is `docker login`.
@@ -132,6 +136,29 @@ const GIT: &[(&str, &[Fact], &str, &str)] = &[
      "login https://self.example, Before", "no account is logged in to https://self.example"),
     ("https://joe@x.example", &[BoundTo("joe", SELF, None), Account("jane", SELF)],
      "login https://self.example, Before", "the account at https://self.example that it is bound to is not logged in"),
+
+    // The administrator's file stands in for a binding of the user's.
+    ("https://x.example", &[RolledOut(SELF), Account("jane", SAAS)],
+     "login https://self.example, ByAdministrator", "no account is logged in to https://self.example"),
+    ("https://x.example", &[RolledOut(SELF), Named(SELF)],
+     "login https://self.example, ByAdministrator", "no account is logged in to https://self.example"),
+    (SELF, &[RolledOutElsewhere(SELF)],
+     "login https://self.example, ByAdministrator", "no account is logged in to https://self.example"),
+    ("https://x.example", &[RolledOutElsewhere(SELF), Account("jane", SELF)],
+     "nothing", "it belongs to no Sentry instance, and nothing is stored for it"),
+    ("https://x.example", &[RolledOut(SELF), Account("jane", SAAS), Account("joe", SELF), Stored("ann")],
+     "session joe", "it is bound to https://self.example, where joe is the active account"),
+    ("https://x.example", &[RolledOut(SELF), Variable(SELF)],
+     "SENTRY_AUTH_TOKEN", "it is bound to https://self.example, the instance of the token in SENTRY_AUTH_TOKEN"),
+    // The user's own comes first, and so does a login to the host itself.
+    ("https://x.example", &[RolledOut(SELF), Bound(SAAS), Account("jane", SAAS), Account("joe", SELF)],
+     "session jane", "it is bound to https://sentry.io, where jane is the active account"),
+    ("https://x.example", &[RolledOut(SELF), BoundTo("joe", SELF, None), Account("jane", SELF), Account("joe", SELF)],
+     "session joe", "it is bound to the account joe at https://self.example"),
+    (SELF, &[RolledOut(SAAS), Account("jane", SAAS), Account("joe", SELF)],
+     "session joe", "it is a Sentry instance, where joe is the active account"),
+    (SAAS, &[RolledOut(SELF), Account("joe", SELF)],
+     "login https://sentry.io, Saas", "no account is logged in to https://sentry.io"),
 ];
 
 #[rustfmt::skip]
@@ -160,6 +187,12 @@ const DOCKER: &[(&str, &[Fact], &str, &str)] = &[
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     ("https://r.example", &[SignedOut(SAAS), Account("jane", SAAS), Stored("ann"), SigningIn],
      "stored ann", "docker is logged out of it, so it gets no token of https://sentry.io"),
+    ("https://r.example", &[RolledOut(SAAS), SignedOut(SAAS), Account("jane", SAAS)],
+     "nothing", "docker is logged out of it, so it gets no token of https://sentry.io"),
+    ("https://r.example", &[RolledOut(SAAS), Account("jane", SAAS)],
+     "session jane", "it is bound to https://sentry.io, where jane is the active account"),
+    ("http://r.example", &[RolledOut(SAAS), Account("jane", SAAS)],
+     "nothing", "no token is sent to such an address (plain http, or an ambiguous host name)"),
     // `docker login http://r.example`: no token goes over plain http.
     ("http://r.example", &[Bound(SAAS), Account("jane", SAAS)],
      "nothing", "no token is sent to such an address (plain http, or an ambiguous host name)"),
@@ -242,7 +275,7 @@ fn environment(facts: &[Fact]) -> Environment {
 }
 
 fn facts_of<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> Facts<'a> {
-    let mut gathered = Facts::without_store(environment);
+    let mut gathered = Facts::of_environment(environment);
     let binding = |instance: &str| Binding {
         server: server.to_owned(),
         origin: Origin::parse(instance).unwrap(),
@@ -272,6 +305,11 @@ fn facts_of<'a>(environment: &'a Environment, server: &str, facts: &[Fact]) -> F
             Stored(username) => gathered.credentials.push(credential(Some(username), None)),
             StoredWith(authtype) => gathered.credentials.push(credential(None, Some(authtype))),
             Bound(instance) => gathered.bindings.push(binding(instance)),
+            RolledOut(instance) => gathered.administrators.push(binding(instance)),
+            RolledOutElsewhere(instance) => gathered.administrators.push(Binding {
+                server: "git https://another.example".to_owned(),
+                ..binding(instance)
+            }),
             BoundTo(account, instance, username) => gathered.bindings.push(Binding {
                 account: Some(account.to_owned()),
                 username: username.map(str::to_owned),

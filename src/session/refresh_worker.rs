@@ -80,6 +80,8 @@ fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::R
         return Ok(Report::superseded());
     };
     let route = PreparedRoute::new(world, &session.origin);
+    // It may name the OAuth client.
+    world.keep_administrators_file();
     world.confine(store.directory(), route.port());
     let goal = order.demand.goal(Some(order.pair));
     let mut performer = Performer::new(world, &store, Subject::Session(session));

@@ -3,6 +3,7 @@
 //! Separate from everything else so that the rest is a function of values: this is the only place that touches `std::env`,
 //! the standard streams and the system clocks. A test makes a [`World`] of its own.
 
+mod administrator;
 mod clients;
 mod clock;
 mod paths;
@@ -13,11 +14,12 @@ mod streams;
 mod tests;
 mod trace;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+pub(crate) use administrator::{ADMINISTRATORS_FILE, AdministratorsFile};
 pub(crate) use clients::writes_configuration;
 pub(crate) use clock::{Clock, SystemClock, Timestamp};
 pub(crate) use paths::NoHome;
@@ -42,6 +44,7 @@ pub(crate) struct World {
     /// Why there is no trace although one is wanted; told once.
     untraced: Cell<Option<String>>,
     quiet: bool,
+    administrators_file: OnceCell<AdministratorsFile>,
 }
 
 impl World {
@@ -54,6 +57,7 @@ impl World {
             trace: None,
             untraced: Cell::default(),
             quiet: false,
+            administrators_file: OnceCell::new(),
         };
         let target = world.variable(TRACE);
         match target.map_or(Ok(None), |target| {
@@ -81,6 +85,7 @@ impl World {
             trace: None,
             untraced: Cell::default(),
             quiet: false,
+            administrators_file: OnceCell::new(),
         }
     }
 
@@ -115,6 +120,11 @@ impl World {
     /// A variable as it is, for one whose blank value means something else than none; an empty one is unset.
     pub(crate) fn variable_os(&self, name: &str) -> Option<OsString> {
         self.value(name).filter(|value| !value.is_empty())
+    }
+
+    /// Whether it is the process's own.
+    fn is_of_process(&self) -> bool {
+        matches!(self.variables, Variables::Process)
     }
 
     fn value(&self, name: &str) -> Option<OsString> {

@@ -49,6 +49,7 @@ impl World {
             trace: None,
             untraced: std::cell::Cell::default(),
             quiet: true,
+            administrators_file: std::cell::OnceCell::new(),
         })
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up: each may import those before it.
-const LAYERS: [&str; 25] = [
+const LAYERS: [&str; 26] = [
     "platform",
     "failure",
     "memory",
@@ -15,6 +15,7 @@ const LAYERS: [&str; 25] = [
     "world",
     "cli",
     "account",
+    "rollout",
     "environment",
     "lock",
     "terminal",

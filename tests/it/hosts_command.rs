@@ -160,7 +160,8 @@ fn an_entry_has_these_fields() {
     assert_eq!(
         shown[0],
         json!({
-            "client": "git", "host": "https://code.example", "bound": true, "gets": "session",
+            "client": "git", "host": "https://code.example", "bound": true,
+        "administrator": false, "gets": "session",
             "instance": "https://self.example", "account": "jane", "username": "oauth2",
             "why": "it is bound to https://self.example, where jane is the active account", "since": null,
             "stored": [{ "username": "ann", "path": "a.git", "used": "when_named" }],

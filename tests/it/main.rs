@@ -79,6 +79,7 @@ mod registry_refresh;
 mod removed_secrets;
 #[path = "../model/replay/mod.rs"]
 mod replay;
+mod rollout;
 mod sandbox_rules;
 mod scopes_and_codes;
 mod secrets;

@@ -20,10 +20,10 @@ const PAGE: &str = include_str!("../../docs/server.md");
 const MODULE: &str = "load_module /usr/lib/nginx/modules/ngx_http_js_module.so;";
 const BOTH: [&str; 2] = [r#"Bearer realm="Sentry""#, r#"Basic realm="Sentry""#];
 
-/// A file that the page shows, by the path in its first line.
+/// A file that a page shows, by the path in its first line.
 #[track_caller]
-fn shown(path: &str) -> String {
-    let mut blocks = PAGE.split("\n```").skip(1).step_by(2);
+pub fn shown(page: &str, path: &str) -> String {
+    let mut blocks = page.split("\n```").skip(1).step_by(2);
     let is_it = |block: &&str| {
         let first = block.lines().nth(1).unwrap_or_default();
         first.split_once(' ').is_some_and(|(_, name)| name == path)
@@ -38,7 +38,7 @@ fn shown(path: &str) -> String {
 
 /// Replaces what must be there.
 #[track_caller]
-fn replaced(text: &str, from: &str, to: &str) -> String {
+pub fn replaced(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from:?} is not in:\n{text}");
     text.replace(from, to)
 }
@@ -62,7 +62,7 @@ impl Server {
         let repository = room.root().join("git/demo.git");
         fs::create_dir_all(&repository).expect("a directory");
         let root = room.root().display().to_string();
-        let site = shown("/etc/nginx/sites-enabled/git");
+        let site = shown(PAGE, "/etc/nginx/sites-enabled/git");
         let site = replaced(
             &site,
             "/run/fcgiwrap.socket",
@@ -83,7 +83,7 @@ impl Server {
         let room = Sandbox::new();
         let root = room.root().display().to_string();
         let socket = format!("{root}/registry.sock");
-        let config = shown("/etc/docker/registry/config.yml");
+        let config = shown(PAGE, "/etc/docker/registry/config.yml");
         let config = replaced(
             &config,
             "/var/lib/docker-registry",
@@ -99,7 +99,7 @@ impl Server {
             .arg(&file);
         let mut backend = Service::start(serve, Stdio::null());
         backend.wait_until(|| UnixStream::connect(&socket).ok());
-        let site = shown("/etc/nginx/sites-enabled/registry");
+        let site = shown(PAGE, "/etc/nginx/sites-enabled/registry");
         let site = replaced(
             &site,
             "http://127.0.0.1:5000",
@@ -118,13 +118,13 @@ impl Server {
         organization: &str,
     ) -> Server {
         let root = room.root().display().to_string();
-        let script = shown("/etc/nginx/sentry.js");
+        let script = shown(PAGE, "/etc/nginx/sentry.js");
         fs::write(room.root().join("sentry.js"), script).expect("a file");
-        let snippet = shown("/etc/nginx/snippets/sentry.conf");
+        let snippet = shown(PAGE, "/etc/nginx/snippets/sentry.conf");
         let snippet = replaced(&snippet, "https://sentry.io/", &format!("{sentry}/"));
         let snippet = replaced(&snippet, "/ORG/", &format!("/{organization}/"));
         fs::write(room.root().join("snippet.conf"), snippet).expect("a file");
-        let http = shown("/etc/nginx/conf.d/sentry.conf");
+        let http = shown(PAGE, "/etc/nginx/conf.d/sentry.conf");
         let http = replaced(&http, "/etc/nginx/sentry.js", &format!("{root}/sentry.js"));
         let http = replaced(&http, "/var/lib/nginx/sentry", &format!("{root}/cache"));
         let include = format!("{root}/snippet.conf");

@@ -11,6 +11,7 @@ use super::registries::{forget, log_of, names, warn_of};
 use crate::auth::context::ConfigDir;
 use crate::auth::report::{Report, Verb};
 use crate::cli::SetupDockerArgs;
+use crate::policy::administrators;
 use crate::printable::printable;
 use crate::setup::{
     ConfigFile, DEFAULT, ForeignFile, OURS, Slot, UndoLog, settle, together, update,
@@ -104,6 +105,11 @@ impl<'a> Undo<'a> {
         if report.is_empty() {
             report.note("nothing to undo");
         }
+        let named = names(self.args);
+        report.stays_bound(Client::Docker, &administrators(self.world), |name| {
+            let server = Some(Client::Docker.server(name));
+            named.is_empty() || named.iter().any(|named| Slot(named).server() == server)
+        });
         report.print();
         Ok(())
     }

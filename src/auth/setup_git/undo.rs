@@ -11,6 +11,7 @@ use super::values::{is_in, is_ours, key, log_of, others, report_values};
 use crate::auth::context::ConfigDir;
 use crate::auth::report::Report;
 use crate::origin::Origin;
+use crate::policy::administrators;
 use crate::setup::{Edit, Git, GitFile, Reach, Scope, Setting, UndoLog, ending, together};
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 use crate::world::World;
@@ -93,6 +94,10 @@ impl<'a> Undo<'a> {
         if report.is_empty() {
             report.note("nothing to undo");
         }
+        report.stays_bound(Client::Git, &administrators(self.world), |name| {
+            let is_named = |host: &Origin| host.to_string() == name;
+            self.hosts.is_empty() || self.hosts.iter().any(is_named)
+        });
         let is_ours = |setting: &&Setting| setting.url().is_none() && setting.helper.is_ours();
         if let Some(setting) = settings.iter().find(is_ours)
             && self.hosts.is_empty()

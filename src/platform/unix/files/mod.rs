@@ -2,6 +2,7 @@
 
 mod attributes;
 mod names;
+mod of_root;
 mod private;
 mod reserve;
 
@@ -15,6 +16,7 @@ pub(crate) use attributes::{
     Exposure, FileStamp, Owner, has_other_owner, is_at, is_executable, may_write, set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, exchange, rename_new};
+pub(crate) use of_root::read_of_root;
 pub(crate) use private::{
     Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
     open_foreign, open_private, wider_than_private,
