@@ -61,6 +61,12 @@ impl Check {
         }
     }
 
+    /// The same as a warning, if it is minor.
+    pub(super) fn warning_if(self, is_minor: bool) -> Check {
+        let state = if is_minor { State::Warning } else { self.state };
+        Check { state, ..self }
+    }
+
     /// A warning that no command fixes.
     pub(super) fn notice(name: &'static str, message: impl Into<String>) -> Check {
         Check {

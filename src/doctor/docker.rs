@@ -50,10 +50,8 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
             }
             let what = format!("docker does not call this program for {host}");
             let remedy = format!("`{}`", set_up(host, binding));
-            checks.push(match snapshot.is_by_administrator(binding) {
-                true => Check::warning(NAME, what, remedy),
-                false => Check::problem(NAME, what, remedy),
-            });
+            let check = Check::problem(NAME, what, remedy);
+            checks.push(check.warning_if(snapshot.is_by_administrator(binding)));
             continue;
         };
         let typed = if key == DEFAULT { host } else { key };

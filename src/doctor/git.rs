@@ -97,11 +97,9 @@ impl Survey<'_> {
             let applies = |setting: &&Setting| setting.reach(host) == Reach::Whole;
             let last = self.settings.iter().rfind(applies);
             let what = format!("git does not call this program for {host}");
-            let remedy = remedy(last);
-            return Chain::Finding(match self.snapshot.is_by_administrator(binding) {
-                true => Check::warning(NAME, what, remedy),
-                false => Check::problem(NAME, what, remedy),
-            });
+            let check = Check::problem(NAME, what, remedy(last));
+            let is_minor = self.snapshot.is_by_administrator(binding);
+            return Chain::Finding(check.warning_if(is_minor));
         }
         match chain.iter().rfind(|found| !found.helper.is_ours()) {
             None => Chain::OnlyOurs,

@@ -108,7 +108,8 @@ impl<'a> Undo<'a> {
         let named = names(self.args);
         report.stays_bound(Client::Docker, &administrators(self.world), |name| {
             let server = Some(Client::Docker.server(name));
-            named.is_empty() || named.iter().any(|named| Slot(named).server() == server)
+            let is_all = named.is_empty() && !self.args.podman;
+            is_all || named.iter().any(|named| Slot(named).server() == server)
         });
         report.print();
         Ok(())

@@ -96,7 +96,8 @@ impl<'a> Undo<'a> {
         }
         report.stays_bound(Client::Git, &administrators(self.world), |name| {
             let is_named = |host: &Origin| host.to_string() == name;
-            self.hosts.is_empty() || self.hosts.iter().any(is_named)
+            let is_all = self.hosts.is_empty() && self.file.scope == Scope::Global;
+            is_all || self.hosts.iter().any(is_named)
         });
         let is_ours = |setting: &&Setting| setting.url().is_none() && setting.helper.is_ours();
         if let Some(setting) = settings.iter().find(is_ours)
