@@ -4,6 +4,7 @@
 //! test compares their commands and options.
 
 mod duration;
+mod programs;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ use crate::origin::{NotAnOrigin, Origin};
 use crate::printable::printable;
 use crate::secret::{Secret, TokenInputError};
 use duration::duration;
+
+pub(crate) use programs::{LinkArgs, Task, command_line, is_command, is_ours, parse};
 
 /// `sentry`
 #[derive(Parser)]
@@ -80,10 +83,7 @@ pub(crate) enum Command {
     /// Undo every set-up, and remove all sessions and the database
     Uninstall(UninstallArgs),
     /// Print a completion script for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
+    Completions(CompletionsArgs),
 }
 
 /// `--url`
@@ -411,6 +411,16 @@ pub(crate) struct UninstallArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `completions`
+#[derive(Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+    /// The name that is typed: `sentry`, `sentry-credential`, or an alias [default: the one that was started]
+    #[arg(long, value_name = "NAME", value_parser = program_name)]
+    pub(crate) name: Option<String>,
+}
+
 /// How results are printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -461,6 +471,17 @@ fn name(text: &str) -> Result<String, String> {
     match !text.trim().is_empty() && !text.contains(|character: char| character.is_control()) {
         true => Ok(text.trim().to_owned()),
         false => Err("a name is not empty and has no control characters".to_owned()),
+    }
+}
+
+/// A word that needs no quotes in any shell.
+fn program_name(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(is_plain)
+    {
+        true => Ok(text.to_owned()),
+        false => Err("the name of a program looks like `sentry-credential`".to_owned()),
     }
 }
 

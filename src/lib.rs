@@ -54,7 +54,9 @@
 //! User interface:
 //!
 //! - [`cli`]: the command line, and its help; no behaviour
-//! - `sentry`: parses the command line, dispatches, and chooses the exit code
+//! - `sentry`: `sentry` and `sentry-credential`: dispatches, and chooses the exit code; what is not ours goes to the next
+//!   `sentry` on `PATH`
+//! - `git_credential`: a request of git, or `git credential-sentry COMMAND` of a user
 //! - [`auth`]: `sentry auth`, one file per command
 //! - [`doctor`]: `sentry auth doctor`, one file per subject
 //! - [`terminal`]: `/dev/tty`, the browser, the QR code
@@ -109,6 +111,7 @@ mod doctor;
 mod environment;
 mod failure;
 mod git;
+mod git_credential;
 mod lock;
 mod login;
 // The sanitizer finds a use after free only in blocks of the system allocator.
@@ -136,6 +139,6 @@ mod world;
 pub mod oracles;
 
 pub use docker::docker_main;
-pub use git::git_main;
+pub use git_credential::git_main;
 pub use platform::note_ignored_signals;
 pub use sentry::sentry_main;

@@ -1,27 +1,35 @@
-//! The program `sentry`: parses the command line, dispatches, and chooses the exit code.
+//! The programs `sentry` and `sentry-credential`: dispatches, and chooses the exit code.
 //!
-//! Separate from [`auth`] and [`doctor`], which do not depend on each other.
+//! Separate from [`auth`] and [`doctor`], which do not depend on each other. `sentry` is the name of Sentry's official CLI
+//! too: what is not a word of ours goes to the next program of that name.
 //!
 //! Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted; those of env(1) for `exec`.
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::auth::{self, say};
-use crate::cli::{Cli, Command, ExecArgs, LoginArgs, StatusArgs, Topic};
+use crate::cli::{self, Command, ExecArgs, LoginArgs, StatusArgs, Task};
 use crate::doctor;
-use crate::failure::{hint_of, is_usage};
+use crate::failure::{Failure, hint_of, is_usage};
 use crate::platform::process::note_limits;
 use crate::session;
-use crate::world::{self, World};
+use crate::world::{self, NotHandedOver, Program, World};
 
 /// What env(1) ends with where it fails itself.
 const NO_TOKEN: u8 = 125;
 
-/// Runs `sentry`.
+/// The other `sentry` is there and cannot be run, as shells count it.
+const CANNOT_RUN: u8 = 126;
+
+/// Runs `sentry`, or `sentry-credential` by that name.
 pub fn sentry_main() -> ExitCode {
+    let program = Program::by_name();
+    let words: Vec<OsString> = world::arguments().collect();
+    let is_ours = program != Program::Sentry || cli::is_ours(&words) || session::is_worker();
+    // Before anything is changed that the other program would inherit.
+    let stayed = (!is_ours).then(world::hand_over);
     // What is lowered for good cannot be handed on.
     if world::arguments().take(2).any(|word| word == "exec") {
         note_limits();
@@ -31,17 +39,52 @@ pub fn sentry_main() -> ExitCode {
     if let Some(code) = session::run_if_worker(&world) {
         return code;
     }
-    let Topic::Auth { command } = match Cli::try_parse() {
-        Ok(cli) => cli.topic,
+    program.begin();
+    match stayed.and_then(|stayed| not_ours(stayed, &words)) {
+        Some((code, failure)) => {
+            report(&failure.into());
+            ExitCode::from(code)
+        }
+        None => run(&world, program, &words),
+    }
+}
+
+/// Does what was typed under a name of the program.
+pub(crate) fn run(world: &World, program: Program, words: &[OsString]) -> ExitCode {
+    let result = match cli::parse(program, world::program_name(), words) {
+        Ok(Task::Auth(command)) => dispatch(world, command),
+        Ok(Task::Link(args)) => auth::link(world, &args),
         Err(usage) => {
             // clap writes help to standard output and errors to standard error.
             usage.print().ok();
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
     };
-    match dispatch(&world, command) {
-        Ok(code) => code,
-        Err(error) => report(&error),
+    result.unwrap_or_else(|error| report(&error))
+}
+
+/// What there is to say where words that are not ours reached no other program. Of `auth` the parser says it better.
+fn not_ours(stayed: NotHandedOver, words: &[OsString]) -> Option<(u8, Failure)> {
+    let first = words.first().and_then(|word| word.to_str());
+    match stayed {
+        NotHandedOver::Alone if first == Some("auth") => None,
+        NotHandedOver::Alone => {
+            let what = "this `sentry` is Sentry's credential helper for git and docker, which has `sentry auth` alone, and \
+                        there is no other `sentry` on PATH";
+            let hint = match first.filter(|word| cli::is_command(word)) {
+                Some(command) => format!("`sentry auth {command}`"),
+                None => "`sentry auth --help`".to_owned(),
+            };
+            Some((2, Failure::new(what).hint(hint)))
+        }
+        NotHandedOver::Circle(other) => {
+            let what = format!("{} starts this program again and again", other.display());
+            Some((CANNOT_RUN, Failure::new(what)))
+        }
+        NotHandedOver::Failed(other, error) => {
+            let what = format!("cannot run {}: {error}", other.display());
+            Some((CANNOT_RUN, Failure::new(what)))
+        }
     }
 }
 
@@ -62,7 +105,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
         Some(Command::SetupDocker(args)) => auth::setup_docker(world, &args),
         Some(Command::Doctor(args)) => doctor::doctor(world, &args),
         Some(Command::Uninstall(args)) => auth::uninstall(world, &args),
-        Some(Command::Completions { shell }) => auth::completions(shell),
+        Some(Command::Completions(args)) => auth::completions(&args),
         None if auth::is_logged_in(world)? => auth::status(world, &StatusArgs::default()),
         None => auth::login(world, &LoginArgs::default()),
     }

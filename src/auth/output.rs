@@ -11,12 +11,14 @@ pub(crate) fn say(message: &str) {
     world::print_error(&format!("{message}\n"));
 }
 
-/// Prints a result and a newline.
+/// Prints a result and a newline, the commands in it as the user types them.
 ///
 /// # Errors
 /// Standard output cannot be written to.
 pub(crate) fn print(result: &str) -> anyhow::Result<()> {
-    Ok(world::print(format!("{result}\n").as_bytes())?)
+    Ok(world::print(
+        format!("{}\n", world::as_typed(result)).as_bytes(),
+    )?)
 }
 
 /// Prints a result as indented JSON.

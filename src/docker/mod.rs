@@ -34,7 +34,7 @@ use crate::policy::{
 use crate::secret::append;
 use crate::session;
 use crate::store::{self, Client, Match};
-use crate::world::{self, CHUNK, Stdin, World};
+use crate::world::{self, CHUNK, Program, Stdin, World};
 
 pub(crate) use server_url::{RegistryKey, ServerUrl};
 pub(crate) use store_request::StoreRequest;
@@ -60,6 +60,7 @@ const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|versi
 /// Runs `docker-credential-sentry`.
 pub fn docker_main() -> ExitCode {
     world::harden();
+    Program::DockerHelper.begin();
     let world = World::real().quietly();
     if let Some(code) = session::run_if_worker(&world) {
         return code;
@@ -73,7 +74,7 @@ pub fn docker_main() -> ExitCode {
         ) {
             Ok(answer) => (answer, ExitCode::SUCCESS),
             Err(error) => (
-                Zeroizing::new(format!("{}\n", failure::one_line(&error))),
+                Zeroizing::new(format!("{}\n", world::as_typed(&failure::one_line(&error)))),
                 ExitCode::FAILURE,
             ),
         },

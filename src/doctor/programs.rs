@@ -1,11 +1,12 @@
-//! The three program names on `PATH`: whether each is ours, another program, or several.
+//! Our program names on `PATH`: whether each is ours, another program, or several. `sentry` may be Sentry's official CLI
+//! where `sentry-credential` is found.
 //!
 //! Separate from the checks of git and docker, which concern configuration.
 
 use std::path::{Path, PathBuf};
 
 use super::check::{Check, quoted};
-use crate::world::World;
+use crate::world::{World, is_our_sentry, is_same_file};
 
 const NAME: &str = "programs";
 
@@ -17,13 +18,33 @@ pub(super) fn programs(world: &World) -> Vec<Check> {
         )];
     };
     let dir = ours.parent().unwrap_or(Path::new("/"));
-    [
-        "sentry",
-        "git-credential-sentry",
-        "docker-credential-sentry",
-    ]
-    .map(|name| program(world, name, dir))
-    .into()
+    let mut checks = commands(world, &ours, dir);
+    let helpers = ["git-credential-sentry", "docker-credential-sentry"];
+    checks.extend(helpers.map(|name| program(world, name, dir)));
+    checks
+}
+
+/// The two that a user types; one is enough.
+fn commands(world: &World, ours: &Path, dir: &Path) -> Vec<Check> {
+    let is_ours = |path: &Path| {
+        let file = path.canonicalize();
+        file.is_ok_and(|file| file.parent() == Some(dir)) || is_same_file(path, ours)
+    };
+    let Some(named) = world
+        .program("sentry-credential")
+        .filter(|path| is_ours(path))
+    else {
+        return vec![program(world, "sentry", dir)];
+    };
+    let what = format!("`sentry-credential` is {}", named.display());
+    let what = match world.program("sentry") {
+        Some(sentry) if !is_our_sentry(&sentry) => {
+            format!("{what}; `sentry` is {}, another program", sentry.display())
+        }
+        Some(_) => return vec![Check::ok(NAME, what), program(world, "sentry", dir)],
+        None => what,
+    };
+    vec![Check::ok(NAME, what)]
 }
 
 fn program(world: &World, name: &str, dir: &Path) -> Check {
@@ -40,6 +61,14 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
         [] => Check::warning(NAME, format!("`{name}` is not on PATH"), first),
         [(path, file), others @ ..] if file.parent() == Some(dir) => match others {
             [] => Check::ok(NAME, format!("`{name}` is {}", path.display())),
+            [(other, _), ..] if name == "sentry" => Check::ok(
+                NAME,
+                format!(
+                    "`{name}` is {}; what is not `auth` goes to {}",
+                    path.display(),
+                    other.display()
+                ),
+            ),
             [(other, _), ..] => Check::notice(
                 NAME,
                 format!(

@@ -30,7 +30,6 @@ use crate::failure::{self, Failure};
 use crate::origin::Origin;
 use crate::policy::{Request, StoreVerdict, decide_git_store};
 use crate::secret::{Secret, append};
-use crate::session;
 use crate::store::{self, Client, Match};
 use crate::world::{self, CHUNK, Stdin, Timestamp, World};
 
@@ -42,19 +41,9 @@ use render::render;
 /// How long git may take to send its request.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Runs `git-credential-sentry`.
-pub fn git_main() -> ExitCode {
-    world::harden();
-    let world = World::real();
-    if let Some(code) = session::run_if_worker(&world) {
-        return code;
-    }
-    let operation = world::arguments().next().unwrap_or_default();
-    match answer(
-        operation.to_str().unwrap_or(""),
-        &mut Stdin::with_timeout(TIMEOUT),
-        &world,
-    ) {
+/// Answers git's request on standard input.
+pub(crate) fn answer_git(operation: &str, world: &World) -> ExitCode {
+    match answer(operation, &mut Stdin::with_timeout(TIMEOUT), world) {
         Ok(answer) => match world::print(&answer) {
             Ok(()) => ExitCode::SUCCESS,
             // The reader has closed the pipe.

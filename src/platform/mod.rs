@@ -20,6 +20,8 @@
 //! | `Reserve` | disk space for a later write, under a name | other Unix: copy-on-write file systems, where a later write needs new space |
 //! | `rename_new`, `exchange` | atomic; `rename_new` never replaces a file | other Unix: `exchange`, and atomicity of `rename_new` |
 //! | `is_at`, `stamp` | whether a name still refers to a file, and whether the file was written | file systems with a stopped clock |
+//! | `identity` | which file a path refers to, through symlinks and hard links | |
+//! | `symlink` | creates a symlink, overwrites nothing | |
 //! | `is_local` | whether no other machine uses the file system | other Unix |
 //! | `copy_access_list` | copies the access list of a file | Apple, other Unix |
 //!

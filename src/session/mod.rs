@@ -40,7 +40,7 @@ use protocol::{Conclusion, Flow};
 pub(crate) use new_login::NewLogin;
 pub(crate) use perform::granted;
 pub(crate) use recovery::{discard_all, import, import_pending, pending};
-pub(crate) use refresh_worker::run_if_worker;
+pub(crate) use refresh_worker::{is_worker, run_if_worker};
 pub(crate) use usable::{Demand, TokenError, Usable};
 
 /// Returns a usable token of a session: the stored one, or a refreshed one if that is demanded or due.

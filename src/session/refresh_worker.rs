@@ -38,6 +38,13 @@ const USAGE: u8 = 2;
 /// How long a worker waits for the server's answer.
 const WORKER: Duration = Duration::from_secs(60);
 
+/// Whether this process was started for that.
+pub(crate) fn is_worker() -> bool {
+    world::arguments()
+        .next()
+        .is_some_and(|word| word == OPERATION)
+}
+
 /// Runs the worker if this process was started as one; otherwise returns `None`. Every `main` calls it first.
 #[must_use]
 pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::platform::terminal::Console;
-use crate::world::{World, print_error, terminal_on_stderr};
+use crate::world::{World, as_typed, print_error, terminal_on_stderr};
 
 pub(crate) use browser::{Browser, open_browser};
 
@@ -120,7 +120,7 @@ impl Terminal {
 
 fn write(console: Option<&Console>, text: &str) {
     match console {
-        Some(console) => console.write(text),
+        Some(console) => console.write(&as_typed(text)),
         None => print_error(text),
     }
 }

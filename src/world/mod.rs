@@ -6,9 +6,12 @@
 mod administrator;
 mod clients;
 mod clock;
+mod files;
+mod hand_over;
 mod paths;
 mod process;
 mod signals;
+mod started;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -22,9 +25,12 @@ use std::rc::Rc;
 pub(crate) use administrator::{ADMINISTRATORS_FILE, AdministratorsFile};
 pub(crate) use clients::writes_configuration;
 pub(crate) use clock::{Clock, SystemClock, Timestamp};
+pub(crate) use files::{file_name, is_same_file};
+pub(crate) use hand_over::{NotHandedOver, hand_over};
 pub(crate) use paths::NoHome;
 pub(crate) use process::{Process, arguments, harden};
 pub(crate) use signals::{Deferral, Signals};
+pub(crate) use started::{Program, as_typed, is_our_sentry, program_name};
 pub(crate) use streams::{
     CHUNK, Stdin, inherited_stdin, print, print_error, read_lines, terminal_on_stderr,
     terminal_on_stdin,

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::bail;
 
 use super::World;
+use super::files::programs_in;
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
 
@@ -93,11 +94,7 @@ impl World {
     /// All programs of a name, in the order of `PATH`.
     pub(crate) fn programs(&self, name: &str) -> Vec<PathBuf> {
         let path = self.variable_path("PATH").unwrap_or_default();
-        std::env::split_paths(&path)
-            .filter(|dir| dir.is_absolute())
-            .map(|dir| dir.join(name))
-            .filter(|file| is_executable(file))
-            .collect()
+        programs_in(path.as_os_str(), name).collect()
     }
 
     /// The file that is running; on Linux with all links resolved.

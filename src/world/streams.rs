@@ -16,8 +16,9 @@ pub(crate) fn print(answer: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Writes a message to standard error. Nobody can be told when that fails.
+/// Writes a message to standard error, its commands as the user types them. Nobody can be told when that fails.
 pub(crate) fn print_error(message: &str) {
+    let message = super::as_typed(message);
     anstream::stderr().write_all(message.as_bytes()).ok();
 }
 

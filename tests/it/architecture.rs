@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules from the bottom up: each may import those before it.
-const LAYERS: [&str; 26] = [
+const LAYERS: [&str; 27] = [
     "platform",
     "failure",
     "memory",
@@ -32,6 +32,7 @@ const LAYERS: [&str; 26] = [
     "auth",
     "doctor",
     "sentry",
+    "git_credential",
 ];
 
 /// The code of each file, by its path in `src/`, without comments and unit tests.

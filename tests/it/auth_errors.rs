@@ -62,7 +62,9 @@ fn a_damaged_database_is_named_with_what_to_do_and_left_alone() {
             let said = failure(cmd);
             assert!(
                 said.contains(&format!("{} is damaged: ", sandbox.db().display()))
-                    && said.contains("`sentry auth doctor --repair`"),
+                    && said
+                        .replace("git credential-sentry", "sentry auth")
+                        .contains("`sentry auth doctor --repair`"),
                 "{number}, {who}: {said}"
             );
         }

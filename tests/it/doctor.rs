@@ -527,7 +527,7 @@ fn other_programs_of_our_names_are_told_apart() {
     ));
     let machine = machine.env("PATH", path(&[&ours, &root.join("official")]));
     machine.warns(&format!(
-        "warning  programs: `sentry` is {dir}/sentry, followed on PATH by {}\n",
+        "ok       programs: `sentry` is {dir}/sentry; what is not `auth` goes to {}\n",
         official.display()
     ));
     write_program(&root.join("official/git-credential-sentry"), "#!/bin/sh\n");

@@ -216,6 +216,20 @@ fn the_page_of_the_docker_helper_has_the_commands_of_its_usage() {
 }
 
 #[test]
+fn the_page_of_the_git_helper_has_the_commands_of_its_usage() {
+    let usage = Sandbox::new().git_credential("--help").run().success();
+    let page = document(PAGES[1]);
+    let written = page.lines().filter_map(|line| line.strip_prefix(".Cm "));
+    let written: Vec<&str> = written.collect();
+    let said = usage.stdout.split('<').skip(1);
+    let said = said.filter_map(|rest| rest.split_once('>').map(|(words, _)| words));
+    let mut said: Vec<String> = said.map(|words| words.replace('|', " | ")).collect();
+    assert_eq!(said.len(), 2);
+    said.retain(|words| !written.contains(&words.as_str()));
+    assert_eq!(said, Vec::<String>::new());
+}
+
+#[test]
 fn the_manual_names_the_scopes_that_a_login_asks_for() {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));

@@ -246,7 +246,7 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
     assert_eq!(
         user.screen(),
         format!(
-            "git-credential-sentry: not logged in to {0} (hint: `sentry auth login --url {0}`)\n",
+            "git-credential-sentry: not logged in to {0} (hint: `git credential-sentry login --url {0}`)\n",
             sentry.url()
         )
     );
@@ -292,7 +292,11 @@ fn nobody_is_asked_where_that_is_not_wanted() {
         let mut git = TtyUser::start_piped(machine.git_credential("get"), described(&sentry.url()));
         assert_eq!(git.wait(), 1, "{variable}={value}");
         assert_eq!(git.stdout(), "");
-        assert_eq!(git.screen(), format!("git-credential-sentry: {told}"));
+        let told_by_git = told.replace("sentry auth", "git credential-sentry");
+        assert_eq!(
+            git.screen(),
+            format!("git-credential-sentry: {told_by_git}")
+        );
         let mut docker = TtyUser::start_piped(machine.docker_credential("get"), "r.example");
         assert_eq!(docker.wait(), 1, "{variable}={value}");
         assert_eq!(docker.stdout(), told);

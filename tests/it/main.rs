@@ -60,6 +60,7 @@ mod official;
 mod official_accounts;
 mod one_login;
 mod places;
+mod program_names;
 // What the model checker runs, and what it replays.
 mod architecture;
 #[path = "../../src/session/protocol/mod.rs"]

@@ -5,7 +5,7 @@
 //! the races.
 
 use crate::machine::Machine;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -46,16 +46,17 @@ const ALL: [Official; 4] = [
     Official(Release::V045, Node::Wasm),
 ];
 
+/// Where npm has installed them.
+pub fn peers() -> PathBuf {
+    // Of a build for another target, that is a directory further up.
+    let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
+    let mut peers = above.map(|dir| dir.join("tmp/peers/node_modules"));
+    peers.find(|dir| dir.exists()).expect("run tests/run")
+}
+
 impl Official {
     pub fn run(self, machine: &Sandbox, args: &[&str]) -> Cmd {
-        // Of a build for another target, that is a directory further up.
-        let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
-        let mut peers = above.map(|dir| dir.join("tmp/peers/node_modules"));
-        let peers = peers.find(|dir| dir.exists()).expect("run tests/run");
-        let script = match self.0 {
-            Release::V045 => "sentry-0.45/dist/bin.cjs",
-            Release::V049 => "sentry-0.49/dist/bin.cjs",
-        };
+        let peers = peers();
         let node = match self.1 {
             Node::Native => peers.join("node-22/bin/node"),
             Node::Wasm => peers.join("node-20/bin/node"),
@@ -67,11 +68,19 @@ impl Official {
         );
         machine
             .command(node)
-            .arg(peers.join(script))
+            .arg(self.script())
             .args(args)
             .env("SENTRY_CLI_NO_TELEMETRY", "1")
             .env("SENTRY_CLI_NO_UPDATE_CHECK", "1")
             .env("NO_COLOR", "1")
+    }
+
+    /// What npm makes the program `sentry` a symlink to.
+    pub fn script(self) -> PathBuf {
+        peers().join(match self.0 {
+            Release::V045 => "sentry-0.45/dist/bin.cjs",
+            Release::V049 => "sentry-0.49/dist/bin.cjs",
+        })
     }
 
     fn layout(self) -> Layout {

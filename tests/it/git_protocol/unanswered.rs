@@ -15,7 +15,7 @@ fn an_instance_without_a_login_says_what_to_run() {
         .fails(1)
         .stdout_is("")
         .stderr_is(
-            "git-credential-sentry: not logged in to https://sentry.io (hint: `sentry auth login`)\n",
+            "git-credential-sentry: not logged in to https://sentry.io (hint: `git credential-sentry login`)\n",
         );
     let machine = machine.env("SENTRY_URL", "https://s.example");
     get(&machine, "protocol=https\nhost=s.example\n")
@@ -23,7 +23,7 @@ fn an_instance_without_a_login_says_what_to_run() {
         .stdout_is("")
         .stderr_is(
             "git-credential-sentry: not logged in to https://s.example \
-             (hint: `sentry auth login --url https://s.example`)\n",
+             (hint: `git credential-sentry login --url https://s.example`)\n",
         );
     gets_nothing(&machine, "protocol=https\nhost=other.example\n");
     assert!(!machine.config_dir().exists());
@@ -39,7 +39,10 @@ fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
             .fails(1)
             .stdout_is("")
             .stderr_has(&format!("the session at {} has ended", sentry.url()))
-            .stderr_has(&format!("`sentry auth login --url {}`", sentry.url()));
+            .stderr_has(&format!(
+                "`git credential-sentry login --url {}`",
+                sentry.url()
+            ));
     }
     assert_eq!(sentry.refresh_attempts(), 1);
     assert_eq!(sentry.device_codes(), 0);

@@ -9,6 +9,7 @@ use serde_json::json;
 use std::fs;
 
 const LOGIN: &str = "sentry auth login --url \"$URL\"";
+const GIT_GET: &str = "printf 'protocol=https\\nhost=g.example\\n' | git credential-sentry get";
 const STORE: &str = "printf '{\"ServerURL\":\"r.example\",\"Username\":\"u\",\"Secret\":\"%s\"}' \
      \"$SECRET\" | docker-credential-sentry store";
 const WITHOUT_RUNTIME: &str = "unshare -Urm sh -euc 'mount -t tmpfs -o ro tmpfs /run; \
@@ -279,7 +280,7 @@ pub const ROWS: &[Row] = &[
             scene.run("sentry auth setup-git g.example --account bob; sentry auth logout --account bob");
         },
         "printf 'protocol=https\\nhost=g.example\\n' | git credential-sentry get",
-        "as that account, `sentry auth login --url $URL --force`",
+        "as that account, `git credential-sentry login --url $URL --force`",
     ),
     row(
         &["environment.rs: \"`unset SENTRY_URL SENTRY_HOST`, or use a token of that inst"],
@@ -297,6 +298,105 @@ pub const ROWS: &[Row] = &[
         "`export SENTRY_HOST=https://sentry.io`",
     )
     .ends(1),
+    // Under the other names
+    row(
+        &[],
+        |scene| {
+            scene.run("sentry auth setup-git g.example --url \"$URL\"");
+            scene.before("export SENTRY_URL=\"$URL\"");
+        },
+        GIT_GET,
+        "`git credential-sentry login --url $URL`",
+    ),
+    row(
+        &[],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-git g.example");
+            scene.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
+        },
+        GIT_GET,
+        "`git credential-sentry login*`",
+    ),
+    row(
+        &[],
+        |scene| {
+            scene.session(Age::EXPIRED);
+            scene.run("sentry auth setup-git g.example");
+            scene.sentry.fault(Endpoint::Refresh, Answer::new(503, "text/html", "<html>"));
+            scene.run(&format!("! {{ {GIT_GET}; }}"));
+        },
+        GIT_GET,
+        "`sentry auth refresh --url $URL` tries at once",
+    ),
+    row(
+        &[],
+        Scene::saas,
+        "git credential-sentry hosts",
+        "`git credential-sentry login`, then `git credential-sentry setup`",
+    ),
+    row(
+        &[],
+        |scene| scene.before("export SENTRY_URL=\"$URL\""),
+        "git credential-sentry doctor || :",
+        "`git credential-sentry login`",
+    ),
+    row(
+        &[],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("git config --global credential.https://g.example.helper sentry");
+        },
+        "git credential-sentry doctor || :",
+        "`git credential-sentry setup --host https://g.example`",
+    ),
+    row(
+        &[],
+        |scene| scene.sentry.approve_next(),
+        "git credential-sentry login --force --url \"$URL\"",
+        "`git credential-sentry setup --host HOST` lets git use this login, and \
+         `sentry auth setup-docker --registry REGISTRY` docker",
+    )
+    .fill(&[("HOST", "g.example")]),
+    row(
+        &[],
+        |scene| {
+            Scene::saas(scene);
+            scene.credential("");
+        },
+        "sentry-credential list",
+        "`sentry-credential login`",
+    ),
+    row(
+        &["auth/link.rs: `export PATH={}:\\"],
+        |scene| scene.credential("mkdir -p bin"),
+        "sentry-credential link \"$HOME/bin\"",
+        "`export PATH=$HOME/bin:\"$$PATH\"`",
+    ),
+    row(
+        &["auth/link.rs: ELSEWHERE"],
+        |scene| scene.credential("mkdir -p bin; echo theirs >opt/sentry"),
+        "sentry-credential link",
+        "`sentry-credential link DIR`, with a directory of yours that is on PATH",
+    )
+    .fill(&[("DIR", "$HOME/bin")])
+    .instead(),
+    row(
+        &["sentry.rs: hint"],
+        |scene| {
+            scene.session(Age::FRESH);
+        },
+        "sentry status",
+        "`sentry auth status`",
+    )
+    .instead(),
+    row(
+        &[],
+        |_| {},
+        "sentry issue list",
+        "`sentry auth --help`",
+    )
+    .instead(),
     // The device flow
     row(
         &["login.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth applica"],
@@ -435,6 +535,14 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Scene {
+    /// The program under its other name, in a directory of its own, as a package installs it.
+    fn credential(&mut self, also: &str) {
+        self.run(&format!(
+            "mkdir opt; cp \"$BIN/sentry\" opt/sentry-credential; {also}"
+        ));
+        self.before("PATH=\"$HOME/opt:$PATH\"");
+    }
+
     /// An API token in a file, which is what every command reads.
     fn token(&mut self) {
         self.sentry.add_api_token("sntryu_of_the_user");

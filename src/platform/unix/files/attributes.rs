@@ -87,6 +87,15 @@ pub(crate) fn is_executable(file: &Path) -> bool {
     access(file, Access::EXEC_OK).is_ok() && file.is_file()
 }
 
+/// Identifies the file that a path refers to: the same for all symlinks and hard links of one file.
+///
+/// # Errors
+/// As stat(2).
+pub(crate) fn identity(path: &Path) -> io::Result<String> {
+    let metadata = path.metadata()?;
+    Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
+}
+
 /// Whether a path still refers to an open file.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: Metadata| (metadata.dev(), metadata.ino());

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use super::system;
 
 pub(crate) use attributes::{
-    Exposure, FileStamp, Owner, has_other_owner, is_at, is_executable, may_write, set_owner, stamp,
+    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, may_write,
+    set_owner, stamp,
 };
-pub(crate) use names::{cannot_exchange, exchange, rename_new};
+pub(crate) use names::{cannot_exchange, exchange, rename_new, symlink};
 pub(crate) use of_root::read_of_root;
 pub(crate) use private::{
     Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,

@@ -1,4 +1,4 @@
-//! Renames and exchanges files atomically.
+//! Renames and exchanges files atomically, and creates symlinks.
 
 use std::fs;
 use std::io;
@@ -36,4 +36,12 @@ pub(crate) fn cannot_exchange(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
     )
+}
+
+/// Creates a symlink to a file.
+///
+/// # Errors
+/// As symlink(2); `AlreadyExists` if there is anything of that name.
+pub(crate) fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
 }

@@ -1,0 +1,62 @@
+//! Gives the process to the next program on `PATH` that is called `sentry`: Sentry's official CLI has that name too.
+//!
+//! Separate from [`Inheritance`], which knows how a process is given away, and not to whom.
+//!
+//! Rules: never to this program itself, by whatever name and link; nothing has been changed before (limits, signals,
+//! descriptors), and the environment gets one variable, which keeps two installations of this program from handing over
+//! to each other for ever.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::arguments;
+use super::files::{file_name, programs_in};
+use crate::platform::files::identity;
+use crate::platform::inheritance::Inheritance;
+
+/// The programs that have handed over, each by its identity.
+const HANDED_OVER: &str = "SENTRY_CREDENTIAL_HANDED_OVER";
+
+/// How often one program hands over before that is a circle: programs may start each other a few times.
+const MOST: usize = 8;
+
+/// Why this process is still this program.
+pub(crate) enum NotHandedOver {
+    /// There is no other `sentry`.
+    Alone,
+    /// The other one starts this one again and again.
+    Circle(PathBuf),
+    /// The other one cannot be run.
+    Failed(PathBuf, io::Error),
+}
+
+/// Gives the process away, with arguments, streams and environment as they came. Returns if that fails.
+pub(crate) fn hand_over() -> NotHandedOver {
+    // On Linux the file that runs, even if another one has its path by now.
+    let running = Path::new("/proc/self/exe");
+    let itself = identity(running).or_else(|_| identity(&std::env::current_exe()?));
+    let Ok(itself) = itself else {
+        return NotHandedOver::Alone;
+    };
+    let before = std::env::var(HANDED_OVER).unwrap_or_default();
+    let before: Vec<&str> = before.split_whitespace().collect();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let name = file_name("sentry");
+    let mut others = programs_in(&path, &name);
+    let next = others.find(|other| {
+        identity(other).is_ok_and(|other| other != itself && !before.contains(&other.as_str()))
+    });
+    let Some(next) = next else {
+        return NotHandedOver::Alone;
+    };
+    if before.iter().filter(|other| **other == itself).count() >= MOST {
+        return NotHandedOver::Circle(next);
+    }
+    let mut command = Command::new(&next);
+    command.args(arguments());
+    let handed_over = before.into_iter().chain([itself.as_str()]);
+    command.env(HANDED_OVER, handed_over.collect::<Vec<_>>().join(" "));
+    let error = Inheritance::note().hand_over(command, || {});
+    NotHandedOver::Failed(next, error)
+}
