@@ -158,7 +158,7 @@ fn with_ours_first_each_program_gets_its_words() {
     let status = machine
         .typed(&[&ours, &official], "sentry auth status")
         .run();
-    let _status = status.success().stdout_has("Authenticated as: ");
+    status.success().stdout_has("Authenticated as: ");
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn with_theirs_first_sentry_is_theirs_and_sentry_credential_ours() {
     let status = machine
         .typed(&[&official, &ours], "sentry auth status")
         .run();
-    let theirs = CURRENT.run(&machine.sandbox, &["auth", "status"]).run();
-    same(&status, &theirs, "auth status");
+    // What it says of the time that is left differs from second to second.
+    status.success().stdout_has("✓ Authenticated");
     let first = machine
         .typed(&[&official, &ours], "sentry issue list")
         .run();

@@ -144,7 +144,7 @@ fn an_empty_home_and_a_terminal_are_enough_for_git_clone() {
             "{host} (git): the token of jane, because it is bound to {instance}, where \
              jane is the active account; set by the administrator in {FILE}\n"
         );
-        let _hosts = machine.auth(&["hosts"]).run().success().stdout_has(&line);
+        machine.auth(&["hosts"]).run().success().stdout_has(&line);
         let hosts = json_of(machine.auth(&["hosts", "--json"]).run());
         let of_host = |name: &str| {
             let mut hosts = hosts.as_array().expect("a list").iter();
@@ -194,13 +194,13 @@ fn nobody_at_a_terminal_is_told_what_to_type() {
     let machine = ManagedMachine::with(&format!("git http://{host} {instance} {CLIENT_ID}\n"));
     let clone = machine.as_user("git", &["ls-remote", &server.url()]);
     let refused = clone.env("GIT_TERMINAL_PROMPT", "0").run().fails(128);
-    let _told = refused.stderr_has(&format!("sentry auth login --url {instance}"));
+    refused.stderr_has(&format!("`git credential-sentry login --url {instance}`"));
     // And it works: the client id is the file's.
     sentry.set_interval(Some(1));
     sentry.approve_next();
     let login = ["login", "--url", &instance, "--no-browser"];
-    let _in = machine.auth(&login).run().success();
-    let _served = machine
+    machine.auth(&login).run().success();
+    machine
         .as_user("git", &["ls-remote", &server.url()])
         .run()
         .success();
@@ -218,22 +218,22 @@ fn docker_is_served_and_a_logout_of_the_users_own_counts() {
     assert_eq!(list(), json!("oauth2"));
     assert_eq!(json_of(get())["Secret"], json!(token));
     // The user's own: docker was logged out.
-    let _out = machine.docker("erase", REGISTRY).run().success();
+    machine.docker("erase", REGISTRY).run().success();
     assert_eq!(list(), Value::Null);
     let _out = get().fails(1).stdout_is(not_found);
     let hosts = machine.auth(&["hosts"]).run().success();
     assert!(!hosts.stdout.contains("administrator"), "{}", hosts.stdout);
     // Another login of the user's.
     let login = json!({"ServerURL": REGISTRY, "Username": "ann", "Secret": "p4ss"});
-    let _stored = machine.docker("store", &login.to_string()).run().success();
+    machine.docker("store", &login.to_string()).run().success();
     assert_eq!(
         (list(), json_of(get())["Secret"].clone()),
         (json!("ann"), json!("p4ss"))
     );
-    let _out = machine.docker("erase", REGISTRY).run().success();
+    machine.docker("erase", REGISTRY).run().success();
     // A set-up signs it in again; without it the administrator's line counts again.
     let set_up = ["setup-docker", "--registry", REGISTRY];
-    let _in = machine.auth(&set_up).run().success();
+    machine.auth(&set_up).run().success();
     assert_eq!(list(), json!("oauth2"));
     let undo = machine
         .auth(&[&set_up[..], &["--undo"]].concat())
@@ -267,7 +267,7 @@ fn a_binding_of_the_users_own_wins() {
         ["setup-docker", "--registry", REGISTRY, "--url", &url],
         ["setup-git", "--host", "git.example", "--url", &url],
     ] {
-        let _bound = machine.auth(&set_up).run().success();
+        machine.auth(&set_up).run().success();
     }
     assert_eq!(json_of(get())["Secret"], json!(token));
     assert!(git().contains(&token));
@@ -491,7 +491,7 @@ fn doctor_names_the_lines_that_cannot_be_used() {
     let _warned = report.stdout_has(&format!(
         "warning  docker: docker does not call this program for {REGISTRY}\n         hint: `{set_up}`\n"
     ));
-    let _set_up = machine.as_user("/bin/sh", &["-c", &set_up]).run().success();
+    machine.as_user("/bin/sh", &["-c", &set_up]).run().success();
     let after = machine.auth(&["doctor"]).run();
     assert!(!after.stdout.contains("does not call"), "{}", after.stdout);
 }
