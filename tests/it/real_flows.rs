@@ -150,7 +150,7 @@ fn a_clone_with_a_dead_session_and_nobody_there_fails_and_says_what_to_run() {
     clone(&machine, &server, &tool("git"))
         .run()
         .fails(128)
-        .stderr_has("`sentry auth login");
+        .stderr_has("`git credential-sentry login");
     assert_eq!(sentry.device_codes(), 1);
 }
 

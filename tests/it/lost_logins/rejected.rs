@@ -66,7 +66,8 @@ fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
         for reader in scene.readers() {
             let told = reader.run().fails(1).never_says(&scene.pair.access);
             let said = told.stdout + &told.stderr;
-            assert!(said.contains("sentry auth login"), "{said}");
+            let hints = ["`sentry auth login", "`git credential-sentry login"];
+            assert!(hints.iter().any(|hint| said.contains(hint)), "{said}");
         }
         let status = scene.sandbox.sentry(&["auth", "status", "--json"]);
         status
