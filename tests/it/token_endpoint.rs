@@ -525,7 +525,11 @@ fn a_poll_that_says_two_things_is_not_a_login() {
     mac["token_type"] = "mac".into();
     let cases = [
         (200, tokens("access_denied".into()), "was denied"),
-        (200, tokens("expired_token".into()), "has expired"),
+        (
+            200,
+            tokens("expired_token".into()),
+            "the code expired before it was approved",
+        ),
         (400, tokens("invalid_grant".into()), "`invalid_grant`"),
         (200, tokens(json!(123)), "HTTP 200"),
         (200, tokens("\u{1b}[31mred".into()), "HTTP 200"),
