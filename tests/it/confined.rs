@@ -6,6 +6,7 @@ use crate::names::Names;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::service::tool;
 use crate::storage::SOON;
+use crate::support::strace::read_trace;
 use crate::tls::{NAME, Tls};
 use rustix::process::Pid;
 use std::collections::BTreeSet;
@@ -104,7 +105,7 @@ fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
     ] {
         let trace = scene.sandbox.root().join("trace");
         scene.token().traced(CALLS, &trace).run().success();
-        let trace = fs::read_to_string(trace).unwrap();
+        let trace = read_trace(trace);
         let (before, after) = confined(&trace);
         reaches_only(&after, &scene.dir());
         let connects = |call: &&str| call.starts_with("connect(");
@@ -120,7 +121,7 @@ fn a_fresh_token_costs_no_confinement() {
         let trace = scene.sandbox.root().join("trace");
         let traced = "prctl,landlock_create_ruleset,landlock_restrict_self";
         reader.traced(traced, &trace).run().success();
-        let trace = fs::read_to_string(trace).unwrap();
+        let trace = read_trace(trace);
         assert!(!trace.contains("landlock"), "{trace}");
         assert!(!trace.contains("PR_SET_NO_NEW_PRIVS"), "{trace}");
     }
@@ -150,7 +151,7 @@ fn git_is_asked_and_names_and_authorities_are_read_before() {
     let token = names.known_to(machine.sentry(&["auth", "token"]));
     let token = token.traced(CALLS, &trace).run().success();
     token.stdout_is(&format!("{}\n", sentry.current_access()));
-    let trace = fs::read_to_string(trace).unwrap();
+    let trace = read_trace(trace);
     let (before, after) = confined(&trace);
     let opens = |path: &Path| {
         let path = format!("\"{}\"", path.display());

@@ -5,6 +5,7 @@ use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::storage::{SOON, unprivileged};
+use crate::support::strace::read_trace;
 use rustix::process::{Pid, Signal};
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +29,7 @@ fn each_process_shuts_itself_off_before_it_opens_the_database() {
         let trace = scene.sandbox.root().join("trace");
         let calls = "execve,prctl,prlimit64,setrlimit,open,openat";
         reader.traced(calls, &trace).run().success();
-        let trace = fs::read_to_string(&trace).unwrap();
+        let trace = read_trace(&trace);
         let calls: Vec<(&str, &str)> = trace
             .lines()
             .filter_map(|line| line.split_once(' '))

@@ -10,6 +10,7 @@ use crate::registry::Registry;
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::server_page::{replaced, shown};
 use crate::service::{tool, tools};
+use crate::support::strace::read_trace;
 use crate::terminal::TtyUser;
 use serde_json::{Value, json};
 use std::fs;
@@ -502,7 +503,7 @@ fn the_file_is_opened_once_and_only_where_the_users_own_facts_do_not_answer() {
     let opened = |cmd: Cmd| {
         let trace = scene.sandbox.root().join("trace");
         let _output = cmd.traced("all", &trace).run();
-        let trace = fs::read_to_string(trace).expect("a trace");
+        let trace = read_trace(trace);
         let calls = trace
             .lines()
             .filter(|line| line.contains("/etc/sentry-credential"));

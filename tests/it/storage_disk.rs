@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd};
 use crate::service::tool;
 use crate::storage::{SOON, mode};
+use crate::support::strace::read_trace;
 use std::fs;
 use std::path::PathBuf;
 
@@ -239,7 +240,7 @@ fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
     let trace = scene.sandbox.root().join("trace");
     let calls = "sendto,recvfrom,pwrite64,fsync,fdatasync,write";
     scene.token().traced(calls, &trace).run().success();
-    let trace = fs::read_to_string(&trace).unwrap();
+    let trace = read_trace(&trace);
     let answer = scene.sentry.current_access();
     let answered = trace.find(&answer).expect("an answer of the server");
     let told = trace.find("\\\"refreshed\\\":true").expect("a report");

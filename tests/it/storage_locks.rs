@@ -7,6 +7,7 @@ use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Running};
 use crate::service::tool;
 use crate::storage::{SOON, files_with, mode};
+use crate::support::strace::read_trace;
 use rustix::process::{Signal, getsid, kill_process, kill_process_group};
 use serde_json::Value;
 use std::fs;
@@ -99,7 +100,7 @@ fn kept_aside(scene: &Machine) -> PathBuf {
         .never_says(&current.refresh);
     assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
     // Room before the request; then content, file, name and directory on the disk.
-    let trace = fs::read_to_string(&trace).unwrap();
+    let trace = read_trace(&trace);
     let mut rest = trace.as_str();
     for step in [
         "credential.reserve\", O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600) = ".to_owned(),
@@ -251,7 +252,7 @@ fn a_token_is_on_the_disk_before_it_is_handed_out() {
         let calls = "pwrite64,fsync,fdatasync,write,sendto";
         let token = scene.token().traced(calls, &trace).run().success();
         token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
-        let trace = fs::read_to_string(&trace).unwrap();
+        let trace = read_trace(&trace);
         let lines: Vec<&str> = trace.lines().collect();
         let last = |what: &dyn Fn(&str) -> bool| lines.iter().rposition(|line| what(line));
         let of_database = |line: &str| line.contains("/cli.db");
@@ -400,7 +401,7 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
     scene.token().traced(calls, &trace).run().success();
     let mut inside = false;
     let (mut made, mut written) = (0, 0);
-    for line in fs::read_to_string(&trace).unwrap().lines() {
+    for line in read_trace(&trace).lines() {
         let of_mutex = line.contains("cli.db.lock\"");
         if of_mutex && line.contains("mkdir") {
             assert!(!inside, "{line}");
@@ -515,7 +516,7 @@ fn where_no_process_can_be_started_the_caller_does_the_exchange() {
     let served = refresh.run().success();
     served.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    let trace = fs::read_to_string(&trace).unwrap();
+    let trace = read_trace(&trace);
     assert!(trace.contains("(INJECTED)"), "{trace}");
     assert_eq!(trace.matches("execve(").count(), 1, "{trace}");
 }

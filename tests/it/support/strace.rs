@@ -2,7 +2,33 @@
 
 use crate::sandbox::Cmd;
 use crate::service::tool;
+use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
+
+/// A trace with each call on one line, in the order in which they ended: strace splits a call that another process
+/// interrupts into `<unfinished ...>` and `<... resumed>`.
+pub fn read_trace(path: impl AsRef<Path>) -> String {
+    let trace = fs::read_to_string(path).expect("a trace");
+    let mut begun: HashMap<&str, &str> = HashMap::new();
+    let mut whole = String::new();
+    for line in trace.lines() {
+        let process = line.split_whitespace().next().unwrap_or_default();
+        if let Some(start) = line.strip_suffix("<unfinished ...>") {
+            begun.insert(process, start.trim_end());
+            continue;
+        }
+        let resumed = line
+            .split_once("<... ")
+            .and_then(|(_, rest)| rest.split_once(" resumed>"));
+        match (resumed, begun.remove(process)) {
+            (Some((_, end)), Some(start)) => whole.push_str(&format!("{start}{end}")),
+            _ => whole.push_str(line),
+        }
+        whole.push('\n');
+    }
+    whole
+}
 
 impl Cmd {
     /// Writes these calls (`write,sendto`, or `%file`) to a file: whole strings and environments, and the path behind
