@@ -6,11 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, fallocate, renameat_with, statfs};
+use rustix::fs::statfs;
 use rustix::time::ClockId;
 use zeroize::Zeroizing;
 
 use super::procargs;
+
+pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 
 pub(crate) const OPENERS: &[&str] = &["open"];
 pub(crate) const CONFINES: bool = false;
@@ -34,30 +36,6 @@ pub(super) fn keep_memory_private() {}
 
 pub(super) fn confine(_directory: &Path, _port: Option<u16>) -> Option<String> {
     None
-}
-
-pub(super) fn allocate(file: &File, length: usize) -> io::Result<()> {
-    Ok(fallocate(file, FallocateFlags::empty(), 0, length as u64)?)
-}
-
-pub(super) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
-    Ok(renameat_with(
-        CWD,
-        path,
-        CWD,
-        target,
-        RenameFlags::NOREPLACE,
-    )?)
-}
-
-pub(super) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
-    Ok(renameat_with(
-        CWD,
-        path,
-        CWD,
-        target,
-        RenameFlags::EXCHANGE,
-    )?)
 }
 
 pub(super) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {

@@ -9,11 +9,12 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FallocateFlags, RenameFlags, XattrFlags};
-use rustix::fs::{fallocate, fsetxattr, getxattr, major, minor, renameat_with, statfs};
+use rustix::fs::{XattrFlags, fsetxattr, getxattr, major, minor, statfs};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, geteuid, getuid, set_dumpable_behavior};
 use rustix::time::ClockId;
+
+pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
 pub(crate) const HAS_DISPLAY: bool = false;
@@ -51,30 +52,6 @@ pub(super) fn confine(directory: &Path, port: Option<u16>) -> Option<String> {
         Ok(status) => format!("confined: {status:?}"),
         Err(why) => format!("not confined: {why}"),
     })
-}
-
-pub(super) fn allocate(file: &File, length: usize) -> io::Result<()> {
-    Ok(fallocate(file, FallocateFlags::empty(), 0, length as u64)?)
-}
-
-pub(super) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
-    Ok(renameat_with(
-        CWD,
-        path,
-        CWD,
-        target,
-        RenameFlags::NOREPLACE,
-    )?)
-}
-
-pub(super) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
-    Ok(renameat_with(
-        CWD,
-        path,
-        CWD,
-        target,
-        RenameFlags::EXCHANGE,
-    )?)
 }
 
 /// Without the access list, the group's permission bits would take effect for the group: acl(5).

@@ -1,6 +1,6 @@
 //! Unix: one implementation, and a file each for what differs between Unix systems.
 //!
-//! `linux.rs`, `apple.rs` and `other.rs` define the same functions and import nothing from their neighbours.
+//! `linux.rs`, `apple.rs` and `other.rs` define the same functions and share only `beyond_posix.rs`.
 
 pub(crate) mod clock;
 pub(crate) mod files;
@@ -11,6 +11,8 @@ pub(crate) mod signals;
 pub(crate) mod streams;
 pub(crate) mod terminal;
 
+#[cfg(all(any(target_os = "linux", target_vendor = "apple"), not(portable)))]
+mod beyond_posix;
 #[cfg(all(target_os = "linux", not(portable)))]
 mod linux;
 #[cfg(all(target_os = "linux", not(portable)))]
