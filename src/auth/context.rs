@@ -174,18 +174,10 @@ impl ConfigDir {
 
 /// Describes a session: its instance, and its account if the instance has several.
 pub(super) fn described(session: &Session, sessions: &[Session]) -> String {
-    match is_one_of_several(session, sessions) {
-        true => format!("{} at {}", session.label(), session.origin),
-        false => session.origin.to_string(),
+    match account::is_alone(session, sessions) {
+        true => session.origin.to_string(),
+        false => format!("{} at {}", session.label(), session.origin),
     }
-}
-
-/// Whether its instance has another session.
-pub(super) fn is_one_of_several(session: &Session, sessions: &[Session]) -> bool {
-    let is_another = |other: &Session| {
-        other.account != session.account && other.origin.may_receive(&session.origin)
-    };
-    sessions.iter().any(is_another)
 }
 
 /// The environment's token, if the options select it: see [`policy::environment_token`].

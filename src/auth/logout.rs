@@ -7,10 +7,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::context::{ConfigDir, described, is_one_of_several, only_one_at};
+use super::context::{ConfigDir, described, only_one_at};
 use super::forget::forget;
 use super::output::{say, stays_bound};
-use crate::account::Session;
+use crate::account::{self, Session};
 use crate::cli::LogoutArgs;
 use crate::environment;
 use crate::login::not_logged_in;
@@ -114,9 +114,9 @@ fn log_out(
     // A refresh in progress ends first, and its new pair is removed too.
     let next = session::log_out(world, store, session)?;
     let complete = Mirror::for_removal(world, store).remove(session);
-    let who = match is_one_of_several(session, sessions) {
-        true => format!(" as {}", session.label()),
-        false => String::new(),
+    let who = match account::is_alone(session, sessions) {
+        true => String::new(),
+        false => format!(" as {}", session.label()),
     };
     say(&format!("logged out of {}{who}", session.origin));
     if let Some(next) = next.filter(|_| !args.all) {
