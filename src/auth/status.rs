@@ -282,7 +282,7 @@ impl Status {
             lines.push(format!("Storage: {storage}"));
         }
         lines.push(format!(
-            "Renewal: {}",
+            "Refresh: {}",
             if self.is_refreshed {
                 "automatic"
             } else {
@@ -382,7 +382,7 @@ mod tests {
         let text = of(Age::FRESH).to_text(false);
         let expected = "Authenticated as: jane\nOrganization: acme, beta\nToken expires: 2033-06-17\n\n\
              Instance: https://sentry.io\nSource: stored session\nStorage: /home/jane/.sentry/cli.db\n\
-             Renewal: automatic\nKeyring: off";
+             Refresh: automatic\nKeyring: off";
         assert_eq!(text, expected);
         let unknown = Status {
             user: User::default(),

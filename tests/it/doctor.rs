@@ -9,35 +9,38 @@ use serde_json::{Value, json};
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Pair};
 use crate::keyring::Keyring;
+use crate::machine::Machine;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
 
 /// A machine with a session, and a registry and a git host that are bound to its Sentry.
-struct Machine {
+struct Scene {
     sentry: FakeSentry,
     sandbox: Sandbox,
     pair: Pair,
 }
 
-impl Machine {
-    fn new() -> Machine {
-        let sentry = FakeSentry::start();
-        let sandbox = Sandbox::new().for_sentry(&sentry);
-        let pair = sentry.issue();
-        sandbox.seed_session(&sentry, &pair, Age::FRESH);
+impl Scene {
+    fn new() -> Scene {
+        let Machine {
+            sentry,
+            sandbox,
+            pair,
+            ..
+        } = Machine::new().session(Age::FRESH);
         // Our tables are made by the first change.
         sandbox
             .sentry(&["auth", "switch", &sentry.url()])
             .run()
             .success();
-        Machine {
+        Scene {
             sentry,
             sandbox,
             pair,
         }
     }
 
-    fn env(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Machine {
-        Machine {
+    fn env(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Scene {
+        Scene {
             sandbox: self.sandbox.env(name, value),
             ..self
         }
@@ -118,7 +121,7 @@ fn write_program(path: &Path, script: &str) {
 
 #[test]
 fn a_healthy_machine_is_told_so_line_by_line() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.git_config("credential.helper", "store");
     for setup in [
         ["setup-git", "--host", "git.example"],
@@ -137,7 +140,7 @@ fn a_healthy_machine_is_told_so_line_by_line() {
         machine.dir().display().to_string(),
         programs().display().to_string(),
     );
-    let until = Machine::time(before.as_ref().unwrap().expires_at);
+    let until = Scene::time(before.as_ref().unwrap().expires_at);
     let report = format!(
         "\
 ok       directory: {dir} is private
@@ -194,7 +197,7 @@ ok       network: to https://sentry.io: no proxy; the system's authorities
 
 #[test]
 fn json_says_the_same_in_one_object() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
     let doctor = machine.sandbox.sentry(&["auth", "doctor", "--json"]);
     let report: Value = serde_json::from_str(&doctor.run().fails(1).stdout).expect("JSON");
@@ -227,7 +230,7 @@ fn json_says_the_same_in_one_object() {
 
 #[test]
 fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let dir = machine.dir();
     let shown = dir.display();
     set_mode(&dir, 0o755);
@@ -254,7 +257,7 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
 
 #[test]
 fn what_other_runs_left_behind_is_told() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let dir = machine.dir();
     let shown = dir.display();
     fs::write(dir.join("credential.recovery"), "").unwrap();
@@ -287,7 +290,7 @@ fn what_other_runs_left_behind_is_told() {
 
 #[test]
 fn whoever_holds_a_lock_is_named() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let lock = |name: &str| {
         let file = File::create(machine.dir().join(name)).unwrap();
         set_mode(&machine.dir().join(name), 0o600);
@@ -308,7 +311,7 @@ fn whoever_holds_a_lock_is_named() {
 
 #[test]
 fn a_token_in_the_environment_is_held_against_what_is_stored() {
-    let machine = Machine::new().env("SENTRY_TOKEN", "from-the-environment");
+    let machine = Scene::new().env("SENTRY_TOKEN", "from-the-environment");
     machine.sentry.add_api_token("from-the-environment");
     let url = machine.sentry.url();
     machine.warns(&format!(
@@ -340,7 +343,7 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
 
 #[test]
 fn variables_that_name_an_instance_are_weighed() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     let machine = machine.env("SENTRY_HOST", "https://other.example");
     machine.warns(
@@ -368,7 +371,7 @@ fn variables_that_name_an_instance_are_weighed() {
 
 #[test]
 fn each_state_of_a_session_has_its_line() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     let digest = |token: &str| {
         let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
@@ -436,7 +439,7 @@ fn a_database_of_an_older_cli_is_as_good() {
 
 #[test]
 fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     machine.sentry.expire(&machine.pair.access);
     machine.complains(&format!(
@@ -454,7 +457,7 @@ fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
 
 #[test]
 fn a_clock_that_is_wrong_is_told() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     let at = |date: &str| {
         let answer = Answer::json(
@@ -486,7 +489,7 @@ fn a_clock_that_is_wrong_is_told() {
 #[test]
 fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     let mut keyring = Keyring::start();
-    let machine = Machine::new().env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    let machine = Scene::new().env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
     machine.warns("ok       keyring: off\n");
     let machine = machine.env("SENTRY_CREDENTIAL_KEYRING", "mirror");
     let url = machine.sentry.url();
@@ -510,7 +513,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
 
 #[test]
 fn other_programs_of_our_names_are_told_apart() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let (root, ours) = (machine.sandbox.root().to_owned(), programs());
     let dir = ours.display();
     let first = format!("         hint: `export PATH={dir}:\"$PATH\"`\n");
@@ -551,7 +554,7 @@ fn other_programs_of_our_names_are_told_apart() {
 
 #[test]
 fn git_that_asks_others_or_nobody_is_told() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     machine.bind("git https://git.example");
     let fix =
@@ -584,7 +587,7 @@ fn git_that_asks_others_or_nobody_is_told() {
 
 #[test]
 fn a_host_of_one_repository_is_not_missed_elsewhere() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let repository = machine.sandbox.home().join("a repository");
     let init = machine.sandbox.command("git").args(["init", "--quiet"]);
     init.arg(&repository).run().success();
@@ -599,9 +602,9 @@ fn a_host_of_one_repository_is_not_missed_elsewhere() {
 
 #[test]
 fn paths_that_are_dead_are_told() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.git_config("credential.helper", "/opt/old/git-credential-sentry");
-    let file = |machine: &Machine| {
+    let file = |machine: &Scene| {
         let file = machine.sandbox.home().join(".gitconfig");
         file.display().to_string()
     };
@@ -610,7 +613,7 @@ fn paths_that_are_dead_are_told() {
          hint: `git config --file {} --unset-all credential.helper /opt/old/git-credential-sentry`\n",
         file(&machine)
     ));
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.git_config(
         "credential.helper",
         "!'/opt/old/gh' auth --password hunter2",
@@ -625,7 +628,7 @@ fn paths_that_are_dead_are_told() {
 
 #[test]
 fn docker_that_asks_others_or_nobody_is_told() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let url = machine.sentry.url();
     machine.bind("docker registry.example");
     let fix = format!(
@@ -682,7 +685,7 @@ fn docker_that_asks_others_or_nobody_is_told() {
 
 #[test]
 fn podman_has_a_file_of_its_own_and_docker_needs_its_helper_on_path() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.bind("docker registry.example");
     let auth = machine.sandbox.root().join("auth.json");
     fs::write(
@@ -700,7 +703,7 @@ fn podman_has_a_file_of_its_own_and_docker_needs_its_helper_on_path() {
 
 #[test]
 fn the_git_that_it_starts_gets_no_token() {
-    let machine = Machine::new().env("SENTRY_TOKEN", "t0ken");
+    let machine = Scene::new().env("SENTRY_TOKEN", "t0ken");
     let seen = machine.sandbox.root().join("seen");
     let bin = machine.sandbox.root().join("bin");
     write_program(
@@ -733,8 +736,8 @@ const DAMAGE: [(&str, Damage); 4] = [
 ];
 
 /// A machine whose database was damaged while nobody had it open; and the bytes that it has now.
-fn damaged(damage: Damage) -> (Machine, Vec<u8>) {
-    let machine = Machine::new();
+fn damaged(damage: Damage) -> (Scene, Vec<u8>) {
+    let machine = Scene::new();
     machine.sql("CREATE TABLE later (a); PRAGMA wal_checkpoint(TRUNCATE)");
     let mut bytes = fs::read(machine.sandbox.db()).unwrap();
     damage(&mut bytes);
@@ -812,7 +815,7 @@ fn after_a_repair_a_login_works() {
 
 #[test]
 fn a_healthy_database_is_not_repaired() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let nothing = format!(
         "ok       repair: there is nothing to repair in {}\n",
         machine.dir().display()

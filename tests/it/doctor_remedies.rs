@@ -7,22 +7,22 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A machine with a session, or without; commands run in a repository.
-struct Machine {
+struct Scene {
     sentry: FakeSentry,
     sandbox: Sandbox,
 }
 
-impl Machine {
-    fn new() -> Machine {
+impl Scene {
+    fn new() -> Scene {
         let sentry = FakeSentry::start();
         let sandbox = Sandbox::new();
-        let machine = Machine { sentry, sandbox };
+        let machine = Scene { sentry, sandbox };
         machine.run("git init --quiet work");
         machine
     }
 
-    fn logged_in() -> Machine {
-        let machine = Machine::new();
+    fn logged_in() -> Scene {
+        let machine = Scene::new();
         let pair = machine.sentry.issue();
         machine
             .sandbox
@@ -164,7 +164,7 @@ fn what_is_said_about_git_ends_the_trouble() {
              git config --global --replace-all credential.https://g.example.helper /opt/git-credential-sentry",
         ),
     ] {
-        let machine = Machine::logged_in();
+        let machine = Scene::logged_in();
         machine.run(arrange);
         machine.closes(trouble, "");
     }
@@ -192,13 +192,13 @@ fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
             "username=jane\\npath=it\\047s\\npassword=p\\n",
         ),
     ] {
-        let machine = Machine::logged_in();
+        let machine = Scene::logged_in();
         machine.run(&store("g.example", more));
         machine.closes(trouble, "");
         assert_eq!(machine.sandbox.stored_credentials(), 0);
     }
     // An earlier version kept it beside the session.
-    let machine = Machine::logged_in();
+    let machine = Scene::logged_in();
     machine.run("sentry auth setup-docker r.example --username robot");
     let stored = "INSERT INTO helper_credential (server, seq, path, username, secret) \
                   VALUES ('docker r.example', 1, 'r.example', 'ann', 'p')";
@@ -218,18 +218,18 @@ fn what_is_said_about_git_without_a_login_ends_the_trouble() {
         "git config credential.https://g.example.helper sentry",
         "git config --global credential.https://g.example.helper \"!'/opt/a b/git-credential-sentry'\"",
     ] {
-        let machine = Machine::new();
+        let machine = Scene::new();
         machine.run(arrange);
         machine.closes("which is bound to no instance", "");
     }
-    let machine = Machine::new();
+    let machine = Scene::new();
     machine.run("sentry auth setup-git --host g.example --url \"$URL\"; rm ~/.gitconfig");
     machine.closes("git does not call this program for https://g.example", "");
 }
 
 #[test]
 fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
-    let machine = Machine::logged_in();
+    let machine = Scene::logged_in();
     machine.run("sentry auth setup-git --host g.example");
     let before =
         "export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=credential.helper GIT_CONFIG_VALUE_0=store\n";
@@ -244,7 +244,7 @@ fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
 
 #[test]
 fn what_is_said_about_the_path_ends_the_trouble() {
-    let machine = Machine::logged_in();
+    let machine = Scene::logged_in();
     machine.run(
         "sentry auth setup-git --host g.example; sentry auth setup-docker --registry r.example",
     );
@@ -263,7 +263,7 @@ fn what_is_said_about_the_path_ends_the_trouble() {
 
 #[test]
 fn what_is_said_about_docker_ends_the_trouble() {
-    let arrange_by = |machine: &Machine, script: &str, config: Value| {
+    let arrange_by = |machine: &Scene, script: &str, config: Value| {
         machine.run(script);
         machine.docker(&config);
     };
@@ -307,7 +307,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
             json!({"credHelpers": {"R.example": "sentry"}}),
         ),
     ] {
-        let machine = Machine::logged_in();
+        let machine = Scene::logged_in();
         arrange_by(&machine, script, config.clone());
         machine.closes(trouble, "");
     }
@@ -321,7 +321,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
             json!({"credHelpers": {"http://r.example": "sentry"}}),
         ),
     ] {
-        let machine = Machine::new();
+        let machine = Scene::new();
         arrange_by(&machine, ":", config);
         machine.closes(trouble, "");
     }
@@ -336,8 +336,8 @@ fn what_is_said_about_podmans_file_ends_the_trouble() {
         ("which is bound to no instance", false, "r.example"),
     ] {
         let machine = match logged_in {
-            true => Machine::logged_in(),
-            false => Machine::new(),
+            true => Scene::logged_in(),
+            false => Scene::new(),
         };
         let auth = machine.sandbox.root().join("auth.json");
         fs::write(&auth, json!({"credHelpers": {key: "sentry"}}).to_string()).unwrap();

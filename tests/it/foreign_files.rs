@@ -12,7 +12,7 @@ use std::time::Duration;
 const NOBODY: u32 = 65534;
 
 /// A machine whose user means sentry.io and has both files already.
-struct Machine {
+struct Scene {
     sandbox: Sandbox,
 }
 
@@ -27,10 +27,10 @@ const SET_UPS: [(&[&str], &str); 2] = [
 
 const BEFORE: [&str; 2] = ["{\n\t\"auths\": {}\n}", "[user]\n\tname = Jane\n"];
 
-impl Machine {
-    fn new() -> Machine {
+impl Scene {
+    fn new() -> Scene {
         let sandbox = Sandbox::new().env("SENTRY_URL", "https://sentry.io");
-        let machine = Machine { sandbox };
+        let machine = Scene { sandbox };
         fs::create_dir(machine.path(".docker")).unwrap();
         for ((_, file), text) in SET_UPS.iter().zip(BEFORE) {
             fs::write(machine.path(file), text).unwrap();
@@ -76,7 +76,7 @@ impl Machine {
 }
 
 /// As a user who is not root, in a directory of theirs. `None` when only we are at hand.
-fn as_nobody(machine: &Machine, args: &[&str]) -> Option<Cmd> {
+fn as_nobody(machine: &Scene, args: &[&str]) -> Option<Cmd> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
@@ -104,7 +104,7 @@ fn as_nobody(machine: &Machine, args: &[&str]) -> Option<Cmd> {
 #[test]
 fn a_file_keeps_its_owner_its_group_and_its_mode() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let path = machine.path(file);
         fs::set_permissions(&path, Permissions::from_mode(0o620)).unwrap();
         let owner = match rustix::process::geteuid().is_root() {
@@ -125,7 +125,7 @@ fn a_file_keeps_its_owner_its_group_and_its_mode() {
 #[test]
 fn a_file_whose_owner_would_lose_it_is_not_written() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let path = machine.path(file);
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
         if let Some(set_up) = as_nobody(&machine, args) {
@@ -142,7 +142,7 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
 fn podman_without_a_place_to_log_in_is_told_what_to_set() {
     // Root's podman keeps the directory to itself.
     for made in [":", "mkdir -m 700 /run/containers"] {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let run = |args: &[&str]| {
             let as_nobody = as_nobody(&machine, args)?.env_remove("XDG_RUNTIME_DIR");
             let script = format!("mount -t tmpfs -o mode=755 tmpfs /run; {made}; exec \"$@\"");
@@ -186,7 +186,7 @@ fn an_access_list_stays() {
     }
     let name = "system.posix_acl_access";
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let path = machine.path(file);
         let flags = rustix::fs::XattrFlags::empty();
         rustix::fs::setxattr(&path, name, &list, flags).unwrap();
@@ -198,7 +198,7 @@ fn an_access_list_stays() {
 }
 
 /// The set-up in a mount namespace of its own, after this script.
-fn after(machine: &Machine, script: &str, args: &[&str]) -> Cmd {
+fn after(machine: &Scene, script: &str, args: &[&str]) -> Cmd {
     let script = format!("set -e; {script}; exec sentry \"$@\"");
     let shell = machine.sandbox.command(tool("unshare"));
     shell
@@ -215,7 +215,7 @@ fn file_of(args: &[&str]) -> &'static str {
 #[test]
 fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let failed = after(&machine, "mount --bind \"$FILE\" \"$FILE\"", args).run();
         let failed = failed.fails(1).stderr_is(&format!(
             "error: cannot write {}: Device or resource busy (os error 16); it is a mount point: mount its directory instead\n",
@@ -228,7 +228,7 @@ fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
 #[test]
 fn a_directory_that_cannot_be_written_is_told_and_nothing_is_bound() {
     for (args, _) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let other = machine.sandbox.root().join("store");
         let read_only = "DIR=$(dirname \"$FILE\"); mount --bind \"$DIR\" \"$DIR\"; \
                          mount -o remount,bind,ro \"$DIR\"";
@@ -240,7 +240,7 @@ fn a_directory_that_cannot_be_written_is_told_and_nothing_is_bound() {
 #[test]
 fn a_file_that_its_owner_made_read_only_is_left_alone() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let path = machine.path(file);
         fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
         let failed = unprivileged(machine.set_up(args)).run();
@@ -251,7 +251,7 @@ fn a_file_that_its_owner_made_read_only_is_left_alone() {
 #[test]
 fn a_disk_that_is_full_is_told_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let disk = machine.sandbox.root().join("disk");
         fs::create_dir(&disk).unwrap();
         let variable = match file {
@@ -285,7 +285,7 @@ fn a_disk_that_is_full_is_told_and_nothing_is_bound() {
 #[test]
 fn a_database_that_takes_no_commit_leaves_the_file_as_it_was() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         // Makes the tables.
         machine.set_up(args).run().success();
         let undo = machine.set_up(args).arg("--undo").run();
@@ -316,7 +316,7 @@ fn a_database_that_takes_no_commit_leaves_the_file_as_it_was() {
 #[test]
 fn where_files_cannot_be_exchanged_they_are_renamed() {
     for (args, file) in SET_UPS {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let renameless = |error: &str| {
             let set_up = machine.set_up(args);
             set_up.with_injected(&format!("renameat2:error={error}:when=1+"))
@@ -453,7 +453,7 @@ fn run_all(commands: Vec<Cmd>) {
 
 #[test]
 fn sixteen_set_ups_at_once_leave_sixteen_entries() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let hosts: Vec<String> = (0..16).map(|number| format!("r{number}.example")).collect();
     let commands = [("setup-docker", "--registry"), ("setup-git", "--host")];
     for (command, option) in commands {
@@ -485,7 +485,7 @@ fn sixteen_set_ups_at_once_leave_sixteen_entries() {
 
 #[test]
 fn git_config_in_the_middle_loses_nothing() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let mut commands = Vec::new();
     for number in 0..8 {
         let host = format!("r{number}.example");
@@ -510,7 +510,7 @@ fn git_config_in_the_middle_loses_nothing() {
 
 #[test]
 fn a_lock_of_gits_is_waited_for_and_not_for_ever() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let lock = machine.path(".gitconfig.lock");
     fs::write(&lock, "").unwrap();
     let set_up = || machine.set_up(SET_UPS[1].0);

@@ -75,7 +75,7 @@ fn status_begins_with_the_three_documented_lines() {
          Source: stored session\n\
          Scopes: {scopes}\n\
          Storage: {db}\n\
-         Renewal: automatic\n\
+         Refresh: automatic\n\
          Keyring: off\n",
             url = sentry.url(),
             scopes = sentry.current_scope().replace(' ', ", "),

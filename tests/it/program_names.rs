@@ -2,6 +2,7 @@
 //! `git credential-sentry`. Whoever is first on `PATH`, the right program answers.
 
 use crate::fake_sentry::FakeSentry;
+use crate::machine::Machine;
 use crate::official::{CURRENT, peers};
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::service::tools;
@@ -62,18 +63,20 @@ const OURS: [&str; 20] = [
 ];
 
 /// A machine with a session, and directories that are put on `PATH` one after the other.
-struct Machine {
+struct Scene {
     sentry: FakeSentry,
     sandbox: Sandbox,
     token: String,
 }
 
-impl Machine {
-    fn new() -> Machine {
-        let sentry = FakeSentry::start();
-        let sandbox = Sandbox::new().for_sentry(&sentry);
-        let pair = sentry.issue();
-        sandbox.seed_session(&sentry, &pair, Age::FRESH);
+impl Scene {
+    fn new() -> Scene {
+        let Machine {
+            sentry,
+            sandbox,
+            pair,
+            ..
+        } = Machine::new().session(Age::FRESH);
         let dir = sandbox.config_dir();
         let sandbox = sandbox
             // Left alone, the official CLI would choose `~/.config/sentry`.
@@ -81,7 +84,7 @@ impl Machine {
             .env("SENTRY_CLI_NO_TELEMETRY", "1")
             .env("SENTRY_CLI_NO_UPDATE_CHECK", "1")
             .env("NO_COLOR", "1");
-        Machine {
+        Scene {
             sentry,
             sandbox,
             token: pair.access,
@@ -140,7 +143,7 @@ fn same(found: &Output, expected: &Output, words: &str) {
 
 #[test]
 fn with_ours_first_each_program_gets_its_words() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let (ours, official) = (machine.linked("ours", "sentry"), machine.official());
     for words in THEIRS {
         let direct = CURRENT.run(&machine.sandbox, &words.split(' ').collect::<Vec<_>>());
@@ -163,7 +166,7 @@ fn with_ours_first_each_program_gets_its_words() {
 
 #[test]
 fn with_theirs_first_sentry_is_theirs_and_sentry_credential_ours() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let official = machine.official();
     let ours = machine.linked("ours", "sentry");
     symlink(SENTRY, ours.join("sentry-credential")).unwrap();
@@ -198,7 +201,7 @@ fn with_theirs_first_sentry_is_theirs_and_sentry_credential_ours() {
 
 #[test]
 fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -228,7 +231,7 @@ fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
 
 #[test]
 fn the_other_program_gets_signals_as_they_were() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -261,7 +264,7 @@ fn the_other_program_gets_signals_as_they_were() {
 
 #[test]
 fn a_signal_reaches_the_other_program_and_its_end_is_the_end() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -276,7 +279,7 @@ fn a_signal_reaches_the_other_program_and_its_end_is_the_end() {
 
 #[test]
 fn two_installations_do_not_hand_over_to_each_other_for_ever() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let (one, two) = (machine.dir("one"), machine.dir("two"));
     machine.sandbox.copy(SENTRY, &one.join("sentry"));
     machine.sandbox.copy(SENTRY, &two.join("sentry"));
@@ -311,7 +314,7 @@ const ALONE: &str = "error: this `sentry` is Sentry's credential helper for git 
 
 #[test]
 fn without_another_sentry_one_sentence_says_what_this_is() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     for words in [
         "issue list",
@@ -348,7 +351,7 @@ fn without_another_sentry_one_sentence_says_what_this_is() {
 
 #[test]
 fn a_wrapper_that_starts_ours_again_is_named() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     for exec in ["exec ", ""] {
         let name = format!("wrapper{}", exec.len());
@@ -366,7 +369,7 @@ fn a_wrapper_that_starts_ours_again_is_named() {
 
 #[test]
 fn another_program_that_cannot_be_run_is_named() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     let broken = machine.script("broken", "");
     let file = broken.join("sentry");
@@ -382,7 +385,7 @@ fn another_program_that_cannot_be_run_is_named() {
 
 #[test]
 fn sentry_credential_is_the_same_program_by_every_kind_of_link() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let soft = machine.linked("soft", "sentry-credential");
     let copied = machine.dir("copied");
     machine
@@ -426,7 +429,7 @@ fn sentry_credential_is_the_same_program_by_every_kind_of_link() {
 
 #[test]
 fn link_makes_a_symlink_and_replaces_none_that_is_not_ours() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let bin = machine.dir("bin");
     let program = bin.join("sentry-credential");
     machine.sandbox.copy(SENTRY, &program);
@@ -492,7 +495,7 @@ fn link_makes_a_symlink_and_replaces_none_that_is_not_ours() {
 #[test]
 fn the_commands_of_a_user_work_as_words_of_git() {
     for git in tools("git") {
-        let machine = Machine::new();
+        let machine = Scene::new();
         let ours = Path::new(SENTRY).parent().unwrap().to_owned();
         let git = git.display();
         let run = |words: &str| {
@@ -617,7 +620,7 @@ fn hints_of_the_helpers_use_a_name_that_is_there() {
 
 #[test]
 fn each_name_has_completions() {
-    let machine = Machine::new();
+    let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
     symlink(SENTRY, ours.join("sentry-credential")).unwrap();
     let run = |words: &str| machine.typed(&[&ours], words).run();

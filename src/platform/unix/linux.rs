@@ -111,11 +111,17 @@ pub(super) fn name_of(pid: u32) -> Option<String> {
     fs::read_to_string(format!("/proc/{pid}/comm")).ok()
 }
 
+/// How often the kernel's list of locks is read before a lock counts as not listed.
+///
+/// The kernel hands the list out a page at a time, counting entries: one is left out when others before it go between
+/// two pages.
+const LOOKS: usize = 20;
+
 pub(super) fn lock_holder(file: &Path) -> Option<u32> {
     let metadata = file.symlink_metadata().ok()?;
     let (major, minor) = (major(metadata.dev()), minor(metadata.dev()));
     let file = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
-    holder_in(&fs::read_to_string("/proc/locks").ok()?, &file)
+    (0..LOOKS).find_map(|_| holder_in(&fs::read_to_string("/proc/locks").ok()?, &file))
 }
 
 /// proc(5): `1: FLOCK  ADVISORY  WRITE 1234 08:01:5678 0 EOF`; a process of another namespace is 0.
@@ -143,5 +149,35 @@ mod tests {
         assert_eq!(holder_in(locks, "08:01:77"), Some(13));
         assert_eq!(holder_in(locks, "08:01:79"), None);
         assert_eq!(holder_in("", "08:01:77"), None);
+    }
+
+    #[test]
+    fn a_holder_is_named_while_other_locks_come_and_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = |name: String| {
+            let file = fs::File::create(dir.path().join(name)).unwrap();
+            file.lock().unwrap();
+            file
+        };
+        let others: Vec<fs::File> = (0..200).map(|n| lock(format!("other-{n}"))).collect();
+        let path = dir.path().join("ours");
+        let _ours = lock("ours".to_owned());
+        let _more: Vec<fs::File> = (0..200).map(|n| lock(format!("more-{n}"))).collect();
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    for file in &others {
+                        file.unlock().unwrap();
+                    }
+                    for file in &others {
+                        file.lock().unwrap();
+                    }
+                }
+            });
+            let looks: Vec<_> = (0..200).map(|_| lock_holder(&path)).collect();
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(looks, vec![Some(std::process::id()); 200]);
+        });
     }
 }
