@@ -395,6 +395,10 @@ pub(crate) struct SetupDockerArgs {
 
 /// `doctor`
 #[derive(Args)]
+#[command(
+    after_help = "To see whether a problem comes from the fast way to read the database, or from the allocator, run the \
+                  command again with SENTRY_CREDENTIAL_FAST=off in the environment."
+)]
 pub(crate) struct DoctorArgs {
     /// Print one JSON object
     #[arg(long)]

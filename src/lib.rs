@@ -10,8 +10,8 @@
 //! 1. git or docker writes a request to standard input; [`git`] or [`docker`] parses the bytes of its protocol.
 //! 2. The host is parsed into an [`origin::Origin`], before any URL library sees it. A host outside the grammar never
 //!    receives a token.
-//! 3. [`broker::Broker::credential_for`] gathers the [`policy::Facts`] from the environment and the store. An idle
-//!    database is read without locks ([`store::Store::read_idle`]).
+//! 3. [`broker::Broker::credential_for`] gathers the [`policy::Facts`] from the environment and the store, in one
+//!    transaction or of an idle database without locks ([`store::Store::gather`]).
 //! 4. [`policy::decide`] selects the credential and gives the reason. [`origin::Origin::may_receive`] decides whether
 //!    the    host may receive a token of an instance; a host that is bound to an instance ([`store::Binding`]) counts
 //!    as that    instance.
@@ -90,7 +90,7 @@
 //! - [`platform`]: what differs between operating systems
 //! - `rollout`: what an administrator arranged for every user of the machine
 //! - [`world`]: environment variables, paths, streams, clocks, signals
-//! - `memory`: the allocator
+//! - `fast`: the allocator, and idle databases that are read without locks; can be left out of a build, and turned off
 
 #![allow(
     rustdoc::private_intra_doc_links,
@@ -110,13 +110,11 @@ mod docker;
 mod doctor;
 mod environment;
 mod failure;
+mod fast;
 mod git;
 mod git_credential;
 mod lock;
 mod login;
-// The sanitizer finds a use after free only in blocks of the system allocator.
-#[cfg(not(fuzzing))]
-mod memory;
 mod mirror;
 mod oauth;
 mod origin;

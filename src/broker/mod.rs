@@ -120,26 +120,18 @@ impl<'a> Broker<'a> {
             Ok(dir) => dir,
             Err(error) => return self.without_store(&environment, request, error),
         };
-        if let Some(facts) = Store::read_idle(self.world, dir, gather) {
-            let decision = self.decide(&facts, request);
-            if !self.needs_refresh(&decision) {
-                return self.carry_out(&decision, &facts, request, None);
-            }
-        }
-        // A token from the environment works without a database, and with one that cannot be read.
-        match Store::open_for_reading(self.world, dir) {
-            Ok(Some(store)) => {
-                let facts = gather(&store.read()?)?;
-                let decision = self.decide(&facts, request);
-                self.carry_out(&decision, &facts, request, Some(store))
-            }
+        let suffices = |facts: &Facts<'_>| !self.needs_refresh(&self.decide(facts, request));
+        let (facts, store) = match Store::gather(self.world, dir, gather, suffices) {
+            Ok(Some(gathered)) => gathered,
             Ok(None) => {
                 let facts = Facts::without_store(self.world, &environment, Some(request));
-                let decision = self.decide(&facts, request);
-                self.carry_out(&decision, &facts, request, None)
+                (facts, None)
             }
-            Err(error) => self.without_store(&environment, request, error),
-        }
+            // A token from the environment works with a database that cannot be read.
+            Err(error) => return self.without_store(&environment, request, error),
+        };
+        let decision = self.decide(&facts, request);
+        self.carry_out(&decision, &facts, request, store)
     }
 
     /// Decides without the store; if the store could change the decision, reports why it cannot be read.

@@ -203,11 +203,29 @@ fn without_a_home_the_environment_is_served_and_a_relative_one_is_an_error() {
 
 #[test]
 fn a_database_that_cannot_be_read_hides_no_token_of_the_environment() {
-    let machine = Machine::new().session(Age::FRESH);
-    fs::write(machine.dir().join("cli.db"), "no database").unwrap();
-    assert!(git(&machine, SAAS).contains("cli.db is damaged"));
-    let machine = machine.variable("SENTRY_TOKEN", "of-the-environment");
-    assert_eq!(git(&machine, SAAS), "of-the-environment");
+    type Change = fn(&Machine);
+    let changes: [(Change, &str); 3] = [
+        (
+            |machine| fs::write(machine.dir().join("cli.db"), "no database").unwrap(),
+            "cli.db is damaged",
+        ),
+        (
+            |machine| machine.sql("CREATE VIEW helper_news AS SELECT 1"),
+            "it has a view on `helper_news`",
+        ),
+        (
+            |machine| machine.sql("ALTER TABLE accounts DROP COLUMN token"),
+            "no such column: token",
+        ),
+    ];
+    for (change, why) in changes {
+        let machine = Machine::new().session(Age::FRESH);
+        change(&machine);
+        let without = git(&machine, SAAS);
+        assert!(without.contains(why), "{without}");
+        let machine = machine.variable("SENTRY_TOKEN", "of-the-environment");
+        assert_eq!(git(&machine, SAAS), "of-the-environment", "{why}");
+    }
 }
 
 #[test]

@@ -57,3 +57,20 @@ compile_error!("this system is not supported: src/platform/ has no directory for
 pub(crate) use unix::{clock, files, inheritance, process, signals, streams, terminal};
 
 pub use unix::inheritance::note_ignored_signals;
+
+/// Makes a program call [`note_ignored_signals`] before Rust's runtime changes what SIGPIPE does. It stands in the program,
+/// because a linker leaves out what it does not find used in a library.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! note_ignored_signals_before_main {
+    () => {
+        #[cfg(target_os = "linux")]
+        #[used]
+        #[unsafe(link_section = ".init_array")]
+        #[allow(
+            unsafe_code,
+            reason = "the loader calls what stands in this section; it needs nothing of the runtime"
+        )]
+        static BEFORE_MAIN: extern "C" fn() = $crate::note_ignored_signals;
+    };
+}

@@ -8,13 +8,13 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, anyhow};
 use rusqlite::OpenFlags;
 
 use crate::failure::Failure;
-use crate::platform::files::{self, Exposure, FileStamp, Purpose, Rule, VFS_WITHOUT_LOCKS};
+use crate::fast::IdleFile;
+use crate::platform::files::{self, Exposure, Purpose, Rule, VFS_WITHOUT_LOCKS};
 use crate::printable::quoted;
 use crate::world::{Timestamp, World};
 
@@ -23,8 +23,28 @@ const NAME: &str = "cli.db";
 /// What SQLite adds to the name for the log, its index, and the journal.
 const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// The path to open, or `None` when there is no database.
-pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBuf>> {
+/// A database that is safe to open, as it was found.
+pub(super) struct CheckedFile {
+    pub(super) path: PathBuf,
+    metadata: Metadata,
+    /// Whether it is certain that there was no sidecar file after `metadata` was read.
+    is_alone: bool,
+}
+
+impl CheckedFile {
+    /// The file, if nobody uses it and it can be read as one that does not change. A WAL may have more than the file has,
+    /// and a rollback journal means that the file is half written.
+    pub(super) fn idle(&self, now: Timestamp) -> Option<IdleFile> {
+        let is_ready = self.is_alone && files::is_private(&self.metadata);
+        is_ready.then(|| IdleFile::of(&self.path, &self.metadata, now.millis()))?
+    }
+}
+
+/// The database of a directory, or `None` when there is none.
+///
+/// # Errors
+/// The file or its directory is not safe to use.
+pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<CheckedFile>> {
     let path = dir.join(NAME);
     let by = world.selects(dir);
     let metadata = match path.symlink_metadata() {
@@ -42,11 +62,17 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
     if !files::is_private(&metadata) {
         open.push(path.clone());
     }
+    let mut is_alone = true;
     for side in SIDES.map(|side| beside(&path, side)) {
-        // Not there, or gone by now: another process closed the database.
-        let Ok(metadata) = side.symlink_metadata() else {
-            continue;
+        let metadata = match side.symlink_metadata() {
+            Ok(metadata) => metadata,
+            // Not there, or gone by now: another process closed the database.
+            Err(error) => {
+                is_alone &= error.kind() == io::ErrorKind::NotFound;
+                continue;
+            }
         };
+        is_alone = false;
         // SQLite would follow it, wait for it, or share it with somebody.
         check_plain(&side, &metadata)?;
         if !files::is_private(&metadata) {
@@ -57,7 +83,11 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<PathBu
         Some(variable) => check_selected(dir, variable, &open)?,
         None => close_to_others(world, &open),
     }
-    Ok(Some(path))
+    Ok(Some(CheckedFile {
+        path,
+        metadata,
+        is_alone,
+    }))
 }
 
 /// The same file without links on the way. SQLITE_OPEN_NOFOLLOW refuses them anywhere in a path; only the last component
@@ -159,7 +189,7 @@ fn close_to_others(world: &World, open: &[PathBuf]) {
 }
 
 /// Makes the directory (0700) and an empty file (0600). Another process may have been faster.
-pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<CheckedFile> {
     world.check_may_create(dir)?;
     files::create_private_dir(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let by = world.selects(dir);
@@ -232,7 +262,8 @@ fn unchanged(path: &Path) -> Option<OpenMode> {
     })
 }
 
-fn immutable(path: &Path) -> OpenMode {
+/// As a file that does not change. SQLite then neither locks it nor looks for sidecar files.
+pub(super) fn immutable(path: &Path) -> OpenMode {
     by_uri(path, "immutable=1", Access::Immutable)
 }
 
@@ -253,61 +284,6 @@ fn by_uri(path: &Path, how: &str, access: Access) -> OpenMode {
         name: uri.into(),
         flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
         access,
-    }
-}
-
-/// A database that nobody has open for writing, and nobody has written for a while.
-pub(super) struct IdleFile {
-    path: PathBuf,
-    stamp: FileStamp,
-}
-
-/// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
-const SETTLED: i64 = 3000;
-
-/// The database of a directory, if it is safely ours and idle. Says nothing about why not.
-pub(super) fn read_idle(world: &World, dir: &Path, now: Timestamp) -> Option<IdleFile> {
-    let path = dir.join(NAME);
-    let metadata = path.symlink_metadata().ok()?;
-    let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let written = i64::try_from(written.as_millis()).ok()?;
-    // Others' clocks, and attributes that are remembered, are not to be relied on.
-    let is_local = files::is_local(dir) == Some(true);
-    if now.millis() - written < SETTLED || !files::is_private(&metadata) || !is_local {
-        return None;
-    }
-    let by = world.selects(dir);
-    check_directory(dir, by).ok()?;
-    check_plain(&path, &metadata).ok()?;
-    if let Some(variable) = by {
-        check_selected(dir, variable, &[]).ok()?;
-    }
-    // A log may have more than the file has, and a journal means that the file is half written.
-    let sides = SIDES.map(|side| beside(&path, side));
-    let is_missing = |side: &PathBuf| {
-        let side = side.symlink_metadata();
-        side.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-    };
-    sides.iter().all(is_missing).then(|| IdleFile {
-        stamp: files::stamp(&metadata),
-        path,
-    })
-}
-
-impl IdleFile {
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// As a file that nobody changes.
-    pub(super) fn way(&self) -> OpenMode {
-        immutable(&self.path)
-    }
-
-    /// Whether nobody has written it meanwhile.
-    pub(super) fn goes_on(&self) -> bool {
-        let metadata = self.path.symlink_metadata();
-        metadata.is_ok_and(|metadata| files::stamp(&metadata) == self.stamp)
     }
 }
 

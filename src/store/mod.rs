@@ -16,11 +16,11 @@ mod credentials;
 mod default_instance;
 mod error;
 mod file;
+mod gather;
 mod host_notes;
 mod layout;
 mod lock_dir;
 mod login_write;
-mod memory;
 mod migrations;
 mod official;
 mod removal;
@@ -94,33 +94,10 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub(crate) fn open_for_reading(world: &World, dir: &Path) -> anyhow::Result<Option<Store>> {
-        let Some(path) = file::checked(world, dir)? else {
+        let Some(file) = file::checked(world, dir)? else {
             return Ok(None);
         };
-        Store::open_checked(path).map(Some)
-    }
-
-    /// Reads an idle database without locks and without the files that a WAL needs. `None`: open it with
-    /// [`Store::open`], which also reports what is wrong.
-    ///
-    /// `read` sees the file as it was at one moment: the file has not been written for a while, and is unchanged when
-    /// `read` returns.
-    pub(crate) fn read_idle<T>(
-        world: &World,
-        dir: &Path,
-        read: impl FnOnce(&ReadTransaction<'_>) -> anyhow::Result<T>,
-    ) -> Option<T> {
-        let idle = file::read_idle(world, dir, world.now())?;
-        let store = Store::open_with(idle.path(), idle.way()).ok()?;
-        let view = store.read().ok()?;
-        let found = read(&view).ok()?;
-        if !idle.goes_on() {
-            return None;
-        }
-        // There is no lock to release, and the process is about to exit.
-        std::mem::forget(view);
-        std::mem::forget(store);
-        Some(found)
+        Store::open_checked(file.path).map(Some)
     }
 
     /// Opens the database of a directory, and creates what is missing, readable by its owner only.
@@ -128,11 +105,11 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], or it cannot be created.
     pub(crate) fn open_or_create(world: &World, dir: &Path) -> anyhow::Result<Store> {
-        let path = match file::checked(world, dir)? {
-            Some(path) => path,
+        let file = match file::checked(world, dir)? {
+            Some(file) => file,
             None => file::create(world, dir)?,
         };
-        let store = Store::open_checked(path)?;
+        let store = Store::open_checked(file.path)?;
         let layout = store.opened.take();
         store.end_opening();
         if layout.is_none_or(|layout| layout.empty) && files::is_local(dir) != Some(false) {
@@ -180,7 +157,6 @@ impl Store {
     }
 
     fn open_with(path: &Path, mode: OpenMode) -> rusqlite::Result<Store> {
-        memory::share();
         let flags = mode.flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let store = Store {
             connection: Connection::open_with_flags(&mode.name, flags)?,

@@ -376,6 +376,34 @@ fn settings_are_found_by_the_beginning_of_their_keys() {
     );
 }
 
+/// Whether the store is opened for the number of sessions, if that many suffice.
+fn opens(machine: &Machine, sufficient: usize) -> bool {
+    let world = machine.world();
+    let count = |view: &ReadTransaction<'_>| Ok(view.sessions()?.len());
+    let gathered = Store::gather(&world, &machine.dir(), count, |found| *found == sufficient);
+    let (found, store) = gathered.unwrap().unwrap();
+    assert_eq!(found, 1);
+    store.is_some()
+}
+
+#[test]
+fn an_idle_database_is_read_without_locks_unless_that_is_turned_off_or_does_not_suffice() {
+    // The machine's clock is years ahead of the file system's.
+    let machine = Machine::new().session(Age::FRESH);
+    assert_eq!(opens(&machine, 1), !crate::fast::IN_BUILD);
+    assert!(opens(&machine, 2));
+    let machine = machine.variable("SENTRY_CREDENTIAL_FAST", "off");
+    assert!(opens(&machine, 1));
+}
+
+#[test]
+fn a_database_that_is_in_use_is_read_with_locks() {
+    let machine = Machine::new().session(Age::FRESH);
+    let store = machine.store();
+    assert!(store.read().unwrap().sessions().is_ok());
+    assert!(opens(&machine, 1));
+}
+
 #[test]
 fn a_damaged_database_is_set_aside_whole_and_nothing_is_deleted() {
     let machine = Machine::new().session(Age::FRESH);

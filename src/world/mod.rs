@@ -22,6 +22,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use crate::fast;
+
 pub(crate) use administrator::{ADMINISTRATORS_FILE, AdministratorsFile};
 pub(crate) use clients::writes_configuration;
 pub(crate) use clock::{Clock, SystemClock, Timestamp};
@@ -41,6 +43,9 @@ use trace::Trace;
 /// The variable that says where a trace goes.
 pub(crate) const TRACE: &str = "SENTRY_CREDENTIAL_TRACE";
 
+/// The variable that turns [`crate::fast`] off.
+const FAST: &str = "SENTRY_CREDENTIAL_FAST";
+
 /// The environment, with a clock.
 pub(crate) struct World {
     variables: Variables,
@@ -50,6 +55,8 @@ pub(crate) struct World {
     /// Why there is no trace although one is wanted; told once.
     untraced: Cell<Option<String>>,
     quiet: bool,
+    /// Whether [`crate::fast`] was not turned off.
+    fast: bool,
     administrators_file: OnceCell<AdministratorsFile>,
 }
 
@@ -63,8 +70,11 @@ impl World {
             trace: None,
             untraced: Cell::default(),
             quiet: false,
+            fast: true,
             administrators_file: OnceCell::new(),
         };
+        let world = world.turned_off_by_environment();
+        fast::set_up(world.fast);
         let target = world.variable(TRACE);
         match target.map_or(Ok(None), |target| {
             Trace::to(&target, |file| world.check_may_create(file))
@@ -84,15 +94,31 @@ impl World {
             .iter()
             .map(|(name, value)| (name.into(), value.into()))
             .collect();
-        World {
+        let world = World {
             variables: Variables::These(variables),
             clock,
             signals: Signals::default(),
             trace: None,
             untraced: Cell::default(),
             quiet: false,
+            fast: true,
             administrators_file: OnceCell::new(),
+        };
+        world.turned_off_by_environment()
+    }
+
+    fn turned_off_by_environment(self) -> World {
+        let value = self.variable(FAST);
+        let is_off = value.is_some_and(|value| value.eq_ignore_ascii_case("off"));
+        World {
+            fast: !is_off,
+            ..self
         }
+    }
+
+    /// Whether an idle database may be read without locks.
+    pub(crate) fn is_fast(&self) -> bool {
+        fast::IN_BUILD && self.fast
     }
 
     /// A variable, trimmed; unset, blank and undecodable ones are all `None`.

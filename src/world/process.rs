@@ -49,6 +49,7 @@ impl World {
             trace: None,
             untraced: std::cell::Cell::default(),
             quiet: true,
+            fast: self.fast,
             administrators_file: std::cell::OnceCell::new(),
         })
     }

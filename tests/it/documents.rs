@@ -14,7 +14,7 @@ const PAGES: [&str; 3] = [
     "man/docker-credential-sentry.1",
 ];
 
-const VARIABLES: [&str; 24] = [
+const VARIABLES: [&str; 25] = [
     "SENTRY_AUTH_TOKEN",
     "SENTRY_TOKEN",
     "SENTRY_URL",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 24] = [
     "SENTRY_CREDENTIAL_INTERACTIVE",
     "SENTRY_CREDENTIAL_KEYRING",
     "SENTRY_CREDENTIAL_TRACE",
+    "SENTRY_CREDENTIAL_FAST",
     "SENTRY_CUSTOM_HEADERS",
     "SENTRY_SETUP_CODE",
     "GIT_TERMINAL_PROMPT",
@@ -146,6 +147,24 @@ fn the_pages_of_the_helpers_have_the_variables_of_the_manual() {
             assert!(manual.contains(variable), "{variable}, {MANUAL}");
         }
     }
+}
+
+#[test]
+fn the_help_names_no_other_variable() {
+    let sandbox = Sandbox::new();
+    let mut named = BTreeSet::new();
+    for command in commands(&help(&sandbox, &["auth"])) {
+        if command == "help" {
+            continue;
+        }
+        let help = help(&sandbox, &["auth", &command]);
+        let words = help.split(|c: char| !c.is_ascii_uppercase() && c != '_');
+        let is_ours = |word: &&str| word.starts_with("SENTRY_");
+        named.extend(words.filter(is_ours).map(str::to_owned));
+    }
+    assert!(named.contains("SENTRY_CREDENTIAL_FAST"), "{named:?}");
+    named.retain(|name| !VARIABLES.contains(&name.as_str()));
+    assert_eq!(named, BTreeSet::new());
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! An idle database is read without locks; one that another process begins to use meanwhile is read again.
+//!
+//! Some tests exist only with the feature `fast`: without it, or with `SENTRY_CREDENTIAL_FAST=off`, every database is read
+//! with locks.
 
 use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
+#[cfg(feature = "fast")]
 use crate::service::tool;
 use crate::storage::SIDES;
-use rustix::process::{Signal, kill_process_group};
 use std::fs;
 
 fn scenes(age: Age) -> [Machine; 3] {
@@ -16,6 +19,7 @@ fn scenes(age: Age) -> [Machine; 3] {
 }
 
 #[test]
+#[cfg(feature = "fast")]
 fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
     for scene in scenes(Age::FRESH) {
         scene.settle();
@@ -33,6 +37,42 @@ fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
         }
         assert_eq!(scene.names(), before);
     }
+}
+
+#[test]
+fn the_environment_turns_the_read_without_locks_off() {
+    for scene in scenes(Age::FRESH) {
+        scene.settle();
+        for get in [scene.git_get(), scene.docker_get()] {
+            let get = get.env("SENTRY_CREDENTIAL_FAST", "off");
+            let calls = scene.sandbox.root().join("calls");
+            let got = get.traced("fcntl", &calls).run().success();
+            got.stdout_has(&scene.pair.access);
+            let calls = fs::read_to_string(&calls).unwrap();
+            assert!(calls.contains("F_SETLK"), "{calls}");
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "fast")]
+fn the_environment_turns_the_allocator_off() {
+    let scene = Machine::new().session(Age::FRESH);
+    scene.sql(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+         INSERT INTO accounts (account_id, host, token)
+         SELECT 'account' || i, 'https://host' || i || '.example', 'sntryu_other' FROM n",
+    );
+    let requests = |value: &str| {
+        let calls = scene.sandbox.root().join("calls");
+        let get = scene.git_get().env("SENTRY_CREDENTIAL_FAST", value);
+        let got = get.traced("brk,mmap", &calls).run().success();
+        got.stdout_has(&scene.pair.access);
+        fs::read_to_string(&calls).unwrap().lines().count()
+    };
+    // The system's allocator asks the kernel for memory; the arena is part of the program.
+    let (on, off) = (requests("on"), requests("off"));
+    assert!(off > on, "{off} with the system's allocator, {on} without");
 }
 
 #[test]
@@ -65,8 +105,11 @@ fn a_view_in_place_of_a_table_is_refused_at_rest_too() {
     scene.fails_with("it has a view on `accounts`");
 }
 
+/// Only with the feature: a lock keeps writers away from any other reading.
 #[test]
+#[cfg(feature = "fast")]
 fn what_is_written_in_the_middle_of_a_reading_is_read() {
+    use rustix::process::{Signal, kill_process_group};
     for scene in scenes(Age::FRESH) {
         scene.settle();
         // Some pages are read already: from here on, those of two states would be mixed.

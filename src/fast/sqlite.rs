@@ -1,6 +1,7 @@
-//! Makes SQLite use the program's own allocator ([`crate::memory`]) instead of C's.
+//! Makes SQLite use the program's own allocator instead of C's.
 //!
-//! Separate from the rest of the store because it is unsafe. <https://sqlite.org/c3ref/mem_methods.html>
+//! Separate from [`crate::store`] because it is unsafe, and useful only together with [`super::arena`].
+//! <https://sqlite.org/c3ref/mem_methods.html>
 
 #![allow(unsafe_code, reason = "SQLite asks for memory through C functions")]
 
@@ -15,7 +16,7 @@ use rusqlite::ffi;
 const HEAD: usize = size_of::<u64>();
 
 /// Registers the allocator, before the first database is opened; later calls do nothing.
-pub(super) fn share() {
+pub(super) fn share_allocator() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let methods = ffi::sqlite3_mem_methods {
