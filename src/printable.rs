@@ -16,12 +16,11 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Quotes a word for a POSIX shell, if it needs quoting.
+/// Quotes a word for a POSIX shell, if it needs quoting. A NUL, which no shell can pass, is left out.
 pub(crate) fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
-    match !word.is_empty() && word.bytes().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    match shlex::try_quote(word) {
+        Ok(quoted) => quoted.into_owned(),
+        Err(_) => quoted(&word.replace('\0', "")),
     }
 }
 
@@ -67,8 +66,9 @@ mod tests {
             ("https://r.example:5000", "https://r.example:5000"),
             ("", "''"),
             ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
+            ("it's", r#""it's""#),
             ("$(x)", "'$(x)'"),
+            ("a\0 b", "'a b'"),
         ] {
             assert_eq!(quoted(word), quoted_word);
         }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::context::ConfigDir;
 use super::forget::forget_host;
@@ -14,7 +14,7 @@ use crate::origin::Origin;
 use crate::policy::{Decision, Server, Use, Verdict};
 use crate::printable::printable;
 use crate::store::Client;
-use crate::world::World;
+use crate::world::{Timestamp, World};
 
 pub(crate) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode> {
     let config = ConfigDir::of(world)?;
@@ -24,8 +24,8 @@ pub(crate) fn hosts(world: &World, args: &HostsArgs) -> anyhow::Result<ExitCode>
     let environment = Environment::of(world);
     let survey = Survey::of(world, config.store.as_ref(), &environment)?;
     if args.json {
-        let entries = survey.servers().map(|server| to_json(&survey, &server));
-        print_json(&entries.collect())?;
+        let hosts = survey.servers().map(|server| Host::of(&survey, &server));
+        print_json(&hosts.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let lines = lines(&survey);
@@ -117,43 +117,64 @@ fn unused(server: &Server, stored: Stored) -> Option<String> {
     ))
 }
 
-pub(super) fn to_json(survey: &Survey<'_>, server: &Server) -> Value {
-    let stored = survey.stored(server).map(|stored| {
-        json!({
-            "username": stored.username.as_deref().map(printable),
-            "path": stored.path.as_deref().map(printable),
-            "used": match stored.used {
-                Use::Always => "always",
-                Use::WhenNamed => "when_named",
-                Use::Never => "never",
-            },
+/// A host with `--json`.
+#[derive(Serialize)]
+pub(super) struct Host {
+    client: &'static str,
+    host: String,
+    bound: bool,
+    administrator: bool,
+    /// `session`, `stored`, `nothing`, or the name of a variable.
+    gets: &'static str,
+    instance: Option<Origin>,
+    account: Option<String>,
+    username: Option<String>,
+    why: String,
+    since: Option<Timestamp>,
+    stored: Vec<StoredCredential>,
+}
+
+/// A stored credential of a host, with `--json`.
+#[derive(Serialize)]
+struct StoredCredential {
+    username: Option<String>,
+    path: Option<String>,
+    used: Use,
+}
+
+impl Host {
+    pub(super) fn of(survey: &Survey<'_>, server: &Server) -> Host {
+        let stored = survey.stored(server).map(|stored| StoredCredential {
+            username: stored.username.as_deref().map(printable),
+            path: stored.path.as_deref().map(printable),
+            used: stored.used,
+        });
+        let binding = survey.binding(server);
+        survey.decide(server, |decision, has_answer| {
+            let (gets, instance, account) = match decision.verdict {
+                Verdict::Stored(_) => ("stored", None, None),
+                Verdict::Environment(found) => (found.variable, Some(&found.origin), None),
+                Verdict::Session(session) => {
+                    ("session", Some(&session.origin), Some(session.label()))
+                }
+                Verdict::Login(login) => ("nothing", Some(login.instance), None),
+                Verdict::Broken(_) | Verdict::Nothing => ("nothing", None, None),
+            };
+            Host {
+                client: server.client.name(),
+                host: server.name().to_owned(),
+                bound: binding.is_some(),
+                administrator: survey.is_by_administrator(server),
+                gets: if has_answer { gets } else { "nothing" },
+                instance: instance.or(binding.map(|binding| &binding.origin)).cloned(),
+                account,
+                username: has_answer.then(|| printable(decision.answered_username())),
+                why: decision.reason.to_string(),
+                since: survey.since(server),
+                stored: stored.collect(),
+            }
         })
-    });
-    let stored: Vec<Value> = stored.collect();
-    let binding = survey.binding(server);
-    survey.decide(server, |decision, has_answer| {
-        let (gets, instance, account) = match decision.verdict {
-            Verdict::Stored(_) => ("stored", None, None),
-            Verdict::Environment(found) => (found.variable, Some(&found.origin), None),
-            Verdict::Session(session) => ("session", Some(&session.origin), Some(session.label())),
-            Verdict::Login(login) => ("nothing", Some(login.instance), None),
-            Verdict::Broken(_) | Verdict::Nothing => ("nothing", None, None),
-        };
-        let instance = instance.or(binding.map(|binding| &binding.origin));
-        json!({
-            "client": server.client.name(),
-            "host": server.name(),
-            "bound": binding.is_some(),
-            "administrator": survey.is_by_administrator(server),
-            "gets": if has_answer { gets } else { "nothing" },
-            "instance": instance.map(Origin::to_string),
-            "account": account,
-            "username": has_answer.then(|| printable(decision.answered_username())),
-            "why": decision.reason.to_string(),
-            "since": survey.since(server).map(|at| at.to_string()),
-            "stored": stored,
-        })
-    })
+    }
 }
 
 /// Describes what a host gets, and why, in one sentence.

@@ -2,24 +2,36 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::context::ConfigDir;
 use super::output::{print, print_json, say};
 use crate::account::{Identity, Session, short_id};
 use crate::cli::Format;
+use crate::origin::Origin;
 use crate::printable::printable;
-use crate::world::World;
+use crate::world::{Timestamp, World};
+
+/// An account with `--json`.
+#[derive(Serialize)]
+pub(super) struct Account<'a> {
+    instance: &'a Origin,
+    active: bool,
+    account: &'a str,
+    user: Option<String>,
+    email: Option<&'a str>,
+    organization: Option<String>,
+    state: String,
+    expires_at: Option<Timestamp>,
+}
 
 pub(crate) fn list(world: &World, format: Format) -> anyhow::Result<ExitCode> {
     let sessions = ConfigDir::of(world)?.sessions()?;
     match format {
-        Format::Json => print_json(
-            &sessions
-                .iter()
-                .map(|session| to_json(world, session))
-                .collect(),
-        )?,
+        Format::Json => {
+            let accounts = sessions.iter().map(|session| Account::of(world, session));
+            print_json(&accounts.collect::<Vec<_>>())?;
+        }
         Format::Text if sessions.is_empty() => say("no sessions\nhint: `sentry auth login`"),
         Format::Text => {
             let lines: Vec<String> = sessions
@@ -68,19 +80,20 @@ pub(super) fn to_text(world: &World, session: &Session, sessions: &[Session]) ->
     )
 }
 
-pub(super) fn to_json(world: &World, session: &Session) -> Value {
-    let organization = match session.identity() {
-        Some(Identity::Organization(slug)) => Some(slug),
-        _ => None,
-    };
-    json!({
-        "instance": session.origin.to_string(),
-        "active": session.active,
-        "account": session.account,
-        "user": session.name(),
-        "email": session.user.email,
-        "organization": organization,
-        "state": state(world, session).to_lowercase().replace(' ', "_"),
-        "expires_at": session.tokens.as_ref().and_then(|tokens| tokens.expires_at).map(|time| time.to_string()),
-    })
+impl<'a> Account<'a> {
+    pub(super) fn of(world: &World, session: &'a Session) -> Account<'a> {
+        Account {
+            instance: &session.origin,
+            active: session.active,
+            account: &session.account,
+            user: session.name(),
+            email: session.user.email.as_deref(),
+            organization: match session.identity() {
+                Some(Identity::Organization(slug)) => Some(slug),
+                _ => None,
+            },
+            state: state(world, session).to_lowercase().replace(' ', "_"),
+            expires_at: session.tokens.as_ref().and_then(|tokens| tokens.expires_at),
+        }
+    }
 }

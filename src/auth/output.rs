@@ -2,6 +2,8 @@
 //!
 //! Separate from [`super`] so that no command imports from its parent.
 
+use serde::Serialize;
+
 use crate::rollout::ADMINISTRATORS_FILE;
 use crate::store::Binding;
 use crate::world;
@@ -25,8 +27,8 @@ pub(crate) fn print(result: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// As [`print()`].
-pub(crate) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
-    print(&format!("{value:#}"))
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
 }
 
 /// Where a binding comes from that no command of the user's ends.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::context::Source;
 use super::login::scopes;
@@ -17,6 +17,14 @@ use crate::session::{self, Demand, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
 use crate::world::{Timestamp, World};
+
+/// The result with `--json`.
+#[derive(Serialize)]
+struct Refreshed<'a> {
+    refreshed: bool,
+    instance: &'a Origin,
+    expires_at: Option<Timestamp>,
+}
 
 pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
     let (store, session) = match Source::of(world, &args.instance)? {
@@ -55,14 +63,15 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
         Usable::Refreshed(_) => true,
         Usable::Current(_) => false,
     };
-    let until = usable
-        .into_tokens()
-        .expires_at
-        .map(|time: Timestamp| time.to_string());
+    let expires_at = usable.into_tokens().expires_at;
     if args.json {
-        print_object(&session.origin, refreshed, until)?;
+        print_json(&Refreshed {
+            refreshed,
+            instance: &session.origin,
+            expires_at,
+        })?;
     } else {
-        let expires = match until {
+        let expires = match expires_at {
             Some(time) => format!("expires at {time}"),
             None => "does not expire".to_owned(),
         };
@@ -125,16 +134,14 @@ fn with_scopes(
     };
     let expires_at = session.tokens.and_then(|tokens| tokens.expires_at);
     match args.json {
-        true => print_object(origin, true, expires_at.map(|time| time.to_string()))?,
+        true => print_json(&Refreshed {
+            refreshed: true,
+            instance: origin,
+            expires_at,
+        })?,
         false => say(&format!(
             "the session of {origin} was replaced by one with other scopes"
         )),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print_object(instance: &Origin, refreshed: bool, until: Option<String>) -> anyhow::Result<()> {
-    print_json(&json!({
-        "refreshed": refreshed, "instance": instance.to_string(), "expires_at": until,
-    }))
 }

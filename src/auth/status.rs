@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::context::{ConfigDir, environment_token};
 use super::output::{print, print_json, say};
@@ -40,11 +40,13 @@ struct Status {
     scopes: Option<Vec<String>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
 enum Keyring {
     Off,
     InSync,
     OutOfSync,
+    #[serde(rename = "silent")]
     Unavailable,
 }
 
@@ -53,6 +55,42 @@ enum Verified {
     /// The server was not asked, or gave no answer, for this reason.
     No(String),
     Rejected,
+}
+
+/// A login with `--json`.
+#[derive(Serialize)]
+struct Object<'a> {
+    authenticated: bool,
+    verified: bool,
+    instance: &'a Origin,
+    user: Owner<'a>,
+    organizations: Option<&'a [String]>,
+    source: &'a str,
+    shadows: Option<&'a Origin>,
+    scopes: Option<&'a [String]>,
+    storage: Option<&'a str>,
+    expires_at: Option<Timestamp>,
+    automatic_refresh: bool,
+    keyring: Keyring,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+}
+
+/// The user of a login, with `--json`.
+#[derive(Serialize)]
+struct Owner<'a> {
+    id: Option<&'a str>,
+    username: Option<&'a str>,
+    email: Option<&'a str>,
+    name: Option<&'a str>,
+}
+
+/// No login, with `--json`.
+#[derive(Serialize)]
+struct Absent<'a> {
+    authenticated: bool,
+    instance: &'a Origin,
+    error: String,
 }
 
 pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCode> {
@@ -132,9 +170,11 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
 
 fn absent(args: &StatusArgs, instance: &Origin, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
     if args.json {
-        print_json(&json!({
-            "authenticated": false, "instance": instance.to_string(), "error": error.to_string(),
-        }))?;
+        print_json(&Absent {
+            authenticated: false,
+            instance,
+            error: error.to_string(),
+        })?;
     }
     say(&format!("{error}"));
     if let Some(hint) = crate::failure::hint_of(error) {
@@ -317,32 +357,27 @@ impl Status {
         }
     }
 
-    fn to_json(&self, show_token: bool) -> Value {
-        let mut value = json!({
-            "authenticated": !matches!(self.verified, Verified::Rejected),
-            "verified": matches!(self.verified, Verified::Yes),
-            "instance": self.instance.to_string(),
-            "user": {
-                "id": self.user.id, "username": self.user.username, "email": self.user.email, "name": self.user.name,
+    fn to_json(&self, show_token: bool) -> Object<'_> {
+        Object {
+            authenticated: !matches!(self.verified, Verified::Rejected),
+            verified: matches!(self.verified, Verified::Yes),
+            instance: &self.instance,
+            user: Owner {
+                id: self.user.id.as_deref(),
+                username: self.user.username.as_deref(),
+                email: self.user.email.as_deref(),
+                name: self.user.name.as_deref(),
             },
-            "organizations": self.organizations,
-            "source": self.source,
-            "shadows": self.shadows.as_ref().map(Origin::to_string),
-            "scopes": self.scopes,
-            "storage": self.storage,
-            "expires_at": self.expires_at.map(|time| time.to_string()),
-            "automatic_refresh": self.is_refreshed,
-            "keyring": match self.keyring {
-                Keyring::Off => "off",
-                Keyring::InSync => "in_sync",
-                Keyring::OutOfSync => "out_of_sync",
-                Keyring::Unavailable => "silent",
-            },
-        });
-        if show_token {
-            value["token"] = Value::from(self.token.expose());
+            organizations: self.organizations.as_deref(),
+            source: self.source,
+            shadows: self.shadows.as_ref(),
+            scopes: self.scopes.as_deref(),
+            storage: self.storage.as_deref(),
+            expires_at: self.expires_at,
+            automatic_refresh: self.is_refreshed,
+            keyring: self.keyring,
+            token: show_token.then(|| self.token.expose()),
         }
-        value
     }
 }
 
@@ -357,6 +392,10 @@ fn date(time: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::testing::{Age, SAAS, SELF, access, origin, user};
+
+    fn json(status: &Status, show_token: bool) -> serde_json::Value {
+        serde_json::to_value(status.to_json(show_token)).unwrap()
+    }
 
     fn of(age: Age) -> Status {
         let tokens = age.tokens("jane");
@@ -400,7 +439,7 @@ mod tests {
             let status = of(Age::FRESH);
             let is_there = |text: &str| text.contains(access("jane").expose());
             assert_eq!(is_there(&status.to_text(shown)), shown);
-            assert_eq!(is_there(&status.to_json(shown).to_string()), shown);
+            assert_eq!(is_there(&json(&status, shown).to_string()), shown);
         }
     }
 
@@ -416,7 +455,7 @@ mod tests {
                 verified,
                 ..of(Age::FRESH)
             };
-            let json = status.to_json(false);
+            let json = json(&status, false);
             assert_eq!(json["authenticated"], authenticated);
             assert_eq!(json["verified"], is_verified);
             let line = "Verified: no (no network)";
@@ -436,7 +475,7 @@ mod tests {
         let text = status.to_text(false);
         let expected = "Source: SENTRY_TOKEN (before the stored session of https://sentry.io)";
         assert!(text.contains(expected), "{text}");
-        assert_eq!(status.to_json(false)["shadows"], SAAS);
+        assert_eq!(json(&status, false)["shadows"], SAAS);
         let status = of_environment(found("SENTRY_AUTH_TOKEN"), None);
         assert!(
             status

@@ -210,7 +210,7 @@ fn hosts_json_names_what_is_given_and_no_secret() {
     let environment = Environment::of(&world);
     let survey = Survey::of(&world, Some(&store), &environment).unwrap();
     let server = Server::parse("docker r.example").unwrap();
-    let json = hosts::to_json(&survey, &server);
+    let json = serde_json::to_value(hosts::Host::of(&survey, &server)).unwrap();
     for (key, value) in [
         ("client", "docker"),
         ("host", "r.example"),
@@ -274,7 +274,8 @@ fn list_marks_the_active_account_and_tells_doubles_by_their_ids() {
     let expired = Machine::new().session(Age::EXPIRED_API_TOKEN);
     let line = &list_lines(&expired.world(), &expired)[0];
     assert!(line.ends_with("(expired)"), "{line}");
-    let json = list::to_json(&expired.world(), &expired.active());
+    let active = expired.active();
+    let json = serde_json::to_value(list::Account::of(&expired.world(), &active)).unwrap();
     assert_eq!(json["state"], "expired");
     assert_eq!(json["user"], "jane");
     assert!(json["organization"].is_null() && json["active"] == true);

@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::access::AccessToken;
 use crate::cli::{TokenArgs, TokenFormat};
 use crate::failure::Failure;
-use crate::world::{self, World};
+use crate::origin::Origin;
+use crate::world::{self, Timestamp, World};
 
 pub(crate) fn token(world: &World, args: &TokenArgs) -> anyhow::Result<ExitCode> {
     let found = AccessToken::of(world, &args.instance, args.min_validity)?;
@@ -16,11 +17,21 @@ pub(crate) fn token(world: &World, args: &TokenArgs) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// The token with `--format json`.
+#[derive(Serialize)]
+struct TokenObject<'a> {
+    token: &'a str,
+    instance: &'a Origin,
+    account: Option<&'a str>,
+    source: &'a str,
+    expires_at: Option<Timestamp>,
+}
+
 /// The whole answer.
 ///
 /// # Errors
 /// The token has characters that the form has no safe way to write.
-fn render(found: &AccessToken, format: TokenFormat) -> Result<Zeroizing<String>, Failure> {
+fn render(found: &AccessToken, format: TokenFormat) -> anyhow::Result<Zeroizing<String>> {
     let (token, instance) = (found.token.expose(), &found.instance);
     Ok(Zeroizing::new(match format {
         TokenFormat::Plain => format!("{token}\n"),
@@ -32,19 +43,22 @@ fn render(found: &AccessToken, format: TokenFormat) -> Result<Zeroizing<String>,
         TokenFormat::Env => {
             if !is_plain_word(token) {
                 let what = "the token has characters that shells and env files read differently";
-                return Err(Failure::new(what).hint("`sentry auth token --format json`"));
+                return Err(Failure::new(what)
+                    .hint("`sentry auth token --format json`")
+                    .into());
             }
             format!("SENTRY_AUTH_TOKEN={token}\nSENTRY_URL={instance}\n")
         }
         TokenFormat::Json => {
-            let object = json!({
-                "token": token,
-                "instance": instance.to_string(),
-                "account": found.account,
-                "source": found.source,
-                "expires_at": found.expires_at.map(|time| time.to_string()),
-            });
-            format!("{object:#}\n")
+            let object = TokenObject {
+                token,
+                instance,
+                account: found.account.as_deref(),
+                source: found.source,
+                expires_at: found.expires_at,
+            };
+            let text = Zeroizing::new(serde_json::to_string_pretty(&object)?);
+            format!("{}\n", *text)
         }
     }))
 }
@@ -64,9 +78,7 @@ fn is_plain_word(token: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::Origin;
     use crate::secret::Secret;
-    use crate::world::Timestamp;
 
     fn rendered(token: &str, format: TokenFormat) -> Result<String, String> {
         let found = AccessToken {

@@ -2,15 +2,27 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde::Serialize;
 
 use super::context::Source;
 use super::output::{print, print_json};
 use crate::account::{Identity, User};
 use crate::cli::{Format, WhoamiArgs};
 use crate::oauth::{Check, OAuth};
+use crate::origin::Origin;
 use crate::session;
 use crate::world::World;
+
+/// The owner of the token, with `--json`.
+#[derive(Serialize)]
+struct Owner<'a> {
+    instance: &'a Origin,
+    id: Option<&'a str>,
+    username: Option<&'a str>,
+    email: Option<&'a str>,
+    name: Option<&'a str>,
+    organization: Option<String>,
+}
 
 pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
     let (origin, token, known, check) = match Source::of(world, &args.instance)? {
@@ -38,11 +50,14 @@ pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
         _ => None,
     };
     match args.json.into() {
-        Format::Json => print_json(&json!({
-            "instance": origin.to_string(),
-            "id": user.id, "username": user.username, "email": user.email, "name": user.name,
-            "organization": organization,
-        }))?,
+        Format::Json => print_json(&Owner {
+            instance: &origin,
+            id: user.id.as_deref(),
+            username: user.username.as_deref(),
+            email: user.email.as_deref(),
+            name: user.name.as_deref(),
+            organization,
+        })?,
         Format::Text => match Identity::label(&user, Some(&token)) {
             Some(label) => print(&label)?,
             None => anyhow::bail!("{origin} does not report the owner of this token"),

@@ -21,7 +21,8 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::broker::{Broker, Credential, NoCredential, PriorSession};
@@ -56,6 +57,16 @@ const VERSION: &str = concat!(
     "\n"
 );
 const USAGE: &str = "usage: docker-credential-sentry <get|store|erase|list|version>\n";
+
+/// The answer to `get`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer<'a> {
+    #[serde(rename = "ServerURL")]
+    server_url: &'a str,
+    username: &'a str,
+    secret: &'a str,
+}
 
 /// Runs `docker-credential-sentry`.
 pub fn docker_main() -> ExitCode {
@@ -130,8 +141,14 @@ fn get(url: &ServerUrl, broker: &Broker<'_>) -> anyhow::Result<Zeroizing<String>
         Err(NoCredential::Refused(why)) => return Err(why.into()),
     };
     let username = username.unwrap_or_else(|| USERNAME.to_owned());
-    let answer = json!({"ServerURL": url.given, "Username": username, "Secret": secret.expose()});
-    Ok(Zeroizing::new(format!("{answer}\n")))
+    let answer = Answer {
+        server_url: &url.given,
+        username: &username,
+        secret: secret.expose(),
+    };
+    let mut text = Zeroizing::new(serde_json::to_string(&answer)?);
+    text.push('\n');
+    Ok(text)
 }
 
 fn request<'a>(registry: &'a RegistryKey, origin: Option<&'a Origin>) -> Request<'a> {

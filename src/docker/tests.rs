@@ -1,5 +1,7 @@
 //! The protocol from end to end: what a client writes, what the store has, and what the client reads.
 
+use serde_json::json;
+
 use super::*;
 use crate::store::Binding;
 use crate::testing::{Age, Machine, SELF, credential};

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::failure::hint_of;
 use crate::printable;
@@ -12,6 +12,7 @@ use crate::setup::path_with;
 use crate::world::World;
 
 /// A line of the report.
+#[derive(Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) state: State,
@@ -19,7 +20,8 @@ pub(super) struct Check {
     pub(super) hint: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum State {
     Ok,
     /// Worth knowing; the login works.
@@ -97,10 +99,6 @@ impl Check {
             Some(hint) => format!("{line}\n         hint: {hint}"),
             None => line,
         }
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        json!({"name": self.name, "state": self.state.name(), "message": self.message, "hint": self.hint})
     }
 }
 

@@ -23,7 +23,7 @@ mod tests;
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::auth::{print, print_json};
 use crate::cli::{DoctorArgs, Format};
@@ -32,6 +32,13 @@ use crate::world::World;
 use check::{Check, State};
 use snapshot::Snapshot;
 
+/// The report with `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    ok: bool,
+    checks: &'a [Check],
+}
+
 pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCode> {
     let checks = match args.repair {
         true => vec![database::repair(world)?],
@@ -39,10 +46,10 @@ pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCod
     };
     let is_ok = checks.iter().all(|check| check.state != State::Problem);
     match args.json.into() {
-        Format::Json => {
-            let checks: Vec<Value> = checks.iter().map(Check::to_json).collect();
-            print_json(&json!({"ok": is_ok, "checks": checks}))?;
-        }
+        Format::Json => print_json(&Report {
+            ok: is_ok,
+            checks: &checks,
+        })?,
         Format::Text => {
             let lines: Vec<String> = checks.iter().map(Check::to_text).collect();
             print(&lines.join("\n"))?;

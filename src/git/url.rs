@@ -1,5 +1,7 @@
 //! Parses a `url=` line. git expands it before it calls a helper; other callers may not.
 
+use percent_encoding::percent_decode_str;
+
 use super::bytes::text_of;
 use crate::secret::Secret;
 
@@ -52,22 +54,9 @@ impl Url<'_> {
 
 /// Percent-decodes; `None` if the result could not have been a value of its own line.
 fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = match (first, tail) {
-            (b'%', [high, low, ..]) => digit(*high).zip(digit(*low)),
-            _ => None,
-        };
-        bytes.push(escaped.map_or(*first, |(high, low)| high << 4 | low));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
+    let bytes: Vec<u8> = percent_decode_str(text).collect();
     let text = text_of(&bytes).to_string();
     (!text.contains(['\n', '\r', '\0'])).then_some(text)
-}
-
-fn digit(hex: u8) -> Option<u8> {
-    char::from(hex).to_digit(16)?.try_into().ok()
 }
 
 #[cfg(test)]

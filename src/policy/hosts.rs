@@ -2,6 +2,8 @@
 //!
 //! Separate from the decision, which is about a single host.
 
+use serde::Serialize;
+
 use super::decide::{Verdict, decide};
 use super::facts::Facts;
 use super::request::Request;
@@ -102,7 +104,8 @@ impl Server {
 }
 
 /// When a stored credential is returned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Use {
     /// For every request for its host, and its path if it has one.
     Always,

@@ -6,6 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
+use shlex::Shlex;
+
 use crate::origin::Origin;
 use crate::printable::{printable, quoted};
 
@@ -114,9 +116,9 @@ pub(crate) fn chain<'a>(
 pub(crate) fn removal(setting: &Setting) -> Option<String> {
     let pattern = match &setting.helper {
         // A shell command may contain a password after the path.
-        Helper::Path(_) => escaped(written_path(&setting.value)),
+        Helper::Path(_) => escaped(written_word(&setting.value)),
         Helper::Shell => "^[!\"']".to_owned(),
-        Helper::Named(name) => format!("^{}( |$)", escaped(name)),
+        Helper::Named(_) => format!("^{}( |$)", escaped(written_word(&setting.value))),
         Helper::Reset => "^$".to_owned(),
     };
     let file = setting.file()?.display().to_string();
@@ -148,11 +150,12 @@ impl Helper {
     /// gitcredentials(7): an absolute path or `!` is run by a shell, anything else is a name.
     pub(crate) fn of(value: &str) -> Helper {
         let command = value.strip_prefix('!').unwrap_or(value).trim_start();
-        match first_word(command) {
-            "" => Helper::Reset,
-            word if Path::new(word).is_absolute() => Helper::Path(word.replace("\\ ", " ").into()),
-            _ if value.starts_with(['!', '"', '\'']) => Helper::Shell,
-            word => Helper::Named(word.to_owned()),
+        match Shlex::new(command).next() {
+            Some(word) if Path::new(&word).is_absolute() => Helper::Path(word.into()),
+            None if command.is_empty() => Helper::Reset,
+            Some(word) if !value.starts_with(['!', '"', '\'']) => Helper::Named(word),
+            // Also a word without its closing quote.
+            Some(_) | None => Helper::Shell,
         }
     }
 
@@ -178,13 +181,10 @@ impl Helper {
     }
 }
 
-/// The path as written in a value.
-fn written_path(value: &str) -> &str {
-    first_word(value.strip_prefix('!').unwrap_or(value).trim_start())
-}
-
-/// The first word as a shell splits it, except for rare quoting.
-fn first_word(command: &str) -> &str {
+/// The beginning of a value's first word as it is written, which the pattern has to find in the file. By hand because
+/// `shlex` returns a word without its quotes and escapes.
+fn written_word(value: &str) -> &str {
+    let command = value.strip_prefix('!').unwrap_or(value).trim_start();
     for quote in ['"', '\''] {
         if let Some(rest) = command.strip_prefix(quote) {
             return rest.split(quote).next().unwrap_or_default();
@@ -290,7 +290,9 @@ mod tests {
                 path("/opt/my x/git-credential-sentry"),
             ),
             ("!'/opt/my x/gh' auth git-credential", path("/opt/my x/gh")),
+            (r#"!"/opt/it's"' $x/gh' auth"#, path("/opt/it's $x/gh")),
             ("!f() { echo password=secret; }; f", Helper::Shell),
+            ("'/opt/never closed", Helper::Shell),
         ] {
             assert_eq!(Helper::of(value), helper, "{value}");
         }
@@ -372,11 +374,11 @@ mod tests {
         );
         assert_eq!(
             command("credential.helper\n!/opt/x.y/gh --password hush"),
-            r"git config --file /x --unset-all credential.helper '/opt/x\.y/gh'"
+            r#"git config --file /x --unset-all credential.helper "/opt/x\\.y/gh""#
         );
         assert_eq!(
             command("credential.helper\n!f() { echo hush; }; f"),
-            r#"git config --file /x --unset-all credential.helper '^[!"'\'']'"#
+            r#"git config --file /x --unset-all credential.helper '^[!"'"']""#
         );
         let setting = Setting::parse("command line:", "credential.helper\nstore").unwrap();
         assert_eq!(removal(&setting), None);

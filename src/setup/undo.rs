@@ -5,12 +5,21 @@
 //!
 //! An entry is the setting `undo <client> <file> <name>`. A name contains no spaces; a file name may.
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 
 /// Version of an entry.
 const VERSION: u32 = 1;
+
+/// The text of an entry.
+#[derive(Serialize, Deserialize)]
+struct Entry<T> {
+    #[serde(default)]
+    version: u32,
+    before: T,
+}
 
 /// The undo log of one file.
 pub(crate) struct UndoLog {
@@ -54,8 +63,11 @@ impl UndoLog {
         name: &str,
         before: &Value,
     ) -> anyhow::Result<()> {
-        let entry = json!({"version": VERSION, "before": before});
-        change.set(&self.key(name), Some(&entry.to_string()))
+        let entry = serde_json::to_string(&Entry {
+            version: VERSION,
+            before,
+        })?;
+        change.set(&self.key(name), Some(&entry))
     }
 
     /// Removes an entry.
@@ -80,6 +92,6 @@ impl UndoLog {
 }
 
 fn before(entry: &str) -> Option<Value> {
-    let mut entry: Value = serde_json::from_str(entry).ok()?;
-    Some(entry.get_mut("before")?.take())
+    let entry: Entry<Value> = serde_json::from_str(entry).ok()?;
+    Some(entry.before)
 }

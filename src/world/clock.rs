@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Serialize, Serializer};
+
 /// Milliseconds since the Unix epoch, as the official CLI stores them.
 ///
 /// Seconds exist only on the git wire and in OAuth answers.
@@ -54,6 +56,13 @@ impl fmt::Display for Timestamp {
             Ok(time) => write!(f, "{time}"),
             Err(_) => f.write_str("never"),
         }
+    }
+}
+
+/// As it is printed.
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

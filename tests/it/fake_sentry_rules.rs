@@ -2,6 +2,7 @@
 
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Replay};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
@@ -61,11 +62,7 @@ fn reply(text: &str) -> Reply {
 }
 
 fn try_post(sentry: &FakeSentry, path: &str, form: &[(&str, &str)]) -> io::Result<String> {
-    let escape = |text: &str| {
-        text.replace('%', "%25")
-            .replace(':', "%3A")
-            .replace(' ', "+")
-    };
+    let escape = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let body: Vec<_> = form
         .iter()
         .map(|(name, value)| format!("{name}={}", escape(value)))

@@ -267,7 +267,7 @@ fn a_helper_that_is_not_on_path_is_named_by_the_path_that_was_typed() {
     assert_eq!(
         git(&machine, &["config", "--global", "--get-all", helpers]),
         format!(
-            "\n!'{}/it'\\''s mine/git-credential-sentry'\n",
+            "\n!\"{}/it's mine/git-credential-sentry\"\n",
             machine.root().display()
         )
     );

@@ -14,6 +14,7 @@ use crate::auth::report::{Report, Verb};
 use crate::cli::SetupGitArgs;
 use crate::failure::Failure;
 use crate::origin::Origin;
+use crate::printable::quoted;
 use crate::setup::{
     Edit, Git, GitFile, Helper, Reach, Scope, Setting, chain, only_bearer, together,
 };
@@ -263,10 +264,9 @@ fn helper(world: &World) -> anyhow::Result<String> {
     let path = path
         .to_str()
         .context("the path of this program is not UTF-8")?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte);
     // gitcredentials(7): a shell runs the helper; the text after a `!` is used as it is.
-    Ok(match path.bytes().all(plain) {
-        true => path.to_owned(),
-        false => format!("!'{}'", path.replace('\'', r"'\''")),
+    Ok(match quoted(path) {
+        plain if plain == path => plain,
+        quoted => format!("!{quoted}"),
     })
 }

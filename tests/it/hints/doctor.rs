@@ -59,7 +59,7 @@ pub const ROWS: &[Row] = &[
             scene.run("sentry auth setup-docker r.example --username \"it's me\"; rm .docker/config.json");
         },
         DOCTOR,
-        "`sentry auth setup-docker --registry r.example --url $URL --username 'it'\\''s me'`",
+        "`sentry auth setup-docker --registry r.example --url $URL --username \"it's me\"`",
     ),
     row(
         &["doctor/docker.rs: remedy"],
@@ -444,7 +444,7 @@ pub const ROWS: &[Row] = &[
             );
         },
         DOCTOR,
-        "`printf '%s\\n' protocol=https host=g.example username=jane 'path=it'\\''s' | git credential-sentry erase`",
+        "`printf '%s\\n' 'protocol=https' 'host=g.example' 'username=jane' \"path=it's\" | git credential-sentry erase`",
     ),
 ];
 

@@ -168,20 +168,7 @@ fn decode_form(body: &[u8]) -> Vec<(String, String)> {
 }
 
 fn percent_decode(text: &[u8]) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        rest = tail;
-        bytes.push(match first {
-            b'+' => b' ',
-            b'%' => {
-                let digits = tail.get(..2).and_then(|hex| str::from_utf8(hex).ok());
-                let byte = digits.and_then(|hex| u8::from_str_radix(hex, 16).ok());
-                rest = &tail[2.min(tail.len())..];
-                byte.expect("a form field is percent-encoded well")
-            }
-            other => other,
-        });
-    }
+    let text = text.split(|&byte| byte == b'+').collect::<Vec<_>>();
+    let bytes: Vec<u8> = percent_encoding::percent_decode(&text.join(&b' ')).collect();
     String::from_utf8(bytes).expect("a form field is UTF-8")
 }
