@@ -3,6 +3,7 @@
 //! Separate from [`crate::auth`] because the helpers start the same login, and from [`crate::device`], which shows
 //! nothing and stores nothing.
 
+mod explain;
 mod setup_code;
 
 use std::path::Path;
@@ -13,7 +14,7 @@ use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::{Failure, hint_of};
 use crate::lock::{Lock, LockError, LockGuard};
 use crate::mirror::Mirror;
-use crate::oauth::{Check, ErrorAnswer, Grant, OAuth};
+use crate::oauth::{Check, Grant, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, account_of, active_account};
 use crate::printable::quoted;
@@ -23,6 +24,8 @@ use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
 pub(crate) use setup_code::SetupCode;
+
+use explain::{explain, login_at};
 
 /// The scopes requested by default; the official CLI's list.
 pub(crate) const DEFAULT_SCOPES: &str = "project:read project:write project:admin org:read event:read event:write \
@@ -36,14 +39,6 @@ const COMMIT: Duration = Duration::from_secs(60);
 
 /// How long storing the user's names may wait for the lock: they are optional.
 const NAMES: Duration = Duration::from_secs(5);
-
-/// The command that logs in to an instance.
-fn login_at(instance: &Origin) -> String {
-    match instance.is_saas() {
-        true => "sentry auth login".to_owned(),
-        false => format!("sentry auth login --url {instance}"),
-    }
-}
 
 /// The error for an instance without a session.
 pub(crate) fn not_logged_in(instance: &Origin) -> Failure {
@@ -317,78 +312,16 @@ impl DeviceLogin<'_> {
     }
 
     fn explain(&self, error: DeviceFlowError) -> NotLoggedIn {
-        let origin = self.origin;
+        let is_denied = matches!(error, DeviceFlowError::Denied(_));
         let again = match self.approver {
-            Approver::Called(email) => format!("`{} {}`", login_at(origin), quoted(email)),
-            _ => format!("`{}`", login_at(origin)),
+            Approver::Called(email) => format!("`{} {}`", login_at(self.origin), quoted(email)),
+            _ => format!("`{}`", login_at(self.origin)),
         };
-        let failed = |what: String| Failure::new(what).hint(&again);
-        let detail = |refusal: ErrorAnswer| match refusal.description {
-            Some(description) => format!(" ({description})"),
-            None => String::new(),
-        };
-        let failure = match error {
-            DeviceFlowError::Denied(refusal) => {
-                return NotLoggedIn::Denied(Failure::new(format!(
-                    "the login was denied in the browser{}; nothing was stored",
-                    detail(refusal)
-                )));
-            }
-            DeviceFlowError::NotOAuth(status) => Failure::new(format!(
-                "{origin} answered HTTP {status}: this is not the device endpoint of Sentry 26.1.0 or newer, \
-                 or something stands in between"
-            ))
-            .hint(format!(
-                "`sentry auth login --url {origin} --with-token` takes an API token"
-            )),
-            DeviceFlowError::CodeExpired(refusal) => failed(format!(
-                "the code expired before it was approved{}",
-                detail(refusal)
-            )),
-            DeviceFlowError::Expired => {
-                failed("the code expired before it was approved".to_owned())
-            }
-            DeviceFlowError::TimedOut => failed("the login was not approved in time".to_owned()),
-            DeviceFlowError::PollFailed(why) => failed(format!(
-                "{origin} gave no valid answer before the login timed out: {why}"
-            )),
-            DeviceFlowError::Refused(refusal) => {
-                let failure = Failure::new(format!("{origin} refused the login: {refusal}"));
-                match refusal.code.as_deref() {
-                    Some("invalid_client" | "unauthorized_client") => failure.hint(
-                        "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance",
-                    ),
-                    Some("invalid_scope") => {
-                        failure.hint(format!("`{} --scope SCOPE` asks for others", login_at(origin)))
-                    }
-                    _ => failure,
-                }
-            }
-            DeviceFlowError::Transport(error) => {
-                let what = format!("cannot log in to {origin}: {}", error.why);
-                error.why.with_text(what)
-            }
-            DeviceFlowError::BadPrompt(what) => Failure::new(format!(
-                "{origin} sent a prompt that cannot be shown: {what}"
-            )),
-            DeviceFlowError::Foreign(named) => {
-                let usable = match Origin::parse(&named) {
-                    Ok(_) => named.clone(),
-                    Err(_) => named.replace("http://", "https://"),
-                };
-                let failure = Failure::new(format!(
-                    "{origin} sent a verification address at {named}, which is not this instance"
-                ));
-                match Origin::parse(&usable) {
-                    Ok(usable) => failure.hint(format!(
-                        "`sentry auth login --url {usable}`, as the instance calls itself {named}; \
-                         or correct system.url-prefix"
-                    )),
-                    Err(_) => failure,
-                }
-            }
-        };
-        NotLoggedIn::Failed(failure.into())
+        let failure = explain(error, self.origin, &again);
+        match is_denied {
+            true => NotLoggedIn::Denied(failure),
+            false => NotLoggedIn::Failed(failure.into()),
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! `sentry auth login`: logs in by device flow, or with an API token.
 
-use std::collections::BTreeSet;
-use std::io::Read as _;
-use std::process::ExitCode;
-use std::time::Duration;
+mod input;
 
-use anyhow::{Context as _, bail};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::bail;
 
 use super::context::{ConfigDir, described};
 use super::output::say;
@@ -13,25 +13,18 @@ use crate::account::{Identity, Session, Tokens};
 use crate::cli::LoginArgs;
 use crate::environment::{self, BUILT_IN_CLIENT_ID};
 use crate::failure::Failure;
-use crate::login::{
-    Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, SetupCode, TIMEOUT,
-};
+use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn, TIMEOUT};
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, active_account};
-use crate::printable::quoted;
-use crate::secret::{MAX_TOKEN, Secret, TokenInputError};
+use crate::secret::Secret;
 use crate::session::{self, Demand, NewLogin, Usable};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal};
-use crate::world::{self, Stdin, World};
+use crate::world::World;
 
-/// Timeout for reading a token from standard input.
-const INPUT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Holds a one-time code for a login without a browser.
-const SETUP_CODE: &str = "SENTRY_SETUP_CODE";
+use input::{command, from_stdin, instance_of, setup_code};
 
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let config = ConfigDir::of(world)?;
@@ -255,27 +248,6 @@ fn has_scopes(world: &World, instance: &Origin, tokens: &Tokens, requested: &str
     })
 }
 
-/// The typed command, as far as another login needs it.
-fn command(args: &LoginArgs) -> String {
-    let mut command = "sentry auth login".to_owned();
-    if let Some(url) = &args.instance.url {
-        command.push_str(&format!(" --url {url}"));
-    }
-    if let Some(email) = &args.email {
-        command.push_str(&format!(" {}", quoted(email)));
-    }
-    if !args.scope.is_empty() {
-        command.push_str(&format!(" --scope {}", quoted(&args.scope.join(","))));
-    }
-    if args.read_only {
-        command.push_str(" --read-only");
-    }
-    if args.no_browser {
-        command.push_str(" --no-browser");
-    }
-    command
-}
-
 /// The old layout holds one session; replacing that of another instance needs confirmation.
 pub(super) fn may_replace(
     world: &World,
@@ -311,84 +283,6 @@ pub(super) fn may_replace(
         .unwrap_or_default()
         .to_ascii_lowercase();
     Ok(matches!(answer.as_str(), "y" | "yes"))
-}
-
-/// The one-time code from the variable, else from standard input.
-fn setup_code(world: &World, args: &LoginArgs) -> anyhow::Result<SetupCode> {
-    let code = match world.variable_os(SETUP_CODE) {
-        Some(value) => Secret::from_input(value.as_encoded_bytes())
-            .map_err(|why| unusable(SETUP_CODE, "setup code", why, args))?,
-        None => from_stdin(world, "setup code", args)?,
-    };
-    let code = SetupCode::parse(code)?;
-    match &args.instance.url {
-        Some(url) if !url.may_receive(&code.origin) => {
-            let what = format!("this setup code belongs to {}, not to {url}", code.origin);
-            Err(Failure::new(what).into_usage().into())
-        }
-        _ => Ok(code),
-    }
-}
-
-/// Reads a secret from standard input, or from the user at the terminal.
-fn from_stdin(world: &World, noun: &str, args: &LoginArgs) -> anyhow::Result<Secret> {
-    if world::terminal_on_stdin() {
-        let typed = Terminal::of_user(world)
-            .and_then(|terminal| terminal.ask_secretly(world, &format!("{noun}:"), TIMEOUT))
-            .with_context(|| format!("no {noun} was entered"))?;
-        return Secret::from_input(typed.as_bytes())
-            .map_err(|why| unusable("the entered text", noun, why, args));
-    }
-    // UTF-16 takes twice the space.
-    let limit = 2 * MAX_TOKEN + 16;
-    // Growing the vector would leave copies behind.
-    let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(limit + 64));
-    Stdin::with_timeout(INPUT_TIMEOUT)
-        .take(limit as u64)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("cannot read the {noun}"))?;
-    Secret::from_input(&bytes).map_err(|why| unusable("standard input", noun, why, args))
-}
-
-fn unusable(what: &str, noun: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error {
-    let failure = match why {
-        TokenInputError::Empty => Failure::new(format!("there is no {noun}: {what} is empty")),
-        _ => Failure::new(format!("cannot use {what} as a {noun}: {why}")),
-    };
-    match why {
-        TokenInputError::Utf16 if noun == "token" => {
-            let login = command(args);
-            failure.hint(format!(
-                "`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-token`"
-            ))
-        }
-        _ => failure,
-    }
-    .into()
-}
-
-/// An organization token names its instance.
-fn instance_of(
-    world: &World,
-    config: &ConfigDir,
-    url: Option<&Origin>,
-    token: &Secret,
-) -> anyhow::Result<Origin> {
-    let claimed = environment::origin_claimed_by(token, "this login")?;
-    let named = match url {
-        Some(url) => Some(url.clone()),
-        None => environment::instance(world)?,
-    };
-    match (claimed, named) {
-        (Some(claimed), Some(named)) if !named.may_receive(&claimed) => {
-            let what = format!("this token belongs to {claimed}, not to {named}");
-            Err(Failure::new(what)
-                .hint(format!("`sentry auth login --url {claimed} --with-token`"))
-                .into())
-        }
-        (Some(claimed), _) => Ok(claimed),
-        (None, _) => Ok(config.session(world, url)?.0),
-    }
 }
 
 /// Stores an API token, of this user if one is named, once the instance has accepted it.

@@ -62,7 +62,10 @@ fn files() -> Files {
 }
 
 fn is_of_tests(path: &str) -> bool {
-    path.starts_with("oracles/") || path.ends_with("tests.rs") || path == "testing.rs"
+    path.starts_with("oracles/")
+        || path.ends_with("tests.rs")
+        || path.contains("tests/")
+        || path == "testing.rs"
 }
 
 fn code(text: &str) -> String {
