@@ -19,7 +19,7 @@ use crate::secret::Secret;
 use duration::duration;
 use values::{email, name, program_name, registry, scope, seconds, token, username, variable};
 
-pub(crate) use programs::{LinkArgs, Task, command_line, is_command, is_ours, parse};
+pub(crate) use programs::{LinkArgs, Task, Typed, command_line, is_command, is_ours, parse};
 
 /// `sentry`
 #[derive(Parser)]
@@ -44,10 +44,21 @@ pub(crate) enum Topic {
     ///
     /// Without a command: logs in when logged out, shows the status when logged in.
     Auth {
+        /// How much to report
+        #[command(flatten)]
+        output: OutputArgs,
         /// What to do
         #[command(subcommand)]
         command: Option<Command>,
     },
+}
+
+/// `--verbose`
+#[derive(Args, Clone, Copy, Default)]
+pub(crate) struct OutputArgs {
+    /// Report each step on standard error, without secrets, as SENTRY_CREDENTIAL_TRACE=1 does
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 /// `sentry auth …`

@@ -46,7 +46,7 @@ pub fn git_main() -> ExitCode {
     match first.to_str().unwrap_or_default() {
         command if Program::command_of_git(command).is_some() => {
             let words: Vec<_> = std::iter::once(first).chain(words).collect();
-            run(&world, Program::GitHelper, &words)
+            run(world, Program::GitHelper, &words)
         }
         "--version" | "-V" => print(VERSION),
         "--help" | "-h" | "help" => print(USAGE),

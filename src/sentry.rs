@@ -10,7 +10,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::auth::{self, say};
-use crate::cli::{self, Command, ExecArgs, LoginArgs, StatusArgs, Task};
+use crate::cli::{self, Command, ExecArgs, LoginArgs, StatusArgs, Task, Typed};
 use crate::doctor;
 use crate::failure::{Failure, hint_of, is_usage};
 use crate::platform::process::note_limits;
@@ -45,20 +45,27 @@ pub fn sentry_main() -> ExitCode {
             report(&failure.into());
             ExitCode::from(code)
         }
-        None => run(&world, program, &words),
+        None => run(world, program, &words),
     }
 }
 
 /// Does what was typed under a name of the program.
-pub(crate) fn run(world: &World, program: Program, words: &[OsString]) -> ExitCode {
-    let result = match cli::parse(program, world::program_name(), words) {
-        Ok(Task::Auth(command)) => dispatch(world, command),
-        Ok(Task::Link(args)) => auth::link(world, &args),
+pub(crate) fn run(world: World, program: Program, words: &[OsString]) -> ExitCode {
+    let Typed { task, output } = match cli::parse(program, world::program_name(), words) {
+        Ok(typed) => typed,
         Err(usage) => {
             // clap writes help to standard output and errors to standard error.
             usage.print().ok();
             return ExitCode::from(if usage.use_stderr() { 2 } else { 0 });
         }
+    };
+    let world = match output.verbose {
+        true => world.verbosely(),
+        false => world,
+    };
+    let result = match task {
+        Task::Auth(command) => dispatch(&world, command),
+        Task::Link(args) => auth::link(&world, &args),
     };
     result.unwrap_or_else(|error| report(&error))
 }

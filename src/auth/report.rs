@@ -1,15 +1,19 @@
 //! Reports what a set-up changed in a file and in the bindings, or with `--dry-run` would change, one line each.
 //!
-//! Separate from the commands so that `setup-git` and `setup-docker` use the same words.
+//! Separate from the commands so that `setup-git` and `setup-docker` use the same words. A set-up that was done has one
+//! line for each host, its result; the changes that led to it are steps of `--verbose`.
 
 use super::forget::stored_by;
 use super::output::{say, stays_bound};
 use crate::store::{Binding, Client};
+use crate::world::World;
 
 /// The lines of a report, printed once everything is done.
 pub(super) struct Report {
     dry_run: bool,
     lines: Vec<String>,
+    /// The changes that a result stands for.
+    steps: Option<Vec<String>>,
 }
 
 /// The kind of change.
@@ -28,6 +32,15 @@ impl Report {
         Report {
             dry_run,
             lines: Vec::new(),
+            steps: None,
+        }
+    }
+
+    /// A report of results, with the changes as steps; of the changes with `--dry-run`.
+    pub(super) fn of_results(dry_run: bool) -> Report {
+        Report {
+            steps: (!dry_run).then(Vec::new),
+            ..Report::new(dry_run)
         }
     }
 
@@ -40,10 +53,33 @@ impl Report {
             Verb::Set => ("set", "set"),
             Verb::Unbind => ("unbound", "unbind"),
         };
-        self.lines.push(match self.dry_run {
+        let line = match self.dry_run {
             true => format!("would {would} {what}"),
             false => format!("{done} {what}"),
-        });
+        };
+        match &mut self.steps {
+            Some(steps) => steps.push(line),
+            None => self.lines.push(line),
+        }
+    }
+
+    /// Reports that a client uses a login for a host, and the helpers that it used before.
+    pub(super) fn uses(&mut self, client: &str, binding: &Binding, host: &str, former: &[String]) {
+        if self.steps.is_none() {
+            return;
+        }
+        let instance = binding.origin.to_string();
+        let mut line = format!("{client} uses the login of {instance}");
+        if host != instance {
+            line.push_str(&format!(" for {host}"));
+        }
+        if let Some(user) = &binding.username {
+            line.push_str(&format!(" as {user}"));
+        }
+        if !former.is_empty() {
+            line.push_str(&format!(", no longer {}", former.join(", ")));
+        }
+        self.lines.push(line);
     }
 
     /// Omits the binding of an instance's own host, which is implicit.
@@ -77,8 +113,11 @@ impl Report {
         self.lines.extend(lines.map(stays_bound));
     }
 
+    /// A result of its own: what is gone does not come back with `--undo`.
     pub(super) fn removed_stored(&mut self, client: Client, name: &str) {
+        let steps = self.steps.take();
         self.did(Verb::Remove, &format!("{} for {name}", stored_by(client)));
+        self.steps = steps;
     }
 
     pub(super) fn note(&mut self, line: impl Into<String>) {
@@ -90,10 +129,13 @@ impl Report {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.lines.is_empty() && self.steps.as_ref().is_none_or(Vec::is_empty)
     }
 
-    pub(super) fn print(&self) {
+    pub(super) fn print(&self, world: &World) {
+        for step in self.steps.iter().flatten() {
+            world.trace(|| step.clone());
+        }
         self.lines.iter().for_each(|line| say(line));
     }
 }
@@ -102,6 +144,32 @@ impl Report {
 mod tests {
     use super::*;
     use crate::testing::{Machine, SELF};
+
+    #[test]
+    fn a_set_up_has_one_line_for_each_host_and_its_changes_are_steps() {
+        let machine = Machine::new().at(SELF);
+        let binding = machine.binding(Client::Git, "r.example");
+        let mut report = Report::of_results(false);
+        report.bound("r.example", &binding);
+        assert!(!report.is_empty());
+        report.uses("git", &binding, "r.example", &["`store`".to_owned()]);
+        report.uses("git", &binding, SELF, &[]);
+        report.removed_stored(Client::Docker, "r.example");
+        report.did(Verb::Add, "`x`");
+        assert_eq!(
+            report.lines,
+            [
+                "git uses the login of https://self.example for r.example, no longer `store`",
+                "git uses the login of https://self.example",
+                "removed the login that docker had stored for r.example",
+            ]
+        );
+        let steps = ["bound r.example to https://self.example", "added `x`"];
+        assert_eq!(report.steps.unwrap(), steps);
+        let mut dry = Report::of_results(true);
+        dry.uses("git", &binding, "r.example", &[]);
+        assert!(dry.is_empty());
+    }
 
     #[test]
     fn what_is_done_and_what_would_be_done_is_told_in_the_same_words() {

@@ -9,10 +9,16 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use super::{Cli, Command, Topic};
+use super::{Cli, Command, OutputArgs, Topic};
 use crate::world::Program;
 
 /// What was typed, under whichever name.
+pub(crate) struct Typed {
+    pub(crate) task: Task,
+    pub(crate) output: OutputArgs,
+}
+
+/// What to do.
 pub(crate) enum Task {
     /// `sentry auth …`
     Auth(Option<Command>),
@@ -32,6 +38,9 @@ pub(crate) enum Task {
                   `sentry-credential setup-git` or `sentry-credential setup-docker` told them to."
 )]
 struct SentryCredential {
+    /// How much to report
+    #[command(flatten)]
+    output: OutputArgs,
     /// What to do
     #[command(subcommand)]
     command: CredentialCommand,
@@ -83,14 +92,17 @@ pub(crate) fn parse(
     program: Program,
     started: OsString,
     words: &[OsString],
-) -> Result<Task, clap::Error> {
+) -> Result<Typed, clap::Error> {
     let mut words = words.iter().cloned().peekable();
     if program == Program::Sentry {
-        let Topic::Auth { command } = Cli::try_parse_from(once(started).chain(words))?.topic;
-        return Ok(Task::Auth(command));
+        let Topic::Auth { output, command } =
+            Cli::try_parse_from(once(started).chain(words))?.topic;
+        let task = Task::Auth(command);
+        return Ok(Typed { task, output });
     }
     if words.next_if(|word| word == "auth").is_some() && words.peek().is_none() {
-        return Ok(Task::Auth(None));
+        let (task, output) = (Task::Auth(None), OutputArgs::default());
+        return Ok(Typed { task, output });
     }
     let (mut line, words) = match program {
         Program::GitHelper => (of_git(), words.map(as_ours).collect()),
@@ -98,10 +110,12 @@ pub(crate) fn parse(
     };
     let matches = line.try_get_matches_from_mut(once(started).chain(words))?;
     let parsed = SentryCredential::from_arg_matches(&matches);
-    match parsed.map_err(|error| error.format(&mut line))?.command {
-        CredentialCommand::Auth(command) => Ok(Task::Auth(Some(command))),
-        CredentialCommand::Link(args) => Ok(Task::Link(args)),
-    }
+    let SentryCredential { output, command } = parsed.map_err(|error| error.format(&mut line))?;
+    let task = match command {
+        CredentialCommand::Auth(command) => Task::Auth(Some(command)),
+        CredentialCommand::Link(args) => Task::Link(args),
+    };
+    Ok(Typed { task, output })
 }
 
 /// The commands as a completion script needs them.
@@ -180,7 +194,10 @@ mod tests {
 
     #[test]
     fn each_name_has_the_commands_of_auth() {
-        let parsed = |program, line| parse(program, "x".into(), &words(line));
+        let parsed = |program, line| {
+            let typed = parse(program, "x".into(), &words(line));
+            typed.map(|typed| typed.task)
+        };
         for (program, line) in [
             (Program::Sentry, "auth login --force"),
             (Program::SentryCredential, "login --force"),
@@ -205,6 +222,30 @@ mod tests {
             Ok(Task::Link(LinkArgs { dir: Some(_) }))
         ));
         assert!(parsed(Program::Sentry, "auth link").is_err());
+    }
+
+    #[test]
+    fn verbose_stands_before_or_behind_a_command_and_an_executed_command_keeps_its_own() {
+        for (program, line, expected) in [
+            (Program::Sentry, "auth -v", true),
+            (Program::Sentry, "auth --verbose status", true),
+            (Program::Sentry, "auth status -v", true),
+            (Program::Sentry, "auth status", false),
+            (Program::Sentry, "auth exec -v env", true),
+            (Program::Sentry, "auth exec env -v", false),
+            (Program::Sentry, "auth exec -- env --verbose", false),
+            (Program::SentryCredential, "-v status", true),
+            (Program::SentryCredential, "auth status -v", true),
+            (Program::GitHelper, "setup --verbose g.example", true),
+            (Program::GitHelper, "login", false),
+        ] {
+            let typed = parse(program, "x".into(), &words(line)).map_err(|error| error.to_string());
+            assert_eq!(
+                typed.map(|typed| typed.output.verbose),
+                Ok(expected),
+                "{line}"
+            );
+        }
     }
 
     #[test]

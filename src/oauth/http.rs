@@ -20,7 +20,7 @@ use super::transport_error::TransportError;
 use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::secret::Secret;
-use crate::world::{Timestamp, World};
+use crate::world::{Steps, Timestamp, World};
 
 /// Timeout to open a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -38,6 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Http {
     origin: Origin,
     route: Result<Arc<Route>, Failure>,
+    steps: Steps,
 }
 
 /// A complete answer.
@@ -105,6 +106,7 @@ impl Http {
         Http {
             origin: origin.clone(),
             route: Route::of(world, origin).map(Arc::new),
+            steps: world.steps(),
         }
     }
 
@@ -113,6 +115,7 @@ impl Http {
         Http {
             origin: origin.clone(),
             route: route.route_to(origin),
+            steps: route.steps(),
         }
     }
 
@@ -121,6 +124,7 @@ impl Http {
         Http {
             origin: region.clone(),
             route: self.route.clone(),
+            steps: self.steps.clone(),
         }
     }
 
@@ -132,7 +136,7 @@ impl Http {
         secret: Option<&Secret>,
         limit: Duration,
     ) -> Result<Answer, TransportError> {
-        let answer = self.request(limit, |agent, route| {
+        let answer = self.request("POST", path, limit, |agent, route| {
             let request = agent
                 .post(self.url(path))
                 .header("Accept", "application/json");
@@ -146,7 +150,7 @@ impl Http {
 
     /// Sends a request with a token.
     pub(super) fn get(&self, path: &str, token: &Secret) -> Result<Answer, TransportError> {
-        self.request(REQUEST, |agent, route| {
+        self.request("GET", path, REQUEST, |agent, route| {
             let authorization = Zeroizing::new(format!("Bearer {}", token.expose()));
             let request = agent
                 .get(self.url(path))
@@ -161,7 +165,27 @@ impl Http {
         format!("{}{path}", self.origin)
     }
 
+    /// Sends the request, and notes it without its form, headers and answer, which hold secrets.
     fn request(
+        &self,
+        method: &str,
+        path: &str,
+        limit: Duration,
+        send: impl Fn(&Agent, &Route) -> Result<ureq::http::Response<ureq::Body>, Error>,
+    ) -> Result<Answer, TransportError> {
+        let result = self.answered(limit, send);
+        self.steps.note(|| {
+            let end = match &result {
+                Ok(answer) if answer.is_page => format!("HTTP {}, a web page", answer.status),
+                Ok(answer) => format!("HTTP {}", answer.status),
+                Err(error) => error.why.to_string(),
+            };
+            format!("{method} {} -> {end}", self.url(path))
+        });
+        result
+    }
+
+    fn answered(
         &self,
         limit: Duration,
         send: impl Fn(&Agent, &Route) -> Result<ureq::http::Response<ureq::Body>, Error>,

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::origin::{Origin, Scheme};
 use crate::printable::printable;
 use crate::store::Store;
-use crate::world::World;
+use crate::world::{Steps, World};
 
 /// A route.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ pub(super) struct Route {
 pub(crate) struct PreparedRoute {
     origin: Origin,
     route: Result<Arc<Route>, Failure>,
+    steps: Steps,
 }
 
 impl PreparedRoute {
@@ -43,6 +44,7 @@ impl PreparedRoute {
         PreparedRoute {
             origin: origin.clone(),
             route,
+            steps: world.steps(),
         }
     }
 
@@ -50,6 +52,11 @@ impl PreparedRoute {
     pub(crate) fn port(&self) -> Option<u16> {
         let route = self.route.as_ref().ok()?;
         Some(host_and_port(&route.first_hop(&self.origin)?).1)
+    }
+
+    /// Where requests over this route are noted.
+    pub(super) fn steps(&self) -> Steps {
+        self.steps.clone()
     }
 
     /// The route, if it leads to `origin`.

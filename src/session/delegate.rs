@@ -141,9 +141,10 @@ fn start(
     for name in environment::TOKENS {
         command.env_remove(name);
     }
-    if !world.is_traced() {
-        command.env_remove(world::TRACE);
-    }
+    match world.trace_target() {
+        Some(target) => command.env(world::TRACE, target),
+        None => command.env_remove(world::TRACE),
+    };
     // The caller's other descriptors, such as its own lock files, must not stay open while the server answers.
     process::close_others_on_exec();
     Some((command.spawn().ok()?, pipe))

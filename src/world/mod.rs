@@ -38,6 +38,7 @@ pub(crate) use streams::{
     terminal_on_stdin,
 };
 
+pub(crate) use trace::Steps;
 use trace::Trace;
 
 /// The variable that says where a trace goes.
@@ -51,7 +52,7 @@ pub(crate) struct World {
     variables: Variables,
     clock: Rc<dyn Clock>,
     signals: Signals,
-    trace: Option<Trace>,
+    steps: Steps,
     /// Why there is no trace although one is wanted; told once.
     untraced: Cell<Option<String>>,
     quiet: bool,
@@ -67,7 +68,7 @@ impl World {
             variables: Variables::Process,
             clock: Rc::new(SystemClock),
             signals: Signals::default(),
-            trace: None,
+            steps: Steps::default(),
             untraced: Cell::default(),
             quiet: false,
             fast: true,
@@ -79,7 +80,10 @@ impl World {
         match target.map_or(Ok(None), |target| {
             Trace::to(&target, |file| world.check_may_create(file))
         }) {
-            Ok(trace) => World { trace, ..world },
+            Ok(trace) => World {
+                steps: trace.map_or_else(Steps::default, Steps::to),
+                ..world
+            },
             Err(why) => {
                 world.untraced.set(Some(why));
                 world
@@ -98,7 +102,7 @@ impl World {
             variables: Variables::These(variables),
             clock,
             signals: Signals::default(),
-            trace: None,
+            steps: Steps::default(),
             untraced: Cell::default(),
             quiet: false,
             fast: true,
@@ -202,6 +206,16 @@ impl World {
         }
     }
 
+    /// Notes steps on standard error, wherever `SENTRY_CREDENTIAL_TRACE` sends them: the option `--verbose`, which wins over
+    /// the variable as options do.
+    pub(crate) fn verbosely(self) -> World {
+        self.untraced.take();
+        World {
+            steps: Steps::to(Trace::Stderr),
+            ..self
+        }
+    }
+
     /// Tells what did not work but is no failure.
     pub(crate) fn warn(&self, what: &str) {
         self.trace(|| format!("warning: {what}"));
@@ -210,15 +224,23 @@ impl World {
         }
     }
 
-    /// Whether steps are noted.
-    pub(crate) fn is_traced(&self) -> bool {
-        self.trace.is_some()
+    /// The value of `SENTRY_CREDENTIAL_TRACE` by which another process of ours notes its steps in the same place.
+    pub(crate) fn trace_target(&self) -> Option<OsString> {
+        match self.steps.target()? {
+            Trace::Stderr => Some("1".into()),
+            Trace::File(_) => self.variable_os(TRACE),
+        }
+    }
+
+    /// Where steps are noted, for a part of the program that has no world.
+    pub(crate) fn steps(&self) -> Steps {
+        self.steps.clone()
     }
 
     /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as
     /// `Secret(…)` by their type.
     pub(crate) fn trace(&self, step: impl FnOnce() -> String) {
-        if let Some(trace) = &self.trace {
+        if let Some(trace) = self.steps.target() {
             trace.line(self.now(), &step());
         } else if let Some(why) = self.untraced.take()
             && !self.quiet

@@ -46,7 +46,7 @@ impl World {
             variables: Variables::These(process::environment_of(process.pid)?),
             clock: Rc::clone(&self.clock),
             signals: Signals::default(),
-            trace: None,
+            steps: super::Steps::default(),
             untraced: std::cell::Cell::default(),
             quiet: true,
             fast: self.fast,

@@ -6,9 +6,10 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use super::Timestamp;
+use super::{Clock as _, SystemClock, Timestamp};
 use crate::failure::Failure;
 use crate::platform::files::{self, Purpose, Rule};
 
@@ -18,8 +19,29 @@ const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_
 /// How often a file without content is looked at again: another process has made it, and is about to write the header.
 const LOOKS: u32 = 50;
 
+/// Notes steps, or nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Steps(Option<Rc<Trace>>);
+
+impl Steps {
+    pub(super) fn to(trace: Trace) -> Steps {
+        Steps(Some(Rc::new(trace)))
+    }
+
+    pub(super) fn target(&self) -> Option<&Trace> {
+        self.0.as_deref()
+    }
+
+    /// Notes one step at the system's time; see [`World::trace`](super::World::trace).
+    pub(crate) fn note(&self, step: impl FnOnce() -> String) {
+        if let Some(trace) = &self.0 {
+            trace.line(SystemClock.now(), &step());
+        }
+    }
+}
+
 /// Where the lines go.
-pub(super) enum Trace {
+pub(crate) enum Trace {
     Stderr,
     File(RefCell<File>),
 }
@@ -52,7 +74,14 @@ impl Trace {
     }
 
     pub(super) fn line(&self, now: Timestamp, step: &str) {
-        let line = format!("{now} [{}] {}\n", std::process::id(), step.escape_debug());
+        let escaped = step.chars().flat_map(|character| {
+            let is_quote = matches!(character, '\'' | '"');
+            let escaped = (!is_quote).then(|| character.escape_debug());
+            let plain = is_quote.then_some(character);
+            plain.into_iter().chain(escaped.into_iter().flatten())
+        });
+        let escaped: String = escaped.collect();
+        let line = format!("{now} [{}] {escaped}\n", std::process::id());
         match self {
             Trace::Stderr => super::print_error(&line),
             Trace::File(file) => drop(file.borrow_mut().write_all(line.as_bytes())),

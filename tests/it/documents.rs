@@ -72,13 +72,21 @@ fn commands(help: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The long names of the options, without `--help`, which all have.
+/// The options that all commands have.
+const COMMON: [&str; 2] = ["--help", "--verbose"];
+
+/// The long names of the options, without those that all commands have.
 fn flags(help: &str) -> BTreeSet<String> {
     let names = help.lines().filter_map(|line| {
-        let name = line.trim_start().strip_prefix("--")?;
+        let line = line.trim_start();
+        let line = line.strip_prefix("-v, ").unwrap_or(line);
+        let name = line.strip_prefix("--")?;
         Some(format!("--{}", name.split_whitespace().next()?))
     });
-    names.filter(|name| name != "--help").collect()
+    let names: BTreeSet<String> = names.collect();
+    assert!(names.contains("--verbose"), "{help}");
+    let is_own = |name: &String| !COMMON.contains(&name.as_str());
+    names.into_iter().filter(is_own).collect()
 }
 
 /// What the programs say: the options of each command.
@@ -116,6 +124,12 @@ fn written() -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_manual_has_the_commands_and_options_of_the_help() {
     assert_eq!(written(), spoken());
+}
+
+#[test]
+fn the_manual_has_the_option_of_all_commands() {
+    let manual = document(MANUAL);
+    assert!(manual.contains("\n.Fl -verbose\n(or\n.Fl v )\n"));
 }
 
 #[test]
@@ -216,7 +230,7 @@ fn check(said: &str, spoken: &BTreeMap<String, BTreeSet<String>>, place: &str) {
         .unwrap_or_else(|| panic!("no command `{command}`: {place}"));
     // What comes behind `--` is another command's.
     let words = words.take_while(|word| *word != "--");
-    for flag in words.filter(|word| word.starts_with("--") && *word != "--help") {
+    for flag in words.filter(|word| word.starts_with("--") && !COMMON.contains(word)) {
         assert!(flags.contains(flag), "no option `{flag}`: {place}");
     }
 }

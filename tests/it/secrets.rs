@@ -208,6 +208,8 @@ struct Life {
     room: Sandbox,
     secrets: Vec<(Kind, String)>,
     seen: BTreeSet<(Kind, Place)>,
+    /// What stands behind each command of `sentry auth`.
+    options: &'static [&'static str],
 }
 
 impl Life {
@@ -239,11 +241,13 @@ impl Life {
             room: Sandbox::new(),
             secrets,
             seen: BTreeSet::new(),
+            options: &[],
         }
     }
 
     fn auth(&self, args: &str) -> Cmd {
-        self.machine.sentry(&["auth"]).args(args.split(' '))
+        let auth = self.machine.sentry(&["auth"]).args(self.options);
+        auth.args(args.split(' '))
     }
 
     fn git(&self, operation: &str, more: &str) -> Cmd {
@@ -477,7 +481,11 @@ fn target(call: &str) -> Option<Target<'_>> {
 }
 
 fn everything_is_where_it_belongs(machine: Sandbox) {
-    let mut life = Life::new(machine);
+    lives(Life::new(machine));
+}
+
+#[track_caller]
+fn lives(mut life: Life) {
     life.live(LIFE);
     life.leaves_nothing();
     let all = MAY_BE.iter();
@@ -493,6 +501,14 @@ fn each_secret_is_where_the_protocols_want_it_and_nowhere_else() {
 #[test]
 fn a_trace_on_standard_error_changes_nothing_about_that() {
     everything_is_where_it_belongs(Sandbox::new().env("SENTRY_CREDENTIAL_TRACE", "1"));
+}
+
+#[test]
+fn verbose_commands_change_nothing_about_that() {
+    lives(Life {
+        options: &["--verbose"],
+        ..Life::new(Sandbox::new())
+    });
 }
 
 #[test]

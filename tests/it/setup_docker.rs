@@ -44,11 +44,7 @@ fn setup_docker_makes_a_private_file_where_there_is_none() {
         .run()
         .success()
         .stdout_is("")
-        .stderr_is(&format!(
-            "bound registry.example.com to https://sentry.io\n\
-             set `credHelpers.registry.example.com` to `sentry` in {}\n",
-            path.display()
-        ));
+        .stderr_is("docker uses the login of https://sentry.io for registry.example.com\n");
     assert_eq!(
         read(&path),
         "{\n\t\"credHelpers\": {\n\t\t\"registry.example.com\": \"sentry\"\n\t}\n}"
@@ -151,10 +147,9 @@ fn setup_docker_keeps_all_that_is_not_ours() {
     setup_docker(&machine, &REGISTRY)
         .run()
         .success()
-        .stderr_is(&format!(
-            "bound registry.example.com to https://sentry.io\n\
-             set `credHelpers.registry.example.com` to `sentry` in {path} (was `ecr-login`)\n"
-        ));
+        .stderr_is(
+            "docker uses the login of https://sentry.io for registry.example.com, no longer `ecr-login`\n",
+        );
     assert_eq!(
         read(&dotfiles),
         "{\n\t\"zeta\": [\n\t\t1,\n\t\t2.5,\n\t\tnull\n\t],\n\t\"auths\": {\n\t\t\"other\": {}\n\t},\n\
@@ -278,8 +273,8 @@ fn a_registry_stays_bound_until_it_is_undone_for_docker_and_podman() {
         .run()
         .success()
         .stderr_is(&format!(
-            "set `credHelpers.registry.example.com` to `sentry` in {}\n\
-             warning: this file is deleted at the next boot\n\
+            "podman uses the login of https://sentry.io for registry.example.com\n\
+             warning: {} is deleted at the next boot\n\
              hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n",
             auth.display()
         ));
@@ -327,8 +322,7 @@ fn a_password_that_stays_in_the_file_is_told() {
         .success()
         .never_says("am9lOnA0c3M=")
         .stderr_is(&format!(
-            "bound registry.example.com to https://sentry.io\n\
-             set `credHelpers.registry.example.com` to `sentry` in {path}\n\
+            "docker uses the login of https://sentry.io for registry.example.com\n\
              warning: {path} still holds a password for https://registry.example.com/v2/, which is no longer used; \
              remove it from `auths` there\n"
         ));
@@ -534,11 +528,7 @@ fn a_key_that_no_client_looks_up_is_replaced_by_the_one_that_they_do() {
     setup_docker(&machine, &REGISTRY)
         .run()
         .success()
-        .stderr_is(&format!(
-            "bound registry.example.com to https://sentry.io\n\
-             removed `credHelpers.https://registry.example.com` from {path}, which no client looks up\n\
-             set `credHelpers.registry.example.com` to `sentry` in {path}\n"
-        ));
+        .stderr_is("docker uses the login of https://sentry.io for registry.example.com\n");
     assert_eq!(
         read(Path::new(&path)),
         "{\n\t\"credHelpers\": {\n\t\t\"https://other.example\": \"pass\",\n\t\t\"registry.example.com\": \"sentry\"\n\t}\n}"
@@ -603,5 +593,5 @@ fn the_user_name_stays_until_another_is_given() {
         .args(username("bob"))
         .run()
         .success()
-        .stderr_is("bound registry.example.com to https://sentry.io as bob\n");
+        .stderr_is("docker uses the login of https://sentry.io for registry.example.com as bob\n");
 }

@@ -36,9 +36,7 @@ fn configuration(machine: &Sandbox) -> String {
 fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
     let machine = Sandbox::new();
     set_up(&machine).run().success().stdout_is("").stderr_is(
-        "bound https://git.example.com to https://sentry.example.com\n\
-         added `credential.https://git.example.com.helper=` to git's global configuration\n\
-         added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
+        "git uses the login of https://sentry.example.com for https://git.example.com\n",
     );
     assert_eq!(
         configuration(&machine),
@@ -54,10 +52,10 @@ fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
 fn setup_git_without_a_host_means_the_instance() {
     let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.example.com");
     // That its own host is bound to it goes without saying.
-    setup_git(&machine, &[]).run().success().stderr_is(
-        "added `credential.https://sentry.example.com.helper=` to git's global configuration\n\
-         added `credential.https://sentry.example.com.helper=sentry` to git's global configuration\n",
-    );
+    setup_git(&machine, &[])
+        .run()
+        .success()
+        .stderr_is("git uses the login of https://sentry.example.com\n");
     assert_eq!(
         machine.bindings(),
         ["git https://sentry.example.com -> https://sentry.example.com"]
@@ -103,11 +101,7 @@ fn undo_brings_back_what_was_there() {
     );
     let before = configuration(&machine);
     set_up(&machine).run().success().stderr_is(
-        "bound https://git.example.com to https://sentry.example.com\n\
-         removed `credential.https://git.example.com.helper=store` from git's global configuration\n\
-         removed `credential.https://git.example.com.helper=cache --timeout=60` from git's global configuration\n\
-         added `credential.https://git.example.com.helper=` to git's global configuration\n\
-         added `credential.https://git.example.com.helper=sentry` to git's global configuration\n",
+        "git uses the login of https://sentry.example.com for https://git.example.com, no longer `store`, `cache`\n",
     );
     // A second time must not take our own values for those from before.
     set_up(&machine).run().success();
@@ -185,8 +179,7 @@ fn a_host_stays_bound_until_it_is_undone_everywhere() {
         .run()
         .success()
         .stderr_is(
-            "added `credential.https://git.example.com.helper=` to git's local configuration\n\
-             added `credential.https://git.example.com.helper=sentry` to git's local configuration\n",
+            "git, in this repository, uses the login of https://sentry.example.com for https://git.example.com\n",
         );
     let bound = ["git https://git.example.com -> https://sentry.example.com"];
     undo(&machine).run().success();
@@ -211,9 +204,7 @@ fn all_users_of_a_machine_have_one_configuration_and_bindings_of_their_own() {
     let system = machine.root().join("gitconfig");
     let machine = machine.env("GIT_CONFIG_SYSTEM", &system);
     set_up(&machine).arg("--system").run().success().stderr_is(
-        "bound https://git.example.com to https://sentry.example.com\n\
-         added `credential.https://git.example.com.helper=` to git's system configuration\n\
-         added `credential.https://git.example.com.helper=sentry` to git's system configuration\n\
+        "git uses the login of https://sentry.example.com for https://git.example.com\n\
          other users must run this command too, without `--system`\n",
     );
     assert_eq!(
@@ -304,7 +295,7 @@ fn the_user_name_that_was_asked_for_is_the_one_that_git_sends() {
         .run()
         .success()
         .stderr_has(&format!(
-            "bound https://git.example.com to {} as jane\n",
+            "git uses the login of {} for https://git.example.com as jane\n",
             sentry.url()
         ));
     machine
@@ -376,7 +367,7 @@ fn a_helper_that_came_later_is_overruled() {
     set("credential.helper", "store");
     set("credential.https://*.example.com/team.helper", "cache");
     set_up(&machine).run().success().stderr_is(
-        "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
+        "git uses the login of https://sentry.example.com for https://git.example.com, no longer `store`\n",
     );
     assert_eq!(
         configuration(&machine),
@@ -411,7 +402,7 @@ fn a_helper_of_a_file_that_is_included_is_overruled() {
     set_up(&machine).run().success();
     git(&machine, &["config", "--global", "include.path", "more"]);
     set_up(&machine).run().success().stderr_is(
-        "moved `credential.https://git.example.com.helper` to the end of git's global configuration, behind `store`\n",
+        "git uses the login of https://sentry.example.com for https://git.example.com, no longer `store`\n",
     );
     assert!(configuration(&machine).ends_with(
         "\tpath = more\n[credential \"https://git.example.com\"]\n\thelper = \n\thelper = sentry\n"

@@ -1,7 +1,7 @@
 //! `SENTRY_CREDENTIAL_TRACE`: each step, without secrets.
 
 use crate::environment::{described, docker, git, serves};
-use crate::fake_sentry::FakeSentry;
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry};
 use crate::sandbox::{Age, Sandbox};
 use crate::storage::mode;
 use std::fs;
@@ -253,4 +253,98 @@ fn many_programs_may_begin_one_trace_at_once() {
     let trace = fs::read_to_string(&file).expect("a trace");
     let trace = trace.strip_prefix(HEADER).expect("a header");
     assert_eq!(steps(trace).len(), 16);
+}
+
+#[test]
+fn verbose_shows_the_steps_of_any_command_and_leaves_its_result_alone() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+    let url = sentry.url();
+    let refresh = machine.sentry(&["auth", "refresh", "-v"]).run().success();
+    let said = &refresh.stderr;
+    for step in [
+        &format!("the token of {url} is stale: Expired"),
+        // By the worker, which is another process.
+        "flow: begin worker",
+        &format!("POST {url}/oauth/token/ -> HTTP 200"),
+    ] {
+        assert!(said.contains(step), "{step}: {said}");
+    }
+    let current = sentry.current();
+    assert!(!said.contains(&current.access) && !said.contains(&current.refresh));
+    for command in ["status", "whoami", "list", "hosts", "token"] {
+        let plain = machine.sentry(&["auth", command]).run().success();
+        let verbose = machine.sentry(&["auth", "--verbose", command]).run();
+        let verbose = verbose.success().stdout_is(&plain.stdout);
+        let _steps = steps(&verbose.stderr);
+        plain.stderr_is("");
+    }
+    let status = machine.sentry(&["auth", "status", "-v"]).run().success();
+    let asked = format!("GET {url}/api/0/ -> HTTP 200");
+    assert!(steps(&status.stderr).contains(&asked), "{}", status.stderr);
+    let git = machine
+        .command("git")
+        .args(["credential-sentry", "status", "--verbose"]);
+    assert!(steps(&git.run().success().stderr).contains(&asked));
+}
+
+#[test]
+fn verbose_shows_what_stopped_a_request() {
+    let sentry = FakeSentry::start();
+    let machine = Sandbox::new().for_sentry(&sentry);
+    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let url = sentry.url();
+    sentry.fault(Endpoint::Api, Answer::new(200, "text/html", "<h1>hi</h1>"));
+    let page = machine.sentry(&["auth", "status", "-v"]).run();
+    page.stderr_has(&format!("GET {url}/api/0/ -> HTTP 200, a web page\n"));
+    drop(sentry);
+    let gone = machine.sentry(&["auth", "status", "-v"]).run().success();
+    gone.stderr_has(&format!("GET {url}/api/0/ -> the connection to "));
+}
+
+#[test]
+fn verbose_wins_over_the_variable() {
+    let machine = Sandbox::new().env("SENTRY_TOKEN", "tok");
+    let file = machine.root().join("trace");
+    let set_up = |host: &str| {
+        let args = [
+            "auth",
+            "setup-git",
+            "-v",
+            host,
+            "--url",
+            "https://s.example",
+        ];
+        machine.sentry(&args)
+    };
+    let shown = [
+        "bound https://g.example to https://s.example",
+        "added `credential.https://g.example.helper=` to git's global configuration",
+        "added `credential.https://g.example.helper=sentry` to git's global configuration",
+    ];
+    let result = "git uses the login of https://s.example for https://g.example\n";
+    let said = set_up("g.example").env("SENTRY_CREDENTIAL_TRACE", &file);
+    let said = said.run().success();
+    let traced = said.stderr.strip_suffix(result).expect("a result");
+    assert_eq!(steps(traced), shown);
+    assert_eq!(fs::read_to_string(&file).expect("a trace"), HEADER);
+    // One that cannot be used is of no interest then.
+    let undone = machine.sentry(&["auth", "setup-git", "--undo", "--verbose"]);
+    let undone = undone.env("SENTRY_CREDENTIAL_TRACE", "relative").run();
+    undone.success().stderr_has("unbound https://g.example");
+    // The variable alone shows the same steps.
+    let args = [
+        "auth",
+        "setup-git",
+        "g.example",
+        "--url",
+        "https://s.example",
+    ];
+    let said = machine.sentry(&args).env("SENTRY_CREDENTIAL_TRACE", "1");
+    let said = said.run().success();
+    assert_eq!(
+        steps(said.stderr.strip_suffix(result).expect("a result")),
+        shown
+    );
 }

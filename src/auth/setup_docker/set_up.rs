@@ -69,7 +69,7 @@ impl<'a> SetUp<'a> {
     }
 
     pub(super) fn run(&self, config: &ConfigDir) -> anyhow::Result<()> {
-        let mut report = Report::new(self.args.dry_run);
+        let mut report = Report::of_results(self.args.dry_run);
         if self.args.dry_run {
             let (_, found) = self.edit(&ForeignFile::read(&self.path)?)?;
             let view = config.store.as_ref().map(Store::read).transpose()?;
@@ -131,7 +131,11 @@ impl<'a> SetUp<'a> {
             if let Some(change) = change.filter(|_| before != OURS) {
                 found.log.record(change, name, before)?;
             }
+            let client = if self.args.podman { "podman" } else { "docker" };
             let Some(server) = Slot(name).server() else {
+                if before != OURS && !self.args.dry_run {
+                    report.note(format!("{client} calls this program for all registries"));
+                }
                 continue;
             };
             let known = view
@@ -147,11 +151,17 @@ impl<'a> SetUp<'a> {
                 signed_out: false,
                 server,
             };
-            if known.as_ref() != Some(&binding) {
+            let is_known = known.as_ref() == Some(&binding);
+            if !is_known {
                 report.bound(name, &binding);
                 if let Some(change) = change {
                     change.bind(&binding)?;
                 }
+            }
+            if !is_known || before != OURS || !found.unused.is_empty() {
+                let former = before.as_str().filter(|before| *before != OURS);
+                let former = former.map(|helper| format!("`{}`", printable(helper)));
+                report.uses(client, &binding, name, former.as_slice());
             }
             // The user's last explicit action replaces an earlier login.
             if forget(view, change, &binding.server)? {
@@ -188,7 +198,7 @@ impl<'a> SetUp<'a> {
                 &format!("`{slot}` to `{OURS}` in {path}{before}"),
             );
         }
-        report.print();
+        report.print(self.world);
     }
 
     /// Warns about an earlier login that stays in the file in plain text, unused.
@@ -215,7 +225,8 @@ impl<'a> SetUp<'a> {
             .into_iter()
             .any(|name| self.world.variable(name).is_some());
         if self.args.podman && !is_persistent && containers_dir().is_some() {
-            say("warning: this file is deleted at the next boot");
+            let path = self.path.display();
+            say(&format!("warning: {path} is deleted at the next boot"));
             say(&format!("hint: {PERSISTENT_FILE}"));
         }
     }

@@ -111,7 +111,7 @@ impl<'a> Undo<'a> {
             let is_all = named.is_empty() && !self.args.podman;
             is_all || named.iter().any(|named| Slot(named).server() == server)
         });
-        report.print();
+        report.print(self.world);
         Ok(())
     }
 

@@ -49,6 +49,17 @@ impl Found {
     fn is_configured(&self, helpers: &[String]) -> bool {
         self.values == helpers && self.behind.is_none()
     }
+
+    /// The helpers of others that git calls no more.
+    fn former(&self, helpers: &[String]) -> Vec<String> {
+        let own = others(&self.values).into_iter();
+        let own = own
+            .filter(|value| !value.is_empty())
+            .map(|value| Helper::of(value));
+        let behind = self.behind.iter().filter(|_| self.values == helpers);
+        let behind = behind.map(|behind| behind.helper.name());
+        own.map(|helper| helper.name()).chain(behind).collect()
+    }
 }
 
 impl<'a> SetUp<'a> {
@@ -78,7 +89,7 @@ impl<'a> SetUp<'a> {
     }
 
     pub(super) fn run(&self, place: &ConfigDir) -> anyhow::Result<()> {
-        let mut report = Report::new(self.args.dry_run);
+        let mut report = Report::of_results(self.args.dry_run);
         if self.args.dry_run {
             let (_, found) = self.plan(&self.git.settings_of(&self.file.path)?);
             let view = place.store.as_ref().map(Store::read).transpose()?;
@@ -157,14 +168,22 @@ impl<'a> SetUp<'a> {
                 signed_out: false,
                 server,
             };
-            if known.as_ref() != Some(&binding) {
+            let is_known = known.as_ref() == Some(&binding);
+            if is_known && found.is_configured(&self.helpers) {
+                report.note(format!("nothing to change for {host}"));
+                continue;
+            }
+            if !is_known {
                 report.bound(&name, &binding);
                 if let Some(change) = change {
                     change.bind(&binding)?;
                 }
-            } else if found.is_configured(&self.helpers) {
-                report.note(format!("nothing to change for {host}"));
             }
+            let client = match self.file.scope {
+                Scope::Local => "git, in this repository,",
+                Scope::Global | Scope::System => "git",
+            };
+            report.uses(client, &binding, &name, &found.former(&self.helpers));
         }
         Ok(())
     }
@@ -189,7 +208,7 @@ impl<'a> SetUp<'a> {
                 report.did(Verb::Move, &what);
             }
         }
-        report.print();
+        report.print(self.world);
     }
 
     /// Warns about hosts known to accept tokens only in a form that git does not always send.

@@ -110,7 +110,7 @@ impl<'a> Undo<'a> {
             report.note(what);
             report.note(format!("hint: {}", ending(setting)));
         }
-        report.print();
+        report.print(self.world);
         Ok(())
     }
 
