@@ -14,10 +14,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::origin::{NotAnOrigin, Origin};
+use crate::origin::Origin;
 use crate::secret::Secret;
 use duration::duration;
-use values::{email, name, program_name, registry, scope, seconds, token, username, variable};
+use values::{
+    email, name, no_git_host, program_name, registry, scope, seconds, token, username, variable,
+};
 
 pub(crate) use programs::{LinkArgs, Task, Typed, command_line, is_command, is_ours, parse};
 
@@ -347,14 +349,14 @@ pub(crate) struct GitHost(pub(crate) Vec<Origin>);
 
 impl GitHost {
     /// Like [`Origin::from_setting`], but a bare name of this machine also means `http`.
-    fn from_setting(text: &str) -> Result<GitHost, NotAnOrigin> {
-        let origin = Origin::from_setting(text)?;
+    fn from_setting(text: &str) -> Result<GitHost, String> {
+        let origin = Origin::from_setting(text).map_err(|why| no_git_host(text, why))?;
         if text.contains("://") || !origin.is_loopback() {
             return Ok(GitHost(vec![origin]));
         }
         let authority = text.strip_suffix('/').unwrap_or(text);
         Ok(GitHost(vec![
-            Origin::from_parts("http", authority)?,
+            Origin::from_parts("http", authority).map_err(|why| no_git_host(text, why))?,
             origin,
         ]))
     }
@@ -379,7 +381,7 @@ pub(crate) struct GitScope {
 #[derive(Args)]
 pub(crate) struct SetupDockerArgs {
     /// A registry that accepts this login; repeatable
-    #[arg(long, value_name = "REGISTRY", required_unless_present_any = ["default", "registries", "undo"], value_parser = registry)]
+    #[arg(long, alias = "host", value_name = "REGISTRY", required_unless_present_any = ["default", "registries", "undo"], value_parser = registry)]
     pub(crate) registry: Vec<String>,
     /// The same as `--registry`
     #[arg(value_name = "REGISTRY", value_parser = registry)]
@@ -456,6 +458,33 @@ impl From<bool> for Format {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    #[test]
+    fn a_host_that_is_none_is_answered_with_what_to_type() {
+        for (text, expected) in [
+            (
+                "git.example.com/team",
+                "git gets a login for a whole host, without a path: use `git.example.com`",
+            ),
+            (
+                "https://git.example.com:8443/a/b.git",
+                "git gets a login for a whole host, without a path: use `https://git.example.com:8443`",
+            ),
+            (
+                "*.example.com",
+                "each host is set up by its own name, without `*`",
+            ),
+            (
+                "git example",
+                "a host of git looks like `git.example.com` or `git.example.com:8443`",
+            ),
+            ("http://g.example", "plain http is for this machine only"),
+        ] {
+            let error = super::GitHost::from_setting(text).err().unwrap();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+        assert!(super::GitHost::from_setting("git.example.com/").is_ok());
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -195,7 +195,10 @@ impl fmt::Display for NotAnOrigin {
             NotAnOrigin::Malformed => {
                 "an instance looks like `https://sentry.example.com`, without user, path, query or other characters"
             }
-            NotAnOrigin::Insecure => "plain http is for this machine only (127.0.0.1, [::1], localhost)",
+            NotAnOrigin::Insecure => {
+                "plain http is for this machine only (127.0.0.1, [::1], localhost): put TLS in front of the server, \
+                 or log in to the other end of `ssh -L 9000:localhost:9000 HOST`"
+            }
         })
     }
 }

@@ -301,20 +301,25 @@ impl Status {
             .organizations
             .as_deref()
             .map_or_else(|| "unknown".to_owned(), |slugs| slugs.join(", "));
-        let mut lines = vec![
-            format!(
-                "Authenticated as: {}",
-                self.label().as_deref().unwrap_or("unknown")
-            ),
-            format!("Organization: {organizations}"),
-            format!(
-                "Token expires: {}",
-                self.expires_at.map_or_else(|| "never".to_owned(), date)
-            ),
+        let mut lines = match self.verified {
+            Verified::Rejected => vec![format!(
+                "Not authenticated: {} does not accept the token",
+                self.instance
+            )],
+            Verified::Yes | Verified::No(_) => vec![
+                format!(
+                    "Authenticated as: {}",
+                    self.label().as_deref().unwrap_or("unknown")
+                ),
+                format!("Organization: {organizations}"),
+                format!("Token expires: {}", self.expiry()),
+            ],
+        };
+        lines.extend([
             String::new(),
             format!("Instance: {}", self.instance),
             format!("Source: {}", self.source_text()),
-        ];
+        ]);
         if let Some(scopes) = &self.scopes {
             lines.push(format!("Scopes: {}", scopes.join(", ")));
         }
@@ -345,6 +350,15 @@ impl Status {
             lines.push(format!("Token: {}", self.token.expose()));
         }
         lines.join("\n")
+    }
+
+    /// A session without a time is an API token, which does not expire; of a variable's token nothing is known.
+    fn expiry(&self) -> String {
+        match (self.expires_at, self.source) {
+            (Some(time), _) => date(time),
+            (None, SESSION) => "never".to_owned(),
+            (None, _) => "unknown".to_owned(),
+        }
     }
 
     fn source_text(&self) -> String {
@@ -458,6 +472,14 @@ mod tests {
             let json = json(&status, false);
             assert_eq!(json["authenticated"], authenticated);
             assert_eq!(json["verified"], is_verified);
+            let text = status.to_text(false);
+            let first = match authenticated {
+                true => "Authenticated as: jane\n",
+                false => {
+                    "Not authenticated: https://sentry.io does not accept the token\n\nInstance: "
+                }
+            };
+            assert!(text.starts_with(first), "{text}");
             let line = "Verified: no (no network)";
             assert_eq!(status.to_text(false).contains(line), is_unsure);
         }
@@ -477,10 +499,8 @@ mod tests {
         assert!(text.contains(expected), "{text}");
         assert_eq!(json(&status, false)["shadows"], SAAS);
         let status = of_environment(found("SENTRY_AUTH_TOKEN"), None);
-        assert!(
-            status
-                .to_text(false)
-                .contains("Source: SENTRY_AUTH_TOKEN\n")
-        );
+        let text = status.to_text(false);
+        assert!(text.contains("Source: SENTRY_AUTH_TOKEN\n"));
+        assert!(text.contains("Token expires: unknown\n"));
     }
 }

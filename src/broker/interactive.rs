@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::git_setting;
+use super::refusal::host_of;
 use super::{Broker, Credential, NoCredential, PriorSession, UserResponse};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
@@ -106,7 +107,12 @@ impl Broker<'_> {
                 return false;
             }
             let client = request.client.name();
-            terminal.say(&format!("{client} needs a login to Sentry: {why}"));
+            let host = host_of(request);
+            let host = match host == instance.authority() {
+                true => String::new(),
+                false => format!(" for {host}"),
+            };
+            terminal.say(&format!("{client} needs a login to Sentry{host}: {why}"));
             let agreed = user_agrees(&terminal, login.known);
             if !agreed {
                 self.remember_declined(instance);

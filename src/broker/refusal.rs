@@ -59,7 +59,7 @@ impl Broker<'_> {
 }
 
 /// The host as a user names it.
-fn host_of(request: &Request<'_>) -> String {
+pub(super) fn host_of(request: &Request<'_>) -> String {
     let named = request.origin.map(Origin::authority);
     named.unwrap_or_else(|| request.host.to_owned())
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::origin::Origin;
+use crate::origin::{NotAnOrigin, Origin};
 use crate::printable::printable;
 use crate::secret::{Secret, TokenInputError};
 
@@ -68,6 +68,29 @@ pub(super) fn username(text: &str) -> Result<String, String> {
     match !text.is_empty() && !text.contains(|character: char| character.is_control()) {
         true => Ok(text.to_owned()),
         false => Err("a user name has no control characters".to_owned()),
+    }
+}
+
+/// Why a text does not name a host of git, and what to type for it.
+pub(super) fn no_git_host(text: &str, why: NotAnOrigin) -> String {
+    if text.contains('*') {
+        return "each host is set up by its own name, without `*`".to_owned();
+    }
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    if let Some((host, _)) = rest.split_once('/') {
+        let host = format!("{scheme}{host}");
+        if Origin::from_setting(&host).is_ok() {
+            return format!("git gets a login for a whole host, without a path: use `{host}`");
+        }
+    }
+    match why {
+        NotAnOrigin::Malformed => {
+            "a host of git looks like `git.example.com` or `git.example.com:8443`".to_owned()
+        }
+        NotAnOrigin::Insecure => why.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! code; the content of other programs' files is shown only where it cannot be a secret.
 
 mod administrator;
+mod bound;
 mod check;
 mod database;
 mod docker;
@@ -15,11 +16,13 @@ mod files;
 mod git;
 mod network;
 mod programs;
+mod reach;
 mod sessions;
 mod snapshot;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::process::ExitCode;
 
@@ -62,7 +65,7 @@ pub(super) fn doctor(world: &World, args: &DoctorArgs) -> anyhow::Result<ExitCod
 }
 
 fn examine(world: &World) -> Vec<Check> {
-    let mut checks = Vec::new();
+    let mut checks = vec![version::version(world)];
     let mut snapshot = match world.config_dir() {
         Ok(dir) => database::database(world, &dir, &mut checks),
         Err(error) => {
@@ -76,6 +79,7 @@ fn examine(world: &World) -> Vec<Check> {
     checks.extend(programs::programs(world));
     checks.extend(git::git(world, &snapshot));
     checks.extend(docker::docker(world, &snapshot));
+    checks.extend(bound::bound(world, &snapshot));
     checks.extend(stored::stored(world, &snapshot));
     checks.extend(network::network(world, &snapshot));
     checks

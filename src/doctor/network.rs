@@ -33,7 +33,7 @@ pub(super) fn network(world: &World, snapshot: &Snapshot) -> Vec<Check> {
 }
 
 /// The instances that may be contacted: of the sessions, of the environment, and of a command without `--url`.
-fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
+pub(super) fn instances(world: &World, snapshot: &Snapshot) -> Vec<Origin> {
     let stored = snapshot
         .sessions
         .iter()

@@ -1,16 +1,18 @@
 //! Each session: its stored state, and what its server and the keyring report; and the clock, compared with the
 //! servers'.
 //!
-//! Separate from [`super::network`], which contacts no server.
+//! Separate from [`super::network`], which contacts no server, and [`super::reach`], which has no token.
 
 use std::time::Duration;
 
 use super::check::Check;
+use super::network::instances;
+use super::reach::reach;
 use super::snapshot::Snapshot;
 use crate::account::{Freshness, Session, StaleReason, Tokens, login_command, options_for};
 use crate::environment;
 use crate::mirror::Mirror;
-use crate::oauth::{Check as Verdict, OAuth};
+use crate::oauth::{self, Check as Verdict, OAuth};
 use crate::origin::Origin;
 use crate::secret::Secret;
 use crate::world::{Timestamp, World};
@@ -54,6 +56,16 @@ pub(super) fn sessions(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let mut clock = Clock::default();
     for token_check in &token_checks {
         checks.push(server(world, token_check, &mut clock));
+    }
+    for instance in instances(world, snapshot) {
+        let is_asked = token_checks.iter().any(|check| *check.origin == instance);
+        // That a setting cannot be used is reported with the route.
+        if is_asked || snapshot.unread || oauth::describe_route(world, &instance).is_err() {
+            continue;
+        }
+        let (check, date) = reach(world, &instance);
+        clock.compare(world, &instance, date);
+        checks.push(check);
     }
     checks.push(clock.check(world, snapshot));
     checks.push(keyring(world, snapshot));

@@ -5,8 +5,8 @@
 use serde_json::Value;
 
 use super::OAuth;
-use super::answers::ErrorAnswer;
-use super::http::Answer;
+use super::answers::{DeviceAnswer, ErrorAnswer};
+use super::http::{Answer, REQUEST};
 use super::parse::{refusal, user};
 use super::transport_error::TransportError;
 use crate::account::User;
@@ -18,6 +18,19 @@ use crate::world::Timestamp;
 
 /// Most regions and organizations that are evaluated.
 const MOST: usize = 100;
+
+/// What answers at an origin, as far as it can be known without a token.
+#[derive(Debug)]
+pub(crate) enum Probe {
+    /// Sentry, with an endpoint for device codes.
+    DeviceLogin,
+    /// Sentry, without one.
+    NoDeviceLogin,
+    /// Something else, which answered this.
+    NotSentry(String),
+    /// No answer.
+    Unreachable(Failure),
+}
 
 /// The outcome of `GET /api/0/` with a token.
 #[derive(Debug)]
@@ -52,6 +65,37 @@ impl OAuth {
         let answer = self.http.get("/api/0/", token);
         let date = answer.as_ref().ok().and_then(|answer| answer.date);
         (judge(answer), date)
+    }
+
+    /// Whether the origin is an instance of Sentry that a user can log in to, and its time. Begins nothing there.
+    pub(crate) fn probe(&self) -> (Probe, Option<Timestamp>) {
+        let answer = match self.http.get_without_token("/api/0/") {
+            Ok(answer) => answer,
+            Err(TransportError { why, .. }) => return (Probe::Unreachable(why), None),
+        };
+        let date = answer.date;
+        if !is_of_sentry(&answer) {
+            let status = answer.status;
+            let what = match answer.is_page {
+                true => format!("a web page (HTTP {status})"),
+                false => format!("HTTP {status}"),
+            };
+            let what = match status {
+                300..=399 => {
+                    format!("{what}, which sends browsers elsewhere, as a sign-on in front does")
+                }
+                _ => what,
+            };
+            return (Probe::NotSentry(what), date);
+        }
+        let form = [("client_id", ""), ("scope", "")];
+        let answer = self.http.post("/oauth/device/code/", &form, None, REQUEST);
+        let probe = match answer.map(|answer| DeviceAnswer::of(&answer)) {
+            Ok(DeviceAnswer::NotOAuth(_)) => Probe::NoDeviceLogin,
+            Ok(_) => Probe::DeviceLogin,
+            Err(TransportError { why, .. }) => Probe::Unreachable(why),
+        };
+        (probe, date)
     }
 
     /// The same, and the scopes of the token; `None` if the instance does not report them.
@@ -106,6 +150,18 @@ impl OAuth {
         }
         slugs.dedup();
         Organizations::Known(slugs)
+    }
+}
+
+/// Whether an answer to `GET /api/0/` without a token is Sentry's: 200 with nulls, or a refusal in its words.
+fn is_of_sentry(answer: &Answer) -> bool {
+    let Some(body) = answer.json() else {
+        return false;
+    };
+    match answer.status {
+        200 => body.get("auth").is_some() && body.get("version").is_some(),
+        401 | 403 => body.get("detail").is_some(),
+        _ => false,
     }
 }
 

@@ -149,7 +149,14 @@ fn system_certificates() -> Vec<Certificate<'static>> {
 
 fn unusable(source: &str, path: &Path, why: &str) -> Failure {
     let path = printable(&path.display().to_string());
-    Failure::new(format!("cannot use {path}, which {source} names: {why}"))
+    let failure = Failure::new(format!("cannot use {path}, which {source} names: {why}"));
+    match source.starts_with("SSL_") || source.starts_with("NODE_") {
+        true => failure.hint(format!(
+            "`unset {source}`, or name one with certificates (PEM)"
+        )),
+        // A setting of another program.
+        false => failure,
+    }
 }
 
 fn read_file(source: &str, file: &Path) -> Result<Vec<Certificate<'static>>, Failure> {

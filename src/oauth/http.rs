@@ -161,6 +161,16 @@ impl Http {
         })
     }
 
+    /// Sends a request without a token.
+    pub(super) fn get_without_token(&self, path: &str) -> Result<Answer, TransportError> {
+        self.request("GET", path, REQUEST, |agent, route| {
+            let request = agent
+                .get(self.url(path))
+                .header("Accept", "application/json");
+            with_headers(request, route).call()
+        })
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.origin)
     }

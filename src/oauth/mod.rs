@@ -45,7 +45,7 @@ pub(crate) use answers::DeviceCode;
 pub(crate) use answers::{
     DeviceAnswer, ErrorAnswer, Grant, PollAnswer, PollFailure, RefreshAnswer, Transient,
 };
-pub(crate) use api::{Check, Organizations};
+pub(crate) use api::{Check, Organizations, Probe};
 #[cfg(any(test, fuzzing))]
 pub(crate) use http::Answer;
 pub(crate) use http::{CONNECT, REQUEST};

@@ -159,6 +159,15 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
     if let Some(certificate) = certificate(error) {
         return untrusted(&proxy, certificate, route, false);
     }
+    let misplaced = |why: &str| {
+        let error = of(why);
+        let hint =
+            format!("`export {variable}=PROXY` names another proxy, and `unset {variable}` none");
+        TransportError {
+            why: error.why.hint(hint),
+            ..error
+        }
+    };
     let wants_credentials = || {
         let scheme = match via.proxy.protocol() {
             ProxyProtocol::Http => "http".to_owned(),
@@ -180,13 +189,13 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
             Some(status) => of(&format!("{proxy} answered HTTP {status}")),
             None => of(&format!("{proxy} did not answer")),
         },
-        Error::HostNotFound => of(&format!("{proxy} cannot be found")),
+        Error::HostNotFound => misplaced(&format!("{proxy} cannot be found")),
         Error::Other(why) if why.is::<LookupError>() => {
-            of(&format!("{proxy} cannot be found ({why})"))
+            misplaced(&format!("{proxy} cannot be found ({why})"))
         }
-        Error::Timeout(_) => of(&format!("{proxy} does not answer")),
+        Error::Timeout(_) => misplaced(&format!("{proxy} does not answer")),
         Error::Io(why) if why.raw_os_error().is_some() => {
-            of(&format!("{proxy} cannot be reached ({why})"))
+            misplaced(&format!("{proxy} cannot be reached ({why})"))
         }
         Error::Io(why) if why.kind() == io::ErrorKind::UnexpectedEof => {
             of(&format!("{proxy} closed the connection"))

@@ -37,6 +37,7 @@
 //! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock | |
 //! | `arguments_of` | the command line of a process of this user | other Unix |
 //! | `running`, `environment_of`, `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix |
+//! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
 //!
 //! # terminal, streams, signals, clock

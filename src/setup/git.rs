@@ -28,6 +28,12 @@ impl<'a> Git<'a> {
         Ok(Git { world, program })
     }
 
+    /// What `git --version` prints.
+    pub(crate) fn version(&self) -> Option<String> {
+        let text = self.run(&["--version"]).ok()??;
+        Some(printable(text.lines().next()?))
+    }
+
     /// git's output; `None` if exit code 1 reports that there is no such setting.
     pub(super) fn run(&self, words: &[&str]) -> anyhow::Result<Option<String>> {
         output_of(&mut self.command(words))

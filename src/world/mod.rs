@@ -30,7 +30,7 @@ pub(crate) use clock::{Clock, SystemClock, Timestamp};
 pub(crate) use files::{file_name, is_same_file};
 pub(crate) use hand_over::{NotHandedOver, hand_over};
 pub(crate) use paths::NoHome;
-pub(crate) use process::{Process, arguments, harden};
+pub(crate) use process::{Process, arguments, harden, system};
 pub(crate) use signals::{Deferral, Signals};
 pub(crate) use started::{Program, as_typed, is_our_sentry, program_name};
 pub(crate) use streams::{

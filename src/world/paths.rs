@@ -1,6 +1,7 @@
 //! Where things are: the home directory, the directory of `cli.db`, programs.
 
 use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
@@ -8,6 +9,7 @@ use super::World;
 use super::files::programs_in;
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
+use crate::printable::printable;
 
 /// Name of the database that is shared with Sentry's official CLI.
 const DATABASE: &str = "cli.db";
@@ -95,6 +97,24 @@ impl World {
     pub(crate) fn programs(&self, name: &str) -> Vec<PathBuf> {
         let path = self.variable_path("PATH").unwrap_or_default();
         programs_in(path.as_os_str(), name).collect()
+    }
+
+    /// What `NAME --version` prints first, of the program on `PATH`, which gets none of our variables.
+    pub(crate) fn version_of(&self, name: &str) -> Option<String> {
+        let mut command = Command::new(self.program(name)?);
+        for variable in self.variables_with_prefix("SENTRY_") {
+            command.env_remove(variable);
+        }
+        command
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        let output = command
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Some(printable(text.lines().next()?))
     }
 
     /// The file that is running; on Linux with all links resolved.
@@ -187,6 +207,9 @@ impl World {
             true => Err(Failure::new(format!(
                 "nothing is created in {}: it is the home directory of another user; run it without sudo",
                 home.display()
+            ))
+            .hint(format!(
+                "`export {CONFIG_DIR}=DIR`, a directory of this user that is private (0700), where there is no sudo"
             ))),
             false => Ok(()),
         }

@@ -13,6 +13,13 @@ pub(crate) fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os().skip(1)
 }
 
+/// The system that the program was built for.
+pub(crate) fn system() -> String {
+    let libc = process::LIBC.map_or_else(String::new, |libc| format!(" with {libc}"));
+    let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{system} {machine}{libc}")
+}
+
 impl World {
     /// From now on this thread, and those that it starts, execute no program, open no file but those in `directory`, open
     /// TCP connections to `port` only, and send no signal to another process; what is open stays open. As far as the system

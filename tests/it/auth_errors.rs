@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
-use crate::fake_sentry::{FakeSentry, Pair};
+use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::service::tool;
 use crate::storage::{names, set_mode, unprivileged};
@@ -305,11 +305,14 @@ fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
         .lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
         .find_map(|fields| (fields.get(2) == Some(&"65534")).then(|| fields[5].to_owned()));
+    let sentry = FakeSentry::start();
     let doctor = sandbox
         .command(tool(as_nobody[0]))
         .args(&as_nobody[1..])
         .arg(&program)
         .args(["auth", "doctor"])
+        .env("SENTRY_URL", sentry.url())
+        .env("SENTRY_CLIENT_ID", CLIENT_ID)
         .current_dir("/");
     let line = format!(
         "ok       directory: {}/.sentry does not exist yet; a login creates it\n",

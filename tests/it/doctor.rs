@@ -104,6 +104,28 @@ impl Scene {
     }
 }
 
+/// What the report begins with.
+fn version(sandbox: &Sandbox) -> String {
+    let of = |name: &str| {
+        let version = sandbox.command(name).arg("--version").run().success();
+        version.stdout.lines().next().expect("a line").to_owned()
+    };
+    let musl = if cfg!(target_env = "musl") {
+        "musl"
+    } else {
+        "glibc"
+    };
+    format!(
+        "ok       version: sentry-credential {} ({} {} with {musl}); {}; {}; {}",
+        env!("CARGO_PKG_VERSION"),
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+        of("git"),
+        of("docker"),
+        of("podman"),
+    )
+}
+
 fn programs() -> PathBuf {
     let sentry = Path::new(env!("CARGO_BIN_EXE_sentry"));
     sentry.parent().expect("a directory").to_owned()
@@ -141,8 +163,10 @@ fn a_healthy_machine_is_told_so_line_by_line() {
         programs().display().to_string(),
     );
     let until = Scene::time(before.as_ref().unwrap().expires_at);
+    let version = version(&machine.sandbox);
     let report = format!(
         "\
+{version}
 ok       directory: {dir} is private
 ok       files: the files in it are private
 ok       database: {dir}/cli.db is intact (schema 21, journal mode wal)
@@ -158,6 +182,8 @@ ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
 ok       programs: `docker-credential-sentry` is {programs}/docker-credential-sentry
 ok       git: git calls this program for https://git.example
 ok       docker: docker calls this program for registry.example
+ok       host: https://git.example (git) gets the token of jane at {url}
+ok       host: registry.example (docker) gets the token of jane at {url}
 ok       network: to {url}: this machine itself
 "
     );
@@ -167,19 +193,24 @@ ok       network: to {url}: this machine itself
 }
 
 #[test]
-fn on_a_new_machine_nothing_is_wrong_and_nothing_is_made() {
-    let sandbox = Sandbox::new();
+fn on_a_new_machine_only_the_network_may_be_wrong_and_nothing_is_made() {
+    let sandbox = Sandbox::new().env("HTTPS_PROXY", "http://127.0.0.1:1");
+    let version = version(&sandbox);
     let (dir, programs) = (
         sandbox.config_dir().display().to_string(),
         programs().display().to_string(),
     );
     let report = format!(
         "\
+{version}
 ok       directory: {dir} does not exist yet; a login creates it
 ok       environment: no token
 ok       instance: https://sentry.io, the default
 warning  session: not logged in
          hint: `sentry auth login`
+problem  server: cannot reach https://sentry.io: cannot connect to sentry.io: the proxy 127.0.0.1:1 (HTTPS_PROXY) cannot be \
+reached (Connection refused (os error 111))
+         hint: `export HTTPS_PROXY=PROXY` names another proxy, and `unset HTTPS_PROXY` none
 ok       clock: no server reported the time
 ok       keyring: off
 ok       programs: `sentry` is {programs}/sentry
@@ -187,11 +218,11 @@ ok       programs: `git-credential-sentry` is {programs}/git-credential-sentry
 ok       programs: `docker-credential-sentry` is {programs}/docker-credential-sentry
 ok       git: no host is set up
 ok       docker: no registry is set up
-ok       network: to https://sentry.io: no proxy; the system's authorities
+ok       network: to https://sentry.io: http://127.0.0.1:1, from HTTPS_PROXY; the system's authorities
 "
     );
     let doctor = sandbox.sentry(&["auth", "doctor"]).run();
-    doctor.success().stdout_is(&report).stderr_is("");
+    doctor.fails(1).stdout_is(&report).stderr_is("");
     assert!(!sandbox.config_dir().exists());
 }
 
@@ -345,19 +376,19 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
 fn variables_that_name_an_instance_are_weighed() {
     let machine = Scene::new();
     let url = machine.sentry.url();
-    let machine = machine.env("SENTRY_HOST", "https://other.example");
-    machine.warns(
-        "warning  instance: https://other.example: SENTRY_HOST overrides SENTRY_URL, which names another instance\n         \
+    let another = FakeSentry::start();
+    let other = another.url();
+    let machine = machine.env("SENTRY_HOST", &other);
+    machine.warns(&format!(
+        "warning  instance: {other}: SENTRY_HOST overrides SENTRY_URL, which names another instance\n         \
          hint: `unset SENTRY_HOST`, or SENTRY_URL\n",
-    );
-    let machine = machine
-        .env("SENTRY_HOST", "")
-        .env("SENTRY_URL", "https://other.example");
-    machine.warns("ok       instance: https://other.example, from SENTRY_URL\n");
+    ));
+    let machine = machine.env("SENTRY_HOST", "").env("SENTRY_URL", &other);
+    machine.warns(&format!("ok       instance: {other}, from SENTRY_URL\n"));
     let machine = machine.env("SENTRY_CLIENT_ID", "");
-    machine.complains(
-        "warning  instance: https://other.example, from SENTRY_URL; a login there needs SENTRY_CLIENT_ID too\n",
-    );
+    machine.complains(&format!(
+        "warning  instance: {other}, from SENTRY_URL; a login there needs SENTRY_CLIENT_ID too\n",
+    ));
     let machine = machine.env("SENTRY_URL", "");
     machine.complains(&format!(
         "ok       instance: {url}, the active session's\n\
@@ -848,4 +879,82 @@ fn where_the_directory_cannot_be_told_the_rest_is_still_looked_at() {
         .stdout_has("problem  directory: SENTRY_CONFIG_DIR must be an absolute path\n")
         .stdout_has("ok       docker: no registry is set up\n");
     assert!(!sandbox.home().join("relative").exists());
+}
+
+#[test]
+fn without_a_session_the_instance_is_asked_what_it_is() {
+    let page = || Answer::new(200, "text/html", "<h1>Welcome to our proxy</h1>");
+    for (endpoint, answer, code, line) in [
+        (
+            None,
+            page(),
+            0,
+            "ok       server: $URL answers, and has a device login\n",
+        ),
+        (
+            Some(Endpoint::Api),
+            page(),
+            1,
+            "problem  server: $URL answered with a web page (HTTP 200), not as Sentry does: is the address right?\n",
+        ),
+        (
+            Some(Endpoint::Api),
+            Answer::new(302, "text/plain", "").header("Location", "https://sso.example/"),
+            1,
+            "problem  server: $URL answered with HTTP 302, which sends browsers elsewhere, as a sign-on in front does, \
+             not as Sentry does: is the address right?\n",
+        ),
+        (
+            Some(Endpoint::Api),
+            Answer::new(404, "application/json", "{}"),
+            1,
+            "problem  server: $URL answered with HTTP 404, not as Sentry does: is the address right?\n",
+        ),
+        (
+            Some(Endpoint::DeviceCode),
+            Answer::new(403, "text/html", "<h1>CSRF</h1>"),
+            0,
+            "warning  server: $URL answers, and has no device login, which Sentry has from 26.1.0 on\n         \
+             hint: `sentry auth login --url $URL --with-token` takes an API token\n",
+        ),
+    ] {
+        let sentry = FakeSentry::start();
+        let sandbox = Sandbox::new().for_sentry(&sentry);
+        if let Some(endpoint) = endpoint {
+            sentry.fault_always(endpoint, answer);
+        }
+        let report = sandbox.sentry(&["auth", "doctor"]).run();
+        assert_eq!(report.code, code, "{}", report.stdout);
+        report.stdout_has(&line.replace("$URL", &sentry.url()));
+        // No client is named, so that nothing begins there.
+        for request in sentry.requests() {
+            let mut clients = request.form.iter().filter(|(name, _)| name == "client_id");
+            assert!(clients.all(|(_, client)| client.is_empty()));
+        }
+    }
+    let gone = Sandbox::new().for_sentry(&FakeSentry::start());
+    let report = gone.sentry(&["auth", "doctor"]).run().fails(1);
+    report.stdout_has("problem  server: cannot reach http://127.0.0.1:");
+}
+
+#[test]
+fn a_host_that_is_bound_where_nobody_is_logged_in_is_named() {
+    let machine = Scene::new();
+    let other = FakeSentry::start();
+    let url = other.url();
+    let set_up = machine
+        .sandbox
+        .sentry(&["auth", "setup-git", "git.example", "--url", &url]);
+    set_up.run().success();
+    machine.warns(&format!(
+        "warning  host: https://git.example (git) is bound to {url}, where nobody is logged in\n         \
+         hint: `sentry auth login --url {url}`\n"
+    ));
+    machine.bind("docker r.example");
+    machine.complains(&format!(
+        "ok       host: r.example (docker) gets the token of jane at {}\n",
+        machine.sentry.url()
+    ));
+    let machine = machine.env("SENTRY_TOKEN", "sntryu_x");
+    machine.complains("ok       host: r.example (docker) gets the token in SENTRY_TOKEN\n");
 }

@@ -103,7 +103,8 @@ fn a_proxy_or_authorities_that_cannot_be_used_are_a_problem() {
         (
             "SSL_CERT_FILE",
             "/nowhere",
-            "cannot use /nowhere, which SSL_CERT_FILE names: No such file or directory (os error 2)\n",
+            "cannot use /nowhere, which SSL_CERT_FILE names: No such file or directory (os error 2)\n         \
+             hint: `unset SSL_CERT_FILE`, or name one with certificates (PEM)\n",
         ),
     ] {
         let machine = machine_at(&sentry, "https://sentry.invalid").env(variable, value);

@@ -375,7 +375,9 @@ fn nothing_is_created_in_the_home_of_another_user() {
                 .run(),
         };
         run.fails(1).stderr_is(&format!(
-            "error: nothing is created in {}: it is the home directory of another user; run it without sudo\n",
+            "error: nothing is created in {}: it is the home directory of another user; run it without sudo\n\
+             hint: `export SENTRY_CONFIG_DIR=DIR`, a directory of this user that is private (0700), where there is no \
+             sudo\n",
             home.display()
         ));
         assert_eq!(names(&home), [""; 0], "{args:?}");

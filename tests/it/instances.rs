@@ -89,7 +89,8 @@ fn a_token_belongs_to_the_instance_that_the_environment_names() {
 fn an_instance_that_is_no_origin_is_told() {
     let plain = "an instance looks like `https://sentry.example.com`, \
                  without user, path, query or other characters";
-    let insecure = "plain http is for this machine only (127.0.0.1, [::1], localhost)";
+    let insecure = "plain http is for this machine only (127.0.0.1, [::1], localhost): put TLS in front of the server, \
+                    or log in to the other end of `ssh -L 9000:localhost:9000 HOST`";
     for (variable, value, why) in [
         ("SENTRY_URL", "https://user@s.example", plain),
         ("SENTRY_URL", "https://s.example/path", plain),

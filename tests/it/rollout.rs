@@ -129,7 +129,8 @@ fn an_empty_home_and_a_terminal_are_enough_for_git_clone() {
         let clone = machine.as_user(git, &["clone", "--quiet", &server.url(), "work"]);
         let mut user = TtyUser::start(clone.clone());
         user.expect(&format!(
-            "git needs a login to Sentry: not logged in to {instance}"
+            "git needs a login to Sentry for {}: not logged in to {instance}",
+            server.host()
         ));
         user.expect("log in now? [Y/n]").type_line("");
         sentry.approve(&sentry.wait_for_code(Duration::from_secs(30)));

@@ -18,6 +18,15 @@ pub(crate) use system::{CONFINES, HAS_DISPLAY, OPENERS};
 /// flock(2) locks belong to the open file description, which parent and child share.
 pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = true;
 
+/// The C library that the program was built with, where a system has several.
+pub(crate) const LIBC: Option<&str> = if cfg!(target_env = "musl") {
+    Some("musl")
+} else if cfg!(target_env = "gnu") {
+    Some("glibc")
+} else {
+    None
+};
+
 /// The limit of core dumps before it was lowered, if it was noted.
 static CORE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 

@@ -544,7 +544,7 @@ impl Scene {
     }
 
     /// An API token in a file, which is what every command reads.
-    fn token(&mut self) {
+    pub fn token(&mut self) {
         self.sentry.add_api_token("sntryu_of_the_user");
         self.reads("sntryu_of_the_user");
     }

@@ -302,6 +302,26 @@ pub const ROWS: &[Row] = &[
     )
     .fill(&[("=CLIENT_ID", "=test-client-id")]),
     row(
+        &["doctor/bound.rs: format!(\"`sentry auth login --url {instance}`\")"],
+        |scene| {
+            scene.before("export SENTRY_URL=\"$URL\"");
+            scene.run("sentry auth setup-git g.example");
+        },
+        DOCTOR,
+        "`sentry auth login --url $URL`",
+    ),
+    row(
+        &["doctor/reach.rs: format!(\"`sentry auth login --url {instance} --with-token` t"],
+        |scene| {
+            scene.before("export SENTRY_URL=\"$URL\"");
+            scene.token();
+            let page = Answer::new(403, "text/html", "<html>");
+            scene.sentry.fault_always(Endpoint::DeviceCode, page);
+        },
+        DOCTOR,
+        "`sentry auth login --url $URL --with-token` takes an API token",
+    ),
+    row(
         &["doctor/sessions.rs: \"`sentry auth login`\""],
         |scene| scene.before("export SENTRY_URL=\"$URL\""),
         DOCTOR,
@@ -543,7 +563,7 @@ fn what_doctor_says_about_its_directory_and_its_files_closes() {
 fn what_doctor_says_about_sessions_and_the_environment_closes() {
     close(
         ROWS.iter()
-            .filter(|row| is_about(row, &["sessions", "environment"])),
+            .filter(|row| is_about(row, &["sessions", "environment", "reach", "bound"])),
     );
 }
 

@@ -66,6 +66,35 @@ pub const ROWS: &[Row] = &[
         "`export ALL_PROXY=socks4a://*`, or `socks5h://` if it speaks that",
     ),
     row(
+        &["oauth/transport_error.rs: hint"],
+        |scene| {
+            token(scene);
+            let tls = Tls::with(Certificate::Of(NAME), &scene.sentry);
+            let proxy = Proxy::http(None);
+            scene.before(&format!(
+                "export SSL_CERT_FILE=\"$CA\" GOOD=http://{} INSTANCE={}",
+                proxy.address(),
+                tls.url_by_name()
+            ));
+            scene.before("export HTTPS_PROXY=http://127.0.0.1:1");
+            scene.tls.push(tls);
+            scene.proxy = Some(proxy);
+        },
+        "sentry auth login --with-token --url \"$INSTANCE\" <token",
+        "`export HTTPS_PROXY=PROXY` names another proxy, and `unset HTTPS_PROXY` none",
+    )
+    .fill(&[("=PROXY", "=$$GOOD")]),
+    row(
+        &["oauth/authorities.rs: format!( \"`unset {source}`, or name one with certificates (P"],
+        |scene| {
+            token(scene);
+            scene.tls.push(Tls::start(&scene.sentry));
+            scene.before("export SSL_CERT_FILE=/nowhere NODE_EXTRA_CA_CERTS=\"$CA\"");
+        },
+        BY_TLS,
+        "`unset SSL_CERT_FILE`, or name one with certificates (PEM)",
+    ),
+    row(
         &["oauth/transport_error.rs: \"`export SSL_CERT_FILE=FILE` with the certificate of that au"],
         |scene| {
             token(scene);

@@ -25,6 +25,20 @@ pub const ROWS: &[Row] = &[
         "`sentry auth doctor --repair` sets it aside as `cli.db.corrupt-<time>`, and a login creates a new one",
     ),
     row(
+        &["world/paths.rs: format!( \"`export {CONFIG_DIR}=DIR`, a directory of this use"],
+        |scene| {
+            scene.token();
+            scene.run("mkdir -m 700 private; mkdir others; chown 65534 others || :");
+            // As in a container that is started with any user id.
+            scene.before(
+                "export PRIVATE=\"$HOME/private\"; if [ -O others ]; then HOME=/; else HOME=$HOME/others; fi",
+            );
+        },
+        "sentry auth login --with-token --url \"$URL\"",
+        "`export SENTRY_CONFIG_DIR=DIR`, a directory of this user that is private (0700), where there is no sudo",
+    )
+    .fill(&[("=DIR", "=$$PRIVATE")]),
+    row(
         &["store/file.rs: format!( \"`chmod go-w {}`\", quoted(&dir.display().to_string("],
         |scene| {
             scene.login(Age::FRESH);
