@@ -1,16 +1,10 @@
 //! The hints about the route to an instance; and a https://sentry.io for the rows that need it.
 
 use super::{Row, Scene, close, row};
-use crate::fake_sentry::Endpoint;
+use crate::fake_sentry::{Endpoint, SAAS_CLIENT};
 use crate::names::Names;
-use crate::proxy_server::{Proxy, Socks4};
+use crate::proxy_server::{Proxy, Socks4, always_to};
 use crate::tls::{Certificate, NAME, Tls};
-use std::io::{self, BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::thread;
-
-/// The built-in client of https://sentry.io.
-const SAAS_CLIENT: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
 
 const BY_TLS: &str = "sentry auth login --with-token --url \"$TLS\" <token";
 
@@ -130,17 +124,10 @@ impl Scene {
     /// The instance is https://sentry.io, for whoever goes there through the proxy of the environment.
     pub fn saas(&mut self) {
         let tls = Tls::with(Certificate::Of("sentry.io"), &self.sentry);
-        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
         self.before(&format!(
             "unset SENTRY_CLIENT_ID; export HTTPS_PROXY=http://{} SSL_CERT_FILE=\"$CA\"",
-            proxy.local_addr().unwrap()
+            always_to(tls.address())
         ));
-        let target = tls.address();
-        thread::spawn(move || {
-            for client in proxy.incoming().flatten() {
-                thread::spawn(move || connect(client, target));
-            }
-        });
         self.tls.push(tls);
         self.sentry.add_client(SAAS_CLIENT);
         let own = self.sentry.url();
@@ -151,21 +138,6 @@ impl Scene {
             }
         });
     }
-}
-
-/// `CONNECT`, wherever to.
-fn connect(client: TcpStream, target: SocketAddr) -> io::Result<()> {
-    let mut reader = BufReader::new(client.try_clone()?);
-    let mut line = String::new();
-    while reader.read_line(&mut line)? > 2 {
-        line.clear();
-    }
-    let server = TcpStream::connect(target)?;
-    (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-    let (mut from, mut to) = (reader, server.try_clone()?);
-    thread::spawn(move || io::copy(&mut from, &mut to));
-    io::copy(&mut &server, &mut &client)?;
-    Ok(())
 }
 
 #[test]

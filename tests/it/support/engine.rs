@@ -1,13 +1,15 @@
 //! A substitute for the docker engine: the part of its API that `docker login` and a build use, on a unix socket.
 //!
 //! The docker client has the engine verify a credential helper's answer, and no engine runs on a test machine. This one
-//! queries the registry, like the real one; it has no images, and a build does nothing.
+//! queries the registry, like the real one; it has no images, a pull only asks whether the registry lets the client in, and
+//! a build does nothing.
 
 use crate::nginx::get;
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,14 +29,28 @@ pub struct Engine {
 #[derive(Default)]
 struct Shared {
     logins: Mutex<Vec<Value>>,
+    /// A registry that only this engine finds.
+    known: Option<(&'static str, SocketAddr)>,
     stopped: AtomicBool,
 }
 
 impl Engine {
     pub fn start() -> Self {
+        Self::with(Shared::default())
+    }
+
+    /// One that finds the registry of this name there, without TLS.
+    pub fn that_knows(name: &'static str, address: SocketAddr) -> Self {
+        Self::with(Shared {
+            known: Some((name, address)),
+            ..Shared::default()
+        })
+    }
+
+    fn with(shared: Shared) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listener = UnixListener::bind(directory.path().join("docker.sock")).expect("a socket");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let acceptor = thread::spawn({
             let shared = Arc::clone(&shared);
             move || shared.serve(&listener)
@@ -96,8 +112,11 @@ impl Shared {
     /// One exchange; the client opens a new connection for the next.
     fn converse(&self, mut connection: &UnixStream) -> io::Result<()> {
         connection.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let (method, path, body) = read_request(connection)?;
-        let (status, answer) = self.answer(&path, &body);
+        let (method, path, shown, body) = read_request(connection)?;
+        let (status, answer) = match path.split_once("/images/create?") {
+            Some((_, query)) => self.pull(query, &shown),
+            None => self.answer(&path, &body),
+        };
         let answer = answer.to_string();
         write!(
             connection,
@@ -131,7 +150,7 @@ impl Shared {
                     .lock()
                     .expect("no thread panicked")
                     .push(login.clone());
-                match registry_accepts(&login) {
+                match self.registry_accepts(&login) {
                     Ok(true) => (
                         "200 OK",
                         json!({ "Status": "Login Succeeded", "IdentityToken": "" }),
@@ -152,10 +171,55 @@ impl Shared {
             ),
         }
     }
+
+    /// Of a pull only what the client has to do with: the registry's answer to what it shows.
+    fn pull(&self, query: &str, shown: &Value) -> (&'static str, Value) {
+        let image = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("fromImage="));
+        let image = image.unwrap_or_default().replace("%2F", "/");
+        let mut login = shown.clone();
+        if login.is_null() {
+            login = json!({});
+        }
+        login["serveraddress"] = json!(image.split('/').next());
+        match self.registry_accepts(&login) {
+            Ok(true) => (
+                "200 OK",
+                json!({ "status": format!("Status: Downloaded newer image for {image}:latest") }),
+            ),
+            Ok(false) => (
+                "500 Internal Server Error",
+                json!({ "message": format!("Head \"https://{image}\": no basic auth credentials") }),
+            ),
+            Err(error) => (
+                "500 Internal Server Error",
+                json!({ "message": error.to_string() }),
+            ),
+        }
+    }
+
+    /// Asks the registry as the engine does; an identity token is shown as the password.
+    fn registry_accepts(&self, login: &Value) -> io::Result<bool> {
+        let text = |key: &str| login[key].as_str().unwrap_or_default();
+        let (host, user) = (text("serveraddress"), text("username"));
+        let secret = if text("identitytoken").is_empty() {
+            text("password")
+        } else {
+            text("identitytoken")
+        };
+        let credential = BASE64_STANDARD.encode(format!("{user}:{secret}"));
+        let host = match self.known {
+            Some((name, address)) if name == host => address.to_string(),
+            _ => host.to_owned(),
+        };
+        let answer = get(&host, "/v2/", &format!("Basic {credential}"))?;
+        Ok(answer.starts_with("HTTP/1.1 200 "))
+    }
 }
 
-/// Method, path, and body.
-fn read_request(connection: &UnixStream) -> io::Result<(String, String, Vec<u8>)> {
+/// Method, path, what is shown to a registry, and body.
+fn read_request(connection: &UnixStream) -> io::Result<(String, String, Value, Vec<u8>)> {
     let mut reader = BufReader::new(connection);
     let mut first = String::new();
     reader.read_line(&mut first)?;
@@ -164,7 +228,7 @@ fn read_request(connection: &UnixStream) -> io::Result<(String, String, Vec<u8>)
         words.next().unwrap_or_default().to_owned(),
         words.next().unwrap_or_default().to_owned(),
     );
-    let mut length = 0;
+    let (mut length, mut shown) = (0, Value::Null);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
@@ -172,25 +236,16 @@ fn read_request(connection: &UnixStream) -> io::Result<(String, String, Vec<u8>)
             Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
                 length = value.parse().map_err(io::Error::other)?;
             }
+            Some((name, value)) if name.eq_ignore_ascii_case("x-registry-auth") => {
+                let value = value.trim_end_matches('=');
+                let value = BASE64_URL_SAFE_NO_PAD.decode(value);
+                shown = serde_json::from_slice(&value.map_err(io::Error::other)?)?;
+            }
             Some(_) => {}
             None => break,
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok((method, path, body))
-}
-
-/// Asks the registry as the engine does; an identity token is shown as the password.
-fn registry_accepts(login: &Value) -> io::Result<bool> {
-    let text = |key: &str| login[key].as_str().unwrap_or_default();
-    let (host, user) = (text("serveraddress"), text("username"));
-    let secret = if text("identitytoken").is_empty() {
-        text("password")
-    } else {
-        text("identitytoken")
-    };
-    let credential = BASE64_STANDARD.encode(format!("{user}:{secret}"));
-    let answer = get(host, "/v2/", &format!("Basic {credential}"))?;
-    Ok(answer.starts_with("HTTP/1.1 200 "))
+    Ok((method, path, shown, body))
 }

@@ -9,7 +9,7 @@ use crate::sandbox::{Cmd, Sandbox};
 use crate::service::{Service, tool};
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Stdio;
@@ -189,4 +189,34 @@ fn carry(client: &TcpStream, server: Option<SocketAddr>, log: &Mutex<String>) ->
         let _closed = client.shutdown(Shutdown::Both);
     });
     Ok(())
+}
+
+/// An HTTP proxy that connects every client to this server, whatever name was asked for. It ends with the test run.
+pub fn always_to(server: SocketAddr) -> SocketAddr {
+    let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = proxy.local_addr().expect("a bound listener");
+    thread::spawn(move || {
+        for client in proxy.incoming().flatten() {
+            thread::spawn(move || connect(client, server));
+        }
+    });
+    address
+}
+
+/// `CONNECT`, wherever to.
+fn connect(client: TcpStream, target: SocketAddr) -> io::Result<()> {
+    let mut reader = BufReader::new(client.try_clone()?);
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let server = TcpStream::connect(target)?;
+    (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    let (mut from, mut to) = (reader, server.try_clone()?);
+    thread::spawn(move || {
+        let _ended = io::copy(&mut from, &mut to);
+        let _closed = to.shutdown(Shutdown::Write);
+    });
+    io::copy(&mut &server, &mut &client)?;
+    client.shutdown(Shutdown::Write)
 }

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// The public OAuth client that the fake Sentry knows from the start; see `FakeSentry::add_client`.
 pub const CLIENT_ID: &str = "test-client-id";
 
+/// The client of https://sentry.io that is built into the programs.
+pub const SAAS_CLIENT: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
+
 /// A running server; dropping it ends its connections and joins its threads.
 pub struct FakeSentry {
     address: SocketAddr,
