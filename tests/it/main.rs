@@ -49,6 +49,7 @@ mod import;
 mod instances;
 mod keyring_faults;
 mod kill_matrix;
+mod links;
 mod login;
 mod lost_logins;
 mod measure;
@@ -67,6 +68,7 @@ mod architecture;
 #[allow(unused_imports, reason = "a replay takes part of it")]
 mod protocol;
 mod proxies;
+mod readme;
 mod real_docker;
 mod real_flows;
 mod real_git;
