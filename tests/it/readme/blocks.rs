@@ -74,7 +74,7 @@ const BLOCKS: [Block; 9] = [
         after: "[ \"$(cat built)\" = \"$(sentry-credential token)\" ]",
     },
     Block {
-        first: "# SENTRY_AUTH_TOKEN comes from the secrets of the CI",
+        first: "# SENTRY_AUTH_TOKEN is set",
         stand_ins: &[],
         before: "export CI=true SENTRY_AUTH_TOKEN=\"$API_TOKEN\"",
         after: "docker pull registry.example.com/team/image; ! grep -rq \"$API_TOKEN\" ~/.sentry ~/.gitconfig ~/.docker repository",

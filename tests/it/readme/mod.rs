@@ -1,9 +1,10 @@
 //! Runs what the documents for users show, as it stands there.
 //!
-//! `world` has the hosts that they name; `blocks` runs the commands, `symptoms` the table of README, and `picture` makes
+//! `world` has the hosts that they name; `blocks` runs the commands, `symptoms` and `comparison` the tables of README, and `picture` makes
 //! the picture of a login.
 
 mod blocks;
+mod comparison;
 mod picture;
 mod symptoms;
 mod world;
