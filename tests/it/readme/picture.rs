@@ -56,8 +56,10 @@ fn screen() -> Vec<String> {
     lines
 }
 
+/// As XML; several spaces would become one.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
+    text.replace("  ", "\u{a0}\u{a0}")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
@@ -74,7 +76,7 @@ fn drawn(lines: &[String]) -> String {
     );
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-         font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"13\" style=\"white-space: pre\" fill=\"#d0d7de\">\n\
+         font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"13\" fill=\"#d0d7de\">\n\
          <title>A clone that logs in to Sentry</title>\n\
          <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"#0d1117\"/>\n"
     );
