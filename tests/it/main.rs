@@ -107,6 +107,7 @@ mod token_endpoint;
 mod token_formats;
 mod trace;
 mod uninstall;
+mod worker_protocol;
 
 use support::{
     engine, fake_sentry, git_server, helpers, keyring, machine, names, nginx, proxy_server,

@@ -1,4 +1,4 @@
-//! Every command that README.md and docs/self-hosted.md show, in the order in which they stand there.
+//! Every command that README.md and the pages for administrators show, in the order in which they stand there.
 //!
 //! A `sh` block is one script, between what must be so before and what must be so afterwards. A `console` block is run
 //! command by command, and each has the output that is shown.
@@ -7,15 +7,40 @@ use super::world::{World, stand_in};
 use super::{document, fenced, with_the_code_of_the_documents};
 use crate::sandbox::Sandbox;
 
-const DOCUMENTS: [&str; 2] = ["README.md", "docs/self-hosted.md"];
+const DOCUMENTS: [&str; 4] = [
+    "README.md",
+    "docs/rollout.md",
+    "docs/server.md",
+    "docs/self-hosted.md",
+];
 
 /// Not run here, and why.
-const ELSEWHERE: [(&str, &str); 2] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     (
         "cargo build --release --locked &&",
         "documents::the_first_command_of_the_readme_prints_a_credential runs it with what cargo has built",
     ),
     ("tests/run", "it is what runs this test"),
+    (
+        "install -d -o root -g root -m 0755 /etc/sentry-credential",
+        "writes to /etc: `rollout` installs the same file, as root of a user namespace",
+    ),
+    (
+        "# /etc/profile.d/sentry-credential.sh",
+        "is a file: `rollout` installs it, and logs a user in with it",
+    ),
+    (
+        "apt install nginx libnginx-mod-http-js git fcgiwrap docker-registry",
+        "changes the system: `tests/run` installs the same",
+    ),
+    (
+        "install -d -o www-data -g www-data -m 0750 /srv/git",
+        "needs root: `server_page` makes the same repository below its own directory",
+    ),
+    (
+        "nginx -t && systemctl restart docker-registry && systemctl reload nginx",
+        "needs systemd: `server_page` starts the same servers",
+    ),
 ];
 
 /// A block, by its first line.
@@ -27,7 +52,7 @@ struct Block {
     after: &'static str,
 }
 
-const BLOCKS: [Block; 9] = [
+const BLOCKS: [Block; 12] = [
     Block {
         first: "cargo install --locked --path .",
         // Builds for minutes what is built already.
@@ -84,6 +109,25 @@ const BLOCKS: [Block; 9] = [
         stand_ins: &[],
         before: "sentry-credential login; sentry-credential setup-git --host git.example.com; exec 2>trace",
         after: "grep 'the session of https://sentry.io' trace; ! grep -F \"$(sentry-credential token)\" trace",
+    },
+    Block {
+        first: "sentry-credential setup-docker --registry registry.example.com --url https://sentry.example.com",
+        stand_ins: &[],
+        before: "",
+        after: "grep -q '\"registry.example.com\": \"sentry\"' .docker/config.json",
+    },
+    Block {
+        first: "sentry-credential login",
+        stand_ins: &[],
+        before: "",
+        after: "[ \"$(sentry-credential hosts --json | grep -c '\"bound\": *true')\" = 2 ]",
+    },
+    Block {
+        first: "git clone https://git.example.com/demo.git",
+        stand_ins: &[],
+        before: "sentry-credential login; sentry-credential setup-git git.example.com
+            sentry-credential setup-docker registry.example.com",
+        after: "[ -f demo/README ]",
     },
     Block {
         first: "export SENTRY_URL=https://sentry.example.com SENTRY_CLIENT_ID=0123456789abcdef",

@@ -186,3 +186,38 @@ fn every_symptom_is_met_and_its_command_helps() {
         case.is_met_and_helped(&world, command);
     }
 }
+
+/// What docs/self-hosted.md says can be in the way, beside what README has.
+const SELF_HOSTED: [(&str, &str); 3] = [
+    (
+        "plain http is for this machine only",
+        "sentry-credential login --url http://sentry.example.com:9000",
+    ),
+    (
+        "as the instance calls itself",
+        "SENTRY_CLIENT_ID=0123456789abcdef sentry-credential login --url https://other.example.com",
+    ),
+    (
+        "its certificate is signed by an unknown authority",
+        "env -u SSL_CERT_FILE SENTRY_CLIENT_ID=0123456789abcdef \
+         sentry-credential login --url https://sentry.example.com",
+    ),
+];
+
+#[test]
+fn what_is_in_the_way_of_a_login_at_an_own_sentry_is_met() {
+    let page = document("docs/self-hosted.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let known: Vec<&str> = SELF_HOSTED.iter().map(|(text, _)| *text).collect();
+    assert_eq!(rows, known);
+    let world = World::new();
+    for (text, meet) in SELF_HOSTED {
+        let machine = world.machine();
+        let met = machine.command("bash").args(["-c", meet]).run();
+        assert_ne!(met.code, 0, "{meet}");
+        let _said = met.stderr_has(text);
+    }
+}

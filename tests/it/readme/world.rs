@@ -1,4 +1,5 @@
-//! The hosts that the documents name: `sentry.io`, `sentry.example.com`, `git.example.com`, `registry.example.com`.
+//! The hosts that the documents name: `sentry.io`, `sentry.example.com`, `git.example.com`, `registry.example.com`; and
+//! `other.example.com`, where `sentry.example.com` answers too.
 //!
 //! A block of a document is run as it stands, so its hosts must exist. One nginx serves all of them by TLS; a machine of
 //! this world reaches it through a proxy, for every name, and trusts its authority.
@@ -69,13 +70,13 @@ impl World {
                     &format!("location / {{ proxy_pass {}; }}", saas.url()),
                 ),
                 host(
-                    "sentry.example.com",
+                    "sentry.example.com other.example.com",
                     &format!("location / {{ proxy_pass {}; }}", own.url()),
                 ),
                 host(
                     "git.example.com",
                     &format!(
-                        "location /team/repository.git/ {{ {} }}",
+                        "location /demo.git/ {{ {0} }} location /team/repository.git/ {{ {0} }}",
                         pass(&format!("{}/", git.url()))
                     ),
                 ),
