@@ -55,7 +55,7 @@ const CASES: [Case; 12] = [
         ..CASE
     },
     Case {
-        text: "was refused by git.example.com",
+        text: "`SENTRY_AUTH_TOKEN` was refused by git.example.com",
         once: SET_UP,
         each: "export SENTRY_AUTH_TOKEN=sntryu_forgotten",
         meet: "for time in first second; do git ls-remote https://git.example.com/team/repository.git || last=$?; done; (exit ${last-0})",
@@ -124,12 +124,22 @@ fn rows() -> Vec<(String, String)> {
     let (section, _) = section.split_once("\n## ").expect("the end of the section");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
     let row = |line: &str| {
-        let mut cells = line.split(" | ");
-        let mut code = || cells.next().and_then(|cell| cell.split('`').nth(1));
-        let (text, command) = (code().expect("a text"), code().expect("a command"));
+        let mut cells = line.split(" | ").filter_map(code);
+        let (text, command) = (
+            cells.next().expect("a text"),
+            cells.next().expect("a command"),
+        );
         (text.to_owned(), command.to_owned())
     };
     rows.map(row).collect()
+}
+
+/// The first code of a cell; what has backticks itself stands between two of them.
+fn code(cell: &str) -> Option<&str> {
+    match cell.split_once("`` ") {
+        Some((_, rest)) => rest.split(" ``").next(),
+        None => cell.split('`').nth(1),
+    }
 }
 
 impl Case {
