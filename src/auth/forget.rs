@@ -11,7 +11,7 @@ use super::survey::{Survey, is_called};
 use crate::account::options_for;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::policy::{Server, Verdict, administrators};
+use crate::policy::{Server, Verdict, administrators, bindings_in_force};
 use crate::printable::{printable, quoted};
 use crate::setup::{ConfigFile, DEFAULT, Git, Setting, chain, ending, same_file};
 use crate::store::{Binding, Client, ReadTransaction};
@@ -52,10 +52,9 @@ fn stored(
     matches: impl Fn(&Server, &[Binding]) -> bool,
 ) -> anyhow::Result<Vec<Server>> {
     let mut found = Vec::new();
+    let sessions = view.sessions()?;
     for client in [Client::Git, Client::Docker] {
-        let mut bindings = view.bindings(client)?;
-        // A user's own come first.
-        bindings.extend_from_slice(rolled_out);
+        let bindings = bindings_in_force(view.bindings(client)?, rolled_out, &sessions);
         let mut servers = view.credentials(client)?;
         servers.dedup_by(|one, other| one.server == other.server);
         let servers = servers

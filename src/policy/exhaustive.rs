@@ -1,11 +1,12 @@
 //! Checks the invariants of the policy in every case of a small world: two instances, a host that may be bound, two
-//! accounts, stored credentials, the environment, and the user names a request may have. A quarter of a million
-//! decisions.
+//! accounts, stored credentials, the environment, the administrator's file, and the user names a request may have. A
+//! third of a million decisions.
 //!
 //! The invariants are written independently of the code under test: by equality of names, not by
 //! [`Origin::may_receive`].
 
 use super::host::ChosenBy;
+use super::hosts::bindings_in_force;
 use super::reason::Reason;
 use super::table::session;
 use super::{Decision, Facts, Request, Server, USERNAME, Use, Verdict, decide};
@@ -68,11 +69,16 @@ const NAMES: [Option<&str>; 5] = [
     Some("robot"),
 ];
 
+/// The instance that the administrator's file binds the host to. The other client's line for the same host names the
+/// other instance.
+const ROLLED_OUT: [Option<&str>; 3] = [None, Some(A), Some(B)];
+
 /// One case, but for the user name in the request.
 struct Case {
     client: Client,
     asked: &'static str,
     binding: Option<Bound>,
+    rolled_out: Option<&'static str>,
     variable: Variable,
     stored: Option<&'static str>,
     facts: Facts<'static>,
@@ -86,9 +92,26 @@ impl Case {
         }
     }
 
+    /// The binding in force: the user's, else the administrator's, unless the user has a login for the host itself.
+    fn in_force(&self) -> Option<Bound> {
+        let by_administrator = self.rolled_out.filter(|_| !self.serves_itself());
+        self.binding
+            .or_else(|| by_administrator.map(|instance| (instance, None, None, false)))
+    }
+
+    fn serves_itself(&self) -> bool {
+        let mut origins = self
+            .facts
+            .sessions
+            .iter()
+            .map(|session| session.origin.to_string());
+        origins.any(|origin| origin == self.asked)
+            || matches!(self.variable, Variable::Of(instance) if instance == self.asked)
+    }
+
     /// The instance whose tokens the host may receive.
     fn instance(&self) -> &'static str {
-        self.binding.map_or(self.asked, |bound| bound.0)
+        self.in_force().map_or(self.asked, |bound| bound.0)
     }
 
     fn is_signed_out(&self) -> bool {
@@ -97,7 +120,7 @@ impl Case {
 
     /// Whether the instance has a login, live or ended; of the account that the binding names.
     fn has_login(&self) -> bool {
-        let wanted = self.binding.and_then(|bound| bound.1);
+        let wanted = self.in_force().and_then(|bound| bound.1);
         self.facts.sessions.iter().any(|session| {
             session.origin.to_string() == self.instance()
                 && wanted.is_none_or(|wanted| wanted == session.account)
@@ -112,9 +135,15 @@ impl Case {
             Variable::Broken => {
                 let named = self.facts.environment.named();
                 let is_named = named.is_some_and(|named| named.to_string() == self.instance());
-                self.binding.is_some() || self.has_login() || is_named
+                self.in_force().is_some() || self.has_login() || is_named || self.is_rolled_out()
             }
         }
+    }
+
+    /// Whether the administrator's file names the instance, for whatever host.
+    fn is_rolled_out(&self) -> bool {
+        let mut lines = self.facts.administrators.iter();
+        lines.any(|line| line.origin.to_string() == self.instance())
     }
 
     fn decide<T>(&self, username: Option<&str>, look: impl FnOnce(Decision<'_>) -> T) -> T {
@@ -146,8 +175,8 @@ impl std::fmt::Debug for Case {
             .collect();
         write!(
             f,
-            "{:?} of {}, bound {:?}, {:?}, stored {:?}, {accounts:?}",
-            self.client, self.asked, self.binding, self.variable, self.stored
+            "{:?} of {}, bound {:?}, rolled out {:?}, {:?}, stored {:?}, {accounts:?}",
+            self.client, self.asked, self.binding, self.rolled_out, self.variable, self.stored
         )
     }
 }
@@ -159,35 +188,74 @@ fn each_case(mut check: impl FnMut(&Case)) {
         .collect();
     // Leaked: they outlive each case, and the process ends with the test.
     let environments: &'static [_] = environments.leak();
+    let all_sessions: Vec<Vec<Session>> = all_sessions().collect();
     for client in [Client::Git, Client::Docker] {
         for asked in [A, B, HOST] {
-            for binding in BINDINGS {
+            for (binding, rolled_out) in product(&BINDINGS, &ROLLED_OUT) {
+                // Account, user name and signing out are the same with the file and without it.
+                let is_plain = matches!(binding, None | Some((_, None, None, false)));
+                if rolled_out.is_some() && !is_plain {
+                    continue;
+                }
+                let stored = match rolled_out {
+                    Some(_) => &STORED[..2],
+                    None => &STORED[..],
+                };
                 for (variable, environment) in environments {
-                    for stored in STORED {
-                        for sessions in all_sessions() {
-                            let mut case = Case {
-                                client,
-                                asked,
-                                binding,
-                                variable: *variable,
-                                stored,
-                                facts: Facts::of_environment(environment),
-                            };
-                            let server = case.server();
-                            case.facts
-                                .bindings
-                                .extend(binding.map(|of| bound(&server, of)));
-                            case.facts
-                                .credentials
-                                .extend(stored.map(|username| credential(&server, username)));
-                            case.facts.sessions = sessions;
-                            check(&case);
-                        }
+                    for (stored, sessions) in product(stored, &all_sessions) {
+                        let mut case = Case {
+                            client,
+                            asked,
+                            binding,
+                            rolled_out,
+                            variable: *variable,
+                            stored,
+                            facts: Facts::of_environment(environment),
+                        };
+                        let server = case.server();
+                        case.facts
+                            .bindings
+                            .extend(binding.map(|of| bound(&server, of)));
+                        case.facts.administrators = lines(&case);
+                        case.facts
+                            .credentials
+                            .extend(stored.map(|username| credential(&server, username)));
+                        case.facts.sessions = sessions;
+                        check(&case);
                     }
                 }
             }
         }
     }
+}
+
+fn product<A: Clone, B: Clone>(all: &[A], others: &[B]) -> Vec<(A, B)> {
+    let pairs = all.iter().flat_map(|one| {
+        let others = others.iter().cloned();
+        others.map(move |other| (one.clone(), other))
+    });
+    pairs.collect()
+}
+
+/// The administrator's file: for the host, and for the same host of the other client, which gets another instance.
+fn lines(case: &Case) -> Vec<Binding> {
+    let Some(instance) = case.rolled_out else {
+        return Vec::new();
+    };
+    let other_instance = if instance == A { B } else { A };
+    let other = Case {
+        client: match case.client {
+            Client::Git => Client::Docker,
+            Client::Docker => Client::Git,
+        },
+        facts: Facts::of_environment(case.facts.environment),
+        ..*case
+    };
+    let line = |server: String, instance| bound(&server, (instance, None, None, false));
+    vec![
+        line(other.server(), other_instance),
+        line(case.server(), instance),
+    ]
 }
 
 fn environment(variable: Variable, named: Option<&str>) -> Environment {
@@ -260,6 +328,8 @@ fn the_invariants_hold_in_every_case() {
         after_a_logout_nothing_answers_where_a_login_did(case);
         after_an_undo_nothing_answers_at_a_host_that_is_no_instance(case);
         what_is_stored_is_used_as_it_is_said_to_be(case);
+        a_binding_or_login_of_the_users_own_wins_over_the_administrators_file(case);
+        whoever_gets_something_is_listed(case);
     });
 }
 
@@ -345,13 +415,19 @@ fn every_decision_has_a_reason_of_one_line(case: &Case) {
 fn without(case: &Case, sessions: bool, binding: bool) -> Facts<'static> {
     let mut facts = Facts::of_environment(case.facts.environment);
     facts.bindings = case.facts.bindings.clone();
+    facts.administrators = case.facts.administrators.clone();
+    let all = bindings_in_force(
+        facts.bindings.clone(),
+        &facts.administrators,
+        &case.facts.sessions,
+    );
     let server = Server::parse(&case.server()).unwrap();
     let is_over = match sessions {
         true => case
             .facts
             .sessions
             .iter()
-            .any(|session| server.is_removed_with(session, &facts.bindings)),
+            .any(|session| server.is_removed_with(session, &all)),
         false => true,
     };
     if !is_over {
@@ -378,7 +454,9 @@ fn after_a_logout_nothing_answers_where_a_login_did(case: &Case) {
     for name in NAMES {
         after.decide(name, |decision| {
             let is_over = match decision.verdict {
-                Verdict::Environment(_) | Verdict::Broken(_) => case.has_variable(),
+                Verdict::Environment(_) | Verdict::Broken(_) => {
+                    case.has_variable() || after.has_variable()
+                }
                 Verdict::Login(_) | Verdict::Nothing => true,
                 Verdict::Stored(_) | Verdict::Session(_) => false,
             };
@@ -396,6 +474,11 @@ fn after_an_undo_nothing_answers_at_a_host_that_is_no_instance(case: &Case) {
         facts: without(case, false, true),
         ..*case
     };
+    if after.in_force().is_some() {
+        // What the administrator bound is in force again.
+        a_token_goes_to_its_instance_and_to_hosts_that_are_bound_to_it(&after);
+        return;
+    }
     for name in NAMES {
         after.decide(name, |decision| {
             let is_nothing = matches!(decision.verdict, Verdict::Nothing);
@@ -422,4 +505,46 @@ fn what_is_stored_is_used_as_it_is_said_to_be(case: &Case) {
     let is_answered = names.iter().any(answers);
     assert_eq!(used != Use::Never, is_answered, "{case:?}");
     assert_eq!(used == Use::Always, answers(&None), "{case:?}");
+}
+
+fn a_binding_or_login_of_the_users_own_wins_over_the_administrators_file(case: &Case) {
+    let Some(rolled_out) = case.rolled_out else {
+        return;
+    };
+    let is_own = case.binding.is_some() || case.serves_itself();
+    let mut facts = without(case, false, false);
+    facts.credentials = case.facts.credentials.clone();
+    facts.administrators.clear();
+    let alone = Case {
+        rolled_out: None,
+        facts,
+        ..*case
+    };
+    for name in NAMES {
+        case.decide(name, |decision| {
+            if is_own {
+                // Nothing else is served: a login may be offered for another reason.
+                let served = format!("{:?}", decision.verdict);
+                let same = alone.decide(name, |alone| match (alone.verdict, decision.verdict) {
+                    (Verdict::Login(one), Verdict::Login(other)) => one.instance == other.instance,
+                    (one, _) => format!("{one:?}") == served,
+                });
+                assert!(same, "{case:?} as {name:?}");
+            } else if let Verdict::Login(login) = decision.verdict {
+                assert_eq!(login.instance.to_string(), rolled_out, "{case:?}");
+            }
+        });
+    }
+}
+
+/// docker's `list` and `sentry auth hosts` go through these servers.
+fn whoever_gets_something_is_listed(case: &Case) {
+    let now = Timestamp::from_millis(0);
+    let has_answer = case.decide(None, |decision| decision.has_answer(now, |_| true));
+    let server = case.server();
+    let listed = super::servers(&case.facts);
+    let is_listed = listed.iter().any(|listed| listed.key == server);
+    assert!(is_listed || !has_answer, "{case:?}");
+    let bound = case.in_force().is_some();
+    assert!(is_listed || !bound, "{case:?}");
 }

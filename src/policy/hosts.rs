@@ -180,6 +180,24 @@ pub(crate) fn servers(facts: &Facts<'_>) -> Vec<Server> {
     servers
 }
 
+/// The bindings by which a host belongs to what ends with a login: the user's own, then the administrator's, as in
+/// [`Facts::binding`]. No line of the administrator's counts for a host that one of these sessions is for.
+pub(crate) fn bindings_in_force(
+    own: Vec<Binding>,
+    administrators: &[Binding],
+    sessions: &[Session],
+) -> Vec<Binding> {
+    let serves_itself = |line: &Binding| {
+        let origin = Server::parse(&line.server).and_then(|server| server.origin);
+        origin.is_some_and(|origin| {
+            let mut sessions = sessions.iter();
+            origin.is_saas() || sessions.any(|session| origin.may_receive(&session.origin))
+        })
+    };
+    let others = administrators.iter().filter(|line| !serves_itself(line));
+    own.into_iter().chain(others.cloned()).collect()
+}
+
 /// The names that share an instance's tokens.
 fn with_siblings(instance: &Origin) -> Vec<Origin> {
     const SAAS: [&str; 3] = [

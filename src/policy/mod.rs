@@ -33,7 +33,7 @@ pub(crate) use command::{Selection, environment_token, session_of};
 pub(crate) use decide::{Decision, LoginOffer, Verdict, decide};
 pub(crate) use facts::{BoundBy, Facts, administrators};
 pub(crate) use host::LoginBasis;
-pub(crate) use hosts::{Server, Use, servers};
+pub(crate) use hosts::{Server, Use, bindings_in_force, servers};
 pub(crate) use request::{Request, USERNAME};
 pub(crate) use storing::{
     Provenance, StoreVerdict, decide_docker_store, decide_git_store, signed_out_binding,
