@@ -52,6 +52,23 @@ pub(crate) fn link(world: &World, args: &LinkArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The symlinks to this program that [`link`] makes, beside it and on `PATH`.
+pub(super) fn links(world: &World) -> Vec<PathBuf> {
+    let Some(program) = world.executable() else {
+        return Vec::new();
+    };
+    let name = file_name("sentry");
+    let beside = program.with_file_name(&name);
+    let all = std::iter::once(beside).chain(world.programs(&name));
+    let mut links: Vec<PathBuf> = Vec::new();
+    for link in all.filter(|link| is_earlier(link) && is_same_file(link, &program)) {
+        if !links.contains(&link) {
+            links.push(link);
+        }
+    }
+    links
+}
+
 /// Makes the symlink, in place of an earlier one to a program of ours only.
 fn make(target: &Path, link: &Path) -> io::Result<()> {
     match symlink(target, link) {

@@ -3,9 +3,13 @@
 //! Set-ups first, because the database knows what stood there before; then the sessions, with their copies in the
 //! keyring; then the database. The lock files stay: another process may be waiting for them.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
+
 use super::context::{ConfigDir, described};
+use super::link::links;
 use super::logout::logout;
 use super::output::say;
 use super::setup_docker::setup_docker;
@@ -57,6 +61,9 @@ pub(crate) fn uninstall(world: &World, args: &UninstallArgs) -> anyhow::Result<E
             false => attempt("the database", remove(world, place)),
         }
     }
+    for link in links(world) {
+        attempt("the symlink", unlink(&link, dry_run));
+    }
     say(
         "repositories that were set up with `--local` stay so until `sentry auth setup-git --local --undo` there",
     );
@@ -90,6 +97,18 @@ fn docker(podman: bool, dry_run: bool) -> SetupDockerArgs {
         dry_run,
         undo: true,
     }
+}
+
+/// Removes what `sentry-credential link` made.
+fn unlink(link: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
+    let name = link.display();
+    if dry_run {
+        say(&format!("would remove {name}, a symlink to this program"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    std::fs::remove_file(link).with_context(|| format!("cannot remove {name}"))?;
+    say(&format!("removed {name}, a symlink to this program"));
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What [`remove`] would do.

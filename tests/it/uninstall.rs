@@ -1,6 +1,7 @@
 //! `sentry auth uninstall`: nothing of what this program did is left, and nothing of what others did is gone.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::fake_sentry::FakeSentry;
@@ -130,6 +131,51 @@ fn a_database_that_the_official_cli_uses_stays_without_what_is_ours() {
     let store = machine.git_credential("store");
     let password = "protocol=https\nhost=h.example\nusername=u\npassword=p\n";
     store.stdin(password).run().success();
+}
+
+#[test]
+fn the_symlink_that_link_made_goes_too_and_no_other() {
+    let machine = Sandbox::new();
+    let bin = machine.root().join("bin");
+    let elsewhere = machine.root().join("elsewhere");
+    let theirs = machine.root().join("theirs");
+    for dir in [&bin, &elsewhere, &theirs] {
+        fs::create_dir(dir).unwrap();
+    }
+    let program = bin.join("sentry-credential");
+    machine.copy(env!("CARGO_BIN_EXE_sentry"), &program);
+    symlink("/opt/theirs/sentry", theirs.join("sentry")).unwrap();
+    let dirs = [&theirs, &bin, &elsewhere].map(|dir| dir.display().to_string());
+    let path = format!("{}:/usr/bin:/bin", dirs.join(":"));
+    let run = |args: &[&str]| {
+        let run = machine
+            .command(&program)
+            .args(args)
+            .env("PATH", &path)
+            .run();
+        run.success()
+    };
+    run(&["link"]);
+    run(&["link", elsewhere.to_str().unwrap()]);
+    let links = [bin.join("sentry"), elsewhere.join("sentry")];
+    let dry = run(&["uninstall", "--dry-run"]);
+    for link in &links {
+        let line = format!(
+            "would remove {}, a symlink to this program\n",
+            link.display()
+        );
+        dry.clone().stderr_has(&line);
+        assert!(link.is_symlink());
+    }
+    let told = run(&["uninstall"]);
+    for link in &links {
+        let line = format!("removed {}, a symlink to this program\n", link.display());
+        told.clone().stderr_has(&line);
+        assert!(!link.is_symlink());
+    }
+    assert_eq!(names(&bin), ["sentry-credential"]);
+    assert!(theirs.join("sentry").is_symlink());
+    run(&["uninstall"]).never_says("a symlink");
 }
 
 #[test]
