@@ -8,6 +8,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use super::access::AccessToken;
@@ -49,8 +50,9 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
     let command = command(&found, args);
     drop(found);
     world.trace(|| "the command takes over".to_owned());
-    let error = inheritance.hand_over(command, || world.signals().release());
     let program = args.command.first().map_or(OsStr::new(""), |name| name);
+    let file = || file(world, program);
+    let error = inheritance.hand_over(command, file, || world.signals().release());
     let program = printable(&program.to_string_lossy());
     Ok(match error.kind() {
         io::ErrorKind::NotFound => {
@@ -85,6 +87,14 @@ fn command(found: &AccessToken, args: &ExecArgs) -> Command {
         }
     }
     command
+}
+
+/// Where the command is.
+fn file(world: &World, program: &OsStr) -> Option<PathBuf> {
+    match program.as_encoded_bytes().contains(&b'/') {
+        true => Some(PathBuf::from(program)),
+        false => world.program(program.to_str()?),
+    }
 }
 
 /// Whether a word cannot have been meant as a command.

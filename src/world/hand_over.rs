@@ -57,6 +57,6 @@ pub(crate) fn hand_over() -> NotHandedOver {
     command.args(arguments());
     let handed_over = before.into_iter().chain([itself.as_str()]);
     command.env(HANDED_OVER, handed_over.collect::<Vec<_>>().join(" "));
-    let error = Inheritance::note().hand_over(command, || {});
+    let error = Inheritance::note().hand_over(command, || Some(next.clone()), || {});
     NotHandedOver::Failed(next, error)
 }

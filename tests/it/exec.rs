@@ -130,6 +130,35 @@ fn exit_codes_are_those_of_env() {
 }
 
 #[test]
+fn a_script_without_an_interpreter_is_run_by_the_shell() {
+    let machine = Sandbox::new().env("SENTRY_TOKEN", ENVIRONMENT);
+    let bin = machine.home().join("bin");
+    fs::create_dir(&bin).unwrap();
+    fs::write(
+        bin.join("plain"),
+        "printf '[%s]' \"$@\"; test -n \"$SENTRY_AUTH_TOKEN\" && echo; exit 5\n",
+    )
+    .unwrap();
+    fs::write(bin.join("broken"), b"\x7fELF\0\n").unwrap();
+    let chmod = machine.command("chmod").args(["-R", "755"]).arg(&bin);
+    chmod.run().success();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let plain = bin.join("plain").display().to_string();
+    for name in ["plain", &plain] {
+        let run = |cmd: Cmd| cmd.env("PATH", &path).run().fails(5);
+        let ours = run(exec(&machine, &[name, "two words", "-x", ""]));
+        ours.stdout_is("[two words][-x][]\n").stderr_is("");
+    }
+    let broken = exec(&machine, &["broken"]).env("PATH", &path).run();
+    assert!(
+        broken.code != 0 && broken.stdout.is_empty(),
+        "{}",
+        broken.code
+    );
+    broken.never_says(ENVIRONMENT);
+}
+
+#[test]
 fn without_a_login_nothing_runs_and_the_exit_code_is_not_one_of_the_command() {
     let machine = Sandbox::new();
     exec(&machine, &["echo", "ran"])
@@ -325,14 +354,19 @@ fn the_token_is_in_no_argument_and_in_no_file() {
     assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
 }
 
+/// What `tests/run` installed.
+fn peer(name: &str) -> PathBuf {
+    let above = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let mut peers = above
+        .ancestors()
+        .map(|dir| dir.join("tmp/peers").join(name));
+    let found = peers.find(|path| path.exists());
+    found.expect("run tests/run")
+}
+
 /// sentry-cli, as its npm package starts it.
 fn sentry_cli(machine: &Sandbox, args: &[&str]) -> Cmd {
-    let above = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let peers = above.ancestors().map(|dir| dir.join("tmp/peers"));
-    let program = "sentry-cli/node_modules/@sentry/cli/bin/sentry-cli";
-    let program = peers.map(|peers| peers.join(program));
-    let program = program.into_iter().find(|path| path.exists());
-    let program = program.expect("run tests/run");
+    let program = peer("sentry-cli/node_modules/@sentry/cli/bin/sentry-cli");
     let args = [&[program.to_str().unwrap()], args].concat();
     exec(machine, &["node"]).args(args)
 }
@@ -402,4 +436,54 @@ fn the_official_cli_uses_the_token_that_it_is_given_and_not_the_login_that_is_ac
         .run()
         .success()
         .stdout_is(&format!("{}\n", jane.access));
+}
+
+/// What a developer has in `build.mjs`: the plugin finds token and instance in the environment.
+const BUILD: &str = r#"
+import { createRequire } from "node:module";
+const require = createRequire(process.env.PEERS + "/");
+const { sentryEsbuildPlugin } = require("@sentry/esbuild-plugin");
+await require("esbuild").build({
+    entryPoints: ["app.ts"], bundle: true, sourcemap: true, outdir: "dist", logLevel: "error",
+    plugins: [sentryEsbuildPlugin({
+        org: "my-org", project: "web", telemetry: false, release: { name: "1.0", inject: false, create: false, finalize: false },
+        errorHandler(error) { throw error; },
+    })],
+});
+"#;
+
+#[test]
+fn a_bundler_with_sentrys_plugin_uploads_source_maps_with_a_token_that_was_expired() {
+    let sentry = FakeSentry::start();
+    let machine = with_session(&sentry, Age::EXPIRED);
+    let home = machine.home();
+    fs::write(home.join("build.mjs"), BUILD).unwrap();
+    fs::write(home.join("app.ts"), "console.log('app' as string);\n").unwrap();
+    let peers = peer("bundler/node_modules");
+    let build = exec(&machine, &["node", "build.mjs"]).env("PEERS", peers.parent().unwrap());
+    let built = build.current_dir(&home).run().success();
+    let token = sentry.current_access();
+    built.never_says(&token);
+    assert_eq!(sentry.refreshes(), 1);
+    assert!(home.join("dist/app.js").exists());
+    assert!(sentry.uploads() >= 1);
+    // All of it with the one token, which is in no file of the project.
+    for request in sentry.requests() {
+        if request.path.contains("/chunk-upload/") {
+            let bearer = format!("Bearer {token}");
+            assert_eq!(
+                request.authorization.as_ref(),
+                Some(&bearer),
+                "{}",
+                request.path
+            );
+        }
+    }
+    let held = machine.command("grep").args(["-rlF", &token, "."]).run();
+    held.success().stdout_is("./.sentry/cli.db\n");
+    // Without a login the same build fails, and says why.
+    let alone = machine.sentry(&["auth", "logout"]).run();
+    alone.success();
+    let without = exec(&machine, &["node", "build.mjs"]).run();
+    without.fails(125).stderr_has("not logged in to ");
 }
