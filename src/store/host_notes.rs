@@ -121,6 +121,17 @@ impl WriteTransaction<'_> {
         self.set(&format!("{REFUSED}{server}"), Some(&refusal.render()))
     }
 
+    /// Ends the refusals by a host and the servers at it, because the user set it up.
+    pub(crate) fn forget_refusals(&self, host: &str) -> anyhow::Result<()> {
+        for (server, _) in self.settings(REFUSED)? {
+            let rest = server.strip_prefix(host);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                self.set(&format!("{REFUSED}{server}"), None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Records that the user declined to log in to an instance.
     pub(crate) fn note_declined(&self, instance: &Origin, now: Timestamp) -> anyhow::Result<()> {
         let key = format!("{DECLINED}{instance}");

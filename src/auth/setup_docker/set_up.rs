@@ -138,6 +138,9 @@ impl<'a> SetUp<'a> {
                 }
                 continue;
             };
+            if let Some(change) = change {
+                change.forget_refusals(&server)?;
+            }
             let known = view
                 .map(|view| view.binding(&server))
                 .transpose()?

@@ -155,6 +155,9 @@ impl<'a> SetUp<'a> {
                 log.record(change, &name, &before)?;
             }
             let server = Client::Git.server(&name);
+            if let Some(change) = change {
+                change.forget_refusals(&server)?;
+            }
             let known = view
                 .map(|view| view.binding(&server))
                 .transpose()?

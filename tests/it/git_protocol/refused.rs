@@ -98,6 +98,48 @@ fn a_host_that_refuses_what_sentry_accepts_does_not_get_it_for_a_minute() {
 }
 
 #[test]
+fn a_set_up_of_the_host_ends_its_refusal() {
+    let sentry = FakeSentry::start();
+    let machine = machine(&sentry);
+    let token = sentry.current_access();
+    for host in [CODE, OTHER] {
+        tell(&machine, "erase", &password(host, &token));
+    }
+    is_refused(&machine, CODE, NOT_THERE);
+    // Of another host, and one that changes nothing.
+    let set_up = |args: &[&str]| {
+        let url = sentry.url();
+        let set_up = machine.sentry(&["auth", "setup-git", "--url", &url]);
+        set_up.args(args).run().success()
+    };
+    set_up(&["third.example"]);
+    set_up(&["--dry-run", "code.example:8443"]);
+    is_refused(&machine, CODE, NOT_THERE);
+    for _ in 0..2 {
+        set_up(&["code.example:8443"]);
+        is_served(&machine, CODE, &token);
+        is_refused(
+            &machine,
+            OTHER,
+            "other.example refuses this login, although Sentry accepts it",
+        );
+        tell(&machine, "erase", &password(CODE, &token));
+        is_refused(&machine, CODE, NOT_THERE);
+    }
+    // The token of the environment, too.
+    let machine = machine.env("SENTRY_TOKEN", &token);
+    is_refused(
+        &machine,
+        CODE,
+        "`SENTRY_TOKEN` was refused by code.example:8443",
+    );
+    let url = sentry.url();
+    let set_up = ["auth", "setup-git", "--url", &url, "code.example:8443"];
+    machine.sentry(&set_up).run().success();
+    is_served(&machine, CODE, &token);
+}
+
+#[test]
 fn get_and_erase_in_turn_end_after_the_first() {
     let sentry = FakeSentry::start();
     let machine = machine(&sentry);
