@@ -59,6 +59,11 @@ impl Program {
         STARTED.get().copied().unwrap_or(Program::Sentry)
     }
 
+    /// The words behind `git credential-sentry` that a user types.
+    pub(crate) fn commands_of_git() -> impl Iterator<Item = &'static str> {
+        OF_GIT.iter().map(|(_, typed)| *typed)
+    }
+
     /// The command of `sentry auth` that a word means to git's helper.
     pub(crate) fn command_of_git(word: &str) -> Option<&'static str> {
         let mut commands = OF_GIT.iter();

@@ -17,6 +17,7 @@ mod accounts;
 mod auth_errors;
 mod authorities;
 mod budget;
+mod completions;
 mod concurrency;
 #[cfg(target_os = "linux")]
 mod confined;
