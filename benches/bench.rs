@@ -111,6 +111,8 @@ impl Case {
 #[derive(Default)]
 struct Usage {
     micros: f64,
+    /// In microseconds: what a busy machine changes little.
+    processor: i64,
     kibibytes: i64,
     faults: i64,
 }
@@ -142,8 +144,11 @@ fn alternate(rounds: usize, file: &str, cold: bool) {
         let at = |part: f64| all[(part * (all.len() - 1) as f64) as usize].micros;
         let most = all.iter().map(|usage| usage.kibibytes).max().unwrap();
         let faults = all[all.len() / 2].faults;
+        let mut processor: Vec<i64> = all.iter().map(|usage| usage.processor).collect();
+        processor.sort_unstable();
+        let processor = processor[processor.len() / 2];
         println!(
-            "{}\t{:.0}\t{:.0}\t{:.0}\t{most}\t{faults}",
+            "{}\t{:.0}\t{:.0}\t{:.0}\t{most}\t{faults}\t{processor}",
             case.name,
             at(0.5),
             at(0.1),
@@ -228,8 +233,10 @@ fn wait(child: Child) -> Usage {
         ended == id && status == 0,
         "a measured program failed: {status}"
     );
+    let [seconds, micros, system_seconds, system_micros] = usage.times;
     Usage {
         micros: 0.0,
+        processor: seconds * 1_000_000 + micros + system_seconds * 1_000_000 + system_micros,
         kibibytes: usage.maxrss,
         faults: usage.minflt + usage.majflt,
     }
