@@ -270,7 +270,6 @@ fn program_of(pid: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::SystemClock;
 
     #[test]
     fn one_holder_at_a_time() {
@@ -282,13 +281,17 @@ mod tests {
         assert!(lock.try_acquire().is_ok());
     }
 
+    // On Windows a locked file cannot be read.
+    #[cfg(unix)]
     #[test]
     fn waiting_ends_and_names_the_holder() {
         let dir = tempfile::tempdir().unwrap();
         let lock = Lock::credential(dir.path());
         let held = lock.try_acquire().unwrap();
         held.describe(Doing::WaitsForSentry, Timestamp::from_millis(0));
-        let wait = lock.acquire(&SystemClock, Duration::from_millis(20)).err();
+        let wait = lock
+            .acquire(&crate::world::SystemClock, Duration::from_millis(20))
+            .err();
         let pid = std::process::id();
         assert_eq!(
             wait.unwrap().to_string(),
@@ -308,6 +311,8 @@ mod tests {
         assert!(!files::is_at(&file, &lock.path));
     }
 
+    // Makes a symlink, which needs a privilege on Windows.
+    #[cfg(unix)]
     #[test]
     fn a_symlink_is_not_a_lock_file() {
         let dir = tempfile::tempdir().unwrap();

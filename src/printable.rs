@@ -1,5 +1,7 @@
 //! Sanitizes untrusted text for display, and quotes words for a shell.
 
+pub(crate) use crate::platform::shell::quoted;
+
 /// Most characters of server text that are shown.
 const LONGEST: usize = 200;
 
@@ -14,14 +16,6 @@ pub(crate) fn printable(text: &str) -> String {
         .filter(|character| !is_hidden(*character))
         .take(LONGEST)
         .collect()
-}
-
-/// Quotes a word for a POSIX shell, if it needs quoting. A NUL, which no shell can pass, is left out.
-pub(crate) fn quoted(word: &str) -> String {
-    match shlex::try_quote(word) {
-        Ok(quoted) => quoted.into_owned(),
-        Err(_) => quoted(&word.replace('\0', "")),
-    }
 }
 
 /// Control characters; Unicode's `Default_Ignorable_Code_Point`; newlines and characters that annotate or join text
@@ -58,20 +52,6 @@ mod tests {
             "a]52;c;aGk=bc31md"
         );
         assert_eq!(printable(&"x".repeat(10_000)).len(), 200);
-    }
-
-    #[test]
-    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
-        for (word, quoted_word) in [
-            ("https://r.example:5000", "https://r.example:5000"),
-            ("", "''"),
-            ("a b", "'a b'"),
-            ("it's", r#""it's""#),
-            ("$(x)", "'$(x)'"),
-            ("a\0 b", "'a b'"),
-        ] {
-            assert_eq!(quoted(word), quoted_word);
-        }
     }
 
     #[test]

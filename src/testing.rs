@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use crate::account::{Session, Tokens, User};
 use crate::lock::Lock;
 use crate::origin::Origin;
+use crate::platform::files::HOME;
 use crate::secret::Secret;
 use crate::store::{Binding, Client, Credential, ReadTransaction, Store, WriteTransaction};
 use crate::world::{Clock, Timestamp, World};
@@ -152,14 +153,20 @@ pub(crate) struct Machine {
 impl Machine {
     /// One without a store.
     pub(crate) fn new() -> Machine {
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        let home = tempfile::Builder::new().permissions(private).tempdir();
+        #[cfg(unix)]
+        let home = {
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+            tempfile::Builder::new().permissions(private).tempdir()
+        };
+        // In the user's profile, which is private.
+        #[cfg(windows)]
+        let home = tempfile::tempdir();
         let home = home.unwrap();
         let path = home.path().to_str().unwrap().to_owned();
         Machine {
             home,
             clock: Rc::default(),
-            variables: vec![("HOME".into(), path), ("CI".into(), "true".into())],
+            variables: vec![(HOME.into(), path), ("CI".into(), "true".into())],
             instance: Origin::saas(),
         }
     }

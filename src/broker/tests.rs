@@ -2,12 +2,13 @@
 //! is told.
 
 use std::fs;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::time::Duration;
 
 use super::*;
 use crate::origin::Origin;
+use crate::platform::files::HOME;
 use crate::policy::{Provenance, Server as Host};
 use crate::store::Client;
 use crate::testing::{
@@ -193,7 +194,7 @@ fn a_variable_that_cannot_be_used_is_told_to_hosts_of_ours_only() {
 
 #[test]
 fn without_a_home_the_environment_is_served_and_a_relative_one_is_an_error() {
-    let machine = Machine::new().variable("HOME", "relative");
+    let machine = Machine::new().variable(HOME, "relative");
     let told = git(&machine, SAAS);
     assert!(told.starts_with("unavailable: HOME must be"), "{told}");
     assert!(git(&machine, "https://x.example").starts_with("unavailable"));
@@ -228,13 +229,16 @@ fn a_database_that_cannot_be_read_hides_no_token_of_the_environment() {
     }
 }
 
+// Sets modes.
+#[cfg(unix)]
 #[test]
 fn a_directory_that_a_variable_selects_has_to_be_private() {
     let machine = Machine::new().session(Age::FRESH).bound_to("r.example");
     let planted = machine.home().join("planted");
     fs::rename(machine.dir(), &planted).unwrap();
     let machine = machine.variable("SENTRY_CONFIG_DIR", planted.to_str().unwrap());
-    let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    let set =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode));
     assert_eq!(git(&machine, "https://r.example"), "access-of-jane");
     set(&planted, 0o755).unwrap();
     assert!(git(&machine, "https://r.example").starts_with("unavailable"));

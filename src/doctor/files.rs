@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::{Check, quoted};
-use crate::platform::files::{Exposure, may_write};
+use crate::platform::files::{Exposure, is_judged, may_write};
 use crate::session;
 
 /// A `cli.db.lock` older than this was left behind by a crashed program.
@@ -36,7 +36,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
     };
     let shown = dir.display();
     let fix = |command: &str| format!("`{command} {}`", quoted(dir));
-    Some(match Exposure::of(&metadata) {
+    Some(match Exposure::of(&metadata, dir) {
         _ if !metadata.is_dir() => Check::problem(
             "directory",
             format!("{shown} is not a directory"),
@@ -64,6 +64,10 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
             format!("{shown} is readable by other users"),
             fix("chmod 700"),
         ),
+        Exposure::Private if !is_judged(dir) => Check::notice(
+            "directory",
+            format!("{shown} was not checked: its file system has no access lists"),
+        ),
         Exposure::Private => Check::ok("directory", format!("{shown} is private")),
     })
 }
@@ -77,7 +81,7 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
         };
         let shown = path.display();
         let fix = |command: &str| format!("`{command} {}`", quoted(path));
-        match Exposure::of(&metadata) {
+        match Exposure::of(&metadata, path) {
             _ if !metadata.is_file() => checks.push(Check::problem(
                 "files",
                 format!("{shown} is not a regular file"),
@@ -112,7 +116,7 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
         )
     }));
     checks.extend(leftovers(dir));
-    if checks.is_empty() {
+    if checks.is_empty() && is_judged(dir) {
         checks.push(Check::ok("files", "the files in it are private"));
     }
     checks

@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use super::check::{Check, quoted};
-use crate::world::{World, is_our_sentry, is_same_file};
+use crate::platform::files::canonicalize;
+use crate::world::{World, file_name, is_our_sentry, is_same_file};
 
 const NAME: &str = "programs";
 
 pub(super) fn programs(world: &World) -> Vec<Check> {
-    let Some(ours) = world.executable().and_then(|file| file.canonicalize().ok()) else {
+    let Some(ours) = world.executable().and_then(|file| canonicalize(&file).ok()) else {
         return vec![Check::ok(
             NAME,
             "the location of this program cannot be determined",
@@ -27,7 +28,7 @@ pub(super) fn programs(world: &World) -> Vec<Check> {
 /// The two that a user types; one is enough.
 fn commands(world: &World, ours: &Path, dir: &Path) -> Vec<Check> {
     let is_ours = |path: &Path| {
-        let file = path.canonicalize();
+        let file = canonicalize(path);
         file.is_ok_and(|file| file.parent() == Some(dir)) || is_same_file(path, ours)
     };
     let Some(named) = world
@@ -51,7 +52,7 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
     // One file may be found under several paths, as where /bin is a symlink to /usr/bin.
     let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
     for path in world.programs(name) {
-        let file = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let file = canonicalize(&path).unwrap_or_else(|_| path.clone());
         if files.iter().all(|(_, other)| *other != file) {
             files.push((path, file));
         }
@@ -79,7 +80,10 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
             ),
         },
         [(path, file), ..] => {
-            let what = match file.with_file_name("git-credential-sentry").exists() {
+            let what = match file
+                .with_file_name(file_name("git-credential-sentry"))
+                .exists()
+            {
                 true => "of another installation of this program",
                 false => "another program, such as Sentry's own CLI",
             };

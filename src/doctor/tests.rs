@@ -1,7 +1,11 @@
 //! The checks that are functions of what is there: a line for each state, and a remedy where one is due.
 
-use std::fs::{self, Permissions};
+use std::fs;
+#[cfg(unix)]
+use std::fs::Permissions;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt as _;
+#[cfg(unix)]
 use std::path::Path;
 
 use super::*;
@@ -111,6 +115,8 @@ fn the_instance_is_told_with_what_named_it() {
     }
 }
 
+// Sets modes.
+#[cfg(unix)]
 #[test]
 fn the_directory_and_its_files_are_judged_by_who_can_do_what() {
     let machine = Machine::new().session(Age::FRESH);
@@ -173,6 +179,8 @@ fn a_database_that_is_not_there_is_no_problem_and_one_that_is_damaged_is_set_asi
     assert!(!machine.has_store());
 }
 
+// On Windows a locked file cannot be read.
+#[cfg(unix)]
 #[test]
 fn the_lock_is_told_with_its_holder() {
     let machine = Machine::new().session(Age::FRESH);
@@ -264,6 +272,7 @@ fn docker_lines(machine: &Machine, config: &str) -> Vec<(&'static str, String)> 
 fn with_program(machine: Machine) -> Machine {
     let program = machine.home().join("docker-credential-sentry");
     fs::write(&program, "").unwrap();
+    #[cfg(unix)]
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
     let home = machine.home().to_str().unwrap().to_owned();
     machine.variable("PATH", &home)

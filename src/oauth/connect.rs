@@ -156,7 +156,14 @@ impl<T: Transport> Transport for Watched<T> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::mixed_attributes_style,
+    reason = "only these tests depend on the system"
+)]
 mod tests {
+    // Windows has no signal that stops a process.
+    #![cfg(unix)]
+
     use std::io::{Read as _, Write as _};
     use std::net::{TcpListener, TcpStream};
     use std::process::{Command, Stdio};

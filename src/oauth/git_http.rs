@@ -82,7 +82,7 @@ fn run_git_config(world: &World, origin: &Origin) -> Option<String> {
     command
         .args(["config", "-z", "--type=path", "--get-urlmatch", "http"])
         .arg(format!("{origin}/"))
-        .current_dir(Path::new("/"))
+        .current_dir(Path::new(std::path::MAIN_SEPARATOR_STR))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

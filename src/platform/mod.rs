@@ -51,13 +51,21 @@
 
 #[cfg(unix)]
 mod unix;
+#[cfg(windows)]
+mod windows;
 
-#[cfg(not(unix))]
+#[cfg(not(any(unix, windows)))]
 compile_error!("this system is not supported: src/platform/ has no directory for it");
 
-pub(crate) use unix::{clock, files, inheritance, process, signals, streams, terminal};
+#[cfg(unix)]
+pub(crate) use unix::{clock, files, inheritance, process, shell, signals, streams, terminal};
+#[cfg(windows)]
+pub(crate) use windows::{clock, files, inheritance, process, shell, signals, streams, terminal};
 
+#[cfg(unix)]
 pub use unix::inheritance::note_ignored_signals;
+#[cfg(windows)]
+pub use windows::inheritance::note_ignored_signals;
 
 /// Makes a program call [`note_ignored_signals`] before Rust's runtime changes what SIGPIPE does. It stands in the program,
 /// because a linker leaves out what it does not find used in a library.

@@ -4,7 +4,7 @@
 //! and [`Report`] are versioned serde types.
 
 use std::io::{self, PipeReader};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ pub(super) struct WorkerExit {
     pub(super) trouble: Option<Failure>,
 }
 
-/// Passes the lock to a worker and waits for its report. `None` if no worker can be started; the caller still holds the
+/// Passes the lock to a worker, or releases it for the worker where locks cannot be passed, and waits for its report. `None` if no worker can be started; the caller still holds the
 /// lock then.
 pub(super) fn delegate(
     world: &World,
@@ -78,7 +78,7 @@ pub(super) fn delegate(
     demand: Demand,
 ) -> Option<WorkerExit> {
     let (mut child, pipe) = start(world, guard.as_ref()?, pair, demand)?;
-    // Only the worker holds the lock from here on: if this process is stopped, no other has to wait for it.
+    // Only the worker holds the lock from here on, or acquires it: if this process is stopped, no other has to wait for it.
     *guard = None;
     // Ctrl-C takes effect only once the new pair is stored.
     let _until_stored = world.signals().defer().ok();
@@ -121,9 +121,6 @@ fn start(
     pair: Pair,
     demand: Demand,
 ) -> Option<(Child, PipeReader)> {
-    if !process::LOCKS_PASS_TO_CHILDREN {
-        return None;
-    }
     let order = Order {
         version: VERSION,
         pair,
@@ -135,7 +132,10 @@ fn start(
     command
         .arg(OPERATION)
         .arg(serde_json::to_string(&order).ok()?)
-        .stdin(guard.share().ok()?)
+        .stdin(match process::LOCKS_PASS_TO_CHILDREN {
+            true => guard.share().ok()?,
+            false => Stdio::null(),
+        })
         .stdout(writer.try_clone().ok()?)
         .stderr(writer);
     for name in environment::TOKENS {
@@ -147,7 +147,7 @@ fn start(
     };
     // The caller's other descriptors, such as its own lock files, must not stay open while the server answers.
     process::close_others_on_exec();
-    Some((command.spawn().ok()?, pipe))
+    Some((process::spawn_apart(&mut command).ok()?, pipe))
 }
 
 impl Order {

@@ -3,7 +3,8 @@
 //! Between the moment the server reads a refresh token and the moment the disk has its successor, killing the process
 //! loses the login. Helpers are killed often: by a cancelled CI job, by `timeout -s KILL`, by Ctrl-Z followed by
 //! closing the terminal. The worker therefore runs in a session of its own, which no signal to git, to the helper or to
-//! their process group reaches. Its standard input is the lock, so that the lock is held without interruption; both its
+//! their process group reaches. Its standard input is the lock, so that the lock is held without interruption; where locks
+//! do not pass to children, the worker acquires it itself, and finds out whether another process was faster. Both its
 //! outputs are one pipe to the parent; it inherits nothing else. The parent waits for a while and continues without it;
 //! the worker waits longer.
 //!
@@ -24,6 +25,7 @@ use super::explain;
 use super::pair::Pair;
 use super::perform::{Performer, Subject};
 use super::protocol::Flow;
+use super::recovery;
 use super::usable::TokenError;
 use crate::account::Session;
 use crate::lock::{Doing, Lock, LockGuard};
@@ -34,6 +36,10 @@ use crate::world::{self, World};
 
 /// Exit code if anything but this program starts a worker.
 const USAGE: u8 = 2;
+
+/// How long a worker waits for the lock, where it acquires the lock itself. Another process that acquires it first
+/// refreshes the token.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a worker waits for the server's answer.
 const WORKER: Duration = Duration::from_secs(60);
@@ -58,7 +64,13 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
         .and_then(|order| Order::parse(order.to_str()?));
     let prepared = order.and_then(|order| {
         let dir = world.config_dir().ok()?;
-        let guard = Lock::credential(&dir).inherited().ok()?;
+        let lock = Lock::credential(&dir);
+        let guard = match process::LOCKS_PASS_TO_CHILDREN {
+            true => Ok(lock.inherited().ok()?),
+            false => lock
+                .acquire(world.clock(), TIMEOUT)
+                .map_err(anyhow::Error::from),
+        };
         Some((order, dir, guard))
     });
     let Some((order, dir, guard)) = prepared else {
@@ -67,8 +79,8 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
         ));
         return Some(ExitCode::from(USAGE));
     };
-    guard.describe(Doing::WaitsForSentry, world.now());
-    let report = work(world, &dir, guard, &order)
+    let report = guard
+        .and_then(|guard| work(world, &dir, guard, &order))
         .unwrap_or_else(|error| Report::of(Err(TokenError::Unavailable(error))));
     let report = serde_json::to_string(&report).unwrap_or_default();
     match world::print(format!("{report}\n").as_bytes()) {
@@ -78,9 +90,14 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
     }
 }
 
-/// Performs the exchange under the lock that the parent acquired.
+/// Performs the exchange under the lock.
 fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::Result<Report> {
+    guard.describe(Doing::WaitsForSentry, world.now());
     let store = Store::open(world, dir)?.context("the database was removed")?;
+    if !process::LOCKS_PASS_TO_CHILDREN {
+        // Another process held the lock meanwhile, and may have been killed.
+        recovery::import(world, &store, &guard)?;
+    }
     let has_pair = |session: &Session| session.tokens.as_ref().map(Pair::of) == Some(order.pair);
     let sessions = store.read()?.sessions()?;
     let Some(session) = sessions.into_iter().find(has_pair) else {
@@ -94,7 +111,10 @@ fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::R
     let mut performer = Performer::new(world, &store, Subject::Session(session));
     performer.route = Some(route);
     performer.guard = Some(guard);
-    performer.deadline = Duration::from_millis(order.since) + WORKER;
+    performer.deadline = match process::LOCKS_PASS_TO_CHILDREN {
+        true => Duration::from_millis(order.since),
+        false => world.clock().uptime(),
+    } + WORKER;
     world.trace(|| format!("flow: begin worker {goal:?}"));
     let conclusion = performer.run(Flow::worker(goal));
     Ok(Report::of(explain::usable(&performer, conclusion)))

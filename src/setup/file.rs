@@ -19,7 +19,8 @@ use tempfile::TempPath;
 use super::attributes::{check_writable, keep_attributes};
 use crate::failure::Failure;
 use crate::platform::files::{
-    cannot_exchange, create_private_dir, exchange, open_foreign, rename_new, sync,
+    cannot_exchange, canonicalize, create_private_dir, exchange, open_foreign, rename_new, replace,
+    sync,
 };
 use crate::printable::quoted;
 use crate::world::World;
@@ -222,7 +223,7 @@ impl ForeignFile {
                 Err(ReplaceError::Changed)
             }
             Err(error) if cannot_exchange(&error) => {
-                fs::rename(&beside.path, &self.target).map_err(unwritable)?;
+                replace(&beside.path, &self.target).map_err(unwritable)?;
                 forget(beside.path);
                 Ok(replaced(Before::Content(before.clone())))
             }
@@ -296,7 +297,7 @@ impl Replaced {
 
 /// Whether two paths name the same file.
 pub(crate) fn same_file(one: &Path, other: &Path) -> bool {
-    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let canonical = |path: &Path| canonicalize(path).unwrap_or_else(|_| path.to_owned());
     one == other || canonical(one) == canonical(other)
 }
 
@@ -318,7 +319,7 @@ fn without_symlinks(path: &Path) -> PathBuf {
             Err(_) => break,
         }
     }
-    let dir = path.parent().and_then(|dir| dir.canonicalize().ok());
+    let dir = path.parent().and_then(|dir| canonicalize(dir).ok());
     match (dir, path.file_name()) {
         (Some(dir), Some(name)) => dir.join(name),
         _ => path,
@@ -326,8 +327,8 @@ fn without_symlinks(path: &Path) -> PathBuf {
 }
 
 /// Forgets a name that no longer exists: whatever gets that name next is not ours to remove.
-fn forget(path: TempPath) {
-    drop(path.keep());
+fn forget(mut path: TempPath) {
+    path.disable_cleanup(true);
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
     check_directory(dir, by)?;
     check_plain(&path, &metadata)?;
     let mut open = Vec::new();
-    if !files::is_private(&metadata) {
+    if !files::is_private(&metadata, &path) {
         open.push(path.clone());
     }
     let mut is_alone = true;
@@ -75,7 +75,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
         is_alone = false;
         // SQLite would follow it, wait for it, or share it with somebody.
         check_plain(&side, &metadata)?;
-        if !files::is_private(&metadata) {
+        if !files::is_private(&metadata, &side) {
             open.push(side);
         }
     }
@@ -94,7 +94,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
 /// matters to us.
 pub(super) fn without_links(path: &Path) -> io::Result<PathBuf> {
     let dir = path.parent().unwrap_or(path);
-    Ok(dir.canonicalize()?.join(NAME))
+    Ok(files::canonicalize(dir)?.join(NAME))
 }
 
 fn beside(path: &Path, side: &str) -> PathBuf {
@@ -110,7 +110,7 @@ pub(super) fn has_log(path: &Path) -> bool {
 }
 
 fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
-    files::check(metadata, Rule::Single)
+    files::check(metadata, path, Rule::Single)
         .map_err(|violation| anyhow!("refusing to use {}: {violation}", path.display()))
 }
 
@@ -120,7 +120,7 @@ fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
         .metadata()
         .with_context(|| format!("cannot open {}", dir.display()))?;
     let shown = dir.join(NAME);
-    let failure = match Exposure::of(&metadata) {
+    let failure = match Exposure::of(&metadata, dir) {
         Exposure::OtherOwner => Failure::new(format!(
             "refusing to use {}: its directory belongs to another user",
             shown.display()
@@ -145,7 +145,7 @@ fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
 /// Refuses a directory that a variable selects, or files in it, that are not private: whoever made them need not be the
 /// user, and what is in them decides which hosts get tokens.
 fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Result<()> {
-    let wider = |path: &Path| files::wider_than_private(&path.metadata().ok()?);
+    let wider = |path: &Path| files::wider_than_private(&path.metadata().ok()?, path);
     let shown = |path: &Path| quoted(&path.display().to_string());
     let (mut what, mut remedy) = (Vec::new(), Vec::new());
     if let Some(wider) = wider(dir) {
@@ -178,7 +178,7 @@ fn close_to_others(world: &World, open: &[PathBuf]) {
     for path in open {
         let shown = path.display();
         let warning = match files::make_private(path) {
-            Ok(()) => format!("{shown} could be read by others; its mode is 0600 now"),
+            Ok(()) => format!("{shown} could be read by others; {}", files::PRIVATE),
             Err(why) => format!("{shown} can be read by others, and that cannot be changed: {why}"),
         };
         if !told {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::account::{OAuthClient, User};
 use crate::lock::Lock;
+use crate::platform::files::wider_than_private;
 use crate::secret::Secret;
 use crate::testing::{Age, CLIENT, Machine, NOW, SELF, access, credential, origin, refresh, user};
 use crate::world::Timestamp;
@@ -49,10 +50,10 @@ fn a_new_database_is_one_that_the_official_cli_takes_for_its_own() {
     assert_eq!(examination.journal_mode, "wal");
     assert_eq!(examination.schema_version, Some(21));
     assert_eq!(count(&machine, "accounts"), 0);
-    use std::os::unix::fs::MetadataExt as _;
-    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o7777;
-    assert_eq!(mode(store.path()), 0o600);
-    assert_eq!(mode(store.directory()), 0o700);
+    for path in [store.path(), store.directory()] {
+        let found = path.metadata().unwrap();
+        assert_eq!(wider_than_private(&found, path), None);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The address comes from a server, so a program is found by absolute path, gets it as one argument, and no shell sees it.
 //! The program outlives us: it must not keep git's pipes open, nor find our tokens in its environment.
 //!
-//! `BROWSER` is read as by xdg-open(1): programs separated by `:`, tried in turn, each with the address behind it or in
+//! `BROWSER` is read as by xdg-open(1): programs separated by `:` (on Windows `;`), tried in turn, each with the address behind it or in
 //! place of `%s`.
 
 use std::path::{Path, PathBuf};
@@ -31,10 +31,23 @@ const FAILS_WITHIN: Duration = Duration::from_secs(1);
 /// Opens an address that [`crate::device`] checked and wrote anew; tells whether a program was started and has not failed
 /// within a second.
 pub(crate) fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
-    wish == Browser::Open
-        && openers(world, url)
-            .into_iter()
-            .any(|opener| opens(world, opener))
+    if wish == Browser::Never {
+        return false;
+    }
+    if world.variable("BROWSER").is_none()
+        && !is_remote(world)
+        && let Some(opened) = process::open_url(url)
+    {
+        return opened;
+    }
+    let mut openers = openers(world, url).into_iter();
+    openers.any(|opener| opens(world, opener))
+}
+
+/// Whether the user sits at another machine.
+fn is_remote(world: &World) -> bool {
+    let names = ["SSH_CONNECTION", "SSH_TTY"];
+    names.iter().any(|name| world.variable(name).is_some())
 }
 
 /// A program, and what it is told.
@@ -44,15 +57,14 @@ fn openers(world: &World, url: &str) -> Vec<Opener> {
     if let Some(chosen) = world.variable("BROWSER") {
         // What somebody has chosen counts over SSH, and without a display of our own, too.
         return chosen
-            .split(':')
+            .split(process::LIST_SEPARATOR)
             .filter_map(|entry| chosen_opener(world, entry, url))
             .collect();
     }
     let is_set = |name: &str| world.variable(name).is_some();
-    let is_remote = is_set("SSH_CONNECTION") || is_set("SSH_TTY");
     let is_wsl = is_set("WSL_DISTRO_NAME") || is_set("WSL_INTEROP");
     let has_display = process::HAS_DISPLAY || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
-    if is_remote || !(has_display || is_wsl) {
+    if is_remote(world) || !(has_display || is_wsl) {
         return Vec::new();
     }
     let names = if is_wsl {

@@ -28,6 +28,9 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// The user's terminal, if we may use it.
     pub(crate) fn of_user(world: &World) -> Option<Terminal> {
+        if !Console::is_visible(world.variable("TERM").as_deref()) {
+            return None;
+        }
         Some(Terminal {
             console: Some(Console::open()?),
             live: true,

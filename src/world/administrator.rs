@@ -9,8 +9,7 @@ use std::path::Path;
 use super::World;
 use crate::platform::files;
 
-/// Where it is. No variable selects another: a repository can set variables.
-pub(crate) const ADMINISTRATORS_FILE: &str = "/etc/sentry-credential/hosts";
+pub(crate) use crate::platform::files::ADMINISTRATORS_FILE;
 
 /// Longest file in bytes.
 const MAX_LENGTH: u64 = 1024 * 1024;

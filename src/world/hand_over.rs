@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::arguments;
-use super::files::{file_name, programs_in};
+use super::files::programs_in;
 use crate::platform::files::identity;
 use crate::platform::inheritance::Inheritance;
 
@@ -42,8 +42,7 @@ pub(crate) fn hand_over() -> NotHandedOver {
     let before = std::env::var(HANDED_OVER).unwrap_or_default();
     let before: Vec<&str> = before.split_whitespace().collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let name = file_name("sentry");
-    let mut others = programs_in(&path, &name);
+    let mut others = programs_in(&path, "sentry");
     let next = others.find(|other| {
         identity(other).is_ok_and(|other| other != itself && !before.contains(&other.as_str()))
     });

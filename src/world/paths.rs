@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::bail;
 
 use super::World;
-use super::files::programs_in;
+use super::files::{file_name, programs_in};
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
 use crate::printable::printable;
@@ -23,7 +23,7 @@ pub(crate) struct NoHome;
 
 impl std::fmt::Display for NoHome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("there is no home directory: set HOME")
+        write!(f, "there is no home directory: set {}", files::HOME)
     }
 }
 
@@ -58,7 +58,7 @@ impl World {
     /// directory, and a file that sets the variable.
     pub(crate) fn selects(&self, dir: &Path) -> Option<&'static str> {
         let is_default = || {
-            let home = self.variable_path("HOME");
+            let home = self.variable_path(files::HOME);
             let in_home = home.as_ref().and_then(|home| dir.strip_prefix(home).ok());
             let defaults = [".sentry", ".config/sentry"];
             in_home.is_some_and(|rest| defaults.iter().any(|default| rest == Path::new(default)))
@@ -79,8 +79,8 @@ impl World {
     /// # Errors
     /// [`NoHome`], or a relative `HOME`.
     pub(crate) fn home(&self) -> anyhow::Result<PathBuf> {
-        match self.variable_path("HOME") {
-            Some(home) => absolute(home, "HOME"),
+        match self.variable_path(files::HOME) {
+            Some(home) => absolute(home, files::HOME),
             // Without HOME in the environment this asks getpwuid_r.
             None => std::env::home_dir()
                 .filter(|home| home.is_absolute())
@@ -133,7 +133,7 @@ impl World {
         [named, self.executable()]
             .into_iter()
             .flatten()
-            .map(|program| program.with_file_name(name))
+            .map(|program| program.with_file_name(file_name(name)))
             .find(|file| is_executable(file))
     }
 
@@ -219,15 +219,19 @@ impl World {
 /// Whether what is made at a path lies in a directory, by whatever name: what is missing of the path is made below the
 /// part that is there.
 fn is_within(path: &Path, directory: &Path) -> bool {
-    let there = || path.ancestors().find_map(|part| part.canonicalize().ok());
-    let directory_itself = || directory.canonicalize().ok();
+    let there = || {
+        path.ancestors()
+            .find_map(|part| files::canonicalize(part).ok())
+    };
+    let directory_itself = || files::canonicalize(directory).ok();
     path.starts_with(directory)
         || matches!((there(), directory_itself()), (Some(part), Some(directory)) if part.starts_with(&directory))
 }
 
 /// One that is not there belongs to nobody.
 fn belongs_to_another(dir: &Path) -> bool {
-    dir.metadata().is_ok_and(|dir| files::has_other_owner(&dir))
+    dir.metadata()
+        .is_ok_and(|found| files::has_other_owner(&found, dir))
 }
 
 fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {

@@ -8,7 +8,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::files::{is_same_file, programs_in};
+use super::files::{file_name, is_same_file, programs_in};
+use crate::platform::files::canonicalize;
+use crate::platform::shell;
 
 /// A name of this program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,23 +93,31 @@ pub(crate) fn program_name() -> OsString {
     std::env::args_os().next().unwrap_or_default()
 }
 
-/// A message with its commands as they are typed under the name of this program.
+/// A message with its commands as they are typed under the name of this program, in the shell of this system.
 pub(crate) fn as_typed(text: &str) -> Cow<'_, str> {
-    rewritten(text, Program::running(), || {
+    let is_sentry_ours = || {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let first = programs_in(&path, "sentry").next();
         first.is_some_and(|first| is_our_sentry(&first))
-    })
+    };
+    match shell::translated(text) {
+        Cow::Borrowed(text) => rewritten(text, Program::running(), is_sentry_ours),
+        Cow::Owned(text) => {
+            Cow::Owned(rewritten(&text, Program::running(), is_sentry_ours).into_owned())
+        }
+    }
 }
 
 /// Whether a program called `sentry` is this one, and not Sentry's official CLI: by what lies beside it.
 pub(crate) fn is_our_sentry(file: &Path) -> bool {
-    let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let named = file.with_file_name("sentry-credential");
+    let file = canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let named = file.with_file_name(file_name("sentry-credential"));
     match named.exists() {
         true => is_same_file(&file, &named),
         // As cargo installs it.
-        false => file.with_file_name("git-credential-sentry").exists(),
+        false => file
+            .with_file_name(file_name("git-credential-sentry"))
+            .exists(),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fs;
 
 use super::*;
+use crate::platform::files::HOME;
+use crate::platform::process::LIST_SEPARATOR;
 use crate::testing::Machine;
 
 #[test]
@@ -14,8 +16,11 @@ fn blank_is_unset_and_what_cannot_be_decoded_is_only_so_where_that_is_safe() {
     assert!(world.variable_os("A").is_some(), "as it is");
     assert_eq!(world.variable("B").as_deref(), Some("b"));
     assert_eq!(world.variable("C"), None);
-    use std::os::unix::ffi::OsStringExt as _;
-    let odd = OsString::from_vec(b"/x\xff".to_vec());
+    #[cfg(unix)]
+    let odd: OsString = std::os::unix::ffi::OsStringExt::from_vec(b"/x\xff".to_vec());
+    #[cfg(windows)]
+    let odd: OsString =
+        std::os::windows::ffi::OsStringExt::from_wide(&[b'/'.into(), b'x'.into(), 0xd800]);
     let world = World {
         variables: Variables::These(vec![("A".into(), odd.clone())]),
         ..world
@@ -27,7 +32,11 @@ fn blank_is_unset_and_what_cannot_be_decoded_is_only_so_where_that_is_safe() {
 
 #[test]
 fn a_list_of_paths_has_no_empty_ones_and_a_prefix_finds_names() {
-    let machine = Machine::new().variable("LIST", ":/a::/b:");
+    let list = match LIST_SEPARATOR {
+        ';' => ";/a;;/b;",
+        _ => ":/a::/b:",
+    };
+    let machine = Machine::new().variable("LIST", list);
     let machine = machine.variable("SENTRY_A", "1").variable("SENTRYB", "1");
     let world = machine.world();
     let list = world.variable_path_list("LIST");
@@ -75,7 +84,7 @@ fn a_directory_that_depends_on_the_current_one_is_refused() {
         ("SENTRY_CONFIG_DIR", "/proc/self/cwd/.s"),
         ("SENTRY_CONFIG_DIR", "/x/../proc/self/cwd"),
         ("SENTRY_CONFIG_DIR", "/dev/fd/3"),
-        ("HOME", "relative"),
+        (HOME, "relative"),
     ] {
         let machine = Machine::new().variable(variable, value);
         let told = machine.world().config_dir().unwrap_err().to_string();
@@ -92,7 +101,7 @@ fn a_variable_selects_a_directory_only_where_it_is_another_than_without() {
     let selects = |variable: &str, value: &str, dir: &str| {
         let (value, home) = (path(value), machine.home());
         let variables = [
-            ("HOME", home.to_str().unwrap()),
+            (HOME, home.to_str().unwrap()),
             (variable, value.to_str().unwrap()),
         ];
         let world = World::of(&variables, Rc::new(SystemClock));
@@ -107,6 +116,8 @@ fn a_variable_selects_a_directory_only_where_it_is_another_than_without() {
     assert_eq!(selects(xdg, "xdg", ".sentry"), None);
 }
 
+// Sets modes.
+#[cfg(unix)]
 #[test]
 fn a_program_is_an_executable_file_in_an_absolute_directory_of_the_path() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -137,6 +148,8 @@ fn a_program_is_an_executable_file_in_an_absolute_directory_of_the_path() {
     assert_eq!(world.program("dir"), None);
 }
 
+// The paths are those of Unix.
+#[cfg(unix)]
 #[test]
 fn the_files_of_docker_and_podman_are_where_those_look_for_them() {
     let machine = Machine::new();
@@ -167,6 +180,8 @@ fn the_files_of_docker_and_podman_are_where_those_look_for_them() {
     assert_eq!(other, "/c/containers/auth.json");
 }
 
+// Sets modes.
+#[cfg(unix)]
 #[test]
 fn a_trace_is_a_file_that_was_made_here_and_private_or_none() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -7,6 +7,7 @@ pub(crate) mod files;
 pub(crate) mod inheritance;
 mod input;
 pub(crate) mod process;
+pub(crate) mod shell;
 pub(crate) mod signals;
 pub(crate) mod streams;
 pub(crate) mod terminal;

@@ -1,10 +1,11 @@
 //! This process, its children, and other processes.
 
 use std::ffi::{OsString, c_int};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
@@ -14,6 +15,9 @@ use rustix::process::{getppid, getrlimit, setrlimit, setsid, test_kill_process};
 use super::system;
 
 pub(crate) use system::{CONFINES, HAS_DISPLAY, OPENERS};
+
+/// Separates programs in `BROWSER`, and directories in `PATH`.
+pub(crate) const LIST_SEPARATOR: char = ':';
 
 /// flock(2) locks belong to the open file description, which parent and child share.
 pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = true;
@@ -103,6 +107,19 @@ pub(crate) fn detach(command: &mut Command) {
     unsafe {
         command.pre_exec(|| setsid().map(drop).map_err(Into::into));
     }
+}
+
+/// Starts a child that calls [`begin_session`] first.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn spawn_apart(command: &mut Command) -> io::Result<Child> {
+    command.spawn()
+}
+
+/// `None`: one of [`OPENERS`] opens a URL.
+pub(crate) fn open_url(_url: &str) -> Option<bool> {
+    None
 }
 
 /// The parent process.

@@ -55,6 +55,8 @@ fn a_file_that_was_cut_short_is_removed_and_one_of_a_newer_version_stays() {
     assert_eq!(machine.sessions().len(), 1);
 }
 
+// Makes symlinks, which needs a privilege on Windows.
+#[cfg(unix)]
 #[test]
 fn what_is_not_a_file_of_ours_is_not_imported() {
     let machine = Machine::new().session(Age::FRESH);

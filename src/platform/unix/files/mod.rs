@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use super::system;
 
 pub(crate) use attributes::{
-    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, may_write,
-    set_owner, stamp,
+    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged,
+    may_write, set_owner, stamp,
 };
-pub(crate) use names::{cannot_exchange, exchange, rename_new, symlink};
+pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
 pub(crate) use of_root::read_of_root;
 pub(crate) use private::{
     Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
@@ -24,6 +24,15 @@ pub(crate) use private::{
 };
 pub(crate) use reserve::{Reserve, fill};
 pub(crate) use system::NEEDS_FULLFSYNC;
+
+/// The variable that names the user's home directory.
+pub(crate) const HOME: &str = "HOME";
+
+/// The administrator's file. Not by a variable, which a repository could set.
+pub(crate) const ADMINISTRATORS_FILE: &str = "/etc/sentry-credential/hosts";
+
+/// What is true of a file after [`make_private`].
+pub(crate) const PRIVATE: &str = "its mode is 0600 now";
 
 /// The VFS of SQLite that takes no locks.
 pub(crate) const VFS_WITHOUT_LOCKS: &str = "unix-none";

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::system;
 
@@ -19,6 +19,22 @@ pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
         Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
         Err(_) => fs::rename(path, target),
     }
+}
+
+/// Replaces a file by another one.
+///
+/// # Errors
+/// As rename(2).
+pub(crate) fn replace(path: &Path, target: &Path) -> io::Result<()> {
+    fs::rename(path, target)
+}
+
+/// The path without symlinks.
+///
+/// # Errors
+/// There is no such file.
+pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+    path.canonicalize()
 }
 
 /// Exchanges two files.

@@ -81,7 +81,7 @@ pub(crate) fn open_private(path: &Path, purpose: Purpose, rule: Rule) -> io::Res
         Err(error) if is_symlink(&error) => return Err(io::Error::other(Violation::NotRegular)),
         opened => opened?,
     };
-    check(&file.metadata()?, rule).map_err(io::Error::other)?;
+    check(&file.metadata()?, path, rule).map_err(io::Error::other)?;
     Ok(file)
 }
 
@@ -97,11 +97,11 @@ fn options(purpose: Purpose, flags: OFlags) -> OpenOptions {
     options
 }
 
-/// Checks the metadata of a file.
+/// Checks the file that has this metadata and name.
 ///
 /// # Errors
 /// It violates the rule.
-pub(crate) fn check(file: &Metadata, rule: Rule) -> Result<(), Violation> {
+pub(crate) fn check(file: &Metadata, _path: &Path, rule: Rule) -> Result<(), Violation> {
     if !file.is_file() {
         Err(Violation::NotRegular)
     } else if file.uid() != geteuid().as_raw() {
@@ -117,16 +117,16 @@ pub(crate) fn check(file: &Metadata, rule: Rule) -> Result<(), Violation> {
 }
 
 /// Whether other users cannot access a file.
-pub(crate) fn is_private(file: &Metadata) -> bool {
+pub(crate) fn is_private(file: &Metadata, _path: &Path) -> bool {
     file.mode() & 0o077 == 0
 }
 
 /// Describes a mode that is wider than private: `has mode 0644, not 0600` (0700 for a directory).
-pub(crate) fn wider_than_private(found: &Metadata) -> Option<String> {
+pub(crate) fn wider_than_private(found: &Metadata, path: &Path) -> Option<String> {
     let mode = found.mode() & 0o7777;
     let (is_wider, private) = match found.is_dir() {
         true => (mode & !0o700 != 0, 0o700),
-        false => (!is_private(found), 0o600),
+        false => (!is_private(found, path), 0o600),
     };
     is_wider.then(|| format!("has mode {mode:04o}, not {private:04o}"))
 }
@@ -214,9 +214,10 @@ mod tests {
         }
         let found = at("open").metadata().unwrap();
         let wider = Some("has mode 0640, not 0600".to_owned());
-        assert_eq!(wider_than_private(&found), wider);
+        assert_eq!(wider_than_private(&found, &at("open")), wider);
         make_private(&at("open")).unwrap();
-        assert_eq!(wider_than_private(&at("open").metadata().unwrap()), None);
+        let found = at("open").metadata().unwrap();
+        assert_eq!(wider_than_private(&found, &at("open")), None);
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
         let (path, second) = (dir.path().join("first"), dir.path().join("second"));
         let file = create_private(&path, Purpose::Write).unwrap();
         fs::hard_link(&path, &second).unwrap();
-        let checked = || check(&file.metadata().unwrap(), Rule::Single);
+        let checked = || check(&file.metadata().unwrap(), &path, Rule::Single);
         assert_eq!(checked(), Err(Violation::SecondName));
         fs::remove_file(&second).unwrap();
         assert_eq!(checked(), Ok(()));

@@ -1,0 +1,62 @@
+//! Files: private ones, those of other programs, and the file systems they are on.
+
+mod attributes;
+mod names;
+mod of_root;
+mod private;
+mod reserve;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub(crate) use attributes::{
+    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged,
+    is_local, may_write, set_owner, stamp,
+};
+pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
+pub(crate) use of_root::read_of_root;
+pub(crate) use private::{
+    Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
+    open_foreign, open_private, wider_than_private,
+};
+pub(crate) use reserve::{Reserve, fill};
+
+/// The variable that names the user's home directory. Not `HOME`, which Git for Windows sets for its children only.
+pub(crate) const HOME: &str = "USERPROFILE";
+
+/// The administrator's file. Not by a variable, which a repository could set.
+pub(crate) const ADMINISTRATORS_FILE: &str = r"C:\ProgramData\sentry-credential\hosts";
+
+/// What is true of a file after [`make_private`].
+pub(crate) const PRIVATE: &str = "its access list names you, SYSTEM and the administrators now";
+
+pub(crate) const NEEDS_FULLFSYNC: bool = false;
+
+/// The VFS of SQLite that takes no locks.
+pub(crate) const VFS_WITHOUT_LOCKS: &str = "win32-none";
+
+/// Waits until the content of a file is on disk.
+///
+/// # Errors
+/// The disk's.
+pub(crate) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
+}
+
+/// NTFS writes names to its journal itself, and a directory cannot be synced.
+#[allow(clippy::unnecessary_wraps, reason = "an error on other systems")]
+pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// [`replace`] keeps it.
+#[allow(clippy::unnecessary_wraps, reason = "an error on other systems")]
+pub(crate) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// podman runs containers in a virtual machine.
+pub(crate) fn containers_dir() -> Option<PathBuf> {
+    None
+}

@@ -1,0 +1,167 @@
+//! Renames files and creates symlinks.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf, Prefix};
+use std::ptr;
+use std::time::Duration;
+
+use windows_sys::Win32::Foundation::{
+    ERROR_ACCESS_DENIED, ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_ATTRIBUTE_NORMAL, MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS,
+    ReplaceFileW, SetFileAttributesW,
+};
+
+use super::super::handle::wide;
+
+/// How often a file that another program has open is replaced again. Virus scanners open each new file.
+const ATTEMPTS: u32 = 50;
+
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Renames a file unless the target exists.
+///
+/// # Errors
+/// `AlreadyExists`, and others.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
+    let (path, target) = (wide(path)?, wide(target)?);
+    repeated(|| {
+        // SAFETY: both end with NUL.
+        unsafe {
+            // A new file of tempfile has an attribute that it must not keep.
+            SetFileAttributesW(path.as_ptr(), FILE_ATTRIBUTE_NORMAL);
+            MoveFileExW(path.as_ptr(), target.as_ptr(), MOVEFILE_WRITE_THROUGH)
+        }
+    })
+}
+
+/// Replaces a file by another one, which gets the owner, the access list and the attributes of the former.
+///
+/// # Errors
+/// Another program has the file open and does not share it.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(crate) fn replace(path: &Path, target: &Path) -> io::Result<()> {
+    let (path, target) = (wide(path)?, wide(target)?);
+    repeated(|| {
+        // SAFETY: both end with NUL.
+        unsafe {
+            SetFileAttributesW(path.as_ptr(), FILE_ATTRIBUTE_NORMAL);
+            ReplaceFileW(
+                target.as_ptr(),
+                path.as_ptr(),
+                ptr::null(),
+                REPLACEFILE_IGNORE_MERGE_ERRORS,
+                ptr::null(),
+                ptr::null(),
+            )
+        }
+    })
+}
+
+/// Repeats a call for a second while another program has the file open.
+fn repeated(call: impl Fn() -> i32) -> io::Result<()> {
+    for attempt in 1.. {
+        if call() != 0 {
+            break;
+        }
+        let error = io::Error::last_os_error();
+        let code = error.raw_os_error().map(i32::cast_unsigned);
+        let is_in_use = matches!(
+            code,
+            Some(ERROR_SHARING_VIOLATION | ERROR_LOCK_VIOLATION | ERROR_ACCESS_DENIED)
+        );
+        if !is_in_use || attempt == ATTEMPTS {
+            return Err(error);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// There is no such call.
+///
+/// # Errors
+/// [`cannot_exchange`].
+pub(crate) fn exchange(_path: &Path, _target: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether this is not supported.
+pub(crate) fn cannot_exchange(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// Creates a symlink to a file.
+///
+/// # Errors
+/// The user has neither the developer mode nor the privilege; `AlreadyExists` if there is anything of that name.
+pub(crate) fn symlink(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, link)
+}
+
+/// The path without symlinks, and without `\\?\` where other programs, and users, expect none.
+///
+/// # Errors
+/// There is no such file.
+pub(crate) fn canonicalize(path: &Path) -> io::Result<PathBuf> {
+    Ok(as_shown(&fs::canonicalize(path)?))
+}
+
+fn as_shown(path: &Path) -> PathBuf {
+    let mut components = path.components();
+    let prefix = match components.next() {
+        Some(Component::Prefix(prefix)) => match prefix.kind() {
+            Prefix::VerbatimDisk(letter) => format!("{}:", char::from(letter)),
+            Prefix::VerbatimUNC(server, share) => {
+                format!(r"\\{}\{}", server.display(), share.display())
+            }
+            _ => return path.to_owned(),
+        },
+        _ => return path.to_owned(),
+    };
+    let mut shown = prefix;
+    shown.push_str(&components.as_path().display().to_string());
+    // Only a path that means the same file: not one that is too long, or whose names end in a dot.
+    match std::path::absolute(&shown) {
+        Ok(found) if found.as_os_str() == shown.as_str() && shown.len() < 260 => found,
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_the_verbatim_prefix() {
+        let long = format!(r"\\?\C:\{}", "x".repeat(300));
+        for (path, shown) in [
+            (r"\\?\C:\Users\jane", r"C:\Users\jane"),
+            (r"\\?\UNC\server\share\x", r"\\server\share\x"),
+            (r"\\?\C:\ends.in.dot.", r"\\?\C:\ends.in.dot."),
+            (&long, &long),
+            (r"C:\Users", r"C:\Users"),
+        ] {
+            assert_eq!(as_shown(Path::new(path)), Path::new(shown), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rename_replaces_nothing_unless_it_is_meant_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("new"), dir.path().join("target"));
+        fs::write(&path, "new").unwrap();
+        fs::write(&target, "old").unwrap();
+        let taken = rename_new(&path, &target).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        replace(&path, &target).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert!(!path.exists());
+        rename_new(&target, &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+}

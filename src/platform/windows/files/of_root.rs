@@ -1,0 +1,61 @@
+//! Reads a file that only an administrator can have written.
+//!
+//! Separate from `private`, whose files belong to the user.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use windows_sys::Win32::Storage::FileSystem::{FILE_GENERIC_READ, OPEN_EXISTING};
+
+use super::super::access::{self, Allowed, Owner};
+use super::super::handle::{How, Symlinks, look_at, open};
+
+/// The content of a regular file of at most `longest` bytes. The file and its directory must belong to an administrator and
+/// be writable by nobody else, and must not be symlinks. `None` if there is no such file.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(crate) fn read_of_root(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, String> {
+    let how = How {
+        access: FILE_GENERIC_READ,
+        disposition: OPEN_EXISTING,
+        symlinks: Symlinks::Open,
+        security: None,
+    };
+    let file = match open(path, &how) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot open it: {error}")),
+    };
+    let directory = look_at(path.parent().unwrap_or(path), Symlinks::Open);
+    let directory = directory.and_then(|directory| Ok((directory.metadata()?, directory)));
+    let (Ok(metadata), Ok((of_directory, directory))) = (file.metadata(), directory) else {
+        return Err("cannot read its attributes".to_owned());
+    };
+    if of_directory.is_symlink() {
+        return Err("its directory is a symlink".to_owned());
+    }
+    if metadata.is_symlink() {
+        return Err("it is a symlink".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    for (what, file) in [("it", &file), ("its directory", &directory)] {
+        let Some(access) = access::access(file) else {
+            return Err(format!("the access list of {what} cannot be read"));
+        };
+        if access.owner != Owner::System {
+            return Err(format!("{what} does not belong to the administrators"));
+        }
+        if access.users == Allowed::Write {
+            return Err(format!("{what} can be written by others"));
+        }
+    }
+    let mut bytes = Vec::new();
+    match file.take(longest + 1).read_to_end(&mut bytes) {
+        Ok(_) if bytes.len() as u64 > longest => Err("it is longer than 1 MiB".to_owned()),
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) => Err(format!("cannot read it: {error}")),
+    }
+}

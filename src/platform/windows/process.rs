@@ -1,0 +1,272 @@
+//! This process, its children, and other processes.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::windows::ffi::OsStringExt as _;
+use std::os::windows::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::ptr;
+
+use windows_sys::Wdk::System::Threading::{
+    NtQueryInformationProcess, ProcessBasicInformation, ProcessCommandLineInformation,
+};
+use windows_sys::Win32::Foundation::{
+    CloseHandle, ERROR_ACCESS_DENIED, GetLastError, HANDLE, HANDLE_FLAG_INHERIT, LocalFree,
+    SetHandleInformation, UNICODE_STRING, WAIT_TIMEOUT,
+};
+use windows_sys::Win32::System::Console::{
+    FreeConsole, GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+};
+use windows_sys::Win32::System::Diagnostics::Debug::{
+    SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX, SetErrorMode,
+};
+use windows_sys::Win32::System::Threading::{
+    CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess,
+    OpenProcess, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
+    QueryFullProcessImageNameW, WaitForSingleObject,
+};
+use windows_sys::Win32::UI::Shell::{CommandLineToArgvW, ShellExecuteW};
+use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
+
+pub(crate) const CONFINES: bool = false;
+
+/// Every session with a desktop.
+pub(crate) const HAS_DISPLAY: bool = true;
+
+/// [`open_url`] needs no program.
+pub(crate) const OPENERS: &[&str] = &[];
+
+/// Separates programs in `BROWSER`, and directories in `PATH`.
+pub(crate) const LIST_SEPARATOR: char = ';';
+
+/// `LockFileEx`: a child "is not granted access to the locked region".
+pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = false;
+
+/// Longest command line in bytes, and its descriptor: `UNICODE_STRING` counts in 16 bits.
+const LONGEST: usize = 0x1_0000 + size_of::<UNICODE_STRING>();
+
+/// There are no such limits.
+pub(crate) fn note_limits() {}
+
+/// Keeps the standard handles from children that do not need them: git waits until every copy of its pipe is closed. A
+/// crash shows no window and sends no report with the memory.
+#[allow(unsafe_code, reason = "calls of the system")]
+pub(crate) fn harden() {
+    // SAFETY: they have no conditions; a missing handle is refused.
+    unsafe {
+        SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+        for number in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+            SetHandleInformation(GetStdHandle(number), HANDLE_FLAG_INHERIT, 0);
+        }
+    }
+}
+
+/// The handles above the standard streams cannot be listed. A caller that has inheritable ones passes them on.
+pub(crate) fn close_others_on_exec() {}
+
+/// Leaves the console: Ctrl-C in it no longer reaches this process.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(crate) fn begin_session() {
+    // SAFETY: has no conditions.
+    unsafe { FreeConsole() };
+}
+
+/// Not supported.
+pub(crate) fn confine(_directory: &Path, _port: Option<u16>) -> Option<String> {
+    None
+}
+
+/// Makes a child start without the console, in a process group of its own.
+pub(crate) fn detach(command: &mut Command) {
+    command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
+}
+
+/// Starts a child that outlives the caller's console and, where that is allowed, its job.
+///
+/// # Errors
+/// It cannot be started.
+pub(crate) fn spawn_apart(command: &mut Command) -> io::Result<Child> {
+    let flags = DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP;
+    command.creation_flags(flags | CREATE_BREAKAWAY_FROM_JOB);
+    command.spawn().or_else(|_| {
+        command.creation_flags(flags);
+        command.spawn()
+    })
+}
+
+/// Opens a URL in the user's browser, which inherits nothing. Returns whether one was found.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(crate) fn open_url(url: &str) -> Option<bool> {
+    let url: Vec<u16> = url.encode_utf16().chain([0]).collect();
+    let verb: Vec<u16> = "open".encode_utf16().chain([0]).collect();
+    // SAFETY: both end with NUL; null stands for what is not given.
+    let result = unsafe {
+        ShellExecuteW(
+            ptr::null_mut(),
+            verb.as_ptr(),
+            url.as_ptr(),
+            ptr::null(),
+            ptr::null(),
+            SW_SHOWNORMAL,
+        )
+    };
+    // Numbers up to 32 are errors.
+    Some(result.addr() > 32)
+}
+
+/// The parent process.
+#[allow(unsafe_code, reason = "calls of the system")]
+pub(crate) fn parent() -> Option<u32> {
+    let mut found = PROCESS_BASIC_INFORMATION::default();
+    let length = u32::try_from(size_of_val(&found)).ok()?;
+    // SAFETY: the structure is as long as is said.
+    let status = unsafe {
+        NtQueryInformationProcess(
+            GetCurrentProcess(),
+            ProcessBasicInformation,
+            (&raw mut found).cast(),
+            length,
+            ptr::null_mut(),
+        )
+    };
+    (status == 0).then_some(u32::try_from(found.InheritedFromUniqueProcessId).ok()?)
+}
+
+/// Whether a process exists.
+#[allow(unsafe_code, reason = "calls of the system")]
+pub(crate) fn is_running(pid: u32) -> bool {
+    match Process::open(pid, PROCESS_SYNCHRONIZE) {
+        // SAFETY: the handle is open.
+        Ok(process) => unsafe { WaitForSingleObject(process.0, 0) == WAIT_TIMEOUT },
+        Err(code) => code == ERROR_ACCESS_DENIED,
+    }
+}
+
+/// The command line of a process of this user, starting with the program's name. Empty if it is unknown.
+#[allow(unsafe_code, reason = "calls of the system")]
+pub(crate) fn arguments_of(pid: u32) -> Vec<OsString> {
+    let Ok(process) = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION) else {
+        return Vec::new();
+    };
+    // Aligned for the descriptor at its start.
+    let mut found = vec![0_u64; LONGEST / size_of::<u64>() + 1];
+    let length = u32::try_from(size_of_val(&found[..])).unwrap_or_default();
+    // SAFETY: the buffer is as long as is said; on success it begins with the descriptor, which points into it.
+    let line = unsafe {
+        let status = NtQueryInformationProcess(
+            process.0,
+            ProcessCommandLineInformation,
+            found.as_mut_ptr().cast(),
+            length,
+            ptr::null_mut(),
+        );
+        let line = &*found.as_ptr().cast::<UNICODE_STRING>();
+        if status != 0 || line.Buffer.is_null() {
+            return Vec::new();
+        }
+        std::slice::from_raw_parts(line.Buffer, usize::from(line.Length) / 2)
+    };
+    // Of an empty line, the system would make the name of this program.
+    if line.is_empty() {
+        return Vec::new();
+    }
+    let line: Vec<u16> = line.iter().copied().chain([0]).collect();
+    words(&line)
+}
+
+/// Splits a command line that ends with NUL.
+#[allow(unsafe_code, reason = "calls of the system")]
+fn words(line: &[u16]) -> Vec<OsString> {
+    let mut count = 0;
+    // SAFETY: the line ends with NUL, as do the words; their block is freed after they were copied.
+    unsafe {
+        let found = CommandLineToArgvW(line.as_ptr(), &raw mut count);
+        if found.is_null() {
+            return Vec::new();
+        }
+        let count = usize::try_from(count).unwrap_or_default();
+        let words = std::slice::from_raw_parts(found, count).iter();
+        let words = words.map(|word| {
+            let length = (0..).take_while(|at| *word.add(*at) != 0).count();
+            OsString::from_wide(std::slice::from_raw_parts(*word, length))
+        });
+        let words = words.collect();
+        LocalFree(found.cast());
+        words
+    }
+}
+
+/// Not supported.
+pub(crate) fn running() -> Vec<u32> {
+    Vec::new()
+}
+
+/// Not supported.
+pub(crate) fn environment_of(_pid: u32) -> Option<Vec<(OsString, OsString)>> {
+    None
+}
+
+/// The name of a process's program.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(crate) fn name_of(pid: u32) -> Option<String> {
+    let process = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+    let mut path = vec![0_u16; 1024];
+    let mut length = u32::try_from(path.len()).ok()?;
+    // SAFETY: the buffer is as long as is said.
+    let done =
+        unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
+    let path = PathBuf::from(OsString::from_wide(path.get(..length as usize)?));
+    (done != 0).then_some(path.file_name()?.to_string_lossy().into_owned())
+}
+
+/// Not supported.
+pub(crate) fn lock_holder(_file: &Path) -> Option<u32> {
+    None
+}
+
+/// Another process.
+struct Process(HANDLE);
+
+impl Process {
+    /// Opens it, or returns the error code.
+    #[allow(unsafe_code, reason = "calls of the system")]
+    fn open(pid: u32, access: u32) -> Result<Process, u32> {
+        // SAFETY: they have no conditions.
+        unsafe {
+            match OpenProcess(access, 0, pid) {
+                handle if handle.is_null() => Err(GetLastError()),
+                handle => Ok(Process(handle)),
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    #[allow(unsafe_code, reason = "a call of the system")]
+    fn drop(&mut self) {
+        // SAFETY: nothing else closes it.
+        unsafe { CloseHandle(self.0) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_number() {
+        let ours = std::process::id();
+        assert!(is_running(ours));
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        assert_eq!(arguments_of(ours)[1..], arguments[1..]);
+        let name = name_of(ours).unwrap();
+        assert!(arguments[0].to_string_lossy().ends_with(&name), "{name}");
+        let itself = std::env::current_exe().unwrap();
+        let mut child = Command::new(itself).arg("--list").output().map(drop);
+        assert!(child.as_mut().is_ok());
+        assert!(parent().is_some());
+        assert!(!is_running(u32::MAX - 3));
+        assert_eq!(arguments_of(u32::MAX - 3), Vec::<OsString>::new());
+    }
+}
