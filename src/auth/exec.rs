@@ -8,7 +8,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use super::access::AccessToken;
@@ -47,7 +47,9 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
     // Before anything is started, which would not get what was handed to us.
     let inheritance = Inheritance::note();
     let found = AccessToken::of(world, &args.instance, args.min_validity)?;
-    let command = command(&found, args);
+    let first = args.command.first();
+    let script = first.and_then(|name| world.script(Path::new(name)));
+    let command = command(&found, args, script.as_deref());
     drop(found);
     world.trace(|| "the command takes over".to_owned());
     let program = args.command.first().map_or(OsStr::new(""), |name| name);
@@ -68,9 +70,10 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
 
 /// The command with its environment. What would contradict the token is taken out: the other variables that hold one or
 /// name an instance.
-fn command(found: &AccessToken, args: &ExecArgs) -> Command {
+fn command(found: &AccessToken, args: &ExecArgs, script: Option<&Path>) -> Command {
     let mut words = args.command.iter();
-    let mut command = Command::new(words.next().map_or(OsStr::new(""), |name| name));
+    let name = words.next().map_or(OsStr::new(""), |name| name);
+    let mut command = Command::new(script.map_or(name, Path::as_os_str));
     command.args(words);
     for name in TOKENS.into_iter().chain(INSTANCES) {
         command.env_remove(name);
@@ -135,7 +138,7 @@ mod tests {
             env: env.iter().map(|name| (*name).to_owned()).collect(),
             command: vec!["true".into(), "--".into(), "-x".into()],
         };
-        let command = command(&found, &args);
+        let command = command(&found, &args, None);
         assert_eq!(command.get_program(), "true");
         assert_eq!(command.get_args().collect::<Vec<_>>(), ["--", "-x"]);
         let text = |text: &OsStr| text.to_str().unwrap().to_owned();

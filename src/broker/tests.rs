@@ -196,7 +196,10 @@ fn a_variable_that_cannot_be_used_is_told_to_hosts_of_ours_only() {
 fn without_a_home_the_environment_is_served_and_a_relative_one_is_an_error() {
     let machine = Machine::new().variable(HOME, "relative");
     let told = git(&machine, SAAS);
-    assert!(told.starts_with("unavailable: HOME must be"), "{told}");
+    assert!(
+        told.starts_with(&format!("unavailable: {HOME} must be")),
+        "{told}"
+    );
     assert!(git(&machine, "https://x.example").starts_with("unavailable"));
     let machine = machine.variable("SENTRY_TOKEN", "of-the-environment");
     assert_eq!(git(&machine, SAAS), "of-the-environment");

@@ -11,7 +11,7 @@ use std::path::Path;
 use super::*;
 use crate::store::{Binding, Client};
 use crate::testing::{Age, Machine, SELF, access, credential, refresh};
-use crate::world::Clock as _;
+use crate::world::{Clock as _, file_name};
 
 /// What the database says.
 fn snapshot(machine: &Machine) -> Snapshot {
@@ -270,7 +270,7 @@ fn docker_lines(machine: &Machine, config: &str) -> Vec<(&'static str, String)> 
 
 /// With a program of that name on its PATH.
 fn with_program(machine: Machine) -> Machine {
-    let program = machine.home().join("docker-credential-sentry");
+    let program = machine.home().join(file_name("docker-credential-sentry"));
     fs::write(&program, "").unwrap();
     #[cfg(unix)]
     fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
@@ -332,7 +332,8 @@ fn docker_is_told_about_a_registry_that_is_signed_out_and_a_program_that_is_miss
     };
     let machine = with_program(machine.bind(&binding));
     let lines = docker_lines(&machine, config);
-    let remedy = ["r.example", r#"--username "it's me""#];
+    let username = format!("--username {}", crate::printable::quoted("it's me"));
+    let remedy = ["r.example", &*username];
     assert!(is_there(&lines, "warning", &remedy), "{lines:?}");
     assert!(!is_there(&lines, "problem", &[]), "{lines:?}");
 }

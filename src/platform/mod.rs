@@ -6,39 +6,51 @@
 //!
 //! Imports nothing of this crate, and knows nothing of credentials.
 //!
+//! On Windows, what a mode says is said by the access list: the user, SYSTEM and the administrators, and nobody else.
+//!
 //! # files
 //!
 //! | function | promise | not promised |
 //! |---|---|---|
-//! | `create_private` | creates a file with mode 0600; follows no symlink, overwrites nothing | |
+//! | `create_private` | creates a file with mode 0600, on Windows a protected access list; follows no symlink, overwrites nothing | |
 //! | `open_private` | opens a regular file of this user that follows a [`Rule`](files::Rule); follows no symlink, does not block on a FIFO | |
 //! | `read_of_root` | reads a regular file that nobody but root can have written: owner and mode of it and of its directory, no symlinks | |
 //! | `open_foreign` | opens a file of another program, through symlinks; does not block on a FIFO | |
-//! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode | access lists: only their mask, which is part of the mode |
+//! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode, on Windows by owner and access list | Unix access lists: only their mask, which is part of the mode |
+//! | `is_judged` | whether that is known | |
 //! | `create_private_dir`, `make_private` | mode 0700, mode 0600 | |
-//! | `sync`, `sync_dir` | content and directory entries survive a power failure (Apple: `F_FULLFSYNC`) | disks that report too early |
+//! | `sync`, `sync_dir` | content and directory entries survive a power failure (Apple: `F_FULLFSYNC`) | disks that report too early; Windows: directory entries, which NTFS keeps in a journal of its own |
 //! | `Reserve` | disk space for a later write, under a name | other Unix: copy-on-write file systems, where a later write needs new space |
-//! | `rename_new`, `exchange` | atomic; `rename_new` never replaces a file | other Unix: `exchange`, and atomicity of `rename_new` |
+//! | `rename_new`, `exchange` | atomic; `rename_new` never replaces a file | other Unix: `exchange`, and atomicity of `rename_new`; Windows: `exchange` |
+//! | `replace` | replaces a file; Windows: keeps its owner and access list, and waits for programs that have it open | |
+//! | `canonicalize` | a path without symlinks, as other programs write it | |
 //! | `is_at`, `stamp` | whether a name still refers to a file, and whether the file was written | file systems with a stopped clock |
 //! | `identity` | which file a path refers to, through symlinks and hard links | |
-//! | `symlink` | creates a symlink, overwrites nothing | |
+//! | `symlink` | creates a symlink, overwrites nothing | Windows: needs a privilege |
 //! | `is_local` | whether no other machine uses the file system | other Unix |
-//! | `copy_access_list` | copies the access list of a file | Apple, other Unix |
+//! | `copy_access_list` | copies the access list of a file | Apple, other Unix; Windows: `replace` does |
 //!
 //! # process
 //!
 //! | function | promise | not promised |
 //! |---|---|---|
-//! | `harden` | no core dumps; a file that grows too large is an error; Linux: other processes of the user cannot read the memory | Apple, other Unix: protection from the user's debuggers |
-//! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 2 without `fdescfs` |
-//! | `detach`, `begin_session` | signals to the caller's process group and terminal do not reach the process | |
-//! | `Inheritance`, `note_ignored_signals`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ |
-//! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | Apple, other Unix |
-//! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock | |
+//! | `harden` | no core dumps; a file that grows too large is an error; Linux: other processes of the user cannot read the memory | all but Linux: protection from the user's debuggers |
+//! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 2 without `fdescfs`; Windows: handles that the caller made inheritable, but for the standard ones, which `harden` protects |
+//! | `detach`, `begin_session`, `spawn_apart` | signals to the caller's process group and terminal do not reach the process | |
+//! | `Inheritance`, `note_ignored_signals`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ; Windows: nothing replaces a process, which waits and ends with the exit code |
+//! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | all others |
+//! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock; Windows: false, and it acquires the lock itself | |
 //! | `arguments_of` | the command line of a process of this user | other Unix |
-//! | `running`, `environment_of`, `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix |
+//! | `running`, `environment_of`, `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix; Windows: all but `name_of` |
 //! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
+//! | `open_url` | Windows: opens a URL by the system | |
+//!
+//! # shell
+//!
+//! | function | promise | not promised |
+//! |---|---|---|
+//! | `quoted`, `translated` | a word, and a message with commands, for the shell of the system: POSIX, or PowerShell | |
 //!
 //! # terminal, streams, signals, clock
 //!
@@ -46,7 +58,7 @@
 //! |---|---|---|
 //! | `Console` | the terminal, if this process is in its foreground process group; reads a line with a timeout; hides input, and restores the terminal from any thread | |
 //! | `read_before` | reads from a pipe until a deadline | Apple: the deadline if standard input is a terminal |
-//! | `interrupts` | SIGINT, SIGTERM, SIGHUP, SIGQUIT, except those that were ignored when the process started | |
+//! | `interrupts` | SIGINT, SIGTERM, SIGHUP, SIGQUIT, except those that were ignored when the process started; Windows: events of the console | |
 //! | `uptime` | a clock that does not jump and counts suspended time | other Unix: suspended time |
 
 #[cfg(unix)]

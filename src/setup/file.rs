@@ -192,6 +192,9 @@ impl ForeignFile {
             Ok(sync(&beside.file)?)
         };
         fill().map_err(|error| self.unwritable(error))?;
+        // Windows replaces no file by one that is open.
+        let Beside { file, path: beside } = beside;
+        drop(file);
         let unwritable = |error: io::Error| self.unwritable(error.into());
         if content_of(&self.target).map_err(unwritable)? != self.content {
             return Err(ReplaceError::Changed);
@@ -202,9 +205,9 @@ impl ForeignFile {
             before,
         };
         let Some(before) = &self.content else {
-            return match rename_new(&beside.path, &self.target) {
+            return match rename_new(&beside, &self.target) {
                 Ok(()) => {
-                    forget(beside.path);
+                    forget(beside);
                     Ok(replaced(Before::Absent))
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -213,18 +216,18 @@ impl ForeignFile {
                 Err(error) => Err(unwritable(error).into()),
             };
         };
-        match exchange(&beside.path, &self.target) {
+        match exchange(&beside, &self.target) {
             Ok(()) => {
-                let out = content_of(&beside.path).map_err(unwritable)?;
+                let out = content_of(&beside).map_err(unwritable)?;
                 if out.as_ref() == Some(before) {
-                    return Ok(replaced(Before::Beside(beside.path)));
+                    return Ok(replaced(Before::Beside(beside)));
                 }
-                exchange(&beside.path, &self.target).map_err(unwritable)?;
+                exchange(&beside, &self.target).map_err(unwritable)?;
                 Err(ReplaceError::Changed)
             }
             Err(error) if cannot_exchange(&error) => {
-                replace(&beside.path, &self.target).map_err(unwritable)?;
-                forget(beside.path);
+                replace(&beside, &self.target).map_err(unwritable)?;
+                forget(beside);
                 Ok(replaced(Before::Content(before.clone())))
             }
             Err(error) => Err(unwritable(error).into()),

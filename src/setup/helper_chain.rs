@@ -151,7 +151,10 @@ impl Helper {
     pub(crate) fn of(value: &str) -> Helper {
         let command = value.strip_prefix('!').unwrap_or(value).trim_start();
         match Shlex::new(command).next() {
-            Some(word) if Path::new(&word).is_absolute() => Helper::Path(word.into()),
+            // On Windows, too, a shell runs it.
+            Some(word) if word.starts_with('/') || Path::new(&word).is_absolute() => {
+                Helper::Path(word.into())
+            }
             None if command.is_empty() => Helper::Reset,
             Some(word) if !value.starts_with(['!', '"', '\'']) => Helper::Named(word),
             // Also a word without its closing quote.
@@ -365,6 +368,8 @@ mod tests {
         assert_eq!(names(&part, "https://a.example"), [""; 0]);
     }
 
+    // Quoted as for a POSIX shell.
+    #[cfg(unix)]
     #[test]
     fn what_removes_a_value_shows_no_more_of_it_than_a_path() {
         let command = |line: &str| removal(&settings(&[line])[0]).unwrap();

@@ -240,6 +240,7 @@ fn a_setting_knows_its_file_its_host_and_how_much_of_it() {
     assert_eq!(alone.helper, Helper::Reset);
 }
 
+#[cfg(unix)]
 /// git's own words about a file that is edited by git itself.
 fn edited_by_git(before: &str, edits: &[Edit]) -> String {
     let machine = Machine::new();
@@ -259,6 +260,8 @@ fn edited_by_git(before: &str, edits: &[Edit]) -> String {
     String::from_utf8(after).unwrap()
 }
 
+// Calls git, which Wine has not.
+#[cfg(unix)]
 #[test]
 fn a_section_becomes_the_last_one_of_git_s_file_with_its_values_in_order() {
     let before =
@@ -276,6 +279,8 @@ fn a_section_becomes_the_last_one_of_git_s_file_with_its_values_in_order() {
     );
 }
 
+// Calls git, which Wine has not.
+#[cfg(unix)]
 #[test]
 fn one_value_is_removed_from_git_s_file_and_the_others_stay() {
     let before =

@@ -35,7 +35,7 @@ impl CheckedFile {
     /// The file, if nobody uses it and it can be read as one that does not change. A WAL may have more than the file has,
     /// and a rollback journal means that the file is half written.
     pub(super) fn idle(&self, now: Timestamp) -> Option<IdleFile> {
-        let is_ready = self.is_alone && files::is_private(&self.metadata);
+        let is_ready = self.is_alone && files::is_private(&self.metadata, &self.path);
         is_ready.then(|| IdleFile::of(&self.path, &self.metadata, now.millis()))?
     }
 }

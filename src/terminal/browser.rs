@@ -147,6 +147,8 @@ mod tests {
         lines.collect::<Vec<_>>().join("\n")
     }
 
+    // The programs are those of Unix.
+    #[cfg(unix)]
     #[test]
     fn a_chosen_browser_is_read_as_by_xdg_open() {
         for (chosen, expected) in [

@@ -9,6 +9,7 @@ use super::World;
 use super::files::{file_name, programs_in};
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
+use crate::platform::process::SCRIPTS;
 use crate::printable::printable;
 
 /// Name of the database that is shared with Sentry's official CLI.
@@ -115,6 +116,26 @@ impl World {
             .filter(|output| output.status.success())?;
         let text = String::from_utf8_lossy(&output.stdout);
         Some(printable(text.lines().next()?))
+    }
+
+    /// The script that a name stands for, where the system itself finds only programs by their name.
+    pub(crate) fn script(&self, name: &Path) -> Option<PathBuf> {
+        if SCRIPTS.is_empty() || name.components().count() != 1 || name.extension().is_some() {
+            return None;
+        }
+        let path = self.variable_path("PATH").unwrap_or_default();
+        let directories = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+        for dir in directories {
+            let file = dir.join(name);
+            if is_executable(&file.with_extension("exe")) {
+                return None;
+            }
+            let mut scripts = SCRIPTS.iter().map(|ending| file.with_extension(ending));
+            if let Some(script) = scripts.find(|script| script.is_file()) {
+                return Some(script);
+            }
+        }
+        None
     }
 
     /// The file that is running; on Linux with all links resolved.

@@ -61,7 +61,7 @@ fn the_directory_is_where_the_database_is_and_else_our_own() {
     let dir = |machine: &Machine| {
         let dir = machine.world().config_dir().unwrap();
         let dir = dir.strip_prefix(machine.home()).unwrap();
-        dir.to_str().unwrap().to_owned()
+        dir.to_str().unwrap().replace('\\', "/")
     };
     assert_eq!(dir(&with(&[])), ".sentry");
     assert_eq!(dir(&with(&[".config/sentry"])), ".config/sentry");
@@ -77,6 +77,8 @@ fn the_directory_is_where_the_database_is_and_else_our_own() {
     assert_eq!(dir(&relative), ".sentry");
 }
 
+// The paths are those of Unix.
+#[cfg(unix)]
 #[test]
 fn a_directory_that_depends_on_the_current_one_is_refused() {
     for (variable, value) in [
@@ -227,7 +229,7 @@ fn lines_are_read_from_a_pipe_to_its_end_and_not_longer_than_they_may_take() {
     let (pipe, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"one\ntwo\nhalf").unwrap();
     let mut lines = Vec::new();
-    let late = read_lines(&pipe, Duration::from_millis(1), |line| {
+    let late = read_lines(&pipe, Duration::from_millis(200), |line| {
         lines.push(line.to_owned())
     });
     assert_eq!(late.unwrap_err().kind(), std::io::ErrorKind::TimedOut);

@@ -5,6 +5,7 @@
 //! the machines that the tests of git's and docker's helper begin with; `binding` and `storage` inspect the store,
 //! `strace` a process. All other modules are the tests themselves.
 
+#![cfg(unix)]
 #![allow(
     dead_code,
     missing_docs,

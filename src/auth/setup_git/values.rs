@@ -88,7 +88,7 @@ mod tests {
         let plain =
             "sentry auth setup-git --host https://r.example:8443 --url https://self.example";
         assert_eq!(command(None), plain);
-        let named = format!(r#"{plain} --username "it's "'$me'"#);
+        let named = format!("{plain} --username {}", quoted("it's $me"));
         assert_eq!(command(Some("it's $me")), named);
     }
 }

@@ -19,6 +19,9 @@ pub(crate) use system::{CONFINES, HAS_DISPLAY, OPENERS};
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ':';
 
+/// Kinds of scripts that are typed without their ending.
+pub(crate) const SCRIPTS: &[&str] = &[];
+
 /// flock(2) locks belong to the open file description, which parent and child share.
 pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = true;
 

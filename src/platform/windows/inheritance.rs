@@ -3,9 +3,7 @@
 //! Separate from [`process`](super::process), whose children are this program's own. Windows cannot replace a process, so
 //! this one waits for the other and ends with its exit code.
 
-use std::env;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
@@ -23,12 +21,17 @@ impl Inheritance {
     }
 
     /// Runs a program, which is found in `PATH`, and ends this process with its exit code. Calls `release` before. Returns if
-    /// the program cannot be started.
+    /// the program cannot be started. No file is a script of a shell here.
     #[allow(clippy::exit, reason = "as exec(2): nothing runs after it")]
-    pub(crate) fn hand_over(self, command: Command, release: impl FnOnce()) -> io::Error {
+    pub(crate) fn hand_over(
+        self,
+        mut command: Command,
+        _file: impl FnOnce() -> Option<PathBuf>,
+        release: impl FnOnce(),
+    ) -> io::Error {
         release();
         leave_interrupts_to_the_child();
-        let status = match resolved(command).spawn() {
+        let status = match command.spawn() {
             Ok(mut child) => child.wait(),
             Err(error) => return error,
         };
@@ -47,37 +50,4 @@ fn leave_interrupts_to_the_child() {
     }
     // SAFETY: the function lives as long as the process.
     unsafe { SetConsoleCtrlHandler(Some(ignore), 1) };
-}
-
-/// std finds `name.exe` only; npm and others are scripts.
-fn resolved(command: Command) -> Command {
-    let name = Path::new(command.get_program());
-    let is_name = name.components().count() == 1 && name.extension().is_none();
-    let Some(script) = is_name.then(|| script(name)).flatten() else {
-        return command;
-    };
-    let mut resolved = Command::new(script);
-    resolved.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => resolved.env(name, value),
-            None => resolved.env_remove(name),
-        };
-    }
-    resolved
-}
-
-/// The script of that name in `PATH`, unless a program is found first.
-fn script(name: &Path) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    let files = env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .flat_map(|dir| {
-            ["exe", "cmd", "bat"].map(|extension| dir.join(name).with_extension(extension))
-        });
-    let found = files.into_iter().find(|file| file.is_file())?;
-    found
-        .extension()
-        .is_some_and(|extension| extension != "exe")
-        .then_some(found)
 }

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 /// Quotes a word, if it needs quoting.
 pub(crate) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || br"/\._-+:%=".contains(&byte);
-    // A parameter may begin like a word, and a number may be read as one.
-    match word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '\\')
+    // A number may be read as one.
+    match word.starts_with(|c: char| c.is_ascii_alphabetic() || r"/\-".contains(c))
         && word.bytes().all(plain)
     {
         true => word.to_owned(),
@@ -113,7 +113,8 @@ mod tests {
             ("$(x)", "'$(x)'"),
             ("a,b", "'a,b'"),
             ("@x", "'@x'"),
-            ("-x", "'-x'"),
+            ("--x", "--x"),
+            ("7", "'7'"),
         ] {
             assert_eq!(quoted(word), expected);
         }

@@ -11,9 +11,11 @@ use crate::transcript::{InVain, Transcript};
 use pty::Pty;
 use rexpect::reader::Regex;
 use rustix::process::{ioctl_tiocsctty, setsid};
+use rustix::termios::{LocalModes, tcgetattr};
 use std::fs::File;
 use std::io::Write as _;
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a user waits for anything.
@@ -100,6 +102,21 @@ impl TtyUser {
                 .map(|group| group.map_or("", |group| group.as_str()).to_owned());
             Some((texts.collect(), groups.get(0)?.end()))
         })
+    }
+
+    /// Waits until the terminal passes keys on as they are pressed: what Wine's console sets before it reads.
+    #[track_caller]
+    pub fn wait_for_raw_mode(&self) -> &Self {
+        let deadline = Instant::now() + self.timeout;
+        let is_raw = || {
+            let modes = tcgetattr(&self.keyboard).expect("a terminal has modes");
+            !modes.local_modes.contains(LocalModes::ICANON)
+        };
+        while !is_raw() {
+            assert!(Instant::now() < deadline, "the terminal edits lines itself");
+            thread::sleep(Duration::from_millis(10));
+        }
+        self
     }
 
     /// Types the text and Enter.
