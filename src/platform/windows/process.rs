@@ -182,7 +182,7 @@ pub(crate) fn arguments_of(pid: u32) -> Vec<OsString> {
 #[allow(unsafe_code, reason = "calls of the system")]
 fn words(line: &[u16]) -> Vec<OsString> {
     let mut count = 0;
-    // SAFETY: the line ends with NUL, as do the words; their block is freed after they were copied.
+    // SAFETY: the line is terminated with NUL, as do the words; their block is freed after they were copied.
     unsafe {
         let found = CommandLineToArgvW(line.as_ptr(), &raw mut count);
         if found.is_null() {

@@ -181,7 +181,7 @@ fn line_of(input: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     }
     let text = Zeroizing::new(String::from_utf16_lossy(&line[..length as usize]));
     let text = text.trim_end_matches(['\r', '\n']);
-    // Without an end the line was longer, or Ctrl-C ended it.
+    // Without its newline the line was longer, or Ctrl-C ended it.
     match length as usize == LONGEST || length == 0 {
         true => Err(io::ErrorKind::Interrupted.into()),
         false => Ok(Zeroizing::new([text.as_bytes(), b"\n"].concat())),
