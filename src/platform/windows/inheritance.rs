@@ -4,6 +4,7 @@
 //! this one waits for the other and ends with its exit code.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::Command;
 
 use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
