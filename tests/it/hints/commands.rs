@@ -105,7 +105,7 @@ pub const ROWS: &[Row] = &[
     )
     .fill(&[("=CLIENT_ID", "=test-client-id")]),
     row(
-        &["auth/login.rs: format!( \"`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-t"],
+        &["auth/login/input.rs: format!( \"`iconv -f UTF-16 -t UTF-8 <FILE | {login} --with-t"],
         |scene| {
             scene.token();
             scene.run("iconv -t UTF-16 <token >'token of windows'");
@@ -116,7 +116,7 @@ pub const ROWS: &[Row] = &[
     .fill(&[("FILE", "'token of windows'")])
     .instead(),
     row(
-        &["auth/login.rs: format!(\"`sentry auth login --url {claimed} --with-token`\")"],
+        &["auth/login/input.rs: format!(\"`sentry auth login --url {claimed} --with-token`\")"],
         |scene| {
             let token = scene.token_of_an_organization();
             scene.sentry.add_org_token(&token);
@@ -399,14 +399,14 @@ pub const ROWS: &[Row] = &[
     .instead(),
     // The device flow
     row(
-        &["login.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth applica"],
+        &["login/explain.rs: \"`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth applica"],
         |scene| scene.before("export SENTRY_CLIENT_ID=unknown"),
         LOGIN,
         "`export SENTRY_CLIENT_ID=CLIENT_ID`, a public OAuth application of this instance",
     )
     .fill(&[("=CLIENT_ID", "=test-client-id")]),
     row(
-        &["login.rs: &again"],
+        &["login/explain.rs: again"],
         |_| {},
         "sentry auth login --timeout 1 --url \"$URL\" jane@example.com",
         "`sentry auth login --url $URL jane@example.com`",
@@ -414,7 +414,7 @@ pub const ROWS: &[Row] = &[
     .meanwhile(|scene| scene.sentry.approve_next())
     .instead(),
     row(
-        &["login.rs: format!( \"`sentry auth login --url {origin} --with-token` ta"],
+        &["login/explain.rs: format!( \"`sentry auth login --url {origin} --with-token` ta"],
         |scene| {
             scene.token();
             scene.sentry.fault_always(Endpoint::DeviceCode, Answer::new(403, "text/html", "<html>"));
@@ -424,7 +424,7 @@ pub const ROWS: &[Row] = &[
     )
     .instead(),
     row(
-        &["login.rs: format!( \"`sentry auth login --url {usable}`, as the instanc"],
+        &["login/explain.rs: format!( \"`sentry auth login --url {usable}`, as the instanc"],
         |_| {},
         "sentry auth login --url \"http://localhost:${URL##*:}\"",
         "`sentry auth login --url $URL`, as the instance calls itself $URL; or correct system.url-prefix",
@@ -442,7 +442,7 @@ pub const ROWS: &[Row] = &[
     .meanwhile(|scene| scene.sentry.set_user(User::default()))
     .instead(),
     row(
-        &["login.rs: format!(\"`{} --scope SCOPE` asks for others\", login_at(origi"],
+        &["login/explain.rs: format!(\"`{} --scope SCOPE` asks for others\", login_at(origi"],
         |scene| scene.sentry.fault(Endpoint::DeviceCode, Answer::error(400, "invalid_scope")),
         LOGIN,
         "`sentry auth login --url $URL --scope SCOPE` asks for others",
