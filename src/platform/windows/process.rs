@@ -40,6 +40,9 @@ pub(crate) const OPENERS: &[&str] = &[];
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ';';
 
+/// Windows has one.
+pub(crate) const LIBC: Option<&str> = None;
+
 /// Kinds of scripts that are typed without their ending, as npm is. std finds `name.exe` only.
 pub(crate) const SCRIPTS: &[&str] = &["cmd", "bat"];
 
