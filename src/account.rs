@@ -147,7 +147,7 @@ pub(crate) struct RefreshState {
 #[derive(Debug, Clone)]
 pub(crate) enum OAuthClient {
     /// Recorded when the session was issued.
-    Noted(String),
+    Recorded(String),
     /// Recorded for another session at the same instance. The official CLI, which records none, may have given the row
     /// a new key, or it may belong to another login.
     Guessed(String),
@@ -157,7 +157,7 @@ impl OAuthClient {
     /// The id, recorded or guessed.
     pub(crate) fn likely(&self) -> &str {
         match self {
-            OAuthClient::Noted(id) | OAuthClient::Guessed(id) => id,
+            OAuthClient::Recorded(id) | OAuthClient::Guessed(id) => id,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! `git credential-sentry COMMAND` starts it with what a user typed, and that name is on `PATH` wherever git finds the
 //! helper.
 //!
-//! Rules: what git may say stays git's: an operation that is not known is ignored, in silence.
+//! Rules: an unknown operation may be one of a newer git and is ignored without a message (gitcredentials(7)).
 
 use std::process::ExitCode;
 
@@ -34,7 +34,7 @@ pub fn git_main() -> ExitCode {
     }
     let mut words = world::arguments();
     let Some(first) = words.next() else {
-        // A user has typed the name; whoever pipes something in is answered as git is.
+        // On a terminal a user typed the name; a pipe is answered as git is.
         return match world::terminal_on_stdin() {
             true => {
                 world::print_error(USAGE);

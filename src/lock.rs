@@ -3,8 +3,8 @@
 //! Separate from the store because the lock outlives a transaction: it is held across the network. The kernel drops it
 //! when its holder dies, so there is nothing to clean up after a crash.
 //!
-//! Rules: the file is made once and never deleted, so that all processes mean the same one; a lock that cannot be had
-//! is never taken for a free one; order: `login.lock`, `credential.lock`, the database. fs2 is used here only, in full
+//! Rules: the file is created once and never deleted, so that all processes lock the same one; a lock that cannot be
+//! acquired never counts as free; order: `login.lock`, `credential.lock`, the database. fs2 is used here only, in full
 //! paths: std has methods of the same names since Rust 1.89.
 //!
 //! Does not guarantee exclusion where the file system has no locks; [`LockError::Unsupported`] says so.
@@ -19,7 +19,7 @@ use crate::platform::files::{self, Purpose, Rule};
 use crate::platform::process::{is_running, lock_holder, name_of};
 use crate::world::{Clock, Timestamp};
 
-/// Longest pause between two looks at a lock that is taken.
+/// Longest pause between two attempts to acquire a contended lock.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Longest description that is read from a lock file, in bytes.
@@ -30,7 +30,7 @@ pub(crate) struct Lock {
     path: PathBuf,
 }
 
-/// Proof that this process holds a lock; dropping it lets go.
+/// Proof that this process holds a lock; dropping it releases the lock.
 #[must_use]
 pub(crate) struct LockGuard {
     // The kernel's lock belongs to the open file.
@@ -38,18 +38,18 @@ pub(crate) struct LockGuard {
 }
 
 impl LockGuard {
-    /// For the standard input of a child that goes on with what the lock is held for; see [`Lock::inherited`].
+    /// For the standard input of a child that continues the work under the lock; see [`Lock::inherited`].
     ///
     /// # Errors
-    /// There is no file descriptor to be had.
+    /// No file descriptor is available.
     pub(crate) fn share(&self) -> io::Result<Stdio> {
         self.file.try_clone().map(Stdio::from)
     }
 
-    /// Writes into the lock file what this process holds it for, since when: for those whose wait times out.
+    /// Records in the lock file for what this process holds it, and since when: shown by processes whose wait times out.
     pub(crate) fn describe(&self, doing: Doing, since: Timestamp) {
         let text = format!("{} {} {since}\n", doing.word(), std::process::id());
-        // Not being able to only makes a message less clear.
+        // A failure only makes a message less clear.
         let mut file = &self.file;
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -58,14 +58,14 @@ impl LockGuard {
     }
 }
 
-/// Who holds a contended lock, as far as that can be told.
+/// The holder of a contended lock, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// Its process id; unknown in another namespace, and where neither the holder nor the kernel says.
+    /// Its process id; unknown in another namespace, and where neither the file nor the kernel reports it.
     pub(crate) pid: Option<u32>,
     /// The name of its program, if it runs here.
     pub(crate) program: Option<String>,
-    /// What a refresh that it is held for does, and when that began, in RFC 3339.
+    /// The step of the refresh for which it is held, and when that step began, in RFC 3339.
     pub(crate) refresh: Option<(Doing, String)>,
 }
 
@@ -116,7 +116,7 @@ impl std::fmt::Display for Holder {
 /// Why there is no [`LockGuard`].
 #[derive(Debug)]
 pub(crate) enum LockError {
-    /// Somebody else holds it; wait or do without. Who, where somebody waited for it.
+    /// Another process holds it: wait, or continue without it. With the holder after a wait.
     Contended(Option<Holder>),
     /// The file system has no locks; serve what is stored and change nothing.
     Unsupported(io::Error),
@@ -147,31 +147,31 @@ impl Lock {
         }
     }
 
-    /// Makes device flows single.
+    /// Allows one device flow at a time.
     pub(crate) fn login(dir: &Path) -> Lock {
         Lock {
             path: dir.join("login.lock"),
         }
     }
 
-    /// Takes the lock if it is free.
+    /// Acquires the lock if it is free.
     ///
     /// # Errors
-    /// [`LockError`]; `Contended` when somebody else has it.
+    /// [`LockError`]; `Contended` if another process holds it.
     pub(crate) fn try_acquire(&self) -> Result<LockGuard, LockError> {
         loop {
             let file = self
                 .open()
                 .map_err(|why| LockError::Unusable(self.path.clone(), why))?;
             lock(&file)?;
-            // Somebody deleted or replaced the file: what we locked is not what others will lock.
+            // The file was deleted or replaced: other processes will not lock the file that this one locked.
             if files::is_at(&file, &self.path) {
                 return Ok(LockGuard { file });
             }
         }
     }
 
-    /// Goes on with the lock that the parent process took and handed on as standard input: both mean the same open
+    /// Continues with the lock that the parent process acquired and passed as standard input: both refer to the same open
     /// file, to which flock(2) locks belong.
     ///
     /// # Errors
@@ -183,15 +183,15 @@ impl Lock {
         if !files::is_at(&file, &self.path) {
             return Err(unusable(io::Error::other("it was not handed on")));
         }
-        // Changes nothing for the one who has the lock already.
+        // Changes nothing for a process that already holds the lock.
         lock(&file)?;
         Ok(LockGuard { file })
     }
 
-    /// Takes the lock, looking again for up to `timeout`.
+    /// Acquires the lock, with attempts for up to `timeout`.
     ///
     /// # Errors
-    /// [`LockError::Contended`] when the time is over; the others at once.
+    /// [`LockError::Contended`] after the timeout; the others at once.
     pub(crate) fn acquire(
         &self,
         clock: &dyn Clock,
@@ -216,7 +216,7 @@ impl Lock {
         LockError::Contended(self.holder())
     }
 
-    /// Who holds the lock: as the file says if that process lives, else as the kernel tells it.
+    /// The holder of the lock: as recorded in the file if that process is alive, else as the kernel reports it.
     pub(crate) fn holder(&self) -> Option<Holder> {
         let written = self
             .described()

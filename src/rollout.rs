@@ -1,8 +1,8 @@
 //! What an administrator arranged for every user of a machine: hosts bound to instances, and client ids of instances.
 //!
-//! Separate from the store, which has what the user arranged, and from [`crate::policy`], for which these are facts among
-//! others. One line each: `git|docker HOST INSTANCE [CLIENT_ID]`; what follows a `#` that begins a word is a comment. A
-//! line that cannot be used is left out, and `sentry auth doctor` names it.
+//! Separate from the store, which has the user's own bindings, and from [`crate::policy`], for which these are facts among
+//! others. One line each: `git|docker HOST INSTANCE [CLIENT_ID]`; a `#` at the beginning of a word starts a comment. An
+//! invalid line is ignored, and `sentry auth doctor` reports it.
 
 use crate::origin::Origin;
 use crate::world::{AdministratorsFile, World};
@@ -12,7 +12,7 @@ pub(crate) use crate::world::ADMINISTRATORS_FILE;
 /// The lines of the administrator's file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct RollOut {
-    /// Those that can be used, in their order; a host stands in one of each client's at most.
+    /// The valid lines, in their order; at most one for each client and host.
     pub(crate) lines: Vec<Line>,
     /// The number of each other line, and what is wrong with it.
     pub(crate) faults: Vec<(usize, String)>,
@@ -30,7 +30,7 @@ pub(crate) struct Line {
 }
 
 impl RollOut {
-    /// What the administrator's file says; nothing where there is none, or none that may be used.
+    /// Reads the administrator's file; empty if there is none, or none that may be used.
     pub(crate) fn of(world: &World) -> RollOut {
         match world.administrators_file() {
             AdministratorsFile::Text(text) => RollOut::parse(text),
@@ -57,7 +57,7 @@ impl RollOut {
         found
     }
 
-    /// Why a line cannot stand beside those before it.
+    /// Why a line contradicts those before it.
     fn contradicts(&self, line: &Line) -> Option<String> {
         if self.lines.iter().any(|other| other.server == line.server) {
             return Some("a line before it has the same host".to_owned());
@@ -82,10 +82,10 @@ impl RollOut {
 }
 
 impl Line {
-    /// Reads the words of a line.
+    /// Parses the words of a line.
     ///
     /// # Errors
-    /// What is wrong with it, in words that hold none of it: it may be of any bytes.
+    /// What is wrong with it. Does not repeat the line, which may contain any bytes.
     fn of(words: &[&str]) -> Result<Line, String> {
         let (client, host, instance, client_id) = match *words {
             [client, host, instance] => (client, host, instance, None),

@@ -1,7 +1,7 @@
 //! The programs `sentry` and `sentry-credential`: dispatches, and chooses the exit code.
 //!
-//! Separate from [`auth`] and [`doctor`], which do not depend on each other. `sentry` is the name of Sentry's official CLI
-//! too: what is not a word of ours goes to the next program of that name.
+//! Separate from [`auth`] and [`doctor`], which do not depend on each other. `sentry` is also the name of Sentry's
+//! official CLI: commands that this program does not have go to the next program of that name.
 //!
 //! Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted; those of env(1) for `exec`.
 
@@ -17,10 +17,10 @@ use crate::platform::process::note_limits;
 use crate::session;
 use crate::world::{self, NotHandedOver, Program, World};
 
-/// What env(1) ends with where it fails itself.
+/// The exit code of env(1) if env itself fails.
 const NO_TOKEN: u8 = 125;
 
-/// The other `sentry` is there and cannot be run, as shells count it.
+/// The other `sentry` exists but cannot be run: the exit code of shells.
 const CANNOT_RUN: u8 = 126;
 
 /// Runs `sentry`, or `sentry-credential` by that name.
@@ -30,7 +30,7 @@ pub fn sentry_main() -> ExitCode {
     let is_ours = program != Program::Sentry || cli::is_ours(&words) || session::is_worker();
     // Before anything is changed that the other program would inherit.
     let stayed = (!is_ours).then(world::hand_over);
-    // What is lowered for good cannot be handed on.
+    // A limit that is lowered permanently would be inherited.
     if world::arguments().take(2).any(|word| word == "exec") {
         note_limits();
     }
@@ -49,7 +49,7 @@ pub fn sentry_main() -> ExitCode {
     }
 }
 
-/// Does what was typed under a name of the program.
+/// Runs the command line under one of the program's names.
 pub(crate) fn run(world: World, program: Program, words: &[OsString]) -> ExitCode {
     let Typed { task, output } = match cli::parse(program, world::program_name(), words) {
         Ok(typed) => typed,
@@ -70,7 +70,7 @@ pub(crate) fn run(world: World, program: Program, words: &[OsString]) -> ExitCod
     result.unwrap_or_else(|error| report(&error))
 }
 
-/// What there is to say where words that are not ours reached no other program. Of `auth` the parser says it better.
+/// Explains why a command that is not ours reached no other program. For `auth` the parser's error is clearer.
 fn not_ours(stayed: NotHandedOver, words: &[OsString]) -> Option<(u8, Failure)> {
     let first = words.first().and_then(|word| word.to_str());
     match stayed {
@@ -118,7 +118,7 @@ fn dispatch(world: &World, command: Option<Command>) -> anyhow::Result<ExitCode>
     }
 }
 
-/// Returns only where the command did not run.
+/// Returns only if the command did not run.
 fn exec(world: &World, args: &ExecArgs) -> ExitCode {
     match auth::exec(world, args) {
         Ok((code, failure)) => {

@@ -1,7 +1,7 @@
-//! What tests stand on: a machine with a store in a directory of its own, a clock that only tests move, and a server that
-//! gives canned answers.
+//! Fixtures for unit tests: a machine with a store in a temporary directory, a clock that only the test moves, and a
+//! server with canned answers.
 //!
-//! Separate from the modules that are tested, so that each test says what is there in one line:
+//! Separate from the tested modules so that each test describes its machine in one line:
 //! `Machine::new().session(Age::STALE).bound_to("r.example")`.
 
 use std::cell::Cell;
@@ -30,11 +30,11 @@ pub(crate) const SAAS: &str = "https://sentry.io";
 pub(crate) const SELF: &str = "https://self.example";
 
 /// The OAuth client that sessions are issued to.
-pub(crate) const CLIENT: &str = "noted-client";
+pub(crate) const CLIENT: &str = "recorded-client";
 
 const DAY: i64 = 24 * 3600 * 1000;
 
-/// A clock that stands still until somebody sleeps or moves it.
+/// A clock that advances only when the code sleeps or a test moves it.
 pub(crate) struct VirtualClock {
     now: Cell<i64>,
     uptime: Cell<Duration>,
@@ -50,7 +50,7 @@ impl Default for VirtualClock {
 }
 
 impl VirtualClock {
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn pass(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap();
         self.now.set(self.now.get() + millis);
@@ -81,9 +81,9 @@ pub(crate) struct Age {
 }
 
 impl Age {
-    /// Far from its end.
+    /// Far from its expiry.
     pub(crate) const FRESH: Age = Age::between(-DAY, 30 * DAY);
-    /// It works, and is due for a refresh.
+    /// Valid, and due for a refresh.
     pub(crate) const EXPIRES_SOON: Age = Age::between(-30 * DAY, 60_000);
     /// It has expired.
     pub(crate) const STALE: Age = Age::between(-30 * DAY, -1000);
@@ -107,7 +107,7 @@ impl Age {
         }
     }
 
-    /// The tokens of this age that belong to somebody: `access-of-jane`, `refresh-of-jane`.
+    /// The tokens of this age of a user: `access-of-jane`, `refresh-of-jane`.
     pub(crate) fn tokens(self, name: &str) -> Tokens {
         Tokens {
             access: access(name),
@@ -118,17 +118,17 @@ impl Age {
     }
 }
 
-/// The access token of somebody.
+/// The access token of a user.
 pub(crate) fn access(name: &str) -> Secret {
     Secret::new(format!("access-of-{name}"))
 }
 
-/// The refresh token of somebody.
+/// The refresh token of a user.
 pub(crate) fn refresh(name: &str) -> Secret {
     Secret::new(format!("refresh-of-{name}"))
 }
 
-/// A user called so.
+/// A user with this name.
 pub(crate) fn user(name: &str) -> User {
     User {
         id: Some(format!("id-of-{name}")),
@@ -142,7 +142,7 @@ pub(crate) fn origin(text: &str) -> Origin {
     Origin::parse(text).unwrap()
 }
 
-/// A machine: a home directory, variables, a clock. Nobody sits at it.
+/// A machine: a home directory, variables, a clock. It has no user at a terminal.
 pub(crate) struct Machine {
     home: TempDir,
     clock: Rc<VirtualClock>,
@@ -151,7 +151,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// One without a store.
+    /// A machine without a store.
     pub(crate) fn new() -> Machine {
         #[cfg(unix)]
         let home = {
@@ -193,7 +193,7 @@ impl Machine {
         self.account("jane", age)
     }
 
-    /// Somebody logs in, and is the active account from then on.
+    /// Another user logs in and becomes the active account.
     pub(crate) fn account(self, name: &str, age: Age) -> Machine {
         let now = Timestamp::from_millis(NOW + age.issued);
         self.change(|change| {
@@ -231,7 +231,7 @@ impl Machine {
         }
     }
 
-    /// A binding is there.
+    /// Adds a binding.
     pub(crate) fn bind(self, binding: &Binding) -> Machine {
         self.change(|change| change.bind(binding).unwrap());
         self
@@ -277,7 +277,7 @@ impl Machine {
         self.world().config_dir().unwrap()
     }
 
-    /// The store, which is made if there is none.
+    /// The store; created if there is none.
     pub(crate) fn store(&self) -> Store {
         Store::open_or_create(&self.world(), &self.dir()).unwrap()
     }
@@ -325,7 +325,7 @@ impl Machine {
     }
 }
 
-/// A credential that a program stored for a key of our tables, without anything that need not be there.
+/// A credential that a program stored for a key of our tables, without optional fields.
 pub(crate) fn credential(server: &str, username: &str, secret: &str) -> Credential {
     Credential {
         server: server.to_owned(),
@@ -338,11 +338,11 @@ pub(crate) fn credential(server: &str, username: &str, secret: &str) -> Credenti
     }
 }
 
-/// What a server does with one request.
+/// The reaction of a server to one request.
 pub(crate) enum Canned {
     /// Answers with this status, header lines, and body.
     Says(u16, &'static str, String),
-    /// Reads it, and closes the connection.
+    /// Reads the request, and closes the connection.
     HangsUp,
 }
 
@@ -352,7 +352,7 @@ impl Canned {
         Canned::Says(status, "", body.to_owned())
     }
 
-    /// New tokens for somebody, for 30 days.
+    /// New tokens for a user, valid for 30 days.
     pub(crate) fn grant(name: &str) -> Canned {
         let (access, refresh) = (access(name), refresh(name));
         let body = serde_json::json!({
@@ -367,13 +367,13 @@ impl Canned {
         Canned::json(status, &format!(r#"{{"error":"{code}"}}"#))
     }
 
-    /// What Sentry says to a token that it accepts.
+    /// Sentry's answer to a token that it accepts.
     pub(crate) fn accepted() -> Canned {
         Canned::json(200, r#"{"auth":{"scopes":[]},"user":{"username":"jane"}}"#)
     }
 }
 
-/// A server on this machine: gives its answers in order, one to each connection, and is gone then.
+/// A server on this machine: gives its answers in order, one to each connection, and then stops listening.
 pub(crate) struct Server {
     pub(crate) origin: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -384,18 +384,18 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let noted = requests.clone();
+        let recorded = requests.clone();
         std::thread::spawn(move || {
             for answer in answers {
                 let (mut stream, _) = listener.accept().unwrap();
                 let request = request(&mut stream);
-                noted.lock().unwrap().push(request);
+                recorded.lock().unwrap().push(request);
                 if let Canned::Says(status, headers, body) = answer {
                     let head = format!(
                         "HTTP/1.1 {status} Status\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n",
                         body.len()
                     );
-                    // A client that has seen enough may be gone.
+                    // The client may have closed the connection early.
                     stream.write_all((head + &body).as_bytes()).ok();
                 }
             }
@@ -403,7 +403,7 @@ impl Server {
         Server { origin, requests }
     }
 
-    /// What came: method and path, the token, the form.
+    /// The requests: method and path, the token, the form.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

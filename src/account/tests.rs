@@ -196,7 +196,7 @@ fn a_suspicion_rests_for_a_minute_after_sentry_accepted_the_token() {
         (1000, Freshness::Fresh),
         (60_999, Freshness::Fresh),
         (61_000, Freshness::Stale(StaleReason::Suspect)),
-        // A check that is yet to come was noted by a clock that was wrong.
+        // A check in the future was recorded with a wrong clock.
         (999, Freshness::Stale(StaleReason::Suspect)),
     ] {
         assert_eq!(freshness(&session, now), expected, "{now}");

@@ -1,4 +1,4 @@
-//! The token that a command hands out: which one, whose, until when, and how long it has to live at least.
+//! The token that a command returns: its owner, its expiry, and the minimum time for which it must be valid.
 //!
 //! Separate from [`token`](super::token()) and [`exec`](super::exec()), which differ only in where it goes.
 
@@ -14,10 +14,10 @@ use crate::session::{self, Demand, Usable};
 use crate::store::Store;
 use crate::world::{Timestamp, World};
 
-/// The source of a token that no variable holds.
+/// The source of a token that is not in a variable.
 pub(super) const SESSION: &str = "session";
 
-/// A token, ready to be handed out.
+/// A usable token.
 pub(super) struct AccessToken {
     pub(super) token: Secret,
     /// The instance that it belongs to.
@@ -31,11 +31,11 @@ pub(super) struct AccessToken {
 }
 
 impl AccessToken {
-    /// The token that a command means, refreshed if it is stale or lives for less than `min_validity`. How long one from
-    /// the environment lives is not known: it is used as it is.
+    /// The token that a command refers to, refreshed if it is stale or valid for less than `min_validity`. The expiry of a
+    /// token in the environment is unknown: it is used as it is.
     ///
     /// # Errors
-    /// There is none, or none that lives so long.
+    /// There is no token, or none that is valid for long enough.
     pub(super) fn of(
         world: &World,
         args: &SessionArgs,
@@ -95,7 +95,7 @@ fn of_session(
         );
         return Err(Failure::new(what).into());
     }
-    // A new one would not live longer, and the old one would die in the hands of whoever uses it.
+    // A new token would not be valid for longer, and a refresh would invalidate the old one while others use it.
     if is_new || tokens.lifetime().is_some_and(|lifetime| lifetime <= span) {
         let what = format!(
             "{}, and {origin} gives none that lives longer",
@@ -107,7 +107,7 @@ fn of_session(
         tokens: Some(tokens),
         ..session.clone()
     };
-    // Not `Demand::Refresh`: of many commands at once, one replaces this pair, and the others take what it got.
+    // Not `Demand::Refresh`: of many concurrent commands one replaces this pair, and the others use its result.
     match session::usable(world, store, &session, Demand::Replacement)? {
         Usable::Postponed(_, why) => {
             let what = format!("{}, and it was not refreshed: {why}", too_short(expires_at));

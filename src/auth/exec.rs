@@ -1,10 +1,10 @@
-//! `sentry auth exec`: gives this process to a command that finds the token in its environment.
+//! `sentry auth exec`: replaces this process by a command that has the token in its environment.
 //!
-//! The token is in the memory and in the environment of that command, and nowhere else: not among its arguments, which
-//! every user can read, and in no file. Everything else is as it came: streams, other descriptors, signals, limits.
+//! The token is only in the memory and the environment of that command: not in its arguments, which every user can read,
+//! and not in a file. Streams, other descriptors, signals and limits are inherited unchanged.
 //!
-//! Exit codes are those of env(1): 127 for a command that is not there, 126 for one that cannot be run, 125 where there is
-//! no token to run it with, else the command's own.
+//! Exit codes are those of env(1): 127 if the command is not found, 126 if it cannot be run, 125 if there is no token to
+//! run it with, else the command's own.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,22 +19,22 @@ use crate::platform::inheritance::Inheritance;
 use crate::printable::printable;
 use crate::world::World;
 
-/// The command is there and cannot be run.
+/// The command exists but cannot be run.
 const CANNOT_RUN: u8 = 126;
 
-/// There is no such command.
+/// The command is not found.
 const NOT_FOUND: u8 = 127;
 
-/// Sentry's official CLI prefers its stored login to a variable, unless this is set.
+/// Makes Sentry's official CLI prefer a variable to its stored login.
 const OFFICIAL_PREFERS_TOKEN: &str = "SENTRY_FORCE_ENV_TOKEN";
 
-/// Ends in a failure only: of getting a token as an error, of running the command as its exit code.
+/// Returns only on failure: an error if there is no token, an exit code if the command cannot be run.
 ///
 /// # Errors
-/// There is no token to run it with.
+/// There is no token to run the command with.
 pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, Failure)> {
     if let Some(option) = args.command.first().filter(|word| is_option(word)) {
-        // clap takes what it does not know for the command.
+        // clap takes an unknown option for the command.
         let what = format!(
             "there is no option `{}`",
             printable(&option.to_string_lossy())
@@ -44,7 +44,7 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
             .into_usage()
             .into());
     }
-    // Before anything is started, which would not get what was handed to us.
+    // Before anything is started, which would not inherit the caller's descriptors and limits.
     let inheritance = Inheritance::note();
     let found = AccessToken::of(world, &args.instance, args.min_validity)?;
     let first = args.command.first();
@@ -68,8 +68,8 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
     })
 }
 
-/// The command with its environment. What would contradict the token is taken out: the other variables that hold one or
-/// name an instance.
+/// The command with its environment, without the variables that would contradict the token: those that contain another
+/// token or name an instance.
 fn command(found: &AccessToken, args: &ExecArgs, script: Option<&Path>) -> Command {
     let mut words = args.command.iter();
     let name = words.next().map_or(OsStr::new(""), |name| name);
@@ -100,12 +100,12 @@ fn file(world: &World, program: &OsStr) -> Option<PathBuf> {
     }
 }
 
-/// Whether a word cannot have been meant as a command.
+/// Whether a word is an option and cannot be a command.
 fn is_option(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-")
 }
 
-/// What the system says, without its number.
+/// The message of the system, without the error number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     match text.split_once(" (os error") {
@@ -123,7 +123,7 @@ mod tests {
     use crate::origin::Origin;
     use crate::secret::Secret;
 
-    /// What a command finds beside what was there: a value, or `None` for what was taken out.
+    /// The changes to the environment of a command: a value, or `None` for a variable that is removed.
     fn environment(env: &[&str]) -> BTreeMap<String, Option<String>> {
         let found = AccessToken {
             token: Secret::new("t0ken"),

@@ -1,7 +1,7 @@
-//! `sentry auth import`: takes over the login of sentry-cli's `.sentryclirc`.
+//! `sentry auth import`: imports the login in sentry-cli's `.sentryclirc`.
 //!
-//! A file of a project can be anybody's, so nothing but this command reads one, and token and instance are taken from the
-//! same file: neither is completed by the environment or by what is stored.
+//! Anyone may have written the file of a project. Therefore only this command reads one, and the token and the instance
+//! come from the same file: the environment and the store complete neither.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -24,7 +24,7 @@ use crate::printable::printable;
 use crate::secret::Secret;
 use crate::world::World;
 
-/// Longest file that is read, in bytes.
+/// Maximum size of a file, in bytes.
 const LONGEST: u64 = 64 * 1024;
 
 pub(crate) fn import(world: &World, args: &ImportArgs) -> anyhow::Result<ExitCode> {
@@ -52,7 +52,7 @@ pub(crate) fn import(world: &World, args: &ImportArgs) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Token and instance of a file.
+/// The token and the instance in a file.
 fn login_in(world: &World, path: &Path, shown: &str) -> anyhow::Result<(Secret, Origin)> {
     let bytes = read(path).with_context(|| format!("cannot read {shown}"))?;
     let found = sentryclirc::parse(&bytes)
@@ -63,7 +63,7 @@ fn login_in(world: &World, path: &Path, shown: &str) -> anyhow::Result<(Secret, 
     let named = found.url.map(|url| Origin::instance_from_setting(&url));
     let named = match named.transpose() {
         Ok(named) => named,
-        // sentry-cli takes it, too: the organization's address leads to the same service.
+        // sentry-cli accepts it too: the organization's address leads to the same service.
         Err(NotAnInstance::Organization) => Some(Origin::saas()),
         Err(error @ NotAnInstance::NotAnOrigin(_)) => {
             let what = format!("cannot use the instance that {shown} names: {error}");
@@ -84,7 +84,7 @@ fn login_in(world: &World, path: &Path, shown: &str) -> anyhow::Result<(Secret, 
     Ok((token, instance))
 }
 
-/// The instance of a file that names none: sentry.io, as for sentry-cli, unless it was used together with a variable.
+/// The instance of a file that names none: sentry.io, as for sentry-cli, unless a variable names another one.
 fn unnamed(world: &World, shown: &str) -> anyhow::Result<Origin> {
     match environment::instance(world)? {
         Some(named) if !named.is_saas() => {
@@ -100,9 +100,9 @@ fn unnamed(world: &World, shown: &str) -> anyhow::Result<Origin> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    // Opening a FIFO would wait for somebody to write.
+    // Opening a FIFO would wait for a writer.
     anyhow::ensure!(path.metadata()?.is_file(), "it is not a regular file");
-    // A vector that grows leaves copies behind.
+    // Growing the vector would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST as usize + 64));
     File::open(path)?
         .take(LONGEST + 1)
@@ -111,7 +111,7 @@ fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// A token, without anything of it.
+/// Describes a token without showing any part of it.
 fn described(token: &Secret) -> String {
     match Identity::of(&User::default(), Some(token)) {
         Some(Identity::Organization(slug)) => {

@@ -98,8 +98,8 @@ fn with_scopes(
     args: &RefreshArgs,
 ) -> anyhow::Result<ExitCode> {
     let (origin, url) = (&session.origin, args.instance.url.as_ref());
-    let noted = session.refresh_state.client_id.as_ref();
-    let client_id = noted
+    let recorded = session.refresh_state.client_id.as_ref();
+    let client_id = recorded
         .map(|client| client.likely().to_owned())
         .or_else(|| environment::client_id_by(world, origin, url))
         .ok_or_else(|| {

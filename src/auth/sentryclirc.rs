@@ -1,34 +1,36 @@
-//! `.sentryclirc`, the INI file of sentry-cli: what of it is a login.
+//! Parses the login in `.sentryclirc`, the INI file of sentry-cli.
 //!
-//! Separate from [`import`](super::import()), which reads the file and stores what stands here. Pure.
+//! Separate from [`import`](super::import()), which reads the file and stores the login, because it is a function of
+//! values.
 //!
-//! As sentry-cli reads it: `[section]`, `key = value` or `key: value`, comment lines with `;` or `#`, quotes around a value.
+//! Rules, as in sentry-cli: `[section]`, `key = value` or `key: value`, comment lines with `;` or `#`, optional quotes
+//! around a value.
 
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// What a file says.
+/// The login in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// `token` of `[auth]`, as it is written.
+    /// `token` of `[auth]`, as written.
     pub(super) token: Secret,
-    /// `url` of `[defaults]`, as it is written.
+    /// `url` of `[defaults]`, as written.
     pub(super) url: Option<String>,
 }
 
-/// Why a file has no login. Does not repeat what stands in it.
+/// Why a file has no login. Does not repeat its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotALogin {
-    /// This line, counted from 1, is neither a section nor a pair nor a comment.
+    /// The line with this number, from 1, is neither a section nor a pair nor a comment.
     Line(usize),
-    /// `key` of this section is there twice, with two values.
+    /// This key has two different values.
     Twice(&'static str),
-    /// No `token` in `[auth]`, but an `api_key`, which Sentry has not taken for years.
+    /// No `token` in `[auth]`, but an `api_key`, which Sentry no longer accepts.
     ApiKey,
     /// No `token` in `[auth]`.
     NoToken,
-    /// Not UTF-8, or with NULs.
+    /// The file is not UTF-8, or contains a NUL.
     NotText,
 }
 
@@ -44,7 +46,7 @@ impl std::fmt::Display for NotALogin {
     }
 }
 
-/// Reads a whole file.
+/// Parses a whole file.
 ///
 /// # Errors
 /// [`NotALogin`].
@@ -86,7 +88,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Found, NotALogin> {
     }
 }
 
-/// Keeps a value; another one for the same key is no answer.
+/// Stores a value; a second, different one for the same key is an error.
 fn set(
     place: &mut Option<Zeroizing<String>>,
     value: &str,
@@ -101,7 +103,7 @@ fn set(
     }
 }
 
-/// A pair of quotes is no part of a value.
+/// Removes the quotes around a value.
 fn unquoted(value: &str) -> &str {
     ['"', '\'']
         .into_iter()
@@ -140,7 +142,7 @@ mod tests {
             ("[auth]\ntoken=x\n[auth]\ntoken=x", some("x", None)),
             ("[auth]\ntoken=x\n[defaults]\nurl=", some("x", None)),
             ("[auth]\ntoken=x\napi_key=y", some("x", None)),
-            // Another section's are another's.
+            // The keys of other sections do not count.
             ("[other]\ntoken=y\n[auth]\ntoken=x\nurl=z", some("x", None)),
             ("token=x", Err(NotALogin::NoToken)),
             ("[auth]\nTOKEN=x", Err(NotALogin::NoToken)),

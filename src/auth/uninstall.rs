@@ -1,7 +1,7 @@
-//! `sentry auth uninstall`: takes everything back that this program did, as far as it knows of it.
+//! `sentry auth uninstall`: undoes everything that this program did and recorded.
 //!
-//! Set-ups first, because the database knows what stood there before; then the sessions, with their copies in the
-//! keyring; then the database. The lock files stay: another process may be waiting for them.
+//! Set-ups come first, because the database has the values that they replaced; then the sessions with their copies in
+//! the keyring; then the database. The lock files stay: another process may be waiting for them.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use crate::world::World;
 pub(crate) fn uninstall(world: &World, args: &UninstallArgs) -> anyhow::Result<ExitCode> {
     let dry_run = args.dry_run;
     let mut complete = true;
-    // What cannot be undone here is told, and the rest is.
+    // A set-up that cannot be undone is reported, and the others are undone.
     let mut attempt = |what: &str, done: anyhow::Result<ExitCode>| {
         if let Err(error) = done {
             complete = false;
@@ -111,7 +111,7 @@ fn unlink(link: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What [`remove`] would do.
+/// Reports what [`remove`] would do.
 fn foretell(world: &World, place: &ConfigDir) -> anyhow::Result<()> {
     let sessions = place.sessions()?;
     for session in &sessions {
@@ -143,7 +143,7 @@ fn foretell(world: &World, place: &ConfigDir) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Logs out everywhere, and takes the database away.
+/// Logs out everywhere, and removes the database.
 fn remove(world: &World, place: ConfigDir) -> anyhow::Result<ExitCode> {
     if !place.sessions()?.is_empty() {
         let all = LogoutArgs {
@@ -153,7 +153,7 @@ fn remove(world: &World, place: ConfigDir) -> anyhow::Result<ExitCode> {
         logout(world, &all)?;
     }
     let guard = place.lock(world)?;
-    // What was open has seen none of that.
+    // The open database has not seen these changes.
     drop(place.store);
     let Some(store) = Store::open(world, &place.dir)? else {
         return Ok(ExitCode::SUCCESS);

@@ -68,7 +68,7 @@ pub(crate) enum NoCredential {
 pub(crate) enum PriorSession {
     /// None: the user logged out, or never logged in.
     None,
-    /// It ended by itself, which the user may not know.
+    /// It ended without an action of the user, who may not know.
     Ended,
 }
 

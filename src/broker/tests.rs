@@ -1,5 +1,4 @@
-//! Who gets what, through a store: what the tables of [`crate::policy`] decide is carried out, and what stands in the way
-//! is told.
+//! Requests answered from a store: the decisions of [`crate::policy`] are carried out, and obstacles are reported.
 
 use std::fs;
 #[cfg(unix)]
@@ -325,8 +324,8 @@ fn that_a_host_takes_bearer_only_is_noted_once_and_makes_no_store() {
     let machine = Machine::new();
     let world = machine.world();
     let note = |only| {
-        let noted = Broker::new(&world).note_only_bearer("git https://r.example", only);
-        noted.unwrap();
+        let recorded = Broker::new(&world).note_only_bearer("git https://r.example", only);
+        recorded.unwrap();
     };
     note(true);
     assert!(!machine.has_store());

@@ -235,7 +235,7 @@ fn what_a_login_or_the_environment_gave_is_not_stored_again() {
         tell(&machine, "store", "r.example", &lines);
         assert_eq!(machine.credentials(Client::Git), [], "{lines:?}");
     }
-    // The same forms are somebody else's business at a host that is not ours.
+    // At a host that is not ours the same forms are left to other helpers.
     tell(
         &machine,
         "store",

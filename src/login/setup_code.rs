@@ -1,6 +1,6 @@
-//! A login by a one-time code that somebody made in Sentry's pages: no browser, and nobody to wait for.
+//! Logs in with a one-time code that was created in Sentry's web pages: without a browser, and without waiting.
 //!
-//! Separate from the device flow, which shows something and waits. As the official CLI's `auth bootstrap`: the code is
+//! Separate from the device flow, which shows a code and waits. As in the official CLI's `auth bootstrap`, the code is
 //! `sntryc_<base64 of a JSON object with "url">_<43 characters>`, names its instance, and works once.
 
 use std::path::Path;
@@ -25,19 +25,19 @@ const SECRET: usize = 43;
 /// Longest part that names the instance, in bytes.
 const LONGEST_CLAIMS: usize = 2048;
 
-/// A code, and the instance that it is for.
+/// A code and its instance.
 #[derive(Debug)]
 pub(crate) struct SetupCode {
     code: Secret,
-    /// The only place where it is sent.
+    /// The only server that receives it.
     pub(crate) origin: Origin,
 }
 
 impl SetupCode {
-    /// Reads a code.
+    /// Parses a code.
     ///
     /// # Errors
-    /// It has another form, or names no instance; the code is not repeated.
+    /// It has another form, or names no instance. The error does not repeat the code.
     pub(crate) fn parse(code: Secret) -> Result<SetupCode, Failure> {
         let not_a_code = || {
             Failure::new(
@@ -54,10 +54,10 @@ impl SetupCode {
         Ok(SetupCode { code, origin })
     }
 
-    /// Redeems the code, and stores the session in `dir`; of the user that `email` names, if it names one.
+    /// Redeems the code, and stores the session in `dir`. If there is an `email`, only the session of that user.
     ///
     /// # Errors
-    /// The store is as it was.
+    /// The store is unchanged.
     pub(crate) fn redeem(
         &self,
         world: &World,
@@ -65,14 +65,14 @@ impl SetupCode {
         client_id: &str,
         email: Option<&str>,
     ) -> anyhow::Result<Session> {
-        // Shows before the code is spent that there is a place for the token.
+        // Proves that the token can be stored, before the code is spent.
         let store = Store::open_or_create(world, dir)?;
         let held = lock(world, dir)?;
         store.change(&held, world.clock())?.commit()?;
         drop(held);
         let origin = &self.origin;
         let oauth = OAuth::new(world, origin, client_id);
-        // The code works once: a signal waits until what it brings is stored.
+        // The code works once: signals are deferred until its token is stored.
         let deferral = world.signals().defer().ok();
         let grant = match oauth.redeem(&self.code) {
             PollAnswer::Granted(grant) => grant,
@@ -88,7 +88,7 @@ impl SetupCode {
         if let Some(email) = email {
             let user = named().unwrap_or_else(|| grant.user.clone());
             if !user.is_called(email) {
-                let whose = user.label().unwrap_or("somebody else");
+                let whose = user.label().unwrap_or("another user");
                 let what =
                     format!("the setup code is one of {whose}, not of {email}; nothing was stored");
                 return Err(Failure::new(what).into());
@@ -139,7 +139,7 @@ impl SetupCode {
                 lost.why.with_text(what)
             }
             PollAnswer::Pending | PollAnswer::SlowDown | PollAnswer::Granted(_) => Failure::new(
-                format!("{origin} answered the setup code as if somebody had to approve it"),
+                format!("{origin} answered the setup code as if a user had to approve it"),
             ),
         }
     }

@@ -1,11 +1,11 @@
-//! Headers that something in front of a self-hosted instance demands, such as an identity-aware proxy.
+//! Additional request headers for a self-hosted instance, as an identity-aware proxy in front of it may require.
 //!
-//! Separate from [`super::route`], which puts the sources in order, because it is a grammar: what a user wrote becomes
-//! header fields or an error, and never another line of a request.
+//! Separate from [`super::route`], which decides what applies to a request, because it is a grammar: the user's text is
+//! parsed into header fields or an error, and can never add another line to a request.
 //!
-//! Rules: as Sentry's official CLI reads the same variable: `Name: value`, separated by `;` or newlines. Values are
-//! secrets. They go to self-hosted instances only. A field that this program sets itself, or that says where a request
-//! ends, is refused.
+//! Rules: the variable has the format that Sentry's official CLI defines: `Name: value`, separated by `;` or newlines.
+//! Values are secrets and are sent to self-hosted instances only. A field that this program sets itself, or that delimits
+//! a request, is refused.
 
 use zeroize::Zeroizing;
 
@@ -15,16 +15,17 @@ use crate::secret::Secret;
 use crate::store::Store;
 use crate::world::World;
 
-/// The variable that holds them.
+/// The variable that contains the headers.
 const VARIABLE: &str = "SENTRY_CUSTOM_HEADERS";
 
 /// Where the official CLI stores them.
 const STORED: &str = "`sentry cli defaults headers`";
 
-/// Most fields, and most bytes in all: servers take about 8 KiB.
+/// Maximum number of fields, and of bytes in total: servers accept about 8 KiB.
 const MOST: (usize, usize) = (32, 8 * 1024);
 
-/// Fields that are ours, or that say where a request goes and ends (RFC 9110 section 7.6.1, RFC 9112 section 6).
+/// Fields that this program sets, and fields that route or delimit a request (RFC 9110 section 7.6.1, RFC 9112
+/// section 6).
 const RESERVED: [&str; 17] = [
     "accept",
     "accept-encoding",
@@ -50,10 +51,10 @@ const RESERVED: [&str; 17] = [
 pub(super) struct Headers(Vec<(String, Secret)>);
 
 impl Headers {
-    /// Those for an instance: the variable's, else those that the official CLI stored; none for Sentry's SaaS.
+    /// The headers for an instance: the variable's, else those that the official CLI stored; none for Sentry's SaaS.
     ///
     /// # Errors
-    /// They cannot be used; the value is not repeated.
+    /// The value is invalid; the error does not repeat it.
     pub(super) fn of(world: &World, origin: &Origin) -> Result<Headers, Failure> {
         if origin.is_saas() || origin.is_organization_of_saas() {
             return Ok(Headers::default());
@@ -110,13 +111,13 @@ impl Headers {
         }
     }
 
-    /// Name and value of each.
+    /// The name and value of each field.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.0.iter();
         fields.map(|(name, value)| (name.as_str(), value.expose()))
     }
 
-    /// Their names, for a user; `None` where there are none.
+    /// The names, to be shown; `None` if there are no fields.
     pub(super) fn names(&self) -> Option<String> {
         let names: Vec<String> = self.0.iter().map(|(name, _)| format!("`{name}`")).collect();
         (!names.is_empty()).then(|| names.join(", "))
@@ -128,7 +129,7 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// `VCHAR`, space and tab; none of what RFC 9110 section 5.5 allows for old times' sake.
+/// `VCHAR`, space and tab; without `obs-text`, which RFC 9110 section 5.5 allows for compatibility only.
 fn is_value(byte: u8) -> bool {
     byte == b'\t' || (0x20..=0x7e).contains(&byte)
 }
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_another_line_or_field_is_refused_and_not_repeated() {
+    fn a_value_that_could_add_a_line_or_field_is_refused_and_not_repeated() {
         let long = format!("A: s3cret{}", "x".repeat(8 * 1024));
         let many = "A: s3cret;".repeat(33);
         for text in [
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_ours_are_refused_in_any_case() {
+    fn reserved_fields_are_refused_in_any_case() {
         for name in RESERVED {
             for name in [name.to_owned(), name.to_uppercase()] {
                 let refused = read(&format!("A: 1; {name}: s3cret")).unwrap_err();
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_for_self_hosted_instances_only() {
+    fn headers_are_for_self_hosted_instances_only() {
         let world = World::of(&[(VARIABLE, "X-Key: s3cret")], Rc::new(SystemClock));
         for (origin, expected) in [
             ("https://sentry.io", None),
@@ -231,14 +232,14 @@ mod tests {
             assert_eq!(headers.names().as_deref(), expected, "{origin}");
             assert!(!format!("{headers:?}").contains("s3cret"));
         }
-        // One that cannot be used is no obstacle where none is sent.
+        // An invalid value does not matter where no header is sent.
         let world = World::of(&[(VARIABLE, "s3cret")], Rc::new(SystemClock));
         assert!(Headers::of(&world, &Origin::saas()).is_ok());
     }
 
     proptest! {
         #[test]
-        fn what_is_taken_is_a_line_each(text in "[\\PC\r\n\0;: A-Z]{0,60}") {
+        fn an_accepted_field_is_one_line(text in "[\\PC\r\n\0;: A-Z]{0,60}") {
             if let Ok(headers) = Headers::parse(VARIABLE, &text) {
                 for (name, value) in headers.fields() {
                     prop_assert!(name.bytes().all(is_name) && !name.is_empty());

@@ -1,7 +1,7 @@
 //! Sends one HTTP request to one origin, bounded in time and size.
 //!
-//! Separate from the endpoints, which know nothing of HTTP clients, and from [`super::connect`], which knows nothing of
-//! requests.
+//! Separate from the endpoints, which do not depend on an HTTP client, and from [`super::connect`], which does not depend
+//! on requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -260,7 +260,7 @@ impl Http {
     }
 }
 
-/// What something in front of the instance demands.
+/// The headers that a proxy in front of the instance requires.
 fn with_headers<Body>(mut request: RequestBuilder<Body>, route: &Route) -> RequestBuilder<Body> {
     for (name, value) in route.headers.fields() {
         request = request.header(name, value);

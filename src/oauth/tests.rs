@@ -329,7 +329,7 @@ fn a_file_without_a_certificate_stands_for_no_authority() {
             .to_string();
         assert!(told.contains("no certificate"), "{told}");
     }
-    // A directory is not a file; whoever opens a FIFO waits for its writer.
+    // A directory is not a file; opening a FIFO waits for its writer.
     let home = machine.home().to_str().unwrap().to_owned();
     let machine = machine.variable("SSL_CERT_FILE", &home);
     assert!(describe_route(&machine.world(), &origin(SAAS)).is_err());

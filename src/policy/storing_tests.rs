@@ -227,7 +227,7 @@ fn git_keeps_what_is_foreign_and_at_hosts_of_ours_nothing_that_looks_like_a_toke
 
 #[test]
 fn a_docker_logout_is_noted_where_a_token_is_served_and_not_twice() {
-    let noted = |known: &Known, host: &str| {
+    let recorded = |known: &Known, host: &str| {
         let server = Server::parse(&Client::Docker.server(host)).unwrap();
         let facts = known.facts();
         signed_out_binding(&facts, &server.request()).map(|binding| {
@@ -236,14 +236,14 @@ fn a_docker_logout_is_noted_where_a_token_is_served_and_not_twice() {
         })
     };
     let bound = known(Some((SAAS, false)));
-    assert_eq!(noted(&bound, HOST).as_deref(), Some("docker r.example"));
-    assert_eq!(noted(&known(Some((SAAS, true))), HOST), None);
-    assert_eq!(noted(&known(None), HOST), None);
+    assert_eq!(recorded(&bound, HOST).as_deref(), Some("docker r.example"));
+    assert_eq!(recorded(&known(Some((SAAS, true))), HOST), None);
+    assert_eq!(recorded(&known(None), HOST), None);
     // The instances themselves, which nobody has to bind.
-    let itself = noted(&known(None), "us.sentry.io");
+    let itself = recorded(&known(None), "us.sentry.io");
     assert_eq!(itself.as_deref(), Some("docker us.sentry.io"));
     let environment = in_environment(known(None), "https://other.example");
-    let itself = noted(&environment, "other.example");
+    let itself = recorded(&environment, "other.example");
     assert_eq!(itself.as_deref(), Some("docker other.example"));
 }
 

@@ -1,5 +1,5 @@
-//! The flows of [`super::protocol`], step by step: what was seen, and what is to be done next. The model checker
-//! (`tests/model/`) has every order of events; here each rule can be read.
+//! The flows of [`super::protocol`], step by step: what was observed, and the next action. The model checker
+//! (`tests/model/`) covers every order of events; these tests document each rule.
 
 mod before_exchange;
 mod exchange;
@@ -19,7 +19,7 @@ fn row(access: Access) -> Row<u8> {
         intent: false,
         rejected: false,
         paused: false,
-        client: ClientId::Noted,
+        client: ClientId::Recorded,
     }
 }
 
@@ -37,7 +37,7 @@ fn cleared() -> Row<u8> {
     }
 }
 
-/// Shows a flow what it meets; what it wants then.
+/// Feeds observations to a flow; returns its next action.
 #[track_caller]
 fn after(mut flow: Flow<u8>, met: &[Saw<u8>]) -> Do<u8> {
     for saw in met {

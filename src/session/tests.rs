@@ -1,5 +1,4 @@
-//! A login over its life, against a server that gives canned answers: what is sent, what is stored, and what the caller
-//! gets.
+//! Sessions against a server with canned answers; and how a demand and a row become the input of the protocol.
 
 mod login;
 mod recovery;
@@ -12,14 +11,14 @@ use crate::store::Client;
 use crate::testing::{Age, CLIENT, Canned, Machine, SELF, Server, access, origin, refresh, user};
 use crate::world::Timestamp;
 
-/// A machine where jane is logged in to the server, which gives these answers.
+/// A machine where jane is logged in to a server with these answers.
 fn machine(age: Age, answers: Vec<Canned>) -> (Machine, Server) {
     let server = Server::start(answers);
     let machine = Machine::new().at(&server.origin).session(age);
     (machine.without_worker(), server)
 }
 
-/// What a caller gets, in a few words: how it came about, and whose token it is or what was said.
+/// The result for a caller, as text: `current`, `refreshed` or `postponed` with the token, or the error.
 fn ask(machine: &Machine, session: &Session, demand: Demand) -> String {
     let (world, store) = (machine.world(), machine.store());
     match usable(&world, &store, session, demand) {
@@ -38,7 +37,7 @@ fn want(machine: &Machine, demand: Demand) -> String {
     ask(machine, &machine.active(), demand)
 }
 
-/// The request for new tokens with those of somebody.
+/// The refresh request for the tokens of a user.
 fn posted(name: &str) -> String {
     let refresh = refresh(name);
     let refresh = refresh.expose();
@@ -91,7 +90,7 @@ fn a_row_is_seen_with_its_marks() {
     assert_eq!(row.pair, Some(Pair::of(&Age::STALE.tokens("jane"))));
     assert_eq!(row.access, protocol::Access::ExpiresSoon);
     assert!(row.refreshable && !row.intent && !row.rejected && !row.paused);
-    assert_eq!(row.client, protocol::ClientId::Noted);
+    assert_eq!(row.client, protocol::ClientId::Recorded);
     let mut marked = session.clone();
     let state = &mut marked.refresh_state;
     state.retry_at = Some(Timestamp::from_millis(world.now().millis() + 1));
@@ -99,7 +98,7 @@ fn a_row_is_seen_with_its_marks() {
     state.client_id = None;
     let row = seen(&marked);
     assert!(row.paused && row.intent);
-    // The SaaS has a client that is built in; another instance has none.
+    // The client id of the SaaS is built in; that of another instance is not.
     assert_eq!(row.client, protocol::ClientId::Guessed);
     marked.origin = origin(SELF);
     marked.tokens = None;

@@ -142,7 +142,7 @@ fn check_directory(dir: &Path, selected: Option<&str>) -> anyhow::Result<()> {
     Err(failure.into())
 }
 
-/// Refuses a directory that a variable selects, or files in it, that are not private: whoever made them need not be the
+/// Refuses a directory that a variable selects, or files in it, that are not private: their creator need not be the
 /// user, and what is in them decides which hosts get tokens.
 fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Result<()> {
     let wider = |path: &Path| files::wider_than_private(&path.metadata().ok()?, path);

@@ -76,14 +76,14 @@ impl ReadTransaction<'_> {
 
     /// The last refusal by a server.
     pub(crate) fn refusal(&self, server: &str) -> anyhow::Result<Option<HostRefusal>> {
-        let noted = self.setting(&format!("{REFUSED}{server}"))?;
-        Ok(noted.as_deref().and_then(HostRefusal::parse))
+        let recorded = self.setting(&format!("{REFUSED}{server}"))?;
+        Ok(recorded.as_deref().and_then(HostRefusal::parse))
     }
 
     /// When the user last declined to log in to an instance.
     pub(crate) fn declined_at(&self, instance: &Origin) -> anyhow::Result<Option<Timestamp>> {
-        let noted = self.setting(&format!("{DECLINED}{instance}"))?;
-        let millis = noted.and_then(|at| at.parse().ok());
+        let recorded = self.setting(&format!("{DECLINED}{instance}"))?;
+        let millis = recorded.and_then(|at| at.parse().ok());
         Ok(millis.map(Timestamp::from_millis))
     }
 }
@@ -101,8 +101,8 @@ impl WriteTransaction<'_> {
         token: &Secret,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        for (other, noted) in self.settings(REFUSED)? {
-            if !HostRefusal::parse(&noted).is_some_and(|refusal| refusal.is_live(now)) {
+        for (other, recorded) in self.settings(REFUSED)? {
+            if !HostRefusal::parse(&recorded).is_some_and(|refusal| refusal.is_live(now)) {
                 self.set(&format!("{REFUSED}{other}"), None)?;
             }
         }

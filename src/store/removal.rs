@@ -1,6 +1,6 @@
-//! Takes the database away for good: the file, or our tables in one that Sentry's official CLI uses, too.
+//! Removes the database: the file, or only our tables if Sentry's official CLI uses the file too.
 //!
-//! Separate from the sessions and credentials in it, which have ended before.
+//! Separate from the removal of sessions and credentials, which precedes it.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use super::migrations::OUR_TABLES;
 use crate::lock::LockGuard;
 use crate::world::World;
 
-/// What was taken away.
+/// What was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Removal {
     /// The file.
@@ -20,7 +20,7 @@ pub(crate) enum Removal {
 }
 
 impl Store {
-    /// What a removal takes away: a file with tables that we never make has another owner.
+    /// What a removal would remove: a file with tables that this program never creates has another owner.
     ///
     /// # Errors
     /// SQLite's.
@@ -37,10 +37,10 @@ impl Store {
         })
     }
 
-    /// Takes it away. Its guard shows that no refresh is under way.
+    /// Removes it. The lock guard proves that no refresh is in progress.
     ///
     /// # Errors
-    /// SQLite's, or the file stays.
+    /// SQLite's, or the file cannot be removed.
     pub(crate) fn remove(self, world: &World, _guard: &LockGuard) -> anyhow::Result<Removal> {
         let removal = self.removal()?;
         match removal {
@@ -59,7 +59,7 @@ impl Store {
             }
             Removal::File => {
                 let path = self.path.clone();
-                // Whoever closes the file by other means before SQLite does would drop its locks.
+                // Closing the file by other means before SQLite does would drop SQLite's locks.
                 drop(self);
                 for sidecar in ["", "-wal", "-shm", "-journal"] {
                     let mut name = path.clone().into_os_string();

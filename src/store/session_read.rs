@@ -161,9 +161,9 @@ fn refresh_state(
         let mut at_host = notes.iter().filter(is_at_host);
         at_host.find_map(|note| note.client_id.clone())
     };
-    let noted = own.and_then(|note| note.client_id.clone());
-    state.client_id = noted
-        .map(OAuthClient::Noted)
+    let recorded = own.and_then(|note| note.client_id.clone());
+    state.client_id = recorded
+        .map(OAuthClient::Recorded)
         .or_else(|| guessed().map(OAuthClient::Guessed));
     state
 }

@@ -70,7 +70,7 @@ impl WriteTransaction<'_> {
             return Ok(None);
         };
         let sql = "SELECT login_at FROM helper_session WHERE account = ? AND stored = ?";
-        let noted = self
+        let recorded = self
             .transaction
             .query_row(
                 sql,
@@ -79,7 +79,7 @@ impl WriteTransaction<'_> {
             )
             .optional()
             .map_err(|error| self.explain(error))?;
-        Ok(noted
+        Ok(recorded
             .flatten()
             .map(Timestamp::from_millis)
             .or(tokens.issued_at))

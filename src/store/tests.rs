@@ -83,7 +83,7 @@ fn the_old_layout_holds_one_session_which_the_next_login_replaces() {
     assert_eq!(sessions[0].label(), "joe");
     assert_eq!(sessions[0].origin, origin(SELF));
     let state = &sessions[0].refresh_state;
-    assert!(matches!(&state.client_id, Some(OAuthClient::Noted(id)) if id == CLIENT));
+    assert!(matches!(&state.client_id, Some(OAuthClient::Recorded(id)) if id == CLIENT));
     assert_eq!(count(&machine, "schema_version WHERE version = 16"), 1);
     assert!(machine.read(|view| view.is_former(&access("jane")).unwrap()));
 }
@@ -264,7 +264,7 @@ fn a_swap_of_tokens_forgets_what_was_noted_about_the_old_ones() {
     assert_eq!(after.tokens, Some(new));
     let state = after.refresh_state;
     assert!(state.suspect.is_none() && state.intent.is_none() && state.retry_at.is_none());
-    assert!(matches!(state.client_id, Some(OAuthClient::Noted(id)) if id == "another"));
+    assert!(matches!(state.client_id, Some(OAuthClient::Recorded(id)) if id == "another"));
     assert!(machine.read(|view| view.is_former(&access("jane")).unwrap()));
 }
 

@@ -1,4 +1,4 @@
-//! Opens the user's browser, without handing it anything but an address.
+//! Opens the user's browser with an address.
 //!
 //! The address comes from a server, so a program is found by absolute path, gets it as one argument, and no shell sees it.
 //! The program outlives us: it must not keep git's pipes open, nor find our tokens in its environment.
@@ -25,11 +25,11 @@ pub(crate) enum Browser {
 /// In Windows' Linux, xdg-open knows no browser of the Windows around it.
 const OPENERS_IN_WSL: &[&str] = &["wslview", "xdg-open"];
 
-/// How soon an opener that cannot open says so.
+/// How soon an opener fails if it cannot open the address.
 const FAILS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Opens an address that [`crate::device`] checked and wrote anew; tells whether a program was started and has not failed
-/// within a second.
+/// Opens an address that [`crate::device`] validated and rebuilt; returns whether a program was started and has not
+/// failed within a second.
 pub(crate) fn open_browser(world: &World, wish: Browser, url: &str) -> bool {
     if wish == Browser::Never {
         return false;
@@ -50,12 +50,12 @@ fn is_remote(world: &World) -> bool {
     names.iter().any(|name| world.variable(name).is_some())
 }
 
-/// A program, and what it is told.
+/// A program and its arguments.
 type Opener = (PathBuf, Vec<String>);
 
 fn openers(world: &World, url: &str) -> Vec<Opener> {
     if let Some(chosen) = world.variable("BROWSER") {
-        // What somebody has chosen counts over SSH, and without a display of our own, too.
+        // An explicit choice counts over SSH and without a local display too.
         return chosen
             .split(process::LIST_SEPARATOR)
             .filter_map(|entry| chosen_opener(world, entry, url))
@@ -88,7 +88,7 @@ fn chosen_opener(world: &World, entry: &str, url: &str) -> Option<Opener> {
     let name = words.next()?;
     let program = match Path::new(name).is_absolute() {
         true => Some(PathBuf::from(name)).filter(|program| program.is_file()),
-        // Never below the directory that we happen to be in.
+        // Never relative to the current directory.
         false if name.contains('/') => None,
         false => world.program(name),
     };
@@ -113,7 +113,7 @@ fn opens(world: &World, (program, arguments): Opener) -> bool {
     }
 }
 
-/// Whether a program ends at once and unsuccessfully. A browser that was not running before goes on.
+/// Whether a program fails at once. A browser that was not running before keeps running.
 fn fails_soon(world: &World, mut child: Child) -> bool {
     let clock = world.clock();
     let deadline = clock.uptime() + FAILS_WITHIN;
@@ -135,7 +135,7 @@ mod tests {
 
     const URL: &str = "https://sentry.io/x?y=z";
 
-    /// What would be tried, one a line.
+    /// What would be tried, one per line.
     fn tried(variables: &[(&str, &str)]) -> String {
         let path = [("PATH", "/usr/bin:/bin")];
         let world = World::of(&[&path, variables].concat(), Rc::new(SystemClock));

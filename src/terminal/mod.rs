@@ -1,7 +1,7 @@
-//! Where a user is: the terminal itself, and nothing else.
+//! The user's terminal.
 //!
-//! Separate from the streams because in a helper both standard streams are a protocol: whatever a user reads or types
-//! goes through the terminal itself.
+//! Separate from the streams because in a helper both standard streams carry a protocol: what a user reads or types goes
+//! through the terminal itself.
 //!
 //! Rules: questions are asked only where they can be answered, that is in the foreground of a terminal; the terminal's
 //! modes are changed for [`Terminal::ask_secretly`] only and the cursor is never hidden, so that there is little to
@@ -18,7 +18,7 @@ use crate::world::{World, as_typed, print_error, terminal_on_stderr};
 
 pub(crate) use browser::{Browser, open_browser};
 
-/// A place to show things, and perhaps to ask.
+/// Shows messages, and asks questions if possible.
 pub(crate) struct Terminal {
     console: Option<Console>,
     live: bool,
@@ -53,14 +53,14 @@ impl Terminal {
         self.write(&format!("{line}\n"));
     }
 
-    /// Shows a line that the next one replaces. Nothing where lines cannot be replaced.
+    /// Shows a line that the next one replaces. Shows nothing where lines cannot be replaced.
     pub(crate) fn status(&self, line: &str) {
         if self.live {
             self.write(&format!("\r\x1b[K{line}"));
         }
     }
 
-    /// What a user should look at first.
+    /// Emphasizes a text.
     pub(crate) fn strong(&self, text: &str) -> String {
         match self.bold {
             true => format!("\x1b[1m{text}\x1b[0m"),
@@ -68,7 +68,7 @@ impl Terminal {
         }
     }
 
-    /// A QR code in half blocks, for a phone; `None` where nobody would see it, and for text that is too long.
+    /// A QR code in half blocks, for a phone; `None` if it cannot be displayed, or the text is too long.
     pub(crate) fn qr_code(&self, text: &str) -> Option<String> {
         let code = fast_qr::QRBuilder::new(text)
             .ecl(fast_qr::ECL::L)
@@ -77,7 +77,7 @@ impl Terminal {
         self.live.then(|| code.to_str())
     }
 
-    /// Another handle on the same terminal, for last words from another thread.
+    /// Another handle on the same terminal, for a final message from another thread.
     pub(crate) fn ending(&self) -> impl FnOnce(&str) + Send + 'static {
         let console = self.console.as_ref();
         let console = console.and_then(|console| console.try_clone().ok());
@@ -85,10 +85,10 @@ impl Terminal {
         move |line| write(console.as_ref(), &format!("{start}{line}\n"))
     }
 
-    /// Asks and waits for a line; `None` when nobody answers in time, or nobody can.
+    /// Asks, and waits for a line; `None` without an answer in time, or if the user cannot be asked.
     pub(crate) fn ask(&self, question: &str, timeout: Duration) -> Option<String> {
         let console = self.console.as_ref()?;
-        // What was typed before the question is no answer to it.
+        // Input from before the question is not an answer to it.
         console.forget_typed();
         self.write(&format!("{question} "));
         let Ok(answer) = console.read_line(timeout) else {
@@ -135,7 +135,7 @@ fn is_forced(world: &World) -> bool {
         .is_some_and(|value| value != "0")
 }
 
-// <https://no-color.org>; a dumb terminal knows no escapes.
+// <https://no-color.org>; a dumb terminal does not interpret escape sequences.
 fn has_colour(world: &World) -> bool {
     world.variable("NO_COLOR").is_none()
         && world.variable("TERM").is_some_and(|term| term != "dumb")

@@ -1,8 +1,8 @@
-//! The administrator's file: its text, if nobody but root can have written it.
+//! Reads the administrator's file, if only root can have written it.
 //!
-//! Separate from [`crate::rollout`], which knows what its lines mean. It decides which hosts get every user's tokens, so
-//! the file and its directory must belong to root and be writable by nobody else, and neither may be a symlink. A file
-//! that is refused is as if it were not there, and one warning says why.
+//! Separate from [`crate::rollout`], which parses its lines. The file decides which hosts get every user's tokens, so it
+//! and its directory must belong to root and be writable by root only, and neither may be a symlink. A file that is
+//! refused counts as absent, with one warning.
 
 use std::path::Path;
 
@@ -14,19 +14,19 @@ pub(crate) use crate::platform::files::ADMINISTRATORS_FILE;
 /// Longest file in bytes.
 const MAX_LENGTH: u64 = 1024 * 1024;
 
-/// What there is.
+/// The file, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AdministratorsFile {
     /// No such file.
     Absent,
-    /// There is one, and it is not used; why.
+    /// It exists and is refused for this reason.
     Refused(String),
     /// Its text.
     Text(String),
 }
 
 impl World {
-    /// The administrator's file. It is read once; the first one who asks causes the warning.
+    /// The administrator's file. It is read, and warned about, once.
     pub(crate) fn administrators_file(&self) -> &AdministratorsFile {
         self.administrators_file.get_or_init(|| {
             let found = self.read_administrators_file();
@@ -37,14 +37,14 @@ impl World {
         })
     }
 
-    /// Reads it for later, before the process gives up its access; the warning is the parent's.
+    /// Reads it in advance, before the process drops its access; the parent prints the warning.
     pub(crate) fn keep_administrators_file(&self) {
         self.administrators_file
             .get_or_init(|| self.read_administrators_file());
     }
 
     fn read_administrators_file(&self) -> AdministratorsFile {
-        // A world of a test has no such file.
+        // Not in a test's world.
         match self.is_of_process() {
             true => read(Path::new(ADMINISTRATORS_FILE)),
             false => AdministratorsFile::Absent,

@@ -1,10 +1,10 @@
-//! Clients of registries: what one was told to do, from its command line.
+//! Determines the operation of a registry client from its command line.
 //!
-//! Separate from [`crate::docker`], whose protocol does not say why a client asks: podman, skopeo and buildah ask with the
-//! same `get` for a `login` as for a `pull`, and do not `store` afterwards.
+//! Separate from [`crate::docker`], whose protocol does not say why a credential is requested: podman, skopeo and buildah
+//! send the same `get` for a `login` as for a `pull`, and do not `store` afterwards.
 //!
 //! Rules: the word counts only as the client's subcommand, the first argument that is neither an option nor an option's
-//! value. An unknown client, and an unknown option before the subcommand, mean that nothing is known.
+//! value. If the client, or an option before the subcommand, is unknown, so is the operation.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -20,11 +20,11 @@ struct Client {
     writes: &'static [&'static [&'static str]],
     /// Long options before the subcommand that take the next argument as their value.
     values: &'static [&'static str],
-    /// Short options that do.
+    /// Short options that take a value.
     letters: &'static str,
-    /// Long options that take none.
+    /// Long options without a value.
     switches: &'static [&'static str],
-    /// Short options that take none.
+    /// Short options without a value.
     switch_letters: &'static str,
 }
 
@@ -242,7 +242,7 @@ pub(super) fn is_login(arguments: &[OsString]) -> bool {
     told(arguments).is_some_and(|(client, rest)| client.begins(client.login, rest))
 }
 
-/// Names it where it writes the client's configuration in the end, from what it read in the beginning: `docker login`.
+/// Names a command that writes the client's configuration at its end, from what it read at its start: `docker login`.
 pub(crate) fn writes_configuration(arguments: &[OsString]) -> Option<String> {
     let (client, rest) = told(arguments)?;
     let commands = [client.login, client.logout];
@@ -291,7 +291,7 @@ impl Client {
         }
     }
 
-    /// `-D`, `-Hunix://…`, `-DH unix://…`: whether the value is the next argument. `None`: not known.
+    /// `-D`, `-Hunix://…`, `-DH unix://…`: whether the value is the next argument. `None`: unknown.
     fn value_follows(&self, letters: &str) -> Option<bool> {
         for (at, letter) in letters.char_indices() {
             if self.letters.contains(letter) {

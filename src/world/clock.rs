@@ -35,7 +35,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// Later by a span; stops at the end of time.
+    /// Later by a span; saturates.
     pub(crate) fn after(self, span: Duration) -> Timestamp {
         Timestamp(
             self.0
@@ -66,12 +66,12 @@ impl Serialize for Timestamp {
     }
 }
 
-/// Tells the time and waits.
+/// Measures time and waits.
 pub(crate) trait Clock {
     /// The time of day; may jump.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment. Never jumps, and goes on while the machine is suspended.
+    /// Time since some fixed moment. Never jumps, and continues while the machine is suspended.
     fn uptime(&self) -> Duration;
 
     /// Waits.

@@ -1,10 +1,10 @@
-//! Gives the process to the next program on `PATH` that is called `sentry`: Sentry's official CLI has that name too.
+//! Replaces the process by the next program on `PATH` that is called `sentry`: Sentry's official CLI has that name too.
 //!
-//! Separate from [`Inheritance`], which knows how a process is given away, and not to whom.
+//! Separate from [`Inheritance`], which replaces a process by any program.
 //!
 //! Rules: never to this program itself, by whatever name and link; nothing has been changed before (limits, signals,
-//! descriptors), and the environment gets one variable, which keeps two installations of this program from handing over
-//! to each other for ever.
+//! descriptors), and the environment gets one variable, so that two installations of this program do not start each
+//! other in a loop.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,25 +15,25 @@ use super::files::programs_in;
 use crate::platform::files::identity;
 use crate::platform::inheritance::Inheritance;
 
-/// The programs that have handed over, each by its identity.
+/// The programs that have replaced themselves, each by its identity.
 const HANDED_OVER: &str = "SENTRY_CREDENTIAL_HANDED_OVER";
 
-/// How often one program hands over before that is a circle: programs may start each other a few times.
+/// How often one program may do so before that is a loop: programs may start each other a few times.
 const MOST: usize = 8;
 
 /// Why this process is still this program.
 pub(crate) enum NotHandedOver {
     /// There is no other `sentry`.
     Alone,
-    /// The other one starts this one again and again.
+    /// The other program starts this one repeatedly.
     Circle(PathBuf),
-    /// The other one cannot be run.
+    /// The other program cannot be run.
     Failed(PathBuf, io::Error),
 }
 
-/// Gives the process away, with arguments, streams and environment as they came. Returns if that fails.
+/// Replaces the process, with arguments, streams and environment unchanged. Returns if that fails.
 pub(crate) fn hand_over() -> NotHandedOver {
-    // On Linux the file that runs, even if another one has its path by now.
+    // On Linux the running file, even if another file has its path by now.
     let running = Path::new("/proc/self/exe");
     let itself = identity(running).or_else(|_| identity(&std::env::current_exe()?));
     let Ok(itself) = itself else {

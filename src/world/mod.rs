@@ -41,7 +41,7 @@ pub(crate) use streams::{
 pub(crate) use trace::Steps;
 use trace::Trace;
 
-/// The variable that says where a trace goes.
+/// The variable that names the destination of a trace.
 pub(crate) const TRACE: &str = "SENTRY_CREDENTIAL_TRACE";
 
 /// The variable that turns [`crate::fast`] off.
@@ -53,7 +53,7 @@ pub(crate) struct World {
     clock: Rc<dyn Clock>,
     signals: Signals,
     steps: Steps,
-    /// Why there is no trace although one is wanted; told once.
+    /// Why a requested trace is not written; reported once.
     untraced: Cell<Option<String>>,
     quiet: bool,
     /// Whether [`crate::fast`] was not turned off.
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// One that holds just these variables.
+    /// A world with exactly these variables.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn of(variables: &[(&str, &str)], clock: Rc<dyn Clock>) -> World {
         let variables = variables
@@ -193,7 +193,7 @@ impl World {
         self.clock.now()
     }
 
-    /// What SIGINT and its like do.
+    /// The handling of SIGINT and similar signals.
     pub(crate) fn signals(&self) -> &Signals {
         &self.signals
     }
@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    /// Tells what did not work but is no failure.
+    /// Warns about a problem that is not a failure.
     pub(crate) fn warn(&self, what: &str) {
         self.trace(|| format!("warning: {what}"));
         if !self.quiet {
@@ -237,7 +237,7 @@ impl World {
         self.steps.clone()
     }
 
-    /// Notes one step for `SENTRY_CREDENTIAL_TRACE`. The closure does not run when nobody listens; secrets print as
+    /// Traces one step for `SENTRY_CREDENTIAL_TRACE`. The closure runs only if there is a trace; secrets print as
     /// `Secret(…)` by their type.
     pub(crate) fn trace(&self, step: impl FnOnce() -> String) {
         if let Some(trace) = self.steps.target() {
@@ -257,7 +257,7 @@ fn trimmed(value: &str) -> Option<String> {
 }
 
 enum Variables {
-    /// Those of the process, which nothing changes. Copying them all takes longer than looking up a few.
+    /// The process's variables, which nothing changes. Copying them all takes longer than looking up a few.
     Process,
     These(Vec<(OsString, OsString)>),
 }

@@ -1,4 +1,4 @@
-//! Where things are: the home directory, the directory of `cli.db`, programs.
+//! Finds the home directory, the directory of `cli.db`, and programs.
 
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -143,7 +143,7 @@ impl World {
         std::env::current_exe().ok()
     }
 
-    /// A program beside the running one: by the name that was started, before the file behind it. A link to a directory
+    /// A program beside the running one: by the name that was started, before the file behind it. A symlink to a directory
     /// with a version in its name outlives the version.
     pub(crate) fn sibling(&self, name: &str) -> Option<PathBuf> {
         let started = std::env::args_os().next().map(PathBuf::from);
@@ -215,8 +215,8 @@ impl World {
         Ok(around.join("containers/auth.json"))
     }
 
-    /// Refuses to make a file or directory in a home directory that belongs to somebody else: after `sudo -E` its owner
-    /// could not use it.
+    /// Refuses to create a file or directory in a home directory of another user: after `sudo -E` its owner could not use
+    /// it.
     ///
     /// # Errors
     /// It does.
@@ -249,7 +249,7 @@ fn is_within(path: &Path, directory: &Path) -> bool {
         || matches!((there(), directory_itself()), (Some(part), Some(directory)) if part.starts_with(&directory))
 }
 
-/// One that is not there belongs to nobody.
+/// A file that does not exist has no owner.
 fn belongs_to_another(dir: &Path) -> bool {
     dir.metadata()
         .is_ok_and(|found| files::has_other_owner(&found, dir))
@@ -280,7 +280,7 @@ fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-// A link or an odd file counts as there: opening it says what is wrong with it.
+// A symlink or a special file counts as present: opening it reports what is wrong with it.
 fn has_database(dir: &Path) -> bool {
     dir.join(DATABASE).symlink_metadata().is_ok()
 }

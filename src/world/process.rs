@@ -1,4 +1,4 @@
-//! This process and others: its arguments, theirs, and what they can read of its memory.
+//! This process and others: arguments, command lines, and the protection of this process's memory.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -21,9 +21,9 @@ pub(crate) fn system() -> String {
 }
 
 impl World {
-    /// From now on this thread, and those that it starts, execute no program, open no file but those in `directory`, open
-    /// TCP connections to `port` only, and send no signal to another process; what is open stays open. As far as the system
-    /// knows how to. For a process that starts nothing any more: whatever it starts is confined too.
+    /// Confines this thread, and those that it starts: no program is executed, only files in `directory` are opened, TCP
+    /// connections go to `port` only, and no signal is sent to another process; open files stay open. As far as the system
+    /// supports it. For a process that starts no other program: such a program would be confined too.
     pub(crate) fn confine(&self, directory: &Path, port: Option<u16>) {
         if let Some(done) = process::confine(directory, port) {
             self.trace(|| done);
@@ -47,7 +47,7 @@ impl World {
             .collect()
     }
 
-    /// The world as another process began with it; `None` when it has ended, or keeps that to itself.
+    /// The world with which another process started; `None` if it has ended, or its environment cannot be read.
     pub(crate) fn of_process(&self, process: &Process) -> Option<World> {
         Some(World {
             variables: Variables::These(process::environment_of(process.pid)?),
@@ -64,7 +64,7 @@ impl World {
 
 /// A process that is running.
 pub(crate) struct Process {
-    /// Its number.
+    /// Its process id.
     pub(crate) pid: u32,
     /// Its command line, the program's name first.
     pub(crate) arguments: Vec<OsString>,
@@ -88,7 +88,7 @@ pub(crate) fn harden() {
 mod tests {
     use std::process::Command;
 
-    /// Set in a process that is there to panic.
+    /// Set in a process that a test starts to panic.
     const VICTIM: &str = "SENTRY_CREDENTIAL_TEST_PANIC";
 
     #[test]

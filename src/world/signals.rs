@@ -1,10 +1,10 @@
-//! What SIGINT, SIGTERM, SIGHUP and SIGQUIT do while a login waits or a token is on its way to the disk.
+//! Handles SIGINT, SIGTERM, SIGHUP and SIGQUIT while a login waits or a token is being stored.
 //!
 //! Separate from its neighbours because it starts a thread; nothing on the path of a cached `get` calls it.
 //!
-//! Rules: untouched until the first [`Signals::on_interrupt`] or [`Signals::defer`]; from then on one thread takes the
-//! signals. While a [`Deferral`] lives they wait; when it ends they take effect. Those that were ignored when the process
-//! began stay so.
+//! Rules: signals are untouched until the first [`Signals::on_interrupt`] or [`Signals::defer`]; from then on one thread
+//! receives them. While a [`Deferral`] exists they are deferred; when it is dropped they take effect. Signals that were
+//! ignored when the process started stay ignored.
 
 use std::cell::Cell;
 use std::io;
@@ -17,35 +17,35 @@ type LastWords = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Shared {
-    /// LockGuard for as long as no signal may take effect.
+    /// Held while no signal may take effect.
     busy: Mutex<()>,
-    /// A signal came and its effect waits.
+    /// A signal was received and is deferred.
     pending: AtomicBool,
-    /// Puts the terminal right before the process ends.
+    /// Restores the terminal before the process ends.
     last_words: Mutex<Option<LastWords>>,
     caught: OnceLock<Caught>,
 }
 
-/// The process's way with signals.
+/// The signal handling of this process.
 #[derive(Default)]
 pub(crate) struct Signals {
-    // The thread that watches lives as long as the process, and so does what it shares.
+    // The watching thread runs as long as the process, and so must its shared state.
     shared: Cell<Option<&'static Shared>>,
 }
 
 impl Signals {
-    /// Runs `last_words` once if a signal ends the process from now on; the newest one wins.
+    /// Runs `last_words` once if a signal ends the process from now on; the latest call wins.
     pub(crate) fn on_interrupt(&self, last_words: impl FnOnce() + Send + 'static) {
-        // Where nobody can watch, a signal ends the process without a word.
+        // Without a watching thread, a signal ends the process without a message.
         if let Ok(shared) = self.shared() {
             *lock(&shared.last_words) = Some(Box::new(last_words));
         }
     }
 
-    /// Keeps signals from taking effect until the answer is dropped. Must not be nested.
+    /// Defers signals until the result is dropped. Must not be nested.
     ///
     /// # Errors
-    /// There is no thread or file descriptor to be had: signals take effect at once.
+    /// No thread or file descriptor is available: signals take effect at once.
     pub(crate) fn defer(&self) -> io::Result<Deferral> {
         let shared = self.shared()?;
         Ok(Deferral {
@@ -54,7 +54,7 @@ impl Signals {
         })
     }
 
-    /// Leaves the signals to a program that replaces this one. A signal that was received before takes effect first.
+    /// Restores the signals for a program that replaces this one. A signal that was received before takes effect first.
     pub(crate) fn release(&self) {
         let caught = self.shared.get().and_then(|shared| shared.caught.get());
         if caught.is_some_and(Caught::release) {
@@ -75,7 +75,7 @@ impl Signals {
     }
 }
 
-/// While it lives, a signal that would end the process waits.
+/// While it exists, a signal that would end the process is deferred.
 pub(crate) struct Deferral {
     shared: &'static Shared,
     busy: Option<MutexGuard<'static, ()>>,
@@ -99,7 +99,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn watch() -> io::Result<&'static Shared> {
     let shared: &'static Shared = Box::leak(Box::default());
-    // First the thread, which waits: signals that are taken and not watched would be lost.
+    // The thread is started first: signals that are caught and not watched would be lost.
     let (send, receive) = std::sync::mpsc::sync_channel::<Interrupts>(1);
     std::thread::Builder::new().spawn(move || {
         if let Ok(interrupts) = receive.recv() {

@@ -1,7 +1,7 @@
 //! The name that this program was started by, and its commands as they are typed under that name.
 //!
-//! Separate from the messages, which call each command `sentry auth …`, whoever prints them: what is typed instead is
-//! decided here, where a message leaves the program. `sentry` may be Sentry's official CLI on this machine.
+//! Separate from the messages, which always call a command `sentry auth …`: it is replaced here by what the user types,
+//! when a message is printed. `sentry` may be Sentry's official CLI on this machine.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -51,12 +51,12 @@ impl Program {
         }
     }
 
-    /// Notes that this is the one.
+    /// Records this name.
     pub(crate) fn begin(self) {
         STARTED.get_or_init(|| self);
     }
 
-    /// The one that was noted.
+    /// The recorded name.
     pub(crate) fn running() -> Program {
         STARTED.get().copied().unwrap_or(Program::Sentry)
     }

@@ -1,4 +1,4 @@
-//! The standard streams, without the panics of `println!` and without waiting for ever.
+//! The standard streams, without the panics of `println!` and with timeouts.
 
 use std::fs::File;
 use std::io::{self, IsTerminal as _, PipeReader, Read, Write as _};
@@ -9,14 +9,14 @@ use crate::platform::streams::{as_file, read_before};
 /// Writes a whole answer to standard output at once.
 ///
 /// # Errors
-/// Whatever the write met; a closed pipe too.
+/// The write failed; also for a closed pipe.
 pub(crate) fn print(answer: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(answer)?;
     stdout.flush()
 }
 
-/// Writes a message to standard error, its commands as the user types them. Nobody can be told when that fails.
+/// Writes a message to standard error, its commands as the user types them. A failure cannot be reported anywhere.
 pub(crate) fn print_error(message: &str) {
     let message = super::as_typed(message);
     anstream::stderr().write_all(message.as_bytes()).ok();
@@ -35,7 +35,7 @@ pub(crate) fn terminal_on_stdin() -> bool {
 /// Standard input as the file that a parent process opened for us.
 ///
 /// # Errors
-/// There is no file descriptor to be had.
+/// No file descriptor is available.
 pub(crate) fn inherited_stdin() -> io::Result<File> {
     as_file(&io::stdin())
 }
@@ -43,7 +43,7 @@ pub(crate) fn inherited_stdin() -> io::Result<File> {
 /// How many bytes to read at a time: most requests are shorter.
 pub(crate) const CHUNK: usize = 512;
 
-/// Standard input that gives up when nothing comes: a caller that hangs must not keep a helper for ever.
+/// Standard input with a timeout: a helper must not outlive a caller that hangs.
 pub(crate) struct Stdin {
     deadline: Instant,
 }
@@ -59,7 +59,7 @@ impl Stdin {
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // Past std's buffer: what it read ahead would hide from the waiting.
+        // Bypasses std's buffer: poll(2) does not see what was read ahead.
         read_before(&io::stdin(), buffer, self.deadline)
     }
 }
@@ -67,7 +67,7 @@ impl Read for Stdin {
 /// Reads lines from a pipe until its end.
 ///
 /// # Errors
-/// `TimedOut` when the end has not come by then.
+/// `TimedOut` if the end is not reached in time.
 pub(crate) fn read_lines(
     pipe: &PipeReader,
     timeout: Duration,

@@ -1,6 +1,7 @@
 //! One line per step for the user who asks what happened.
 //!
-//! A variable names the file, and whoever sets it need not be the user: so the file is one that was made here, or none.
+//! A variable names the file, and the user need not be the one who set it: only a file that this program created is
+//! written.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -13,10 +14,10 @@ use super::{Clock as _, SystemClock, Timestamp};
 use crate::failure::Failure;
 use crate::platform::files::{self, Purpose, Rule};
 
-/// First line of each file: what has it was made by this program.
+/// First line of each file: it shows that this program created the file.
 const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
 
-/// How often a file without content is looked at again: another process has made it, and is about to write the header.
+/// How often an empty file is read again: another process has created it, and is about to write the header.
 const LOOKS: u32 = 50;
 
 /// Notes steps, or nothing.
@@ -40,17 +41,17 @@ impl Steps {
     }
 }
 
-/// Where the lines go.
+/// The destination of the lines.
 pub(crate) enum Trace {
     Stderr,
     File(RefCell<File>),
 }
 
 impl Trace {
-    /// `1` is standard error, an absolute path a file of ours, and `0` nowhere.
+    /// `1` is standard error, an absolute path a file of ours, and `0` none.
     ///
     /// # Errors
-    /// Why there is no trace; `may_create` says why not to make a file.
+    /// Why there is no trace; `may_create` gives the reason why no file may be created.
     pub(super) fn to(
         target: &str,
         may_create: impl Fn(&Path) -> Result<(), Failure>,
@@ -89,14 +90,14 @@ impl Trace {
     }
 }
 
-/// Makes the file. Nothing that is there is touched, nor what a symlink points to.
+/// Creates the file. An existing file is not touched, nor is the target of a symlink.
 fn create(path: &Path) -> io::Result<File> {
     let mut file = files::create_private(path, Purpose::Append)?;
     file.write_all(HEADER.as_bytes())?;
     Ok(file)
 }
 
-/// Opens a file that an earlier run made.
+/// Opens a file that an earlier run created.
 fn append(path: &Path) -> io::Result<File> {
     let file = files::open_private(path, Purpose::Append, Rule::Private)?;
     let mut looks = 0;

@@ -25,7 +25,7 @@ pub fn organization_token(instance: &str, slug: &str, version: u8) -> String {
     format!("sntrys_{claims}_secret{version}")
 }
 
-/// One instance, and a machine that no variable tells of it.
+/// One instance, and a machine without variables that name it.
 pub struct Scene {
     pub sentry: FakeSentry,
     pub machine: Sandbox,
@@ -95,7 +95,7 @@ impl Scene {
         serde_json::from_str(&told).expect("JSON")
     }
 
-    /// The id of the account that is called so.
+    /// The id of the account with this name.
     #[track_caller]
     pub fn id(&self, name: &str) -> String {
         let listed = self.json(&["list"]);
@@ -175,14 +175,14 @@ fn users_and_organizations_of_one_instance_live_side_by_side() {
         scene.json(&["whoami", "--account", "jane"])["organization"],
         Value::Null
     );
-    // A refresh is of the account that is meant, and of no other.
+    // Only the selected account is refreshed.
     scene
         .auth(&["refresh", "--force", "--account", "bob@example.com"])
         .run()
         .success();
     assert_ne!(scene.token(&["--account", "bob"]), tokens[1]);
     assert_eq!(scene.token(&["--account", "jane"]), tokens[0]);
-    // Out one by one; whoever was used last takes over.
+    // Logs out one by one; the account that was used last becomes active.
     let logout = |args: &[&str], told: &str| {
         scene
             .auth(&["logout"])
@@ -239,7 +239,7 @@ fn a_login_replaces_the_session_of_the_same_account_only() {
 
 #[test]
 fn a_switch_to_an_instance_with_several_accounts_lists_them() {
-    // getsentry/cli#426: it said that it had switched, and bob stayed.
+    // getsentry/cli#426: it reported a switch, and bob stayed active.
     let scene = Scene::new();
     let url = scene.sentry.url();
     scene.login_of(JANE, &[]).success();
@@ -293,7 +293,7 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
             "{args:?}"
         );
     }
-    // The environment's instance decides between two, and keeps nobody from naming another.
+    // The environment's instance decides between two, unless another one is named.
     let token = |name: &str| {
         scene
             .auth(&["token", "--account", name])
@@ -374,7 +374,7 @@ fn who_is_not_known_replaces_nobody() {
         .map(|id| scene.token(&["--account", id]))
         .collect();
     assert_eq!(tokens, ["first", "second"]);
-    // Nor does it become whoever was named before.
+    // Nor does the account that was named before become active.
     for line in &scene.list()[..2] {
         assert!(
             line.contains(&ids[0][..8]) && !line.contains("jane"),
@@ -428,7 +428,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
             .join("credential.recovery")
             .exists()
     );
-    // Where the token answer has no address, the server is asked.
+    // If the token answer has no e-mail address, the server is queried.
     scene.sentry.rewrite(Endpoint::Poll, |answer| {
         answer["user"].as_object_mut().unwrap().remove("email");
     });
@@ -437,7 +437,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
     scene.login_of(JANE, &["Jane@Example.com"]).success();
     assert_eq!(scene.token(&[]), scene.sentry.current_access());
     let before = scene.rows();
-    // Who does not say who they are is refused, too.
+    // An approval without an identity is refused too.
     scene
         .sentry
         .rewrite(Endpoint::Api, |answer| answer["user"] = Value::Null);

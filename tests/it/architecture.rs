@@ -122,12 +122,12 @@ fn leaves(tree: &str) -> Vec<String> {
         .collect()
 }
 
-/// What one file says about others, in paths as they are written.
+/// The references of one file to others, as the paths are written.
 #[derive(Default)]
 struct Paths {
     /// What its code uses.
     used: Vec<String>,
-    /// What it passes on by `pub use`.
+    /// What it re-exports by `pub use`.
     passed_on: Vec<String>,
     /// The modules that it declares.
     children: BTreeSet<String>,
@@ -176,7 +176,7 @@ fn paths(code: &str) -> Paths {
     paths
 }
 
-/// Which files each file imports from. What a `mod.rs` passes on is imported from where it stands.
+/// The files that each file imports from. A re-export of a `mod.rs` counts as an import from the defining file.
 fn imports(files: &Files) -> BTreeMap<&str, BTreeSet<&str>> {
     let said: BTreeMap<&str, Paths> = files
         .iter()
@@ -205,7 +205,7 @@ fn segments(path: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The file where something stands that `from` calls `used`.
+/// The file that defines what `from` calls `used`.
 fn home<'a>(
     from: &str,
     used: &str,
@@ -236,7 +236,7 @@ fn home<'a>(
     }
 }
 
-/// The files that import themselves by way of others.
+/// The files that import themselves through others.
 fn circle(files: &Files) -> BTreeSet<&str> {
     let imports = imports(files);
     let reaches_itself = |file: &&str| {
@@ -304,7 +304,7 @@ fn a_circle_is_noticed() {
             "use super::http::Http;\n",
             ["oauth/http.rs", "oauth/route.rs"],
         ),
-        // By way of what a `mod.rs` passes on, in a path in the middle of the code, and between modules.
+        // Through a re-export of a `mod.rs`, in a path in the middle of the code, and between modules.
         (
             "secret.rs",
             "fn planted(_: &crate::account::Session) {}\n",

@@ -26,7 +26,7 @@ fn docker_get(sandbox: &Sandbox, sentry: &FakeSentry) -> Cmd {
     sandbox.docker_credential("get").stdin(sentry.url())
 }
 
-/// Everybody who reads the database.
+/// Every command that reads the database.
 fn readers(sandbox: &Sandbox, sentry: &FakeSentry) -> [(&'static str, Cmd); 5] {
     [
         ("status", sandbox.sentry(&["auth", "status"])),
@@ -37,7 +37,7 @@ fn readers(sandbox: &Sandbox, sentry: &FakeSentry) -> [(&'static str, Cmd); 5] {
     ]
 }
 
-/// What a program said of its failure, wherever its protocol wants that.
+/// The error message of a program, on the stream that its protocol prescribes.
 #[track_caller]
 fn failure(cmd: Cmd) -> String {
     let Output { stdout, stderr, .. } = cmd.run().fails(1);
@@ -286,8 +286,8 @@ fn without_home_the_configured_directory_counts() {
 #[test]
 fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
     let sandbox = Sandbox::new();
-    // As `nobody`, whose home is nowhere: the developer's own stays out of this. The program lies where `nobody` can
-    // start it.
+    // As `nobody`, who has no home directory: the developer's is not involved. The program is copied to where `nobody`
+    // can start it.
     set_mode(sandbox.root(), 0o755);
     let program = sandbox.root().join("sentry");
     sandbox.copy(env!("CARGO_BIN_EXE_sentry"), &program);

@@ -89,11 +89,11 @@ fn authorities_are_named_or_added() {
     ] {
         scene.trusts(scene.get().env(variable, value));
     }
-    // What is added counts beside what is named, and beside the system's.
+    // Additional authorities count beside the named ones, and beside the system's.
     let other = Tls::start(&scene.sentry);
     let both = scene.get().env("SSL_CERT_FILE", other.authority());
     scene.trusts(both.env("NODE_EXTRA_CA_CERTS", &file));
-    // A file with something else in it, and with the mark that editors put in front.
+    // A file with other content too, and with a byte order mark.
     let odd = format!("\u{feff}{}\nno certificate\n", scene.authority());
     let odd = scene.file("odd.pem", &odd);
     scene.trusts(scene.get().env("SSL_CERT_FILE", odd));
@@ -131,7 +131,7 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
         (scene.tls.authority(), "Not a directory"),
         (empty_directory, "it holds no certificate (PEM)"),
     ];
-    // The others would do; one that does not is an error still.
+    // The others would suffice; an unusable one is an error nevertheless.
     let good = |variable: &str| {
         let get = scene.get();
         match variable {
@@ -216,7 +216,7 @@ fn gits_own_authorities_are_used_where_nothing_else_names_any() {
     unknown(scene.get());
     git_config("http.sslCAInfo", &scene.tls.authority());
     scene.trusts(scene.get());
-    // What is more specific to git is so here.
+    // The same settings are more specific here as in git.
     let name = format!("http.{}/.sslCAInfo", scene.tls.url());
     git_config(&name, &other.authority());
     unknown(scene.get());
@@ -269,7 +269,7 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
         let tries = calls.lines().filter(|line| line.contains(&port)).count();
         assert_eq!(tries, 1, "{calls}");
     }
-    // Every command says what to set.
+    // Every command names the setting.
     let url = scene.tls.url();
     let hint = "\nhint: `export SSL_CERT_FILE=FILE` with the certificate of that authority, ";
     for command in [

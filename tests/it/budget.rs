@@ -37,6 +37,6 @@ fn a_cached_get_at_rest_makes_few_system_calls() {
 #[test]
 fn a_cached_get_right_after_a_change_makes_a_few_more() {
     costs_at_most(115, &Machine::new().session(Age::FRESH).in_rollback_mode());
-    // The log and its index are made and removed again.
+    // The WAL and its index are created and removed again.
     costs_at_most(176, &Machine::new().session(Age::FRESH));
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Whether this kernel confines anybody: the version of Landlock that it has.
+/// The kernel's version of Landlock; 0 without it.
 fn landlock() -> Option<i32> {
     let library = "import ctypes; print(ctypes.CDLL(None).syscall(444, None, 0, 1))";
     let machine = Sandbox::new();
@@ -30,7 +30,7 @@ fn gains_no_privileges(process: Pid) -> bool {
     line.unwrap().ends_with('1')
 }
 
-/// What one process called, in its order.
+/// The calls of one process, in order.
 fn calls_of<'a>(trace: &'a str, process: &str) -> Vec<&'a str> {
     let calls = trace.lines().filter_map(|line| line.split_once(' '));
     calls
@@ -137,7 +137,7 @@ fn git_is_asked_and_names_and_authorities_are_read_before() {
     let moved = store.execute("UPDATE accounts SET host = ?", [tls.url_by_name()]);
     assert_eq!(moved, Ok(1));
     drop(store);
-    // Beside the store, where the worker cannot look later.
+    // Beside the store, where the worker cannot read later.
     let authority = machine.root().join("authority.pem");
     fs::copy(tls.authority(), &authority).unwrap();
     let key = format!("http.{}.sslCAInfo", tls.url_by_name());
@@ -189,7 +189,7 @@ fn a_name_that_this_machines_own_files_tell_is_found() {
     let moved = store.execute("UPDATE accounts SET host = ?", [tls.url_by_name()]);
     assert_eq!(moved, Ok(1));
     drop(store);
-    // As systemd and others have it: what stands in /etc lies elsewhere.
+    // As with systemd: the file in /etc is a symlink to another directory.
     let script = "set -eu
         mount -t tmpfs tmpfs /run
         mkdir /run/certificates

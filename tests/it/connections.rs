@@ -14,7 +14,7 @@ use crate::terminal::TtyUser;
 use crate::tls::{Certificate, NAME, Tls};
 use rustix::process::Signal;
 
-/// Carries connections from a port of `::1` to the server, for as long as the test's process lives.
+/// Forwards connections from a port of `::1` to the server, for as long as the test's process runs.
 fn on_ipv6(port: u16, server: SocketAddr) -> u16 {
     let listener = TcpListener::bind(("::1", port)).expect("a free port");
     let port = listener.local_addr().expect("an address").port();
@@ -66,7 +66,7 @@ fn localhost_is_this_machine_whatever_a_resolver_says() {
     let url = format!("http://localhost:{}", sentry.address().port());
     let elsewhere = Names::new(&machine, "192.0.2.1 localhost\n");
     is_served(elsewhere.known_to(get(&machine, &sentry, &url)), &sentry);
-    // Nobody is even asked.
+    // No connection is attempted.
     let calls = machine.root().join("calls");
     let cmd = get(&machine, &sentry, &url).traced("openat,connect", &calls);
     is_served(cmd, &sentry);
@@ -112,7 +112,7 @@ fn any_error_of_one_family_leads_to_the_other() {
         let get = get(&machine, &sentry, &url).env("SSL_CERT_FILE", tls.authority());
         is_served(refused(names.known_to(get), error), &sentry);
     }
-    // Where all fail, the last error is told.
+    // If all fail, the last error is reported.
     let get = get(&machine, &sentry, &format!("http://localhost:{port}"));
     let refused = get.with_injected("connect:error=EACCES:when=1+");
     refused.run().fails(1).stderr_has("Permission denied");
@@ -145,7 +145,7 @@ fn an_answer_that_came_while_the_process_was_stopped_is_read() {
         sentry.set_interval(Some(1));
         sentry.approve_next();
         sentry.fault(Endpoint::DeviceCode, Fault::Held);
-        // An instance that does not know by which name it is reached.
+        // An instance that does not know its public name.
         sentry.rewrite(Endpoint::DeviceCode, |answer| {
             answer["verification_uri"] = "/oauth/device/".into();
             answer["verification_uri_complete"] = serde_json::Value::Null;

@@ -1,4 +1,4 @@
-//! `SENTRY_CUSTOM_HEADERS`: an instance behind something that demands a header, as identity-aware proxies do.
+//! `SENTRY_CUSTOM_HEADERS`: an instance behind a proxy that requires a header, as identity-aware proxies do.
 
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry};
 use crate::machine::Machine;
@@ -8,7 +8,7 @@ use crate::service::Service;
 
 const KEY: &str = "k3y-of-the-proxy";
 
-/// A Sentry that only nginx can reach, which wants two headers.
+/// A Sentry behind nginx, which requires two headers.
 struct Guarded {
     sentry: FakeSentry,
     machine: Sandbox,
@@ -109,10 +109,10 @@ fn what_the_official_cli_stored_is_used_where_no_variable_says_anything() {
     store.execute_batch(metadata).unwrap();
     let set = "INSERT OR REPLACE INTO metadata VALUES ('defaults.headers', ?)";
     store.execute(set, [headers()]).unwrap();
-    let renewed = guarded.auth(&["refresh", "--force"]).run().success();
-    renewed.never_says(KEY);
+    let refreshed = guarded.auth(&["refresh", "--force"]).run().success();
+    refreshed.never_says(KEY);
     assert_eq!(guarded.sentry.refreshes(), 1);
-    // The variable wins, and what is stored is told as what it is.
+    // The variable outranks the stored headers, and each is reported with its source.
     let other = guarded.auth(&["refresh", "--force"]);
     let other = other.env("SENTRY_CUSTOM_HEADERS", "X-Proxy-Key: other");
     other.run().fails(1).never_says(KEY);

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-/// A token that the server takes, and that is no token by its looks.
+/// A token that the server accepts, although it does not look like one.
 const ATTACKER: &str = "atk";
 
 fn get(machine: &Sandbox, host: &str, extra: &str) -> Output {
@@ -61,7 +61,7 @@ fn clone_with_submodules(machine: &Sandbox, git: &Path, from: &Sandbox) -> Cmd {
 }
 
 #[test]
-fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
+fn a_submodule_does_not_log_anybody_in_as_unprivileged_else() {
     for git in tools("git") {
         let sentry = FakeSentry::start();
         sentry.add_api_token(ATTACKER);
@@ -74,7 +74,7 @@ fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
             .run()
             .success();
         assert!(machine.home().join("work/pub/README").exists());
-        // git gave it to us to keep, and it is for whoever names its user.
+        // git stored it, and requests that name its user get it.
         assert_eq!(machine.stored_credentials(), 1);
 
         let served = |machine: &Sandbox, token: &str| {
@@ -96,7 +96,7 @@ fn a_submodule_does_not_log_anybody_in_as_somebody_else() {
             .success();
         fetch.stdout_has(&server.head());
 
-        // An end is an end.
+        // After its expiry it is not returned.
         let out = machine.sentry(&["auth", "logout", "--all"]).run().success();
         out.stderr_has(&format!(
             "removed the password that git had stored for http://{}",
@@ -142,7 +142,7 @@ fn a_request_does_not_choose_the_account_at_a_bound_host() {
     machine.seed_session(&sentry, &sentry.current(), Age::FRESH);
     machine.bind("git https://code.example", &sentry.url(), None);
     machine.bind("docker r.example", &sentry.url(), None);
-    for name in ["me@private.example", "me", "ME@private.example", "somebody"] {
+    for name in ["me@private.example", "me", "ME@private.example", "sam"] {
         let request = format!("protocol=https\nhost=code.example\nusername={name}\n");
         let got = machine.git_credential("get").stdin(request).run().success();
         got.stdout_has(&format!("username={name}\npassword={work}\n"))
@@ -156,7 +156,7 @@ fn a_request_does_not_choose_the_account_at_a_bound_host() {
     }
     let got = machine.docker_credential("get").stdin("r.example").run();
     got.success().stdout_has(&work).never_says(&private);
-    // At the instance itself there is no third party.
+    // At the instance itself no third party sees the token.
     let request = format!("{}username=me@private.example\n", described(&sentry.url()));
     let got = machine.git_credential("get").stdin(request).run().success();
     got.stdout_has(&private);
@@ -180,7 +180,7 @@ fn a_dead_session_is_not_replaced_by_another_account() {
             .stdout_is("")
             .never_says(&joe.access)
             .stderr_has(&format!("the session at {} has ended", sentry.url()));
-        // At a terminal too: what the other account has is no answer to the question.
+        // At a terminal too: the token of the other account does not answer the request.
         let get = machine.git_credential("get");
         let mut user = TtyUser::start_piped(get, described(host));
         user.expect("[Y/n]").type_line("n");
@@ -224,7 +224,7 @@ fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
         .fails(1)
         .never_says(&jane);
     assert_eq!(listed(&scene.machine), json!({}));
-    // jane approves, because she is signed in to the browser.
+    // jane approves, because she is signed in in the browser.
     scene.sentry.set_user(user(JANE));
     scene.sentry.approve_next();
     let mut at_tty = TtyUser::start_piped(git(), described(host));
@@ -258,7 +258,7 @@ fn listed(machine: &Sandbox) -> Value {
 fn list_leaves_out_what_get_refuses() {
     let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     machine.bind("docker r.example", &sentry.url(), None);
-    // Nothing is known against it yet.
+    // It has not been refused yet.
     assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
     sentry.fault_always(
         Endpoint::Refresh,
@@ -277,7 +277,7 @@ fn list_leaves_out_what_get_refuses() {
     assert_eq!(listed(&machine), json!({ "r.example": "oauth2" }));
     get().success().stdout_has(&sentry.current_access());
 
-    // An API token that has expired is refreshed by nobody.
+    // An expired API token cannot be refreshed.
     alter(&machine, "refresh_token", &None::<String>);
     alter(&machine, "expires_at", &1000);
     get().fails(1);
@@ -296,7 +296,7 @@ fn get_of(machine: &Sandbox, server: &str) -> Output {
     machine.docker_credential("get").stdin(server).run()
 }
 
-/// docker-py builds an image: it asks for every registry that is set up, and sends all that it gets.
+/// docker-py builds an image: it requests credentials for every configured registry, and sends all that it gets.
 fn build_with_docker_py(machine: &Sandbox, engine: &Engine) -> Output {
     let script = "import docker, io, os\n\
                   client = docker.APIClient(base_url=os.environ['DOCKER_HOST'], version='1.41')\n\
@@ -363,7 +363,7 @@ fn docker_login_says_what_it_does_not_keep() {
         docker(&machine, &args).stdin(secret).run()
     };
 
-    // Another user name is kept.
+    // A login with another user name is stored.
     login("robot", &token, &bound.host())
         .success()
         .stdout_has("Login Succeeded");
@@ -388,11 +388,11 @@ fn docker_login_says_what_it_does_not_keep() {
     get_of(&machine, &host).success().stdout_has("robot");
 
     // Nor does a bound one get another.
-    sentry.add_api_token("sntryu_of_somebody_else");
-    let told = login("robot", "sntryu_of_somebody_else", &bound.host()).fails(1);
+    sentry.add_api_token("sntryu_of_unprivileged_else");
+    let told = login("robot", "sntryu_of_unprivileged_else", &bound.host()).fails(1);
     told.stderr_has("this is a Sentry token that belongs to no login here")
         .stderr_has("`sentry auth login --url ")
-        .never_says("sntryu_of_somebody_else");
+        .never_says("sntryu_of_unprivileged_else");
     assert_eq!(machine.stored_credentials(), 0);
     get_of(&machine, &bound.host()).success().stdout_has(&token);
 }
@@ -427,7 +427,7 @@ fn the_last_docker_login_is_the_one_in_force() {
 
 // Without a home.
 
-/// A program of ours without HOME, for a user without an entry in the password database: as in many containers.
+/// One of our programs without HOME, for a user without an entry in the password database: as in many containers.
 fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> Output {
     set_mode(machine.root(), 0o755);
     // Where that user can start it.
@@ -435,7 +435,7 @@ fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> O
     if !copy.exists() {
         machine.copy(program, &copy);
     }
-    let somebody: &[&str] = match rustix::process::geteuid().is_root() {
+    let unprivileged: &[&str] = match rustix::process::geteuid().is_root() {
         true => &[
             "setpriv",
             "--reuid=54321",
@@ -445,8 +445,8 @@ fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> O
         false => &["unshare", "--user", "--map-user=54321"],
     };
     machine
-        .command(tool(somebody[0]))
-        .args(&somebody[1..])
+        .command(tool(unprivileged[0]))
+        .args(&unprivileged[1..])
         .arg(copy)
         .arg(operation)
         .env_remove("HOME")
@@ -507,7 +507,7 @@ fn without_a_home_there_is_still_the_environment() {
             .success()
             .stdout_is("");
         git(machine, "erase", other).success().stderr_is("");
-        // What is to be written needs a place.
+        // Writing needs a directory.
         let input = format!("{other}username=ann\npassword=secret\n");
         git(machine, "store", &input)
             .fails(1)

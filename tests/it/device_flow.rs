@@ -28,7 +28,7 @@ fn page(status: u16) -> Answer {
     )
 }
 
-/// Everything that is no answer about a login.
+/// Answers that say nothing about a login.
 fn disturbances() -> Vec<(&'static str, Fault)> {
     let json = |status, body: Value| Fault::from(Answer::json(status, &body));
     let mut all: Vec<(&'static str, Fault)> = [
@@ -139,7 +139,7 @@ fn what_stood_in_the_way_at_the_deadline_is_told() {
             "error: {url} gave no valid answer before the login timed out: {why}"
         ));
         assert_eq!(machine.stored_tokens(), None);
-        // After one second, and two seconds later; the next one would be too late.
+        // After one second, and two seconds later; the next poll would be too late.
         assert_eq!(sentry.polls(), 2, "{why}");
     }
 }
@@ -346,7 +346,7 @@ fn a_login_that_gets_fewer_scopes_says_which_are_missing() {
     assert_eq!(said(Value::Null), "");
 }
 
-/// A program that notes what it is told, and ends in this way.
+/// A program that records its arguments, and ends in this way.
 fn program(machine: &Sandbox, name: &str, ending: &str) -> String {
     let file = machine.root().join(name);
     let script = format!("#!/bin/sh\nprintf '%s\\n' \"$@\" >\"$0.args\"\n{ending}\n");
@@ -386,14 +386,14 @@ fn a_browser_is_claimed_to_be_opened_when_it_has_not_failed() {
     assert!(opened(&good, &[]) && is_told(&good));
     assert!(opened(&slow, &[]) && is_told(&slow));
     assert!(!opened(&bad, &[]) && is_told(&bad));
-    // One after the other, until one does; over SSH too, because somebody has chosen them.
+    // One after the other, until one succeeds; over SSH too, because they are an explicit choice.
     let list = format!("/no/such/program:{bad}:{good}:{slow}");
     assert!(opened(
         &list,
         &[("SSH_CONNECTION", "1"), ("SSH_TTY", "/dev/pts/0")]
     ));
     assert!(is_told(&bad) && is_told(&good) && !is_told(&slow));
-    // A name on PATH, with words of its own.
+    // A name on PATH, with arguments.
     let path = format!("{}:/usr/bin:/bin", machine.root().display());
     assert!(opened("good --new-window %s --quiet", &[("PATH", &path)]));
     let args = told(&good);
@@ -402,7 +402,7 @@ fn a_browser_is_claimed_to_be_opened_when_it_has_not_failed() {
         "{args}"
     );
     assert!(!opened("./good", &[]) && told(&good).is_empty());
-    // What nobody has chosen is not opened over SSH, nor without a display; WSL's counts as one.
+    // Without an explicit choice nothing is opened over SSH, nor without a display; WSL's counts as one.
     program(&machine, "wslview", "exit 0");
     let wslview = machine.root().join("wslview").display().to_string();
     assert!(!opened("", &[("PATH", &path)]) && !is_told(&wslview));
@@ -413,7 +413,7 @@ fn a_browser_is_claimed_to_be_opened_when_it_has_not_failed() {
         ("SSH_TTY", "x"),
     ];
     assert!(!opened("", &remote) && !is_told(&wslview));
-    // And whoever said so sees none, whatever is chosen.
+    // The option that forbids a browser outranks any choice.
     sentry.approve_next();
     let never = login(&machine).arg("--force").env("BROWSER", &good);
     let said = never.run().success().stderr;

@@ -753,7 +753,7 @@ fn the_git_that_it_starts_gets_no_token() {
 
 type Damage = fn(&mut Vec<u8>);
 
-/// Kinds of damage, and what does them to a database that is checkpointed and closed.
+/// Kinds of damage, and how each is done to a database that is checkpointed and closed.
 const DAMAGE: [(&str, Damage); 4] = [
     ("garbage", |bytes| {
         *bytes = b"no database, but long enough to look at. ".repeat(99)
@@ -766,7 +766,7 @@ const DAMAGE: [(&str, Damage); 4] = [
     }),
 ];
 
-/// A machine whose database was damaged while nobody had it open; and the bytes that it has now.
+/// A machine whose database was damaged while it was not open; and its content now.
 fn damaged(damage: Damage) -> (Scene, Vec<u8>) {
     let machine = Scene::new();
     machine.sql("CREATE TABLE later (a); PRAGMA wal_checkpoint(TRUNCATE)");

@@ -21,7 +21,7 @@ fn doctor(machine: &Sandbox) -> Output {
     report.never_says("proxy-word").never_says("header-word")
 }
 
-/// The lines about the way.
+/// The lines about the network route.
 fn lines(report: &Output) -> String {
     let mut shown = String::new();
     let mut is_ours = false;
@@ -111,7 +111,7 @@ fn a_proxy_or_authorities_that_cannot_be_used_are_a_problem() {
         let report = doctor(&machine).fails(1);
         assert_eq!(lines(&report), format!("problem  network: {told}"));
     }
-    // A machine without a session is told about the way to where it would log in.
+    // Without a session the report is about the route to the instance of the next login.
     let machine = Sandbox::new().env("ALL_PROXY", "gopher://x");
     let report = doctor(&machine).fails(1);
     assert!(lines(&report).starts_with("problem  network: cannot use the value of ALL_PROXY: "));

@@ -55,7 +55,7 @@ impl Scene {
         fs::write(dir.join("config.json"), config.to_string()).unwrap();
     }
 
-    /// What is wrong with git and docker: each message, and what to type.
+    /// The problems of git and docker: each message, and its remedy.
     #[track_caller]
     fn troubles(&self, before: &str) -> Vec<(String, String)> {
         let script = format!("{before}sentry auth doctor --json || :");
@@ -71,7 +71,7 @@ impl Scene {
             .collect()
     }
 
-    /// Types what each trouble says, one after the other, until there is none.
+    /// Runs the remedies one after the other, until no problem is left.
     #[track_caller]
     fn closes(&self, expected: &str, before: &str) {
         let troubles = self.troubles(before);
@@ -86,7 +86,7 @@ impl Scene {
                 .strip_prefix('`')
                 .and_then(|hint| hint.strip_suffix('`'));
             let command = command.unwrap_or_else(|| panic!("{message}: cannot type {hint:?}"));
-            // One remedy may have ended two troubles, and an exported variable ends with its shell.
+            // One remedy may fix two problems, and an exported variable ends with its shell.
             let alone = format!("{before}{command}\nsentry auth doctor --json || :");
             let report = self.shell(&alone).run().success();
             let report = report.stdout.replace("\\\"", "\"");
@@ -197,7 +197,7 @@ fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
         machine.closes(trouble, "");
         assert_eq!(machine.sandbox.stored_credentials(), 0);
     }
-    // An earlier version kept it beside the session.
+    // An earlier version stored it beside the session.
     let machine = Scene::logged_in();
     machine.run("sentry auth setup-docker r.example --username robot");
     let stored = "INSERT INTO helper_credential (server, seq, path, username, secret) \

@@ -53,7 +53,7 @@ fn document(name: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// What stands between a line `opening` and the next line "```".
+/// The text between a line `opening` and the next line "```".
 fn block<'a>(document: &'a str, opening: &str) -> &'a str {
     let (_, rest) = document.split_once(opening).expect(opening);
     rest.split_once("```").expect("the end of a block").0
@@ -89,7 +89,7 @@ fn flags(help: &str) -> BTreeSet<String> {
     names.into_iter().filter(is_own).collect()
 }
 
-/// What the programs say: the options of each command.
+/// The options of each command, according to `--help`.
 fn spoken() -> BTreeMap<String, BTreeSet<String>> {
     let sandbox = Sandbox::new();
     let commands = commands(&help(&sandbox, &["auth"]));
@@ -104,7 +104,7 @@ fn spoken() -> BTreeMap<String, BTreeSet<String>> {
     commands.into_iter().map(with_flags).collect()
 }
 
-/// What the manual says: the options below each `.Ss`.
+/// The options of each command, according to the manual: those below each `.Ss`.
 fn written() -> BTreeMap<String, BTreeSet<String>> {
     let manual = document(MANUAL);
     let (_, rest) = manual.split_once(".Sh COMMANDS\n").expect("commands");

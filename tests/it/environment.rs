@@ -27,14 +27,14 @@ pub fn docker(machine: &Sandbox, server: &str) -> Output {
     machine.docker_credential("get").stdin(server).run()
 }
 
-/// git is served this token for the origin.
+/// git gets this token for the origin.
 #[track_caller]
 pub fn serves(machine: &Sandbox, origin: &str, token: &str) {
     let answer = git(machine, origin).success().stderr_is("");
     answer.stdout_has(&format!("password={token}\n"));
 }
 
-/// Nobody here knows the origin.
+/// No helper answers for the origin.
 #[track_caller]
 pub fn serves_nothing(machine: &Sandbox, origin: &str) {
     git(machine, origin).success().stdout_is("").stderr_is("");
@@ -408,7 +408,7 @@ fn no_is_remembered_for_a_minute_by_git_and_for_ten_by_docker_and_until_a_login(
     asks(git());
     assert_eq!(is_quiet(git()), "quit=1\n\n");
     assert!(is_quiet(docker()).starts_with("the session at "));
-    // Nobody is there who could have said no.
+    // No user is present who could decline.
     let nobody = machine.git_credential("get").stdin(described(&url)).run();
     nobody.fails(1).stdout_is("").stderr_has("has ended");
     passes(61);

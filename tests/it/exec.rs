@@ -23,7 +23,7 @@ fn exec(machine: &Sandbox, command: &[&str]) -> Cmd {
     machine.sentry(&EXEC).args(command)
 }
 
-/// The variables of Sentry that a command gets, sorted.
+/// Sentry's variables in the environment of a command, sorted.
 fn variables(cmd: Cmd) -> Vec<String> {
     let told = cmd.run().success();
     let mut lines: Vec<String> = told
@@ -66,7 +66,7 @@ fn a_command_gets_the_token_and_its_instance_and_nothing_that_contradicts_them()
     let other = machine.sentry(&["auth", "exec", "--account", "jane", "env"]);
     let other = other.env("SENTRY_TOKEN", "x").env("SENTRY_AUTH_TOKEN", "y");
     assert_eq!(variables(other), expected);
-    // The environment's own is handed on under its usual name.
+    // The token of the environment is passed on under its usual name.
     let own = exec(&machine, &["env"]).env("SENTRY_TOKEN", ENVIRONMENT);
     assert_eq!(
         variables(own)[0],
@@ -209,7 +209,7 @@ fn arguments_are_handed_on_byte_by_byte() {
     assert_eq!(told.stdout_bytes, b"\xff\n\x01");
 }
 
-/// What a process inherits, as the kernel tells it.
+/// What a process inherits, as the kernel reports it.
 const STATUS: &str = "grep -E '^(Sig(Blk|Ign|Cgt)|NoNewPrivs|Seccomp):' /proc/self/status; ulimit -c; ulimit -Hc; umask";
 
 /// A session that is refreshed by a worker, by the process itself, or not at all.
@@ -271,7 +271,7 @@ fn streams_and_other_descriptors_are_handed_on() {
             let told = told.stderr_has("two\n").stdout_has("zero\n");
             told.stdout_has("7\n8\n").stdout
         };
-        // Directly last: the first one refreshes.
+        // Without strace last: the first run refreshes.
         let ours = told(&format!("{SENTRY} auth exec --"));
         assert_eq!(ours, told(""), "{case}");
     }
@@ -303,7 +303,7 @@ fn a_signal_during_the_refresh_takes_effect_and_the_command_does_not_run() {
         }
         sentry.release();
         running.wait().fails(-15).stdout_is("");
-        // Nothing of the login is lost.
+        // The login is intact.
         let deadline = Instant::now() + SOON;
         while machine.stored_tokens() != Some(sentry.current()) {
             assert!(Instant::now() < deadline, "{case}");
@@ -348,7 +348,7 @@ fn the_token_is_in_no_argument_and_in_no_file() {
     let held = machine.command("grep").args(["-rlF", &token, "."]).run();
     held.success().stdout_is("./.sentry/cli.db\n");
 
-    // Of the environment's own not even that.
+    // For the token of the environment there is no trace of it at all.
     let machine = with_token();
     exec(&machine, &["true"]).run().success();
     assert_eq!(fs::read_dir(machine.home()).unwrap().count(), 0);
@@ -410,7 +410,7 @@ fn sentry_cli_tells_who_it_is_and_uploads_source_maps_with_a_token_that_was_expi
     ];
     sentry_cli(&machine, &made).run().success();
     assert_eq!(sentry.releases(), ["1.0"]);
-    // Each of them asked with the renewed token, and nothing else.
+    // Each request has the refreshed token, and no other.
     let bearer = format!("Bearer {token}");
     let asked = sentry.requests_to(Endpoint::Api);
     assert!(asked.len() >= 6, "{asked:?}");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 const NOBODY: u32 = 65534;
 
-/// A machine whose user means sentry.io and has both files already.
+/// A machine whose instance is sentry.io, with both files.
 struct Scene {
     sandbox: Sandbox,
 }
@@ -46,7 +46,7 @@ impl Scene {
         self.sandbox.sentry(args)
     }
 
-    /// Nothing was written, nothing is bound, and the cause is told once.
+    /// Nothing was written, nothing is bound, and the cause is reported once.
     #[track_caller]
     fn is_as_before(&self, failed: Output, cause: &str) {
         let failed = failed.fails(1).stdout_is("").stderr_has(cause);
@@ -64,7 +64,7 @@ impl Scene {
         assert_eq!(bindings.unwrap_or_default(), [""; 0]);
     }
 
-    /// What is bound; nothing where no table was made yet.
+    /// The bindings; none if no table was created yet.
     fn bindings(&self) -> Vec<String> {
         let database = self.sandbox.database().expect("a database");
         let has_table = database.prepare("SELECT 1 FROM helper_binding").is_ok();
@@ -75,7 +75,7 @@ impl Scene {
     }
 }
 
-/// As a user who is not root, in a directory of theirs. `None` when only we are at hand.
+/// As a user who is not root, in their own directory. `None` if the tests do not run as root.
 fn as_nobody(machine: &Scene, args: &[&str]) -> Option<Cmd> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -382,7 +382,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
         ));
         assert_eq!(names(&home), [""; 0], "{args:?}");
     }
-    // What such a run left behind before is told with the way out.
+    // The leftovers of an earlier run of that kind are reported with the remedy.
     let sandbox = Sandbox::new();
     sandbox.create_store();
     if rustix::process::geteuid().is_root() {

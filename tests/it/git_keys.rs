@@ -84,7 +84,7 @@ fn what_a_user_typed_is_kept_for_exactly_its_key() {
         );
         gets(&machine, described(key), b"");
     }
-    // The session has not been anywhere.
+    // The session was not used.
     let host = "protocol=https\nhost=sentry.io\n";
     helper(&machine, "get", host)
         .run()
@@ -198,7 +198,7 @@ fn what_renews_an_expired_password_is_returned_without_it() {
     tells(&machine, "store", format!("{host}username=bob\n{expired}"));
     gets(&machine, host, b"username=ann\noauth_refresh_token=R\n\n");
     gets(&machine, format!("{host}username=bob\n"), b"");
-    // A password that works comes before one that must be renewed first.
+    // A valid password comes before one that must be refreshed first.
     tells(
         &machine,
         "store",
@@ -215,7 +215,7 @@ fn what_renews_an_expired_password_is_returned_without_it() {
         format!("{host}username=ann\n"),
         b"username=ann\noauth_refresh_token=R2\n\n",
     );
-    // What was renewed takes its place.
+    // The refreshed one replaces it.
     tells(
         &machine,
         "store",

@@ -57,7 +57,7 @@ fn refuse(connection: TcpStream, shown: &AtomicUsize) {
     };
     let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"lfs\"\r\n\
                   Content-Length: 0\r\nConnection: close\r\n\r\n";
-    // Whoever does not read it shows no credential again.
+    // A client that does not read it sends no credential again.
     let _not_read = connection.write_all(answer.as_bytes());
 }
 

@@ -7,18 +7,18 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-/// A git whose only helper is ours, and a user who answers whatever else it asks.
+/// A git whose only helper is ours, and a user who answers its other questions.
 struct Git {
     program: PathBuf,
     machine: Sandbox,
 }
 
-/// Every git on PATH, each with a machine of its own.
+/// Every git on PATH, each with its own machine.
 fn gits() -> Vec<Git> {
     tools("git").into_iter().map(Git::new).collect()
 }
 
-/// The gits that tell a helper about expiry, challenges and `authtype`: 2.46 and newer.
+/// The gits that pass expiry, challenges and `authtype` to a helper: 2.46 and newer.
 fn talkative_gits() -> Vec<Git> {
     gits().into_iter().filter(Git::knows_authtype).collect()
 }
@@ -76,7 +76,7 @@ impl Git {
         self
     }
 
-    /// The credential is found; nobody is asked.
+    /// The credential is found without a prompt.
     #[track_caller]
     fn fills(&self, request: &str, answer: &str) -> &Self {
         self.credential("fill", request)
@@ -337,7 +337,7 @@ fn git_finds_nothing_that_was_ephemeral() {
     }
 }
 
-/// What git says to the helper, without git.
+/// A request as git sends it to the helper, without git.
 trait Said {
     fn stores(&self, credential: &str) -> &Self;
     fn erases(&self, credential: &str) -> &Self;

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-/// A machine with a session, whose git asks us about the server.
+/// A machine with a session, whose git calls the helper for the server.
 fn machine(sentry: &FakeSentry, server: &GitServer) -> Sandbox {
     let machine = Sandbox::new()
         .for_sentry(sentry)

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Everybody who reads a token, each about to refresh it.
+/// Every command that reads a token, each about to refresh it.
 fn readers() -> Vec<(Machine, Cmd)> {
     let scenes = (0..3).map(|_| Machine::new().session(Age::EXPIRED));
     let reader = |(number, scene): (usize, Machine)| {
@@ -54,7 +54,7 @@ fn each_process_shuts_itself_off_before_it_opens_the_database() {
     }
 }
 
-/// Looks into a process as another one of the same user.
+/// Inspects a process as another process of the same user.
 fn look_into(machine: &Sandbox, process: Pid, file: &str) -> i32 {
     let path = format!("/proc/{}/{file}", process.as_raw_nonzero());
     let look = machine.command("head").args(["-c", "1", &path]);
@@ -70,7 +70,7 @@ fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
         let sleeper = scene.sandbox.command("sh");
         let sleeper = sleeper.args(["-c", "echo asleep >&2; exec sleep 1000"]);
         let sleeper = unprivileged(sleeper).spawn();
-        // Until then it is the program that gives up its rights, which nobody may look into either.
+        // Until then it is the program that drops its privileges, which cannot be inspected either.
         sleeper.wait_for_stderr("asleep");
         for file in ["environ", "maps", "auxv"] {
             assert_eq!(look_into(&scene.sandbox, sleeper.pid(), file), 0, "{file}");

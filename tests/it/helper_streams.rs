@@ -7,7 +7,7 @@ use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
 use std::fs;
 use std::time::Duration;
 
-/// A helper, a request for the token of sentry.io, and where it complains.
+/// A helper, a request for the token of sentry.io, and the stream of its errors.
 struct Helper {
     program: &'static str,
     request: &'static str,
@@ -144,7 +144,7 @@ fn an_answer_that_nobody_takes_is_a_failure_without_words() {
 
 #[test]
 fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting() {
-    // Longer than a pipe takes at once.
+    // Longer than the buffer of a pipe.
     let long = "x".repeat(100_000);
     let login = format!(r#"{{"ServerURL":"r.example","Username":"u","Secret":"{long}"}}"#);
     let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
@@ -153,7 +153,7 @@ fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting()
         .stdin(login)
         .run()
         .success();
-    // Reads once somebody has made the file.
+    // Reads as soon as the file exists.
     let script = "\"$HELPER\" get | { while ! [ -e go ]; do sleep 0.1; done; cat; }";
     let docker = &HELPERS[1];
     let reader = docker

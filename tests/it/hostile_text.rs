@@ -6,7 +6,7 @@ use crate::terminal::TtyUser;
 use crate::tls::{Certificate, Tls};
 use serde_json::json;
 
-/// What a screen may show besides plain text: newlines, and the program's own emphasis and line that is replaced.
+/// What a screen may show besides plain text: newlines, and the program's own emphasis and status line.
 const OURS: [&str; 4] = ["\r\u{1b}[K", "\u{1b}[1m", "\u{1b}[0m", "\r\n"];
 
 /// Each class of what moves a cursor, sets a title, writes to the clipboard, or reads differently from what it is.
@@ -66,7 +66,7 @@ fn is_harmless(what: &str, screen: &[u8]) {
     assert!(longest < Some(1000), "{what}: {longest:?}");
 }
 
-/// A server and a machine for each text, all at work at the same time.
+/// A server and a machine for each text, all at the same time.
 #[track_caller]
 fn all_are_harmless(what: &str, attack: impl Fn(&FakeSentry, &Sandbox, &str) -> Option<Cmd>) {
     let begin = |text: String| {
@@ -90,7 +90,7 @@ fn auth(machine: &Sandbox, args: &str) -> Cmd {
     machine.sentry(&["auth"]).args(args.split(' '))
 }
 
-/// Somebody whose names are all this text.
+/// A user whose names all contain this text.
 fn user(text: &str) -> User {
     User {
         id: text.to_owned(),
@@ -137,7 +137,7 @@ fn a_name_in_a_token_answer_cannot_steer_the_terminal() {
     });
 }
 
-/// Every way to say no in these words.
+/// Every kind of refusal with this text.
 fn refusals(text: &str) -> Vec<(&'static str, Fault)> {
     let json = |status, key: &str| {
         let mut body = json!({ "error": "invalid_request" });

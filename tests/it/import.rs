@@ -9,7 +9,7 @@ use crate::service::tool;
 
 const TOKEN: &str = "sntryu_0f-the-file";
 
-/// A Sentry that knows [`TOKEN`], and a machine that no variable tells of it.
+/// A Sentry that knows [`TOKEN`], and a machine without variables that name it.
 fn scene() -> (FakeSentry, Sandbox) {
     let sentry = FakeSentry::start();
     sentry.add_api_token(TOKEN);
@@ -27,7 +27,7 @@ fn import(machine: &Sandbox, args: &[&str]) -> Cmd {
     machine.sentry(&["auth", "import"]).args(args)
 }
 
-/// Refused before anything was asked or stored.
+/// Refused without a request, and without storing anything.
 #[track_caller]
 fn refused(machine: &Sandbox, cmd: Cmd, code: i32, words: &str) -> Output {
     let refused = cmd.run().fails(code).stdout_is("").stderr_has(words);

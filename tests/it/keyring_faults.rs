@@ -14,16 +14,16 @@ use crate::fake_sentry::FakeSentry;
 use crate::keyring::Keyring;
 use crate::sandbox::{Age, Output, Sandbox};
 
-/// A call to the keyring may take 3 s; a command makes one, and has a server to talk to.
+/// A call to the keyring may take 3 s; a command makes one, and sends requests to a server.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How far a bus that then falls silent goes.
+/// The stage at which a bus stops answering.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Accepts,
     /// The handshake of the D-Bus specification, section "Authentication Protocol".
     Authenticates,
-    /// As a bus on which nobody has the name of the keyring, and no service is started.
+    /// A bus without a keyring, which starts no services.
     SaysHello,
     Rejects,
     Babbles,

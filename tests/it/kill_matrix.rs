@@ -57,7 +57,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Refreshes with something injected; whether the run ended by itself with success.
+    /// Refreshes with a fault injected; whether the run succeeded.
     fn refresh(&self, call: &str, injection: &str) -> bool {
         let injection = format!("inject={call}:{injection}");
         let strace = self
@@ -93,7 +93,7 @@ impl Scene<'_> {
         }
     }
 
-    /// What the next run makes of it; both are runs of the model.
+    /// The outcome of the next run; both follow the model.
     #[track_caller]
     fn next_run(&self, found: Found, case: &str) {
         self.goes_on(found, case);

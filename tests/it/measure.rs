@@ -12,10 +12,10 @@ use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
 /// 16 MiB; one of the answers below unpacks to 60.
 const MEMORY: &str = "--data=16777216";
 
-/// A request may take 12 s; the rest is for a machine with much to do.
+/// A request may take 12 s; the rest is a margin for a busy machine.
 const LIMIT: Duration = Duration::from_secs(18);
 
-/// What is promised of an answer, and what comes for ever.
+/// The head of an answer, and the part that repeats endlessly.
 fn endless(head: &str, again: impl Into<Vec<u8>>) -> Fault {
     Fault::Endless {
         head: format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}").into(),
@@ -34,19 +34,19 @@ fn bomb(field: &str) -> Vec<u8> {
     packed
 }
 
-/// What it is, how the answer ends for a client that minds the measure, and the answer.
+/// A description, the outcome for a client that limits the size, and the answer.
 type Flood = (&'static str, End, Fault);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Read whole, as it is: nobody unpacks it.
+    /// Read completely and not decompressed.
     Understood,
     TooLong,
     NoHttp,
 }
 
 impl End {
-    /// Any other reason, such as no memory, would mean that the measure was found too late.
+    /// Any other reason, such as a lack of memory, would mean that the limit applied too late.
     #[track_caller]
     fn is_told_in(self, told: &Output, understood: &str, case: &str) {
         let words = match self {

@@ -17,7 +17,7 @@ const MARKED: &str = "it begins with a byte order mark (BOM), which is not part 
 const QUOTED: &str = "it has quotes around it, which are not part of a token";
 const HEADER: &str = "it begins with the name of a header, which is not part of a token";
 
-/// As it arrives, and what is said about it.
+/// The input, and the message about it.
 fn badly_written() -> Vec<(Vec<u8>, &'static str)> {
     let utf_16 = |text: &str| -> Vec<u8> {
         let units = std::iter::once(0xfeff).chain(text.encode_utf16());
@@ -39,7 +39,7 @@ fn a_token_that_is_written_badly_gets_a_sentence_of_its_own() {
     let sentry = FakeSentry::start();
     sentry.add_api_token("sntryu_x");
     for (bytes, why) in badly_written() {
-        // No variable holds a NUL; a shell leaves them out.
+        // No variable can contain a NUL; a shell omits them.
         let value: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
         let is_told = why != UTF_16 || value.starts_with(b"\xff\xfe");
         if is_told {
@@ -118,7 +118,7 @@ fn an_organization_of_the_saas_is_explained() {
         told.stderr_is(&format!(
             "git-credential-sentry: {words} (hint: `export {variable}=https://sentry.io`)\n"
         ));
-        // What the hint says is all that is needed.
+        // Following the hint is sufficient.
         let fixed = machine.env(variable, "https://sentry.io");
         git(&fixed, "https://sentry.io")
             .success()
@@ -186,7 +186,7 @@ fn a_client_id_belongs_to_the_instance_that_is_named_beside_it() {
         let id = requests[asked].field("client_id").expect("an id");
         id.to_owned()
     };
-    // Exported for some other instance, perhaps.
+    // It may have been exported for another instance.
     git(&machine, "https://sentry.io").fails(1);
     assert_eq!(first(Endpoint::Refresh), BUILT_IN);
     assert_eq!(login(&[]), BUILT_IN);

@@ -13,7 +13,7 @@ const HOST: &str = "sentry.nowhere.example";
 /// A caller's limit for a refresh, and the time that processes take to start.
 const LIMIT: Duration = Duration::from_secs(14);
 
-/// 127.0.0.1 takes questions and keeps silent; 127.0.0.2 says of every name that it is 127.0.0.3.
+/// 127.0.0.1 accepts queries and does not answer; 127.0.0.2 resolves every name to 127.0.0.3.
 const NETWORK: &str = "
 import fcntl, socket, struct, subprocess, sys, threading
 silent, talking = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
@@ -32,7 +32,7 @@ threading.Thread(target=talk, daemon=True).start()
 sys.exit(subprocess.run(sys.argv[1:]).returncode)
 ";
 
-/// A machine with a session of this age at an instance that only a name server can find.
+/// A machine with a session of this age at an instance that only a name server can resolve.
 fn machine(age: Age) -> Sandbox {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
@@ -43,7 +43,7 @@ fn machine(age: Age) -> Sandbox {
     machine
 }
 
-/// Runs the command where these are the name servers.
+/// Runs the command with these name servers.
 #[track_caller]
 fn asking(machine: &Sandbox, servers: &[&str], cmd: Cmd) -> Output {
     let lines = servers

@@ -7,7 +7,7 @@ use crate::tls::{Certificate, Tls};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use std::net::TcpListener;
 
-/// A proxy where nobody listens.
+/// A proxy address without a listener.
 fn closed_proxy() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     format!("http://{}", listener.local_addr().expect("an address"))
@@ -32,7 +32,7 @@ fn this_machine_itself_is_never_behind_a_proxy() {
     }
 }
 
-/// A machine with an expired session at https://sentry.invalid, which only a proxy could find.
+/// A machine with an expired session at https://sentry.invalid, which only a proxy could resolve.
 fn behind_a_proxy() -> Sandbox {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
@@ -99,7 +99,7 @@ fn a_machine_that_is_excepted_is_not_reached_through_the_proxy() {
     }
 }
 
-/// A machine with an expired session at a server that stands before the Sentry.
+/// A machine with an expired session at a server in front of the Sentry.
 fn behind_tls(tls: &Tls, sentry: &FakeSentry) -> Sandbox {
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(sentry, &sentry.issue(), Age::EXPIRED);

@@ -33,7 +33,7 @@ pub enum Node {
 #[derive(Clone, Copy, Debug)]
 pub struct Official(Release, Node);
 
-/// What most people have.
+/// The common case.
 pub const CURRENT: Official = Official(Release::V049, Node::Native);
 
 /// Release 0.49.0, on either Node.
@@ -46,7 +46,7 @@ const ALL: [Official; 4] = [
     Official(Release::V045, Node::Wasm),
 ];
 
-/// Where npm has installed them.
+/// The directory where npm installed them.
 pub fn peers() -> PathBuf {
     // Of a build for another target, that is a directory further up.
     let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
@@ -119,7 +119,7 @@ fn three_tokens(machine: &Sandbox, address: &str) -> [String; 3] {
     [token, git, docker]
 }
 
-/// All that is not a login or ours, as text.
+/// Everything except logins and our tables, as text.
 fn dump_of_the_rest(database: &Connection) -> Vec<String> {
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'helper\\_%' ESCAPE '\\' \
                  AND name NOT IN ('accounts', 'auth') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
@@ -153,7 +153,7 @@ fn a_login_of_theirs_serves_our_three_programs_and_nothing_else_of_theirs_change
         sentry.set_interval(Some(1));
         sentry.approve_next();
         let machine = Sandbox::new().for_sentry(&sentry);
-        // Left alone, it would choose `~/.config/sentry`.
+        // By default it would choose `~/.config/sentry`.
         let dir = machine.config_dir();
         let machine = machine.env("SENTRY_CONFIG_DIR", dir);
         let login = official.run(&machine, &["auth", "login", "--url", &sentry.url()]);
@@ -298,7 +298,7 @@ fn a_forced_refresh_of_theirs_beside_ours_keeps_the_session() {
         let mut deleted = 0;
         for _ in 0..rounds() {
             let sentry = FakeSentry::start();
-            // A server that revokes the family on a replay leaves nobody a chance: theirs replays.
+            // A server that revokes the family on a replay always ends the session: the official CLI replays.
             sentry.set_replay(Replay::Refused);
             let machine = Sandbox::new().for_sentry(&sentry).traced();
             machine.seed_session_in(official.layout(), &sentry, &sentry.issue(), Age::FRESH);
@@ -356,7 +356,7 @@ fn a_token_that_they_have_rotated_meanwhile_does_not_come_back() {
             let request = format!("protocol=http\nhost={}\n", sentry.address());
             let filled = credential("fill", &request).success().stdout;
             assert!(filled.contains(&former.access), "{filled}");
-            // Our list of former tokens does not know what they do.
+            // Our list of former tokens does not have theirs.
             official
                 .run(&machine, &["auth", "refresh", "--force"])
                 .run()

@@ -10,7 +10,7 @@ use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::official::{Official, V049};
 use crate::sandbox::{Output, Sandbox};
 
-/// Two instances, and a machine that no variable tells of them.
+/// Two instances, and a machine without variables that name them.
 struct Scene {
     official: Official,
     one: FakeSentry,
@@ -18,7 +18,7 @@ struct Scene {
     machine: Sandbox,
 }
 
-/// Whose command it is.
+/// The program that runs the command.
 #[derive(Clone, Copy, Debug)]
 enum By {
     Us,
@@ -35,7 +35,7 @@ impl Scene {
         }
         let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
         let dir = machine.config_dir();
-        // Left alone, they would choose `~/.config/sentry`.
+        // By default they would choose `~/.config/sentry`.
         let machine = machine.env("SENTRY_CONFIG_DIR", dir);
         Scene {
             official,
@@ -98,7 +98,7 @@ impl Scene {
             true => 1,
             false => 2,
         };
-        // They do not ask for the user name.
+        // The official CLI does not request the user name.
         let email = listed["email"]
             .as_str()
             .and_then(|email| email.split_once('@'));
@@ -106,8 +106,8 @@ impl Scene {
         format!("{}@{number}", user.unwrap_or("-"))
     }
 
-    /// These accounts are there, the active one first, and both use its token. (To start them takes its time: what they
-    /// list is asked for in [`Scene::agree_on_list`].)
+    /// These accounts are stored, the active one first, and both programs use its token. (Starting the official CLI is
+    /// slow: its list is compared in [`Scene::agree_on_list`].)
     #[track_caller]
     fn agree(&self, after: &str, accounts: &[&str]) {
         let after = format!("{:?} after {after}", self.official);
@@ -188,7 +188,7 @@ fn after_every_command_of_either_both_use_the_same_account() {
         switch(Us, &[&scene.id("bob@1")], "bob@1");
         switch(Them, &["jane@example.com", "--url", &two], "jane@2");
         scene.agree_on_list();
-        // Whoever was used last takes over.
+        // The account that was used last becomes active.
         scene.run(Us, &["logout"]).success();
         scene.agree("our logout", &["bob@1", "bob@2", "jane@1"]);
         scene.run(Them, &["logout"]).success();
@@ -291,7 +291,7 @@ fn a_host_stays_bound_to_an_account_that_they_log_in_to_again() {
         for answer in answers() {
             assert!(answer.contains(&jane), "{official:?}: {answer}");
         }
-        // Nobody else takes that place.
+        // No other account becomes active.
         scene.run(Them, &["logout", "jane@example.com"]).success();
         let bob = scene.one.current_access();
         for answer in answers() {

@@ -57,7 +57,7 @@ fn twenty_gets_on_one_terminal_ask_once_and_share_one_device_code() {
 fn a_no_to_one_of_twenty_gets_is_a_no_to_all() {
     let (sentry, machine) = Machine::new().parts();
     let mut user = crowd(&sentry, &machine);
-    // One that comes after the no would ask again.
+    // A request after the refusal would ask again.
     for _ in 1..CROWD {
         user.expect("is in progress; waiting for it");
     }
@@ -111,7 +111,7 @@ fn a_get_without_a_user_never_waits_for_a_login() {
             _ => answer.stdout_is("credentials not found in native keychain\n"),
         };
     }
-    // It waits on, for a user who takes longer than all of them.
+    // It keeps waiting for a user who takes longer than all the others.
     assert!(login.is_running());
     assert_eq!(sentry.device_codes(), 1);
 }
@@ -174,7 +174,7 @@ fn a_login_that_is_approved_but_cannot_be_stored_says_so() {
     machine.seed_session(&sentry, &old, Age::FRESH);
     let login = machine.sentry(&["auth", "login", "--force"]).spawn();
     let code = sentry.wait_for_code(SOON);
-    // A newer version of the official CLI, say.
+    // For example a newer version of the official CLI.
     let database = machine.database().unwrap();
     let renamed = "ALTER TABLE accounts RENAME COLUMN refresh_token TO renewal";
     database.execute(renamed, []).unwrap();

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// Stores a credential and says which `cli.db` below the sandbox's root hold it now.
+/// Stores a credential; returns the `cli.db` files below the sandbox's root that have it now.
 #[track_caller]
 fn databases_after_a_store(machine: &Sandbox) -> Vec<String> {
     machine
@@ -157,7 +157,7 @@ fn a_directory_may_have_a_name_of_any_bytes() {
     }
 }
 
-/// A store as a repository brings it: modes of git's own, and a binding of somebody else's host.
+/// A store as a repository contains it: with git's file modes, and a binding of an attacker's host.
 fn planted(variable: &str, directory_mode: u32, file_mode: u32) -> (Sandbox, PathBuf) {
     let repository = Sandbox::new();
     let directory = repository.root().join("repo/sentry");
@@ -296,7 +296,7 @@ fn a_place_that_is_another_for_each_process_is_refused() {
     let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
     let told = refused.fails(1).stdout_is("");
     told.stderr_is(&format!("git-credential-sentry: XDG_CONFIG_HOME {words}"));
-    // Where nothing lies there, nothing is selected.
+    // Without a file there, nothing is selected.
     let helper = machine
         .git_credential("get")
         .env_remove("SENTRY_CONFIG_DIR");

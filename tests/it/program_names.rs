@@ -1,5 +1,5 @@
 //! The names of the program: `sentry`, which Sentry's official CLI has too, `sentry-credential`, and
-//! `git credential-sentry`. Whoever is first on `PATH`, the right program answers.
+//! `git credential-sentry`. Whichever program is first on `PATH`, the right one answers.
 
 use crate::fake_sentry::FakeSentry;
 use crate::machine::Machine;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 const SENTRY: &str = env!("CARGO_BIN_EXE_sentry");
 
-/// Words that are Sentry's official CLI's, whoever has the name.
+/// Commands of Sentry's official CLI, whichever program is called `sentry`.
 const THEIRS: [&str; 20] = [
     "issue list",
     "issue --help",
@@ -38,7 +38,7 @@ const THEIRS: [&str; 20] = [
     "no-such-command",
 ];
 
-/// Words that are ours, where ours is first.
+/// Commands of this program, if it comes first.
 const OURS: [&str; 20] = [
     "auth status",
     "auth status --json",

@@ -14,7 +14,7 @@ use crate::tls::{Certificate, NAME, Tls};
 /// The variables that name a proxy.
 const VARIABLES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// A machine with an expired session at an instance that it cannot find by itself.
+/// A machine with an expired session at an instance that it cannot resolve itself.
 struct Scene {
     sentry: FakeSentry,
     tls: Tls,

@@ -14,7 +14,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// Makes the user's docker, podman and skopeo ask us about the registry.
+/// Configures the user's docker, podman and skopeo to call the helper for the registry.
 #[track_caller]
 pub fn configure(machine: &Sandbox, registry: &Registry) {
     machine
@@ -192,7 +192,7 @@ fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
         fifo.display()
     );
     let login = machine.command("sh").args(["-c", &script]).spawn();
-    // Until it has the password, docker goes on with the file as it was when it started.
+    // Until it has the password, docker works with the file as it was when it started.
     let mut password = fs::File::options().write(true).open(&fifo).unwrap();
     let set_ups = set_ups(&machine);
     let are_there = || {
@@ -240,7 +240,7 @@ fn a_login_that_takes_its_time_is_named() {
     ));
 }
 
-/// A registry that lets everybody in.
+/// A registry without access control.
 struct OpenRegistry {
     address: SocketAddr,
 }

@@ -35,7 +35,7 @@ fn set_up_docker(machine: &Sandbox, args: &[&str]) {
         .success();
 }
 
-/// The session's access token dies, at the server and by the store's own account of it.
+/// Expires the session's access token, at the server and in the store.
 #[track_caller]
 fn expire(machine: &Sandbox, sentry: &FakeSentry) {
     sentry.expire(&sentry.current_access());
@@ -46,7 +46,7 @@ fn expire(machine: &Sandbox, sentry: &FakeSentry) {
     );
 }
 
-/// Asks the docker helper as the docker client does.
+/// Calls the docker helper as the docker client does.
 #[track_caller]
 fn docker_get(machine: &Sandbox, host: &str) -> Output {
     machine.docker_credential("get").stdin(host).run()

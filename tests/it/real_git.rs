@@ -9,7 +9,7 @@ use crate::sandbox::{Cmd, Output, Sandbox};
 use crate::service::tools;
 use std::path::Path;
 
-/// Makes the user's git ask us about the server.
+/// Configures the user's git to call the helper for the server.
 #[track_caller]
 pub fn configure(machine: &Sandbox, server: &GitServer) {
     machine
@@ -26,7 +26,7 @@ fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
         .env("GIT_TERMINAL_PROMPT", "0")
 }
 
-/// Clones to `work`, pushes a commit, and fetches one of somebody else.
+/// Clones to `work`, pushes a commit, and fetches one of another user.
 #[track_caller]
 pub fn clone_push_and_fetch(machine: &Sandbox, server: &GitServer, git: &Path) {
     let work = machine.home().join("work");
@@ -144,7 +144,7 @@ fn a_refused_token_fails_the_clone_without_a_question() {
     let token = sentry.issue().access;
     sentry.revoke_family(&token);
     for git in tools("git") {
-        // One for each: for a minute the host does not get again what it refused.
+        // One for each: for a minute the host does not get a refused token again.
         let machine = machine(&sentry, &token);
         configure(&machine, &server);
         clone(&machine, &server, &git)

@@ -12,7 +12,7 @@ use crate::nginx::get;
 use crate::sandbox::{Cmd, Running, Sandbox};
 use crate::service::{Service, tool};
 
-/// Where `tests/run` puts what it installs for the tests alone.
+/// The directory of the peers that `tests/run` installs.
 fn peers() -> PathBuf {
     // Of a build for another target, that is a directory further up.
     let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors();
@@ -93,19 +93,19 @@ impl Server {
         self.machine.stored_tokens().expect("a session")
     }
 
-    /// The server takes this access token.
+    /// The server accepts this access token.
     fn takes(&self, access: &str) -> bool {
         let authorization = format!("Bearer {access}");
         let answer = get(&self.address.to_string(), "/api/0/", &authorization);
         answer.expect("an answer").contains(" 200 ")
     }
 
-    /// How often this stands in what the server has written.
+    /// How often the server's output has this text.
     fn count(&self, words: &str) -> usize {
         self.service.said().matches(words).count()
     }
 
-    /// As if the stored access token had lived for long.
+    /// Ages the stored access token.
     fn expire(&self) {
         let store = self.machine.database().expect("a store");
         let expired = "UPDATE accounts SET expires_at = (unixepoch() - 60) * 1000";
@@ -167,7 +167,7 @@ fn a_user_in_chromium_approves_a_login_that_is_refreshed_from_then_on() {
     let pair = server.ten_at_once();
     assert!(server.takes(&pair.access));
     assert_eq!(server.count("refresh_token.consumed"), 4);
-    // Whoever sends one twice loses the login there.
+    // Sending one twice loses the login there.
     assert_eq!(server.count("grant.revoked"), 0);
     assert_eq!(server.count("server_error"), 0);
     let store = server.machine.database().expect("a store");

@@ -18,7 +18,7 @@ pub fn skopeo(machine: &Sandbox, args: &[&str]) -> Cmd {
         .args(args)
 }
 
-/// podman with all that it keeps below the machine's root.
+/// podman with all of its files below the machine's root.
 #[track_caller]
 pub fn podman(machine: &Sandbox, args: &[&str]) -> Cmd {
     let mut cmd = machine
@@ -91,7 +91,7 @@ fn podman_pulls_an_image() {
         .success();
 }
 
-/// buildah with all that it keeps below the machine's root.
+/// buildah with all of its files below the machine's root.
 #[track_caller]
 pub fn buildah(machine: &Sandbox, args: &[&str]) -> Cmd {
     let mut cmd = machine
@@ -105,7 +105,7 @@ pub fn buildah(machine: &Sandbox, args: &[&str]) -> Cmd {
     cmd.args(["--storage-driver", "vfs"]).args(args)
 }
 
-/// A machine with a session, whose podman, skopeo and buildah log in and out through us.
+/// A machine with a session, whose podman, skopeo and buildah log in and out through this helper.
 fn logged_in(sentry: &FakeSentry, registry: &Registry) -> Sandbox {
     let machine = Sandbox::new();
     machine.seed_session(sentry, &sentry.issue(), Age::FRESH);
@@ -143,7 +143,7 @@ fn whoever_logs_out_can_log_in_again() {
         client(&machine, pull).run().success();
         client(&machine, &["logout", &host]).run().success();
         client(&machine, pull).run().fails(refused);
-        // Whoever only says the word is not logged in.
+        // The word in another position is not a login.
         let _word = client(&machine, &["logout", "login"]).run();
         client(&machine, pull).run().fails(refused);
         let login = client(&machine, &["login", "--tls-verify=false", &host]);
@@ -166,7 +166,7 @@ fn podman_without_a_runtime_directory_logs_in_through_us() {
     ] {
         let machine = Sandbox::new();
         machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
-        // podman wants that file to be there.
+        // podman requires this file.
         fs::write(machine.home().join("auth.json"), "{}").unwrap();
         let podman = podman(&machine, &["\"$@\""]).env_remove("XDG_RUNTIME_DIR");
         let line = podman.to_string();

@@ -5,8 +5,8 @@ use crate::sandbox::{Age, Sandbox};
 
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// Two instances that would both answer; the first one sends everybody from `endpoint` to the other, which is the
-/// second's address or, for a server that goes in circles, its own.
+/// Two instances that would both answer; the first redirects every request for `endpoint` to the other address, which
+/// is the second's or, for a redirect loop, its own.
 struct Scene {
     here: FakeSentry,
     elsewhere: FakeSentry,
@@ -30,7 +30,7 @@ impl Scene {
         self.here.fault_always(endpoint, Fault::Answer(answer));
     }
 
-    /// Every way to say where: absolute, without a scheme, and to itself.
+    /// Every form of a target: absolute, without a scheme, and to itself.
     fn targets(&self, path: &str) -> [String; 3] {
         [
             format!("{}{path}", self.elsewhere.url()),
@@ -39,7 +39,7 @@ impl Scene {
         ]
     }
 
-    /// Runs `attempt` against every kind of redirect; it asks the endpoint once each time.
+    /// Runs `attempt` against every kind of redirect; it sends one request to the endpoint each time.
     #[track_caller]
     fn nobody_is_followed(&self, endpoint: Endpoint, path: &str, attempt: impl Fn(&Scene)) {
         for status in STATUSES {
@@ -90,7 +90,7 @@ fn a_redirected_login_stores_nothing() {
 
 #[test]
 fn a_redirected_poll_is_no_answer() {
-    // One login for each: a poll comes a second after its code.
+    // One login for each: a poll follows a second after its code.
     let scenes: Vec<_> = STATUSES
         .into_iter()
         .map(|status| {

@@ -42,13 +42,13 @@ fn a_refresh_sends_what_the_server_wants_and_no_scope() {
     );
 }
 
-/// How often one refresh asks: an answer that was lost is asked for once more.
+/// The requests of one refresh: after a lost answer it is repeated once.
 type Asked = std::ops::RangeInclusive<usize>;
 
 const ONCE: Asked = 1..=1;
 const TWICE: Asked = 2..=2;
 
-/// Answers that say nothing about the login, and how often each is asked for.
+/// Answers that say nothing about the login, and the number of requests for each.
 fn disturbances() -> Vec<(&'static str, Asked, Fault)> {
     let html = |status| Answer::new(status, "text/html", "<html><title>502</title>");
     vec![
@@ -94,7 +94,7 @@ fn disturbances() -> Vec<(&'static str, Asked, Fault)> {
             TWICE,
             Fault::Raw(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"access_".to_vec()),
         ),
-        // Not the server's answer, so that may have been lost as well.
+        // Not the server's answer, which may therefore be lost as well.
         (
             "no HTTP",
             1..=2,
@@ -108,7 +108,7 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
     for (name, asked, fault) in disturbances() {
         let scene = Machine::new().login(Age::STALE);
         scene.sentry.fault_always(Endpoint::Refresh, fault);
-        // Nobody after the first one tries again at once.
+        // No later command retries at once.
         scene.serves(&scene.pair.access);
         assert_eq!(
             scene.sandbox.stored_tokens(),
@@ -117,7 +117,7 @@ fn no_disturbance_costs_the_session_and_a_live_token_is_still_served() {
         );
         let attempts = scene.sentry.refresh_attempts();
         assert!(asked.contains(&attempts), "{name}: {attempts}");
-        // Except when a user asks.
+        // Except for an explicit command of a user.
         scene.sentry.fix();
         scene.sandbox.sentry(&["auth", "refresh"]).run().success();
         assert_eq!(
@@ -274,7 +274,7 @@ fn a_refresh_goes_to_the_instance_that_issued_the_session_whatever_the_environme
 #[test]
 fn a_lost_answer_is_told_when_the_session_is_found_lost() {
     let scene = Machine::new().login(Age::EXPIRED);
-    // Nobody can help where the server has no grace: it refuses what is asked once more at once.
+    // Without a grace period at the server the session is lost: the server refuses the repeated request.
     scene.sentry.fault(Endpoint::Refresh, Fault::ResetAfter);
     let lost = scene.token().run().fails(1).stdout_is("");
     lost.stderr_has("perhaps because a refresh that began at 20");

@@ -103,7 +103,7 @@ fn a_login_that_another_program_stores_meanwhile_wins() {
 fn a_pair_that_another_program_clears_meanwhile_is_replaced_by_ours() {
     for layout in LAYOUTS {
         let mut flight = InFlight::start(layout);
-        // The loser of a race at the server clears what it takes for dead.
+        // The loser of a race at the server clears the pair, which it considers invalid.
         flight.meanwhile(
             "UPDATE {table} SET token = NULL, refresh_token = NULL, expires_at = NULL, issued_at = NULL",
             &[],
@@ -174,7 +174,7 @@ fn a_session_that_the_official_cli_migrates_meanwhile_gets_its_new_pair() {
     flight.lands().success().stdout_is(&served);
     assert_eq!(flight.machine.stored_tokens(), Some(ours));
     assert_eq!(flight.machine.stored_row().unwrap().email, before.email);
-    // No intent is left over for the row, whatever its key.
+    // No intent is left for the row, whatever its key.
     flight.machine.sentry(&["auth", "token"]).run().success();
     assert_eq!(flight.sentry.refresh_attempts(), 1);
     let refresh = flight.machine.sentry(&["auth", "refresh", "--force"]);
@@ -219,7 +219,7 @@ fn what_is_sent_was_read_under_the_lock() {
     assert!(sentry.is_refreshable(&before.refresh));
 }
 
-/// Seconds that a caller may need: 12 for its own request or 20 for another's, and a little for a machine with much to do.
+/// Seconds that a caller may need: 12 for its own request or 20 for another's, and a margin for a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(26);
 
 #[test]
@@ -235,7 +235,7 @@ fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
     let mut waiters = [token(), token()];
     let told = caller.wait().fails(1).stdout_is("");
     assert!(told.stderr.starts_with("error: "), "{told:?}");
-    // The worker listens on, and they with it.
+    // The worker keeps waiting, and so do they.
     assert!(waiters.iter_mut().all(Running::is_running));
     for waiter in waiters {
         let told = waiter.wait().fails(1).stdout_is("");

@@ -48,7 +48,7 @@ fn go(scene: &Machine) -> PathBuf {
     scene.sandbox.root().join("go")
 }
 
-/// Names of the store's files that have one of these secrets.
+/// The names of the store's files that contain one of these secrets.
 fn left(scene: &Machine, secrets: &[&str]) -> Vec<String> {
     let found = secrets
         .iter()
@@ -70,7 +70,7 @@ fn stores_a_password(scene: &Machine) {
         .success();
 }
 
-/// The commands by which a user removes something, what each says first, and what is to be gone.
+/// The commands that remove something, the first line of each one's output, and what must be removed.
 fn removals(scene: &Machine) -> Vec<(Cmd, String, Vec<String>)> {
     let out = || format!("logged out of {}", scene.sentry.url());
     let tokens = || pair(scene).map(str::to_owned).to_vec();
@@ -168,7 +168,7 @@ fn a_logout_removes_what_other_programs_left_in_the_free_space_of_the_file() {
             Machine::new().session(Age::FRESH),
             Machine::new().session(Age::FRESH).in_rollback_mode(),
         ] {
-            // As a program writes a row whose name grows, if it does not overwrite what it frees.
+            // As a program writes a row whose name grows, if it does not overwrite freed space.
             scene.sql(
                 "PRAGMA secure_delete = OFF;
                  INSERT INTO accounts (account_id, host, token)

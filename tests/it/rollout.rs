@@ -30,7 +30,7 @@ const AS_USER: &str = "mount --bind \"$0/etc\" /etc
     mount --bind \"$PROGRAMS\" \"$0/programs\"
     exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
 
-/// A machine with git's configuration for all users and the administrator's file, and a user who did nothing yet.
+/// A machine with git's system configuration and the administrator's file, and a user who has configured nothing.
 struct ManagedMachine(Sandbox);
 
 impl ManagedMachine {
@@ -361,7 +361,7 @@ fn a_refresh_uses_the_client_id_of_the_file_although_its_process_is_confined() {
     assert_eq!(sentry.refreshes(), 1);
 }
 
-/// What the administrator did wrong, and the reason that is given.
+/// The administrator's mistake, and the reason that is reported.
 type Fault = (fn(&ManagedMachine), &'static str);
 
 #[test]

@@ -39,7 +39,7 @@ fn a_setup_code_logs_in_without_a_browser_and_names_its_instance() {
         let mut fields: Vec<&str> = asked.form.iter().map(|(name, _)| name.as_str()).collect();
         fields.sort_unstable();
         assert_eq!(fields, ["client_id", "grant_type", "setup_code"]);
-        // It is a session like any other.
+        // It is an ordinary session.
         let refresh = machine.sentry(&["auth", "refresh", "--force"]);
         refresh.run().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
@@ -119,7 +119,7 @@ fn a_setup_code_that_is_refused_or_not_answered_stores_nothing() {
         refused.stderr_has(words).never_says(&code);
         assert_eq!(machine.stored_row().map(|row| row.token), None);
     }
-    // Somebody else's.
+    // Another user's.
     let (sentry, machine) = (FakeSentry::start(), machine());
     sentry.set_user(user(BOB));
     let code = sentry.setup_code();
@@ -132,7 +132,7 @@ fn a_setup_code_that_is_refused_or_not_answered_stores_nothing() {
     assert_eq!(machine.stored_row().map(|row| row.token), None);
 }
 
-/// A session that its user wants other scopes for.
+/// A session whose user requests other scopes.
 fn scene() -> Machine {
     let scene = Machine::new().login(Age::FRESH);
     scene.sentry.set_interval(Some(1));
@@ -223,7 +223,7 @@ fn status_says_what_a_token_may_do_as_far_as_it_is_known() {
     let told = scene.sandbox.sentry(&["auth", "status"]).run().success();
     let scopes = scene.sentry.current_scope().replace(' ', ", ");
     told.stdout_has(&format!("\nScopes: {scopes}\n"));
-    // By the one request that there is anyway.
+    // By the one request that is sent anyway.
     let index = |request: &crate::fake_sentry::Request| request.route() == "/api/0/";
     let asked = scene
         .sentry

@@ -29,7 +29,7 @@ enum Kind {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
-    /// Standard output of a program that was asked for it.
+    /// Standard output of a program that should print it.
     Answer,
     Database,
     /// The header `Authorization` of a request.
@@ -57,7 +57,7 @@ const MAY_BE: &[(Kind, &[Place])] = &[
     ),
 ];
 
-/// What a command is called in a failure, its exit code, what it answers, and the command.
+/// The name of a command in a failure, its exit code, its output, and the command.
 type Step = (&'static str, i32, &'static [Kind], fn(&Life) -> Cmd);
 
 const LIFE: &[Step] = &[
@@ -290,7 +290,7 @@ impl Life {
         assert_eq!(store.execute(sql, []), Ok(1));
     }
 
-    /// What the server has handed out since.
+    /// The tokens that the server has issued since.
     fn learn(&mut self) {
         let polls = self.sentry.requests_to(Endpoint::Poll);
         let codes = polls.iter().filter_map(|poll| poll.field("device_code"));
@@ -308,7 +308,7 @@ impl Life {
         self.room.root().join("trace")
     }
 
-    /// Runs one command and looks everywhere.
+    /// Runs one command and searches everywhere.
     #[track_caller]
     fn step(&mut self, name: &str, code: i32, answers: &[Kind], cmd: Cmd) {
         let requests = (self.sentry.requests().len(), self.other.requests().len());
@@ -338,7 +338,7 @@ impl Life {
         });
     }
 
-    /// Looks into all files of the machine, and into the system calls of the last command.
+    /// Searches all files of the machine, and the system calls of the last command.
     #[track_caller]
     fn look_around(&mut self, name: &str, answers: &[Kind]) {
         let texts: Vec<_> = files(self.machine.root())
@@ -372,7 +372,7 @@ impl Life {
         });
     }
 
-    /// Looks for each secret in each text; `place` says where that would be, `None` being nowhere good.
+    /// Searches each text for each secret; `place` is where that would be, `None` a forbidden place.
     #[track_caller]
     fn look<W: std::fmt::Debug + Clone>(
         &mut self,
@@ -401,7 +401,7 @@ impl Life {
         }
     }
 
-    /// Nothing is left on the disk of what was stored.
+    /// No stored secret is left on the disk.
     #[track_caller]
     fn leaves_nothing(&self) {
         for (kind, secret) in &self.secrets {
@@ -416,7 +416,7 @@ fn may_be(kind: Kind, place: Place) -> bool {
     rows.any(|row| row.0 == kind && row.1.contains(&place))
 }
 
-/// As it is, or as what is sure of its base64 wherever it begins in what is encoded.
+/// Literally, or as the invariant part of its base64 at any offset.
 fn is_in(text: &str, secret: &str) -> bool {
     let is_encoded = |before: usize| {
         let padded = format!("{}{secret}", "-".repeat(before));
@@ -426,7 +426,7 @@ fn is_in(text: &str, secret: &str) -> bool {
     text.contains(secret) || (0..3).any(is_encoded)
 }
 
-/// The database, or what SQLite writes beside it.
+/// The database, or its sidecar files.
 fn is_database(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str());
     path.parent().is_some_and(|dir| dir.ends_with(".sentry"))
@@ -443,7 +443,7 @@ fn parts(request: Request) -> Vec<(String, String)> {
     parts
 }
 
-/// What hands something on: to a program, a file, a socket, a name.
+/// Calls that pass data on: to a program, a file, a socket, a name.
 const CALLS: &str = "%file,sendto,sendmsg,sendmmsg,write,writev,pwrite64,pwritev,pwritev2,sendfile,memfd_create,\
                      add_key,keyctl,ioctl,prctl,prlimit64";
 
@@ -460,7 +460,7 @@ fn process_and_call(line: &str) -> Option<(&str, &str)> {
     Some((process, call.trim_start()))
 }
 
-/// Where a call puts what stands in it; `None` for calls that have no business with a secret.
+/// The destination of a call's data; `None` for calls that must not carry a secret.
 fn target(call: &str) -> Option<Target<'_>> {
     let (name, arguments) = call.split_once('(')?;
     let writes = [
@@ -541,7 +541,7 @@ fn nothing_goes_to_the_keyring_in_the_clear() {
     life.leaves_nothing();
 }
 
-/// Ways for a server to throw this text back.
+/// Ways for a server to echo this text.
 fn throwing_back(text: &str) -> Vec<(&'static str, Fault)> {
     let raw = |bytes: String| Fault::Raw(bytes.into_bytes());
     let json = |status, body| Fault::from(Answer::json(status, &body));
@@ -600,7 +600,7 @@ fn what_a_server_throws_back_is_not_repeated() {
     life.live(&LIFE[..1]);
     let current = life.sentry.current();
     for (what, fault) in throwing_back(&current.refresh) {
-        // What is no HTTP is asked for once more.
+        // A request without a valid HTTP answer is repeated once.
         life.sentry.fault_always(Endpoint::Refresh, fault);
         life.expire();
         let get = life.git("get", "");

@@ -171,7 +171,7 @@ impl Server {
         log + &self.nginx.said()
     }
 
-    /// Status and challenges of the answer to whoever shows this.
+    /// Status and challenges of the answer to a request with this header.
     #[track_caller]
     fn asked(&self, authorization: &str) -> (u16, Vec<String>, String) {
         let path = match self.log {
@@ -202,17 +202,17 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(pair))
 }
 
-/// Somebody who can log in to the Sentry, and is no member.
+/// A user who can log in to the Sentry but is not a member.
 fn stranger(sentry: &FakeSentry) -> String {
-    let somebody = User {
+    let stranger = User {
         id: "666".to_owned(),
         name: "Mallory".to_owned(),
         username: "mallory".to_owned(),
         email: "mallory@example.com".to_owned(),
     };
     let member = sentry.user();
-    sentry.expel(&somebody);
-    sentry.set_user(somebody);
+    sentry.expel(&stranger);
+    sentry.set_user(stranger);
     let token = sentry.issue().access;
     sentry.set_user(member);
     token
@@ -342,7 +342,7 @@ fn the_refused_are_told_why_by_the_right_status() {
                 let (status, challenges, body) = server.asked(&shown);
                 assert_eq!((status, challenges), (200, vec![]), "{body}");
             }
-            // There is no organization of that name, or none that the token may know of.
+            // There is no organization of that name, or the token may not read it.
             assert_eq!(another.asked(&shown).0, 403);
         }
     }
@@ -390,7 +390,7 @@ fn a_sentry_that_fails_is_distinguished_from_a_token_that_is_refused() {
     for server in &servers {
         assert_eq!(server.asked(&shown).0, 502);
     }
-    // None of that is remembered.
+    // None of these answers is cached.
     sentry.fix();
     for server in &servers {
         assert_eq!(server.asked(&shown).0, 200);

@@ -11,7 +11,7 @@ fn setup_docker(machine: &Sandbox, args: &[&str]) -> Cmd {
     machine.sentry(&["auth", "setup-docker"]).args(args)
 }
 
-/// A machine whose user means sentry.io.
+/// A machine whose instance is sentry.io.
 fn machine() -> Sandbox {
     Sandbox::new().env("SENTRY_URL", "https://sentry.io")
 }
@@ -20,7 +20,7 @@ fn file(machine: &Sandbox) -> PathBuf {
     machine.home().join(".docker/config.json")
 }
 
-/// docker's configuration as a user has it.
+/// A typical user's docker configuration.
 fn write(machine: &Sandbox, text: &str) -> String {
     fs::create_dir_all(machine.home().join(".docker")).unwrap();
     fs::write(file(machine), text).unwrap();
@@ -61,7 +61,7 @@ fn setup_docker_makes_a_private_file_where_there_is_none() {
 fn a_key_is_written_as_it_was_typed() {
     for (typed, key) in [
         ("Registry.example.com:443", "Registry.example.com:443"),
-        // As `docker login` takes them.
+        // As `docker login` accepts them.
         ("https://Registry.example.com/", "Registry.example.com"),
         ("[::1]:5000", "[::1]:5000"),
     ] {

@@ -409,7 +409,7 @@ fn a_helper_of_a_file_that_is_included_is_overruled() {
     ));
 }
 
-/// git 2.39 hands what worked to all helpers of the chain.
+/// git 2.39 passes a working credential to all helpers of the chain.
 #[test]
 fn no_helper_that_came_later_gets_a_copy_of_the_token() {
     for program in tools("git") {
@@ -535,7 +535,7 @@ fn undo_tells_what_is_not_its_own() {
     ));
 }
 
-/// A binding ends whatever became of the file that it was made with.
+/// A binding is removed whatever happened to the configuration file.
 #[test]
 fn a_binding_does_not_outlive_its_repository() {
     for host in [&[][..], &["--host", "git.example.com"]] {

@@ -30,7 +30,7 @@ const CLONE: &str = "\"$GIT\" clone --quiet \"http://$HOST/demo.git\" work";
 const APPROVE: &str = "printf 'protocol=http\\nhost=%s\\nusername=u\\npassword=p\\n' \"$HOST\" |
     \"$GIT\" credential approve";
 
-/// Runs the script and prints what the siblings have kept: the file as it is, and what both would tell the next one.
+/// Runs the script and prints what the siblings have stored: the file's content, and the answers of both.
 ///
 /// One script, because the daemon of `cache` lives no longer than the process group.
 fn kept_after(script: &str, machine: &Sandbox, server: &GitServer, git: &Path) -> Cmd {

@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 const SIGNALS: [Signal; 4] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
 
-/// How a process ends that took the signal itself: as shells count Ctrl-C, else killed by it.
+/// How a process ends that handles the signal: with the exit code of shells for Ctrl-C, else killed by it.
 fn ending(signal: Signal) -> i32 {
     match signal {
         Signal::INT => 130,
@@ -59,7 +59,7 @@ fn a_signal_while_the_server_works_waits_for_the_commit() {
         sentry.fault(Endpoint::Refresh, Fault::Held);
         let mut token = machine.sentry(&["auth", "token"]).spawn();
         sentry.wait_for_held(SOON);
-        // An impatient user: once is as good as three times.
+        // An impatient user: three signals have the effect of one.
         for _ in 0..3 {
             token.signal(signal);
         }
@@ -128,7 +128,7 @@ fn a_signal_before_the_request_ends_a_refresh_at_once_and_changes_nothing() {
         let mut token = token.env("SENTRY_CREDENTIAL_TRACE", "1").spawn();
         token.wait_for_stderr("is stale: Expired");
         token.signal(signal);
-        // Nobody has touched a signal yet: a shell calls this 130, too.
+        // No handler is installed yet: a shell reports this as 130 too.
         token.wait().fails(-signal.as_raw());
         drop(holder);
         assert_eq!(sentry.requests().len(), 0);
@@ -153,7 +153,7 @@ fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
         token.signal(signal);
         token.wait().fails(ending(signal));
         assert_eq!(machine.stored_tokens(), Some(pair), "{signal:?}");
-        // That the server rejected it is noted.
+        // The rejection by the server is recorded.
         machine.sentry(&["auth", "token"]).run().fails(1);
         assert_eq!(sentry.refresh_attempts(), 1, "{signal:?}");
     }
@@ -173,7 +173,7 @@ fn a_signal_while_a_login_waits_for_its_user_stores_nothing_and_frees_its_locks(
         for lock in ["login.lock", "credential.lock"] {
             nobody_holds(&machine, lock);
         }
-        // An approval that comes too late is nobody's.
+        // A late approval creates no session.
         sentry.approve(&code);
         sentry.approve_next();
         machine.sentry(&["auth", "login"]).run().success();
@@ -230,7 +230,7 @@ fn a_signal_after_the_approval_waits_for_the_commit_of_a_login() {
         login.signal(signal);
         drop(holder);
         let ended = login.wait().fails(ending(signal));
-        // Whichever came first, the signal or the answer: what is said is what is stored.
+        // Whether the signal or the answer came first, the message agrees with the store.
         let cancelled = ended.stderr.contains("nothing was stored");
         match machine.stored_tokens() {
             Some(stored) => assert!(stored == sentry.current() && !cancelled, "{ended:?}"),
@@ -256,7 +256,7 @@ fn a_signal_after_the_commit_of_a_login_does_not_say_that_nothing_was_stored() {
     }
 }
 
-/// A random number from 0 to below `bound`; `state` is what the next one comes from.
+/// A random number from 0 to below `bound`; `state` is that of the generator.
 pub fn random(state: &mut u64, bound: u64) -> u64 {
     // Knuth's MMIX generator; its high bits are good.
     *state = state
@@ -265,7 +265,7 @@ pub fn random(state: &mut u64, bound: u64) -> u64 {
     (*state >> 33) % bound
 }
 
-/// A number from the environment: how often, or from which seed.
+/// A number from the environment: the rounds, or the seed.
 pub fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -307,7 +307,7 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         machine.database().unwrap().execute(expired, []).unwrap();
     };
     sentry.fault_always(Endpoint::Refresh, Fault::Delay(Duration::from_millis(50)));
-    // How long it takes when nobody interferes.
+    // The duration without interference.
     expire();
     let start = Instant::now();
     fetch().run().success();
@@ -327,7 +327,7 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         interrupted += usize::from(sent.is_ok() && ended.code != 0);
         refreshed += usize::from(sentry.refreshes() > before);
         let case = format!("SIGNAL_SEED={seed}, round {round}: {signal:?} after {moment:?}");
-        // The next one waits for the lock, and so for a commit that is under way.
+        // The next command waits for the lock, and so for a commit in progress.
         let token = machine.sentry(&["auth", "token"]).run();
         assert_eq!(token.code, 0, "{case}: {token:?}");
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");

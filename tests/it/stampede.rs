@@ -18,7 +18,7 @@ use crate::signals::{random, variable};
 const CROWD: usize = 200;
 const SOON: Duration = Duration::from_secs(60);
 
-/// Holds processes back until it is opened.
+/// Blocks processes until it is opened.
 struct Gate {
     file: File,
     path: std::path::PathBuf,
@@ -32,7 +32,7 @@ impl Gate {
         Gate { file, path }
     }
 
-    /// A command that waits at the gate, in the same process that it then becomes.
+    /// A command that waits at the gate, in the process that then runs it.
     fn hold(&self, machine: &Sandbox, program: &str, args: &[&str]) -> Cmd {
         let flock = machine
             .command("flock")
@@ -162,7 +162,7 @@ fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
     }
 }
 
-/// Who holds the credential lock, as the kernel tells it.
+/// The holder of the credential lock, as the kernel reports it.
 fn holder_of(scene: &Scene) -> i32 {
     use std::os::unix::fs::MetadataExt as _;
     let inode = scene
@@ -255,7 +255,7 @@ fn near_its_end_a_token_is_refreshed_by_one_and_the_new_one_served_to_all() {
         let crowd = scene.crowd(&gate, 20);
         gate.open();
         scene.sentry.wait_for_held(SOON);
-        // From here on the old one is dead.
+        // From here on the old token is invalid.
         assert!(!scene.sentry.is_valid(&old));
         scene.sentry.release();
         for one in crowd {
@@ -321,7 +321,7 @@ fn signals_to_a_fetch_never_cost_the_session() {
         // The helper, and with it git's standard error, ends only after the answer is stored.
         sentry.release();
         let _ended = fetch.wait();
-        // The next one waits for the lock, and so for the commit.
+        // The next command waits for the lock, and so for the commit.
         machine.sentry(&["auth", "token"]).run().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()));
         assert!(sentry.is_valid(&sentry.current_access()), "{signal:?}");

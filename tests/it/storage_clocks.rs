@@ -26,11 +26,11 @@ fn a_clock_that_is_ten_years_ahead_costs_one_refresh_and_none_when_it_is_put_rig
         scene.serves_to(&scene.sentry.current_access(), at(AHEAD));
         assert_eq!(scene.sentry.refresh_attempts(), 1);
     }
-    // The right clock again: the token seems to live for ten years.
+    // The right clock again: the token seems to expire in ten years.
     let current = scene.sentry.current_access();
     scene.serves(&current);
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    // When it is dead, git says so.
+    // After its expiry git reports it as refused.
     scene.sentry.expire(&current);
     let rejected = format!(
         "protocol=http\nhost={}\nusername=oauth2\npassword={current}\n",

@@ -17,7 +17,7 @@ fn disk(scene: &Machine) -> PathBuf {
     scene.sandbox.root().join("disk")
 }
 
-/// A script on a machine whose store lies on a small disk: `$DISK`.
+/// A script on a machine whose store is on a small disk: `$DISK`.
 fn on_a_disk(scene: &Machine, script: &str) -> Cmd {
     let disk = disk(scene);
     fs::create_dir_all(&disk).unwrap();
@@ -41,7 +41,7 @@ const READERS: [&str; 3] = [
     "printf %s \"$URL\" | docker-credential-sentry get",
 ];
 
-/// Everybody is served the token that is stored, with the disk in this state, and no refresh token is spent.
+/// All commands return the stored token, with the disk in this state, and no refresh token is spent.
 #[track_caller]
 fn is_served_and_none_is_spent(state: &str) {
     for age in [Age::FRESH, Age::STALE] {
@@ -75,7 +75,7 @@ fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
     scene.is_alive();
 }
 
-/// Lets the script go on that reads from `$GATE`.
+/// Resumes the script that reads from `$GATE`.
 fn open_gate(scene: &Machine) {
     fs::write(scene.sandbox.root().join("gate"), "\n").unwrap();
 }
@@ -113,7 +113,7 @@ fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
 #[test]
 fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_imported() {
     let scene = Machine::new().session(Age::EXPIRED);
-    // A minute of trying, for which nobody waits but this script.
+    // A minute of attempts, for which only this script waits.
     let kept = "until [ -e \"$DISK/credential.recovery\" ]; do sleep 0.1; done";
     let running = filled_meanwhile(&scene, kept).spawn();
     scene.sentry.wait_for_held(SOON);
@@ -198,7 +198,7 @@ fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
         "error: cannot write {}/cli.db: attempt to write a readonly database\n",
         disk(&scene).display()
     ));
-    // Where it can be, it is.
+    // It is stored as soon as that is possible.
     scene.serves(&scene.pair.access);
     assert_eq!(scene.names(), ["cli.db"]);
 }
@@ -232,7 +232,7 @@ fn a_quota_is_as_good_as_a_full_disk() {
 #[test]
 fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
     let scene = Machine::new().session(Age::EXPIRED);
-    // As long as somebody reads, the end of a connection does not bring the log to the disk: only the commit does.
+    // While another process reads, closing a connection does not sync the WAL to the disk: only the commit does.
     let reader = scene.database();
     reader
         .execute_batch("BEGIN; SELECT count(*) FROM accounts")

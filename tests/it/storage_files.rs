@@ -19,7 +19,7 @@ fn make_fifo(scene: &Machine, path: &Path) {
     scene.sandbox.command("mkfifo").arg(path).run().success();
 }
 
-/// Somebody who is not us; `None` when only we are at hand.
+/// Another user; `None` if the tests do not run as root.
 fn give_away(path: &Path) -> Option<()> {
     let nobody = (Some(Uid::from_raw(65534)), Some(Gid::from_raw(65534)));
     rustix::process::geteuid().is_root().then(|| {
@@ -27,7 +27,7 @@ fn give_away(path: &Path) -> Option<()> {
     })
 }
 
-/// Nobody reads, nobody writes, and all say so.
+/// Every command refuses to read or write, and reports it.
 #[track_caller]
 fn is_refused(scene: &Machine, words: &str) {
     scene.fails_with(words);
@@ -103,7 +103,7 @@ fn what_belongs_to_another_user_is_refused() {
             assert_eq!(mode(&path), 0o666);
         }
     }
-    // A directory cannot be given away by everybody; being somebody else is the same.
+    // Only root can change the owner of a directory; running as another user has the same effect.
     let scene = Machine::new().session(Age::FRESH);
     let token = scene.sandbox.sentry(&["auth", "token"]);
     token
@@ -398,7 +398,7 @@ fn damage_of_any_kind_is_told_at_once_and_left_alone() {
     scene.fails_with(&format!("{} is damaged: ", scene.sandbox.db().display()));
 }
 
-/// What would copy tokens elsewhere, or serve planted ones, in the spelling of those who plant it.
+/// SQL that would copy tokens elsewhere, or serve planted ones.
 const PLANTED: [(Layout, &str, &str); 12] = [
     (
         Layout::Auth,

@@ -106,7 +106,7 @@ fn a_column_that_is_missing_is_told_before_anything_is_spent() {
             assert_eq!(dump(&scene.database(), table), before, "{column}");
         }
     }
-    // What is read is all there, so a valid token is served.
+    // All columns that are read exist, so a valid token is served.
     let scene = Machine::new().session(Age::STALE);
     scene.sql("ALTER TABLE accounts DROP COLUMN created_at");
     scene.serves(&scene.pair.access);
@@ -128,7 +128,7 @@ fn an_empty_table_beside_accounts_changes_nothing() {
     scene.sql(&copied("auth"));
     scene.sql(&copied("user_info"));
     scene.is_alive();
-    // Not even a row in it counts.
+    // Even a row in it does not count.
     scene.sql("INSERT INTO auth (id, token, refresh_token, expires_at, host) VALUES (1, 'ignored', 'ignored', 1, 'https://sentry.io')");
     let before = dump(&scene.database(), "auth");
     scene.serves(&scene.sentry.current_access());
@@ -321,7 +321,7 @@ fn a_migration_in_the_middle_of_a_refresh_costs_nothing() {
 
 #[test]
 fn a_migration_before_an_interrupted_refresh_is_taken_up_loses_nothing() {
-    // The intent was noted for the one row of `auth`.
+    // The intent was recorded for the only row of `auth`.
     let scene = Machine::new().in_layout(Layout::Auth).session(Age::EXPIRED);
     scene
         .sentry

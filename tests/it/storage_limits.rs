@@ -8,7 +8,7 @@ fn limited(cmd: Cmd, limit: &str) -> Cmd {
     cmd.under(tool("prlimit"), &[limit])
 }
 
-/// The token, or one plain error; and the stored pair is the one that the server knows.
+/// The token, or one clear error; and the stored pair is the one that the server accepts.
 #[track_caller]
 fn token_or_plain_error(scene: &Machine, said: &Output) {
     let current = scene.sentry.current();
@@ -73,7 +73,7 @@ fn little_memory_is_an_error_that_costs_nothing() {
     for megabytes in (8..64).chain([96, 128, 256]) {
         let scene = Machine::new().session(Age::EXPIRED);
         let said = limited(scene.token(), &format!("--as={}", megabytes << 20)).run();
-        // With less the program cannot be loaded, or not begin: whatever it says then has nothing to do with tokens.
+        // With less the program cannot be loaded or started: its output is then unrelated to tokens.
         // So does the process that refreshes.
         let it_was_killed = said.stderr.ends_with(" was killed\n");
         match said.code {
@@ -108,7 +108,7 @@ fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
 
 // Network file systems.
 
-/// The command on a file system of this kind, as statfs(2) tells it.
+/// The command on a file system of this kind, as statfs(2) reports it.
 fn on_a_file_system(magic: u32) -> impl Fn(Cmd) -> Cmd {
     let bytes: String = u64::from(magic)
         .to_le_bytes()

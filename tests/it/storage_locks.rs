@@ -14,7 +14,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// A refresh whose answer the server holds back; it tells what it does.
+/// A refresh with a trace, whose answer the server holds back.
 fn held_refresh(scene: &Machine) -> Running {
     held(scene, scene.token())
 }
@@ -81,7 +81,7 @@ fn a_writer_that_comes_between_request_and_commit_is_waited_for() {
     gets_the_new_token(&scene, refresh);
 }
 
-/// A refresh that could not be stored for a minute; what stands in the database is what it found.
+/// A refresh that could not be stored for a minute; the database has the former pair.
 fn kept_aside(scene: &Machine) -> PathBuf {
     let trace = scene.sandbox.root().join("trace");
     let calls = "open,openat,write,fsync,fallocate,renameat2";
@@ -91,7 +91,7 @@ fn kept_aside(scene: &Machine) -> PathBuf {
     scene.sentry.release();
     let told = refresh.wait().fails(1).stdout_is("");
     let kept = scene.file("credential.recovery");
-    // Its parent does not wait for a whole minute; strace does.
+    // The parent does not wait for a whole minute; strace does.
     let told = told
         .stderr_has("error: a refresh that began at ")
         .stderr_has(" cannot store its token yet, pid ");
@@ -99,7 +99,7 @@ fn kept_aside(scene: &Machine) -> PathBuf {
     told.never_says(&current.access)
         .never_says(&current.refresh);
     assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
-    // Room before the request; then content, file, name and directory on the disk.
+    // Space before the request; then content, file, name and directory on the disk.
     let trace = read_trace(&trace);
     let mut rest = trace.as_str();
     for step in [
@@ -136,7 +136,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     assert_eq!(said["refresh_token"], current.refresh.as_str());
     assert_eq!(said["old_refresh_token"], scene.pair.refresh.as_str());
 
-    // As it was, for each of the cases below.
+    // Restored for each of the cases below.
     let row = "SELECT token, refresh_token FROM accounts";
     let stored = || -> (Option<String>, Option<String>) {
         scene
@@ -154,7 +154,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
     };
     let new = (Some(current.access.clone()), Some(current.refresh.clone()));
 
-    // By whoever comes first.
+    // By the first command.
     for reader in scene.readers() {
         again("");
         reader.run().success().stdout_has(&current.access);
@@ -186,7 +186,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
         (Some("other".into()), Some("other-refresh".into()))
     );
     assert_eq!(scene.sentry.refresh_attempts(), 1);
-    // The living pair goes with a logout.
+    // A logout removes the valid pair.
     again("");
     scene.sandbox.sentry(&["auth", "logout"]).run().success();
     for secret in [
@@ -215,7 +215,7 @@ fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imp
 
 #[test]
 fn a_pair_that_waits_follows_its_row_through_a_migration() {
-    // Kept for the one row of `auth`, found in `accounts`.
+    // Written for the only row of `auth`, found in `accounts`.
     let scene = Machine::new().session(Age::EXPIRED);
     let new = scene.sentry.issue();
     scene.keep_aside_for("auth", &new);
@@ -284,7 +284,7 @@ fn mutex(scene: &Machine) -> PathBuf {
     scene.file("cli.db.lock")
 }
 
-/// Makes it two minutes old.
+/// Sets its age to two minutes.
 fn aged(scene: &Machine, path: &PathBuf) {
     let touch = scene.sandbox.command("touch").args(["-d", "2 minutes ago"]);
     touch.arg(path).run().success();
@@ -480,7 +480,7 @@ fn a_get_that_is_killed_or_stopped_after_its_request_loses_nothing() {
         let waiting = scene.token().spawn();
         scene.sentry.release();
         gets_the_new_token(&scene, waiting);
-        // Nor does anybody wait for the one that is stopped.
+        // Nor does any process wait for the stopped one.
         scene.sandbox.sentry(&["auth", "logout"]).run().success();
     }
 }
@@ -492,7 +492,7 @@ fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
     let exchange = refresh.exchange();
     kill_process_group(refresh.pid(), Signal::KILL).unwrap();
     let waiting = scene.token().spawn();
-    // Nothing at all is sent to it: not by the terminal that is closed, not by the shell.
+    // It receives no signal: not from the closed terminal, not from the shell.
     assert_eq!(getsid(Some(exchange)).unwrap(), exchange);
     scene.sentry.release();
     gets_the_new_token(&scene, waiting);
@@ -574,7 +574,7 @@ fn two_directories_know_nothing_of_each_other() {
     );
     let before = fs::read(two.sandbox.db()).unwrap();
     let in_one = |cmd: Cmd| cmd.env("SENTRY_CONFIG_DIR", one.dir());
-    // With the home of the other.
+    // With the other's home directory.
     let token = in_one(
         two.sandbox
             .sentry(&["auth", "token", "--url", &one.sentry.url()]),

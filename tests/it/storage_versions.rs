@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use crate::machine::Machine;
 use crate::sandbox::{Age, Layout};
 
-/// As version 1 made them.
+/// As created by version 1.
 const VERSION_1: &str = "
     CREATE TABLE helper_credential (server, seq, path, username, secret, authtype, expiry, refresh_token, PRIMARY KEY (server, seq)) WITHOUT ROWID;
     CREATE TABLE helper_binding (server PRIMARY KEY, origin, username, signed_out) WITHOUT ROWID;
@@ -14,7 +14,7 @@ const VERSION_1: &str = "
     CREATE TABLE helper_former (digest PRIMARY KEY, at) WITHOUT ROWID;
     CREATE TABLE helper_setting (key PRIMARY KEY, value) WITHOUT ROWID;";
 
-/// What version 2 added.
+/// Added by version 2.
 const VERSION_2: &str = "
     ALTER TABLE helper_binding ADD COLUMN account;
     ALTER TABLE helper_binding ADD COLUMN created_at;
@@ -26,7 +26,7 @@ const VERSION_2: &str = "
     ALTER TABLE helper_session ADD COLUMN login_at;
     INSERT INTO helper_setting VALUES ('schema', 2);";
 
-/// What some version to come may add.
+/// A future version may add this.
 const VERSION_3: &str = "
     CREATE TABLE helper_tomorrow (key PRIMARY KEY, value) WITHOUT ROWID;
     INSERT INTO helper_tomorrow VALUES ('k', 'v');
@@ -34,7 +34,7 @@ const VERSION_3: &str = "
     ALTER TABLE helper_session ADD COLUMN mood;
     UPDATE helper_setting SET value = 3 WHERE key = 'schema';";
 
-/// What every version has in its tables, as far as it has them.
+/// The rows of every version, in those of the tables that it has.
 const ROWS: [&str; 4] = [
     "INSERT INTO helper_credential (server, seq, username, secret) VALUES ('git https://other.example', 1, 'u', 'p')",
     "INSERT INTO helper_binding (server, origin, username, signed_out) VALUES ('git https://g.example', :url, 'bot', 0)",
@@ -46,7 +46,7 @@ const ROWS: [&str; 4] = [
 struct File {
     name: &'static str,
     sql: Vec<&'static str>,
-    /// The table that it lacks.
+    /// The missing table.
     lacks: Option<&'static str>,
 }
 
@@ -124,7 +124,7 @@ fn docker(scene: &Machine, host: &str) -> String {
         .stdout
 }
 
-/// What was stored, bound and logged in is answered, as far as the file has it.
+/// Credentials, bindings and logins are served, as far as the file has them.
 #[track_caller]
 fn serves(scene: &Machine, file: &File, access: &str) {
     let has = |table| file.lacks != Some(table);
@@ -256,7 +256,7 @@ fn a_file_of_a_newer_version_is_written_to_and_keeps_what_it_has() {
         .unwrap();
     assert_eq!(mood, "good");
     assert!(git(&scene, "g.example").contains("username=robot\n"));
-    // A table that the newer version gave up is not made again.
+    // A table that the newer version removed is not created again.
     scene.sql("DROP TABLE helper_former");
     let before = ours(&scene.database());
     let words = format!(

@@ -11,10 +11,10 @@ use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
 use crate::storage::SOON;
 
-/// A caller waits for 12 s; the rest is for a machine with much to do.
+/// A caller waits for 12 s; the rest is a margin for a busy machine.
 const LIMIT: Duration = Duration::from_secs(18);
 
-/// Half a gigabyte of address space: whoever reads without end does not get far.
+/// Half a gigabyte of address space: unbounded reading fails early.
 fn token(scene: &Machine) -> Cmd {
     let limit = ["--as=536870912"];
     scene.token().under("prlimit", &limit).limit(LIMIT)
@@ -26,7 +26,7 @@ fn keeps_its_session(scene: &Machine, case: &str) {
     assert_eq!(stored.as_ref(), Some(&scene.pair), "{case}");
 }
 
-/// Another program writes a pair of its own over whatever is stored.
+/// Another program overwrites the stored pair with its own.
 fn overwrite(scene: &Machine, layout: Layout, pair: &Pair) {
     let table = match layout {
         Layout::Accounts => "accounts",
@@ -48,7 +48,7 @@ fn endless(head: &str, again: impl Into<Vec<u8>>, pause: Duration) -> Fault {
     }
 }
 
-/// One machine for each fault, all at work at the same time.
+/// One machine for each fault, all at the same time.
 fn at_once(
     age: Age,
     faults: impl IntoIterator<Item = (&'static str, Fault)>,
@@ -83,7 +83,7 @@ fn a_server_that_takes_for_ever_costs_twelve_seconds_and_not_the_session() {
         let output = running.wait().fails(1).stdout_is("");
         output.stderr_has("error: a refresh that began at ");
         keeps_its_session(&scene, case);
-        // The answer may still come: the worker listens on, and sends nothing again before it is lost.
+        // The answer may still arrive: the worker keeps waiting, and repeats nothing before it is lost.
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{case}");
     }
     for (case, scene, running) in stale {
@@ -207,7 +207,7 @@ fn an_answer_without_measure_is_cut_off_and_costs_no_session() {
         let served = format!("{}\n", scene.pair.access);
         running.wait().success().stdout_is(&served);
         keeps_its_session(&scene, case);
-        // What breaks off or is no HTTP is taken for lost, and asked for once more.
+        // An answer that is cut off or is not HTTP counts as lost, and the request is repeated once.
         let asked = scene.sentry.requests_to(Endpoint::Refresh);
         assert!((1..=2).contains(&asked.len()), "{case}: {}", asked.len());
         for request in asked {
@@ -287,7 +287,7 @@ fn a_failed_refresh_is_not_tried_again_before_the_server_wants_it() {
                 (seconds - 15..=seconds).contains(&found),
                 "{found}, not {seconds}"
             );
-            // The time has come.
+            // The pause is over.
             let past = "UPDATE helper_session SET retry_at = (unixepoch() - 1) * 1000";
             scene.database().execute(past, []).unwrap();
             scene.sentry.fix();
@@ -359,7 +359,7 @@ fn a_pair_that_appears_after_invalid_grant_is_adopted() {
             .fault(Endpoint::Refresh, Answer::error(400, "invalid_grant"));
         let token = token(&scene).spawn();
         scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
-        // Another program was faster at the server and slower at the disk.
+        // Another program was earlier at the server and later at the disk.
         let theirs = scene.sentry.issue();
         overwrite(&scene, layout, &theirs);
         let served = format!("{}\n", theirs.access);
@@ -411,7 +411,7 @@ fn a_refresh_whose_token_type_is_odd_is_stored_and_used() {
         });
         let token = token(&scene).run().success();
         token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
-        // Both old tokens are dead: what came instead is all there is.
+        // Both old tokens are invalid: only the new ones remain.
         assert_eq!(
             scene.sandbox.stored_tokens(),
             Some(scene.sentry.current()),
@@ -555,7 +555,7 @@ fn a_poll_that_says_two_things_is_not_a_login() {
     }
 }
 
-/// Bodies of which a strict parser reads nothing, and a user's only tokens.
+/// Bodies that a strict parser rejects, with a user's only tokens.
 fn badly_written() -> [(&'static str, Vec<u8>); 9] {
     let with = |field: &str| {
         let tokens =

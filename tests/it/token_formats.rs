@@ -13,7 +13,7 @@ const YOUNG: Age = Age {
     expires_in_secs: 20 * 24 * 3600,
 };
 
-/// Every command that hands a token out, for so long at least.
+/// Every command that returns a token, with this minimum validity.
 fn commands(scene: &Machine, min_validity: &str) -> [Cmd; 2] {
     let exec = ["auth", "exec", "--min-validity", min_validity, "--"];
     [
@@ -76,7 +76,7 @@ fn what_no_token_can_give_is_an_error_and_the_token_stays() {
     assert_eq!(scene.sentry.requests().len(), 0);
     scene.serves(&scene.pair.access);
 
-    // The server has changed its mind since: the new token is kept, and not good enough.
+    // The server has shortened the lifetime: the new token is stored, and still too short.
     let hour = std::time::Duration::from_secs(3600);
     scene.sentry.set_lifetime(Some(hour));
     for (cmd, code) in commands(&scene, "21d").into_iter().zip([1, 125]) {
@@ -86,7 +86,7 @@ fn what_no_token_can_give_is_an_error_and_the_token_stays() {
     assert_eq!(scene.sentry.refreshes(), 1);
     scene.serves(&scene.sentry.current_access());
 
-    // An API token is never refreshed, one without an expiry lives long enough.
+    // An API token is never refreshed; one without an expiry is valid for long enough.
     let scene = Machine::new().session(YOUNG);
     alter(&scene.sandbox, "refresh_token", &None::<String>);
     scene
@@ -113,7 +113,7 @@ fn a_refresh_that_fails_is_an_error_only_for_who_wants_a_longer_life() {
         let refused = cmd.run().fails(code).stdout_is("");
         refused.stderr_has("it was not refreshed: ");
     }
-    // The second one respects the pause.
+    // The second command respects the pause.
     assert_eq!(scene.sentry.refresh_attempts(), 1);
     scene.serves(&scene.pair.access);
 }
@@ -138,7 +138,7 @@ fn curl_takes_the_token_from_standard_input() {
     let bearer = format!("Bearer {}", scene.sentry.current_access());
     assert_eq!(asked[0].authorization, Some(bearer));
 
-    // What curl would read as something else arrives as it is.
+    // Characters that are special to curl arrive unchanged.
     let odd = r#"a"b\c\"d#'e"#;
     scene.sentry.add_api_token(odd);
     let told = scene.sandbox.command("sh").args(["-c", script]);

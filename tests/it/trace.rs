@@ -7,10 +7,10 @@ use crate::storage::mode;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-/// The first line of a file of ours.
+/// The first line of a trace file.
 const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
 
-/// Time, process and what was done, one line each.
+/// Time, process and step, one line each.
 #[track_caller]
 fn steps(trace: &str) -> Vec<String> {
     let step = |line: &str| {
@@ -33,7 +33,7 @@ fn a_trace_tells_each_step_without_a_secret() {
     let former = sentry.current();
     let said = git(&machine, &sentry.url()).success();
     let current = sentry.current();
-    // The pairs have no names that a test could know.
+    // A test cannot know the names of the pairs.
     let named = |step: &str| match step.split_once(['(', '{']) {
         Some((what, _)) if step.starts_with("flow: ") => what.trim_end().to_owned(),
         _ => step.to_owned(),
@@ -147,7 +147,7 @@ fn a_trace_goes_to_a_file_of_ones_own() {
     assert_eq!(mode(&file), 0o600);
 }
 
-/// The token is served, and why there is no trace is told once.
+/// The token is served, and the reason for the missing trace is reported once.
 #[track_caller]
 fn is_not_traced(machine: &Sandbox, why: &str) {
     let served = git(machine, "https://sentry.io").success();

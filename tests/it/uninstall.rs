@@ -1,4 +1,4 @@
-//! `sentry auth uninstall`: nothing of what this program did is left, and nothing of what others did is gone.
+//! `sentry auth uninstall`: everything that this program did is undone, and everything that others did is preserved.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,7 +39,7 @@ fn set_up() -> (FakeSentry, Sandbox) {
     (sentry, machine)
 }
 
-/// All files below a directory with what is in them, but for the database and its sidecar files.
+/// All files below a directory with their content, except the database and its sidecar files.
 fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -127,7 +127,7 @@ fn a_database_that_the_official_cli_uses_stays_without_what_is_ours() {
     assert_eq!(machine.stored_row().map(|row| row.token), None);
     let bytes = fs::read(machine.db()).unwrap();
     assert!(!bytes.windows(8).any(|part| part == b"p4ssword"));
-    // The next login makes our tables again.
+    // The next login creates our tables again.
     let store = machine.git_credential("store");
     let password = "protocol=https\nhost=h.example\nusername=u\npassword=p\n";
     store.stdin(password).run().success();

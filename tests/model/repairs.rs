@@ -29,7 +29,7 @@ const NOTICED: [(Repair, &str, Event); 12] = [
     ),
     (
         Repair::ParentLimit,
-        "processes that stand still, some for ever",
+        "processes that are stopped, some permanently",
         Event::Stuck,
     ),
     (

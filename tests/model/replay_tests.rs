@@ -2,9 +2,9 @@
 
 use crate::replay::{Summary, Writers, replay};
 
-const FRESH: &str = "access: Fresh, refreshable: true, intent: false, rejected: false, paused: false, client: Noted";
-const EXPIRED: &str = "access: Expired, refreshable: true, intent: false, rejected: false, paused: false, client: Noted";
-const INTENDED: &str = "access: Expired, refreshable: true, intent: true, rejected: false, paused: false, client: Noted";
+const FRESH: &str = "access: Fresh, refreshable: true, intent: false, rejected: false, paused: false, client: Recorded";
+const EXPIRED: &str = "access: Expired, refreshable: true, intent: false, rejected: false, paused: false, client: Recorded";
+const INTENDED: &str = "access: Expired, refreshable: true, intent: true, rejected: false, paused: false, client: Recorded";
 
 const A: &str = "pa0000000";
 const B: &str = "pb0000000";
@@ -43,7 +43,7 @@ fn refresh() -> String {
          2 begin worker Usable
          2 Read -> Row({a})
          2 Intend({A}) -> Done
-         2 Post({A}, Noted) -> Granted({B})
+         2 Post({A}, Recorded) -> Granted({B})
          2 Swap {{ old: {A}, new: {B} }} -> Swapped(Stored)
          2 End(Refreshed)
          1 Delegate -> Reported(Usable {{ refreshed: true }})

@@ -77,7 +77,7 @@ pub(crate) fn search(world: &World) -> Found {
     }
 }
 
-/// S6: somebody waits, and nothing comes that could end it.
+/// S6: a process waits, and no event can end the wait.
 fn is_stuck(state: &State, out: &[(Step, State)]) -> bool {
     let is_waiting = state
         .living()

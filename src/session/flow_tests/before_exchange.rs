@@ -65,7 +65,7 @@ fn whoever_waits_takes_what_the_holder_of_the_lock_stored() {
     assert_eq!(after(expired(), &[Saw::Contended, fresh]), current);
     let replacement = Flow::refresh(Goal::Replacement(OLD), row(Access::Fresh));
     assert_eq!(after(replacement, &[Saw::Contended, fresh]), current);
-    // A refresh that was asked for is not what somebody else did.
+    // A refresh by another process does not satisfy an explicit demand.
     let asked = Flow::refresh(Goal::Refresh, row(Access::Fresh));
     let waits = Do::Wait(WaitLimit::Long);
     assert_eq!(after(asked, &[Saw::Contended, fresh]), waits);
@@ -187,9 +187,9 @@ fn a_token_that_is_only_suspect_is_asked_about_before_its_pair_is_spent() {
     };
     assert_eq!(worker(&[]), Do::Check(OLD));
     assert_eq!(worker(&[Saw::Accepted]), Do::Trust(OLD));
-    for noted in [Saw::Done, Saw::Refused] {
+    for recorded in [Saw::Done, Saw::Refused] {
         let current = end(Conclusion::Current);
-        assert_eq!(worker(&[Saw::Accepted, noted]), current);
+        assert_eq!(worker(&[Saw::Accepted, recorded]), current);
     }
     assert_eq!(worker(&[Saw::Unauthorized]), Do::Intend(OLD));
     let pause = Do::Pause(Pause::Long, Intent::Stays);

@@ -11,7 +11,7 @@ fn nothing_is_posted_before_the_intent_is_on_the_disk() {
         after(worker, &[read, Saw::Refused]),
         stale(Obstacle::Intent)
     );
-    assert_eq!(posting(&[]), Do::Post(OLD, Candidate::Noted));
+    assert_eq!(posting(&[]), Do::Post(OLD, Candidate::Recorded));
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn a_rejection_after_a_lost_answer_is_told_as_an_interrupted_refresh() {
 
 #[test]
 fn a_lost_answer_is_asked_for_once_and_the_pair_may_be_spent_then() {
-    let again = Do::Post(OLD, Candidate::Noted);
+    let again = Do::Post(OLD, Candidate::Recorded);
     assert_eq!(posting(&[Saw::AnswerLost]), again);
     let twice = [Saw::AnswerLost, Saw::AnswerLost];
     let pause = Do::Pause(Pause::Short, Intent::Stays);
@@ -144,8 +144,8 @@ fn the_intent_is_withdrawn_only_where_nothing_can_have_been_spent() {
     ] {
         assert_eq!(posting(met), Do::Pause(pause, intent), "{met:?}");
         // Not being able to note the pause changes nothing about what is said.
-        for noted in [Saw::Done, Saw::Refused] {
-            let met = [met, &[noted]].concat();
+        for recorded in [Saw::Done, Saw::Refused] {
+            let met = [met, &[recorded]].concat();
             assert_eq!(posting(&met), stale(obstacle), "{met:?}");
         }
     }

@@ -266,7 +266,7 @@ pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
         rejected: session.refresh_state.rejected_at.is_some(),
         paused,
         client: match &session.refresh_state.client_id {
-            Some(OAuthClient::Noted(_)) => ClientId::Noted,
+            Some(OAuthClient::Recorded(_)) => ClientId::Recorded,
             _ if client_id(world, session, Candidate::First).is_some() => ClientId::Guessed,
             _ => ClientId::Missing,
         },
@@ -275,13 +275,13 @@ pub(super) fn row(world: &World, session: &Session) -> Row<Pair> {
 
 /// The client id to use.
 fn client_id(world: &World, session: &Session, client: Candidate) -> Option<String> {
-    let (noted, guessed) = match session.refresh_state.client_id.clone() {
-        Some(OAuthClient::Noted(id)) => (Some(id), None),
+    let (recorded, guessed) = match session.refresh_state.client_id.clone() {
+        Some(OAuthClient::Recorded(id)) => (Some(id), None),
         Some(OAuthClient::Guessed(id)) => (None, Some(id)),
         None => (None, None),
     };
-    if client == Candidate::Noted {
-        return noted;
+    if client == Candidate::Recorded {
+        return recorded;
     }
     // The official CLI stores no client id; it uses its own if the environment names none.
     let built_in = environment::BUILT_IN_CLIENT_ID.to_owned();

@@ -90,9 +90,9 @@ impl Performer<'_> {
         change.intend(session, digest, now)?;
         change.commit_and_settle()?;
         let mut session = session.clone();
-        let noted = session.refresh_state.intent;
-        let noted = noted.filter(|(noted, _)| *noted == digest);
-        session.refresh_state.intent = noted.or(Some((digest, now)));
+        let recorded = session.refresh_state.intent;
+        let recorded = recorded.filter(|(recorded, _)| *recorded == digest);
+        session.refresh_state.intent = recorded.or(Some((digest, now)));
         self.subject = Subject::Session(session);
         self._until_stored = Some(deferral);
         self.reserve = Some(reserve);
@@ -194,7 +194,7 @@ impl Performer<'_> {
         };
         let until = self.world.now().after(pause);
         let why = self.trouble.as_ref().map(Failure::to_string);
-        let noted = self.write(|change| {
+        let recorded = self.write(|change| {
             change.pause(session, until, why.as_deref())?;
             match intent {
                 Intent::Withdrawn => change.withdraw_intent(session),
@@ -203,7 +203,7 @@ impl Performer<'_> {
         });
         // If it cannot be recorded, the next attempt comes sooner, nothing worse; the error to report stays the
         // original one.
-        Ok(noted.map_or(Saw::Refused, |()| Saw::Done))
+        Ok(recorded.map_or(Saw::Refused, |()| Saw::Done))
     }
 
     pub(super) fn remove(&mut self) -> anyhow::Result<Saw<Pair>> {

@@ -23,7 +23,7 @@ impl<P: Copy + Eq> Flow<P> {
 
     pub(super) fn prepared(&self, row: &Row<P>, pair: P) -> At<P> {
         match row.client {
-            ClientId::Noted => At::Intending(pair, Candidate::Noted),
+            ClientId::Recorded => At::Intending(pair, Candidate::Recorded),
             ClientId::Guessed => At::Intending(pair, Candidate::First),
             ClientId::Missing => stale(Obstacle::NoClient),
         }
@@ -35,7 +35,7 @@ impl<P: Copy + Eq> Flow<P> {
             Saw::InvalidGrant | Saw::InvalidClient if client == Candidate::First => {
                 At::Posting(pair, Candidate::Second)
             }
-            Saw::InvalidClient if client == Candidate::Noted => {
+            Saw::InvalidClient if client == Candidate::Recorded => {
                 self.pausing(Pause::Long, Obstacle::OAuthError)
             }
             // Another program may be about to store the tokens it was granted.

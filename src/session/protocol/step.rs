@@ -141,7 +141,7 @@ pub(crate) enum Access {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ClientId {
     /// It was recorded at the login.
-    Noted,
+    Recorded,
     /// Another program stored the pair without it, so it is guessed.
     Guessed,
     /// There is none to guess.
@@ -152,7 +152,7 @@ pub(crate) enum ClientId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Candidate {
     /// The recorded one.
-    Noted,
+    Recorded,
     /// The likelier guess.
     First,
     /// The other guess.
@@ -171,7 +171,7 @@ pub(crate) enum Acted {
 /// How long to wait for the lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WaitLimit {
-    /// The token at hand still works.
+    /// The current token still works.
     Short,
     /// No other token is usable.
     Long,

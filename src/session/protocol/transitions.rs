@@ -62,7 +62,7 @@ impl<P: Copy + Eq> Flow<P> {
             (At::Posting(pair, client), saw) => self.posted(pair, client, saw),
             (At::Settling(pair, client), Saw::Row(row)) if row.pair == Some(pair) => {
                 match client {
-                    Candidate::Noted => At::Rejecting(pair),
+                    Candidate::Recorded => At::Rejecting(pair),
                     // Only the guess may have been wrong.
                     _ => self.pausing(Pause::Long, Obstacle::GuessedClient),
                 }

@@ -72,7 +72,7 @@ fn a_logout_gives_up_on_a_lock_and_a_login_is_kept_in_a_file_then() {
     assert!(log_out(&world, &store, &machine.active()).is_err());
     let told = record_login(&world, &store, login(SELF, "joe")).unwrap_err();
     assert!(told.to_string().contains("credential.recovery"), "{told:#}");
-    // An API token is still in its user's hands.
+    // The user still has an API token, so no recovery file is written.
     let api_token = NewLogin {
         tokens: Age::API_TOKEN.tokens("ann"),
         ..login(SELF, "ann")

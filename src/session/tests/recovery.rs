@@ -7,7 +7,7 @@ use crate::session::record::Record;
 use crate::session::recovery;
 use crate::session::reserve::Reserve;
 
-/// What a refresh of jane's was granted and could not be stored, imported.
+/// Writes a recovery file for a refresh of jane's session, and imports it.
 fn imported(machine: &Machine, old: &Tokens) -> Option<Tokens> {
     let (world, store, dir) = (machine.world(), machine.store(), machine.dir());
     let new = Age::FRESH.tokens("new");
@@ -26,12 +26,12 @@ fn a_refresh_that_waits_is_imported_while_the_row_has_what_it_replaces() {
     let machine = Machine::new().session(Age::STALE);
     assert_eq!(imported(&machine, &old), Some(new.clone()));
     let client = machine.active().refresh_state.client_id;
-    assert!(matches!(client, Some(OAuthClient::Noted(id)) if id == "another-client"));
+    assert!(matches!(client, Some(OAuthClient::Recorded(id)) if id == "another-client"));
     // Another program cleared the spent pair.
     let machine = Machine::new().session(Age::STALE);
     machine.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
     assert_eq!(imported(&machine, &old), Some(new));
-    // Another pair is there, or the session is gone.
+    // The row has another pair, or the session was removed.
     let machine = Machine::new().session(Age::STALE);
     let another = Age::STALE.tokens("another");
     assert_eq!(imported(&machine, &another), Some(old.clone()));

@@ -71,7 +71,7 @@ fn an_answer_that_says_nothing_about_the_pair_keeps_it_and_pauses() {
     ] {
         let (machine, server) = machine(Age::EXPIRES_SOON, vec![answer]);
         assert_eq!(want(&machine, Demand::Usable), "postponed access-of-jane");
-        // The next one comes too soon; an expired token is then no answer.
+        // The next attempt is too early; the old token is returned again.
         assert_eq!(want(&machine, Demand::Usable), "postponed access-of-jane");
         let (world, session) = (machine.world(), machine.active());
         assert!(session.paused_until(world.now()).is_some());
@@ -119,7 +119,7 @@ fn a_pair_whose_answers_were_lost_is_tried_again_and_its_rejection_is_told_as_a_
 #[test]
 fn a_server_that_is_gone_leaves_no_intent_behind() {
     let (machine, _server) = machine(Age::EXPIRES_SOON, vec![]);
-    // The listener ends with its last answer.
+    // The listener closes after its last answer.
     while std::net::TcpStream::connect(_server.origin.trim_start_matches("http://")).is_ok() {}
     assert_eq!(want(&machine, Demand::Usable), "postponed access-of-jane");
     assert!(!machine.active().is_interrupted());
@@ -258,7 +258,7 @@ fn a_session_that_is_checked_is_replaced_once_and_no_more() {
     let answers = vec![unauthorized(), Canned::grant("new"), unauthorized()];
     let (told, requests) = check(answers);
     assert_eq!((told.as_str(), requests), ("access-of-new Rejected", 3));
-    // What Sentry refused is not handed out, however long it has to live by the clock.
+    // A token that Sentry rejected is not returned, even if it has not expired.
     let (told, requests) = check(vec![unauthorized(), Canned::json(500, "")]);
     assert!(told.contains("cannot refresh"), "{told}");
     assert_eq!(requests, 2);

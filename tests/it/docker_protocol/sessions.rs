@@ -14,14 +14,14 @@ fn with_registry(host: &str, username: Option<&str>) -> Sandbox {
     machine
 }
 
-/// A machine with a session of this age at a Sentry that runs, and `r.example` bound to it.
+/// A machine with a session of this age at a running Sentry, and `r.example` bound to it.
 fn with_registry_at(sentry: &FakeSentry, age: Age) -> Sandbox {
     let machine = with_login(sentry, age);
     machine.bind("docker r.example", &sentry.url(), None);
     machine
 }
 
-/// The client is told why this is not kept.
+/// The client gets the reason why this is not stored.
 #[track_caller]
 fn does_not_store(machine: &Sandbox, server: &str, username: &str, secret: &str, words: &str) {
     let login = json!({ "ServerURL": server, "Username": username, "Secret": secret });

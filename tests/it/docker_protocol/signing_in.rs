@@ -7,8 +7,8 @@ use crate::service::tool;
 
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
 
-/// What a `get` answers that a program with this name and these arguments started. The name is the shell's, whose `-c`
-/// is docker's and podman's too.
+/// The answer to a `get` from a program with this name and these arguments. The program is a shell, whose `-c` is an
+/// option of docker and podman too.
 fn asked_by(machine: &Sandbox, name: &str, arguments: &[&str]) -> Output {
     let get = "printf r.example | docker-credential-sentry get; exit ${PIPESTATUS[1]}";
     let as_name = r#"name=$1; shift; exec -a "$name" bash -c "$@""#;

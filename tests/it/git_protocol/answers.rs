@@ -123,7 +123,7 @@ fn the_session_of_the_user_that_is_asked_for_is_served() {
         ("jane", &jane.access),
         ("jane@example.com", &jane.access),
         ("joe", &joe.access),
-        ("somebody", &joe.access),
+        ("sam", &joe.access),
     ] {
         let request = format!("{}username={username}\n", described(&sentry));
         get(&machine, request)

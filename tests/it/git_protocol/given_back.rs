@@ -79,7 +79,7 @@ fn what_looks_like_a_token_is_not_kept_for_a_host_of_ours() {
         }
     }
     assert_eq!(machine.stored_credentials(), 0);
-    // Elsewhere, and what only begins alike, is somebody's password.
+    // At another host, or with only the same prefix, it is a user's password.
     for (host, password) in [
         ("other.example", "sntryu_1"),
         ("other.example", &hexadecimal),

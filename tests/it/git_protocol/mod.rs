@@ -12,7 +12,7 @@ mod unanswered;
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Output, Sandbox};
 
-/// `protocol` and `host` of a Sentry that runs.
+/// `protocol` and `host` of a running Sentry.
 fn described(sentry: &FakeSentry) -> String {
     format!("protocol=http\nhost={}\n", sentry.address())
 }
@@ -27,7 +27,7 @@ fn get(machine: &Sandbox, request: impl AsRef<[u8]>) -> Output {
     git(machine, "get", request)
 }
 
-/// `store` and `erase` say nothing and succeed.
+/// `store` and `erase` succeed without output.
 #[track_caller]
 fn tell(machine: &Sandbox, operation: &str, credential: &str) {
     git(machine, operation, credential)
@@ -36,7 +36,7 @@ fn tell(machine: &Sandbox, operation: &str, credential: &str) {
         .stderr_is("");
 }
 
-/// The request is nobody's business here.
+/// The request is not for this helper.
 #[track_caller]
 fn gets_nothing(machine: &Sandbox, request: impl AsRef<[u8]>) {
     get(machine, request).success().stdout_is("").stderr_is("");

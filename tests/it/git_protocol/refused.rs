@@ -28,7 +28,7 @@ fn is_served(machine: &Sandbox, host: &str, token: &str) {
     served.stdout_has(token);
 }
 
-/// The host has no answer, and the user one line.
+/// The host gets no answer, and the user one message.
 #[track_caller]
 fn is_refused(machine: &Sandbox, host: &str, line: &str) {
     let told = get(machine, host).success().stdout_is("");
@@ -37,7 +37,7 @@ fn is_refused(machine: &Sandbox, host: &str, line: &str) {
 
 const NOT_THERE: &str = "code.example:8443 refuses this login, although Sentry accepts it";
 
-/// What is noted was noted so long ago.
+/// Moves the recorded notes into the past by this time.
 #[track_caller]
 fn a_minute_passes(machine: &Sandbox) {
     let store = machine.database().expect("a store");
@@ -148,7 +148,7 @@ fn get_and_erase_in_turn_end_after_the_first() {
     for _ in 0..5 {
         let answer = get(&machine, CODE).success().stdout;
         answers += usize::from(!answer.is_empty());
-        // git erases what it was answered, and has nothing to erase otherwise.
+        // git erases only what it was answered.
         if !answer.is_empty() {
             tell(&machine, "erase", &password(CODE, &token));
         }
@@ -223,7 +223,7 @@ fn the_environments_token_is_named_to_the_host_that_refused_it() {
     let machine = with_token().env("SENTRY_TOKEN", "another-of-the-environment");
     let sentry = "protocol=https\nhost=sentry.io\n";
     let line = "`SENTRY_AUTH_TOKEN` was refused by sentry.io";
-    // The other variable is not in force.
+    // The other variable is not in effect.
     tell(
         &machine,
         "erase",
@@ -272,6 +272,6 @@ fn refusals_of_long_ago_are_forgotten() {
     tell(&machine, "erase", &password(OTHER, &token));
     let store = machine.database().expect("a store");
     let sql = "SELECT group_concat(key) FROM helper_setting WHERE key LIKE 'refused %'";
-    let noted: String = store.query_row(sql, [], |row| row.get(0)).expect("a row");
-    assert_eq!(noted, "refused git https://other.example");
+    let recorded: String = store.query_row(sql, [], |row| row.get(0)).expect("a row");
+    assert_eq!(recorded, "refused git https://other.example");
 }

@@ -149,7 +149,7 @@ fn bytes_that_are_not_utf_8_are_no_ones_host() {
         .success()
         .stdout_has(ENVIRONMENT);
     }
-    // Neither matters to a session; whichever answer, it is one.
+    // Neither matters to a session: there is exactly one answer.
     for line in [&b"path=\xff"[..], b"username=\xff", b"password=\xff"] {
         get(
             &machine,

@@ -455,7 +455,7 @@ pub const ROWS: &[Row] = &[
         "sentry auth token",
         "`sentry auth login --url $URL`",
     ),
-    // docker keeps no token of another login
+    // docker stores no token of another login
     row(
         &["policy/storing.rs: format!( \"`sentry auth setup-docker --registry {registry} --"],
         |scene| {
@@ -535,7 +535,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Scene {
-    /// The program under its other name, in a directory of its own, as a package installs it.
+    /// The program under its other name, in a separate directory, as a package installs it.
     fn credential(&mut self, also: &str) {
         self.run(&format!(
             "mkdir opt; cp \"$BIN/sentry\" opt/sentry-credential; {also}"
@@ -554,7 +554,7 @@ impl Scene {
         self.before("exec <\"$HOME/token\"");
     }
 
-    /// One that says which instance it belongs to.
+    /// A token that names its instance.
     fn token_of_an_organization(&self) -> String {
         let url = self.sentry.url();
         let claims = json!({"iat": 1, "url": url, "region_url": url, "org": "acme"});

@@ -9,7 +9,7 @@ use std::fs;
 
 const DOCTOR: &str = "sentry auth doctor || :";
 
-/// Until it is fixed, the doctor is started in a world that is wrong.
+/// Runs the doctor in the broken environment until it is fixed.
 const AHEAD: &str = "[ -e fixed ] && exec sentry auth doctor; faketime -f +2h sentry auth doctor";
 const BEHIND: &str = "[ -e fixed ] && exec sentry auth doctor; faketime -f -2h sentry auth doctor";
 const LATE: &str = "[ -e fixed ] && exec faketime -f +3h sentry auth doctor; sentry auth doctor";
@@ -482,7 +482,7 @@ fn of_another(scene: &mut Scene) {
     scene.program("sudo", "touch fixed; exec \"$@\"");
 }
 
-/// The server tells what time it is.
+/// The server sends its time.
 fn with_date(scene: &Scene) {
     let now = jiff::Timestamp::now();
     let date = jiff::fmt::rfc2822::DateTimePrinter::new()
@@ -504,7 +504,7 @@ fn from_the_future(scene: &mut Scene) {
     scene.sql("UPDATE accounts SET issued_at = (unixepoch() + 7200) * 1000");
 }
 
-/// jane and bob at one instance, both of them working; this one is not active.
+/// Valid sessions of jane and bob at one instance; this one is not active.
 pub fn two_accounts(scene: &mut Scene, passive: &str) {
     scene.login(Age::FRESH);
     scene.bob();
@@ -519,7 +519,7 @@ enum Token {
     Refresh,
 }
 
-/// Sets a mark of jane's to the digest of a token of hers.
+/// Sets a column of jane's refresh state to the digest of her token.
 fn mark(scene: &Scene, column: &str, token: Token) {
     let token = match token {
         Token::Access => "token",
@@ -541,7 +541,7 @@ fn mark(scene: &Scene, column: &str, token: Token) {
     ));
 }
 
-/// git sees a host that accepts tokens only as `Bearer`.
+/// git connects to a host that accepts tokens only as `Bearer`.
 pub fn only_bearer(scene: &mut Scene) {
     scene.session(Age::FRESH);
     scene.run(

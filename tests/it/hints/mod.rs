@@ -21,7 +21,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-/// Sites that only pass on what another one says.
+/// Sites that only pass on the hint of another one.
 const PASSED_ON: &[&str] = &[
     "doctor/check.rs: hint",
     "doctor/check.rs: hint.into()",
@@ -32,7 +32,7 @@ const PASSED_ON: &[&str] = &[
     "session/delegate.rs: hint",
 ];
 
-/// What is there while a row is tried.
+/// The machine and the servers while a row is tried.
 struct Scene {
     sentry: FakeSentry,
     sandbox: Sandbox,
@@ -41,7 +41,7 @@ struct Scene {
     proxy: Option<Proxy>,
     socks4: Option<Socks4>,
     names: Option<Names>,
-    /// What the shell does before each command.
+    /// A script that the shell runs before each command.
     before: String,
 }
 
@@ -50,15 +50,15 @@ struct Row {
     sites: &'static [&'static str],
     arrange: fn(&mut Scene),
     command: &'static str,
-    /// `$URL`, `$HOME` and `$BIN` stand for what they are, `$$` for `$`, `*` for anything.
+    /// `$URL`, `$HOME` and `$BIN` stand for their values, `$$` for `$`, `*` for anything.
     hint: &'static str,
-    /// Words of the hint that only the user knows, and what they stand for.
+    /// Placeholders in the hint that only the user can fill in, and their values.
     fill: &'static [(&'static str, &'static str)],
-    /// What happens elsewhere before the hint is followed.
+    /// An action elsewhere before the hint is followed.
     meanwhile: fn(&Scene),
-    /// What the command comes to when nothing is in its way any more.
+    /// The outcome of the command once the problem is fixed.
     ends: i32,
-    /// The hint's command does what the other one could not.
+    /// The hint's command does what the first one could not.
     instead: bool,
 }
 
@@ -131,7 +131,7 @@ impl Row {
         assert_eq!(after.code, self.ends, "after `{typed}`:\n{text}");
         let still = hints_of(&text).into_iter().find(|(_, other)| other == hint);
         assert_eq!(still, None, "after `{typed}`:\n{text}");
-        // What goes well before a hint stays so.
+        // Commands that succeeded before a hint still do.
         let is_well = about.starts_with("the token is stored in ");
         assert!(
             is_well || !text.contains(about.as_str()),
@@ -140,7 +140,7 @@ impl Row {
     }
 }
 
-/// Tries each row, and then names those that failed.
+/// Tries each row, and then lists those that failed.
 #[track_caller]
 fn close<'a>(rows: impl Iterator<Item = &'a Row>) {
     let failed: Vec<_> = rows
@@ -174,7 +174,7 @@ fn both(output: &Output) -> String {
     format!("{}{}", output.stdout, output.stderr)
 }
 
-/// Whether a text is this one, in which `*` stands for anything.
+/// Whether a text matches, where `*` stands for anything.
 fn is_like(expected: &str, text: &str) -> bool {
     let Some((start, end)) = expected.split_once('*') else {
         return expected == text;
@@ -188,7 +188,7 @@ fn programs() -> PathBuf {
 }
 
 impl Scene {
-    /// Nobody is logged in; the client id of the instance is known.
+    /// No user is logged in; the client id of the instance is known.
     fn new() -> Scene {
         let sentry = FakeSentry::start();
         sentry.set_interval(Some(1));
@@ -230,21 +230,21 @@ impl Scene {
         self.before.push('\n');
     }
 
-    /// Logs somebody in.
+    /// Logs a user in.
     fn session(&self, age: Age) -> Pair {
         let pair = self.sentry.issue();
         self.sandbox.seed_session(&self.sentry, &pair, age);
         pair
     }
 
-    /// The same, by this program: the client is noted.
+    /// The same, by this program: the client id is recorded.
     fn login(&self, age: Age) -> Pair {
         let pair = self.session(age);
         self.sandbox.remember_client(CLIENT_ID);
         pair
     }
 
-    /// Another user comes to the browser.
+    /// Another user is signed in in the browser.
     fn bob(&self) {
         self.sentry.set_user(User {
             id: "43".to_owned(),
@@ -267,7 +267,7 @@ impl Scene {
         let written = dir.join("new");
         fs::write(&written, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&written, PermissionsExt::from_mode(0o755)).unwrap();
-        // By another process, so that none of ours has it open when it is started.
+        // By another process, so that this one does not have it open when it is started.
         self.sandbox
             .copy(written.to_str().unwrap(), &dir.join(name));
         self.before(&format!("PATH='{}':\"$PATH\"", dir.display()));

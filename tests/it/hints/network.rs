@@ -8,7 +8,7 @@ use crate::tls::{Certificate, NAME, Tls};
 
 const BY_TLS: &str = "sentry auth login --with-token --url \"$TLS\" <token";
 
-/// On a machine whose own authority it is.
+/// On a machine that trusts its authority.
 const WHERE_IT_IS_TRUSTED: &str = "unshare -Urm sh -euc 'mount --bind \"$CA\" /etc/ssl/certs/ca-certificates.crt; \
      sentry auth login --with-token --url \"$TLS\" <token'";
 
@@ -121,7 +121,7 @@ fn token(scene: &mut Scene) {
 }
 
 impl Scene {
-    /// The instance is https://sentry.io, for whoever goes there through the proxy of the environment.
+    /// The instance is https://sentry.io, reached through the proxy of the environment.
     pub fn saas(&mut self) {
         let tls = Tls::with(Certificate::Of("sentry.io"), &self.sentry);
         self.before(&format!(

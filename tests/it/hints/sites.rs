@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What stands before a hint in the source, and which of the arguments that follow it is the hint.
+/// The text before a hint in the source, and which of the following arguments is the hint.
 const CONSTRUCTORS: [(&str, usize); 6] = [
     (".hint(", 0),
     ("Check::warning(", 2),
@@ -13,10 +13,10 @@ const CONSTRUCTORS: [(&str, usize); 6] = [
     ("\\nhint: ", 0),
 ];
 
-/// Most characters that a site is named by.
+/// Maximum length of the name of a site.
 const LONGEST: usize = 60;
 
-/// All hints of the program, as `FILE: ARGUMENT`, sorted; one that stands there twice is named twice.
+/// All hints of the program, as `FILE: ARGUMENT`, sorted; a repeated one is listed twice.
 pub fn sites() -> Vec<String> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
@@ -62,7 +62,7 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// What stands between an opened parenthesis and the one that closes it, at its commas.
+/// The text between an opening parenthesis and the matching one, split at its commas.
 fn arguments(rest: &str) -> Vec<String> {
     let (mut arguments, mut depth) = (vec![String::new()], 0);
     let mut characters = rest.chars();

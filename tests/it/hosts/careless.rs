@@ -4,7 +4,7 @@
 use super::corpus::{Kind, Line};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A reader's name, and whether it takes what it is given for this `host[:port]`.
+/// A parser's name, and whether it takes its input for this `host[:port]`.
 type Reader = (&'static str, fn(&str, &str) -> bool);
 
 pub const READERS: [Reader; 5] = [
@@ -21,7 +21,7 @@ pub const READERS: [Reader; 5] = [
     ("eye", |said, instance| seen(said).ends_with(instance)),
 ];
 
-/// The readers that would give somebody's token away for this line.
+/// The parsers that would leak a token for this line.
 pub fn fooled<'a>(
     line: &Line,
     instances: &'a [String],
@@ -33,7 +33,7 @@ pub fn fooled<'a>(
         .map(|(name, _)| *name)
 }
 
-/// Of several hosts the last; one that is not named is the one that everybody means.
+/// The last of several hosts; without one, the default.
 fn host_in(line: &Line) -> String {
     let text = String::from_utf8_lossy(&line.text).into_owned();
     let value = match line.kind {
@@ -120,7 +120,7 @@ fn address(authority: &str) -> Option<(IpAddr, u16)> {
     (bytes.len() < 4).then(|| (Ipv4Addr::from(bits).into(), port))
 }
 
-/// Letters of other scripts as a user sees them, and nothing that a user does not see.
+/// Letters of other scripts as they look to a user, without invisible characters.
 fn seen(text: &str) -> String {
     let letter = |character| match character {
         '\u{455}' => Some('s'),

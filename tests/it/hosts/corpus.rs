@@ -92,7 +92,7 @@ impl Line {
         [self.host, self.url, self.docker, self.setting]
     }
 
-    /// `before`, the text, `behind`.
+    /// The text between `before` and `behind`.
     pub fn within(&self, before: &str, behind: &str) -> Vec<u8> {
         [before.as_bytes(), &self.text, behind.as_bytes()].concat()
     }
@@ -106,7 +106,7 @@ impl Line {
         }
     }
 
-    /// What git writes.
+    /// The request as git writes it.
     pub fn as_request(&self) -> Option<Vec<u8>> {
         match self.kind {
             Kind::Host(scheme) => Some(self.within(&format!("protocol={scheme}\nhost="), "\n\n")),
@@ -115,7 +115,7 @@ impl Line {
         }
     }
 
-    /// What docker may call the server.
+    /// The names that docker may use for the server.
     pub fn as_servers(&self) -> Vec<Vec<u8>> {
         let mut servers = self.as_settings();
         match self.kind {
@@ -129,7 +129,7 @@ impl Line {
         servers
     }
 
-    /// What a user may call the instance.
+    /// The names that a user may type for the instance.
     pub fn as_settings(&self) -> Vec<Vec<u8>> {
         match self.kind {
             Kind::Host("https") => vec![self.text.clone(), self.within("https://", "")],

@@ -21,7 +21,7 @@ use std::thread;
 const MALFORMED: &str = "git-credential-sentry: the request is malformed\n";
 const NOT_FOUND: &str = "credentials not found in native keychain\n";
 
-/// A machine with all sessions of the corpus, and everybody it might connect to.
+/// A machine with all sessions of the corpus, and every server that it might connect to.
 struct Scene {
     sentry: FakeSentry,
     trap: Trap,
@@ -80,7 +80,7 @@ impl Scene {
         self
     }
 
-    /// Puts every line to a test of it, several at once, and tells of all that fail.
+    /// Runs a test for every line, several at once, and reports all that fail.
     #[track_caller]
     fn each(&self, test: impl Fn(&Line) -> Result<(), String> + Sync) {
         let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -102,10 +102,10 @@ impl Scene {
         complaints.sort();
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
         assert_eq!(self.sentry.requests().len(), 0, "the instance was asked");
-        assert_eq!(self.trap.visitors(), 0, "somebody else was connected to");
+        assert_eq!(self.trap.visitors(), 0, "another server was connected to");
     }
 
-    /// Checks which token was said: this session's and no other, or none.
+    /// Checks which token was returned: this session's and no other, or none.
     fn says_only(&self, said: &Output, expected: Option<&str>) -> Result<(), String> {
         for (name, pair) in &self.sessions {
             let says = |token: &str| said.stdout.contains(token) || said.stderr.contains(token);
@@ -213,7 +213,7 @@ fn story(said: &Output) -> String {
     format!("got {} {:?} {:?}", said.code, said.stdout, said.stderr)
 }
 
-/// Somebody on both addresses of the loopback who must not be connected to.
+/// A listener on both addresses of the loopback that must not be connected to.
 struct Trap(TcpListener, TcpListener);
 
 impl Trap {
@@ -233,7 +233,7 @@ impl Trap {
         self.0.local_addr().expect("an address").port()
     }
 
-    /// A connection waits to be accepted, even when its other end has gone.
+    /// A connection waits to be accepted, even if its other end is closed.
     fn visitors(&self) -> usize {
         let waiting = |listener: &TcpListener| {
             listener.set_nonblocking(true).expect("our own listener");
@@ -286,7 +286,7 @@ fn an_instance_is_what_the_corpus_says() {
         for setting in line.as_settings() {
             for how in [How::Variable(&setting), How::Option(&setting)] {
                 scene.user(&["auth", "token"], how, line.setting)?;
-                // Where that is a session's instance, it would be asked.
+                // If that is a session's instance, it would receive a request.
                 if !matches!(line.setting, Answer::Token(_)) {
                     scene.user(&["auth", "refresh", "--force"], how, line.setting)?;
                 }
@@ -337,8 +337,8 @@ fn a_token_of_the_environment_gets_where_the_corpus_says() {
     });
 }
 
-/// git reads the URL itself, asks us, and asks another helper if we say nothing. What we make of the URL must be what we
-/// say to git, or nothing; and what git gets from us must be for a host that the corpus knows as good.
+/// git parses the URL, calls this helper, and calls another one if there is no answer. This helper must understand the
+/// URL as git does, or not answer; and an answer must be for a host that the corpus marks as good.
 #[test]
 fn a_url_is_read_as_git_reads_it_or_not_at_all() {
     let scene = Scene::new();
@@ -391,7 +391,7 @@ fn a_url_is_read_as_git_reads_it_or_not_at_all() {
                 return Err(format!("{from_git:?} is answered, {}", story(&said)));
             }
         }
-        // Where the URL has a password, git asks nobody.
+        // With a password in the URL, git calls no helper.
         let anybody_else = said.stdout.contains("\npassword=nobody\n");
         let asks = said.code != 0 || from_git != Answer::Nothing || anybody_else;
         match line.url {

@@ -15,7 +15,7 @@ const QUESTION: &str = "was this login made with another `SENTRY_CLIENT_ID`?";
 /// The public client id of Sentry's open-source CLI at sentry.io.
 const BUILT_IN: &str = "1d673b81d60ef84c951359c36296972ca6fd41bd8f45acd2d3a783a3b3c28e41";
 
-/// Which clients asked for a refresh, in order.
+/// The client ids of the refresh requests, in order.
 fn asked(sentry: &FakeSentry) -> Vec<String> {
     let client = |request: &crate::fake_sentry::Request| {
         request.field("client_id").expect("a client").to_owned()
@@ -26,7 +26,7 @@ fn asked(sentry: &FakeSentry) -> Vec<String> {
 
 #[test]
 fn a_refusal_of_a_guessed_client_costs_no_login() {
-    // Of a client that the server knows it says `invalid_grant`, of another one `invalid_client`.
+    // For a known client the server answers `invalid_grant`, for an unknown one `invalid_client`.
     for is_known in [true, false] {
         for age in [Age::EXPIRED, Age::STALE] {
             let scene = Machine::new().session(age);
@@ -45,7 +45,7 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
                 clients.len() <= 2 && clients.get(1) != clients.first(),
                 "{clients:?}"
             );
-            // A token that lives is served, a dead one is not, and neither is removed.
+            // A valid token is served, an expired one is not, and neither is removed.
             let token = as_another(scene.token()).run();
             let _served = match age {
                 Age::STALE => token
@@ -54,7 +54,7 @@ fn a_refusal_of_a_guessed_client_costs_no_login() {
                 _ => token.fails(1).stdout_is(""),
             };
             assert_eq!(scene.sandbox.stored_row(), before);
-            // With the right one the login is as alive as ever.
+            // With the right client id the login still works.
             scene.sandbox.sentry(&["auth", "refresh"]).run().success();
             assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
         }
@@ -77,13 +77,13 @@ fn a_client_that_worked_is_remembered() {
     assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
 }
 
-/// A proxy that leads wherever it is asked to go to one address; its URL.
+/// A proxy that connects every request to one address; its URL.
 fn tunnel(to: SocketAddr) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            // Either side may go away early.
+            // Either side may close the connection early.
             thread::spawn(move || drop(connect(client, to)));
         }
     });
@@ -139,7 +139,7 @@ impl Saas {
         }
     }
 
-    /// What git asks us, with an instance and a client in the environment.
+    /// A request of git, with an instance and a client id in the environment.
     fn get(&self, instance: Option<&str>, client: &str) -> Cmd {
         let get = self.machine.git_credential("get");
         let get = get.stdin("protocol=https\nhost=sentry.io\n");

@@ -12,7 +12,7 @@ fn scene() -> Machine {
     scene
 }
 
-/// The commands that ask Sentry about the token.
+/// The commands that check the token with Sentry.
 fn asking(scene: &Machine) -> [(&'static str, Cmd); 4] {
     [
         ("status", &["status"][..]),
@@ -40,7 +40,7 @@ fn a_command_that_meets_a_401_refreshes_once_and_goes_on() {
         ended.stdout_has(expected);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
         assert_eq!(scene.sandbox.stored_tokens(), Some(scene.sentry.current()));
-        // Everybody else has the new token without asking.
+        // All other commands get the new token without a request.
         let asked = scene.sentry.requests().len();
         scene.serves(&scene.sentry.current_access());
         assert_eq!(scene.sentry.requests().len(), asked, "{name}");
@@ -66,7 +66,7 @@ fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
         told.stderr_has("sentry auth login");
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");
         assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
-        // Known from now on.
+        // Recorded from now on.
         let (_, again) = asking(&scene)[index].clone();
         again.run().fails(1);
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{name}");

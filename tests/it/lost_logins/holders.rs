@@ -55,7 +55,7 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
         let mut caller = held(&scene, shell);
         let worker = caller.exchange();
         assert!(has_open(caller.pid(), &lock));
-        // Its own streams and files, and the lock that it goes on with: nothing else is shared.
+        // Its own streams and files, and the inherited lock: nothing else is shared.
         let of_worker: BTreeSet<PathBuf> = open_files(worker)
             .into_iter()
             .map(|(_, open)| open)
@@ -77,7 +77,7 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
     }
 }
 
-/// The process that an error calls the holder of the lock.
+/// The process that an error names as the holder of the lock.
 #[track_caller]
 fn named(told: &Output) -> Pid {
     let said = format!("{}{}", told.stdout, told.stderr);
@@ -91,7 +91,7 @@ fn named(told: &Output) -> Pid {
         .unwrap_or_else(|| panic!("no process is named: {said}"))
 }
 
-/// All who need the lock and can do nothing without it.
+/// The commands that cannot work without the lock.
 fn needing_the_lock(scene: &Machine) -> Vec<Running> {
     let password = "protocol=https\nhost=code.example\nusername=ann\npassword=secret\n";
     let store = scene.sandbox.git_credential("store").stdin(password);
@@ -129,7 +129,7 @@ fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
 #[test]
 fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
     let scene = Machine::new().login(Age::EXPIRED);
-    // How a real one is called.
+    // The name of a real one.
     let token = held(&scene, scene.token());
     let worker = token.exchange().as_raw_pid();
     let line = fs::read(format!("/proc/{worker}/cmdline")).expect("a process");

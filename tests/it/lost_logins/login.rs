@@ -15,7 +15,7 @@ use crate::storage::{files_with, names};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
-/// A login that is stored, and whose question about the user the server has not answered yet.
+/// A stored login whose request for the user the server has not answered yet.
 struct Asking {
     sentry: FakeSentry,
     machine: Sandbox,
@@ -127,7 +127,7 @@ fn a_refresh_of_the_official_cli_while_a_login_asks_for_the_users_name_is_not_un
 
 #[test]
 fn a_refresh_of_the_official_cli_is_not_lost_to_the_names_of_a_login() {
-    // Theirs compares the row with what it posted, and gives up a pair whose row has changed meanwhile.
+    // The official CLI compares the row with the posted pair, and discards its grant if the row has changed.
     let asking = Asking::start(Layout::Accounts);
     asking.sentry.fault(Endpoint::Refresh, Fault::Held);
     let refresh = ["auth", "refresh", "--force"];
@@ -155,7 +155,7 @@ fn a_login_whose_names_the_database_does_not_take_is_a_login() {
     let asking = Asking::start(Layout::Accounts);
     let writer = asking.machine.database().unwrap();
     writer.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // Far below the minute that a grant would be tried for.
+    // Much less than the minute for which storing a grant is attempted.
     let Asking {
         sentry,
         machine,
@@ -168,14 +168,14 @@ fn a_login_whose_names_the_database_does_not_take_is_a_login() {
     assert_eq!(machine.stored_tokens(), Some(pair));
 }
 
-/// Who has what a commit needs, for longer than it is tried.
+/// Another holder of a resource that a commit needs, for longer than the attempts last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Busy {
     Database,
     Lock,
 }
 
-/// A login that is granted and cannot be stored for a minute; where there was one before, its refresh waits already.
+/// A granted login that cannot be stored for a minute; for a former login there is a recovery file already.
 fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry, Sandbox, Output) {
     let (sentry, machine) = Machine::new().parts();
     let former = before.map(|age| {
@@ -207,7 +207,7 @@ fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry,
     sentry.wait_for_held(SOON);
     sentry.release();
     if let Some(signal) = signal {
-        // The answer is in, and nothing but the clock tells so from outside.
+        // The answer has arrived, which only the time shows from outside.
         thread::sleep(Duration::from_secs(2));
         login.signal(signal);
     }
@@ -224,7 +224,7 @@ fn a_login_that_cannot_be_stored_for_a_minute_waits_beside_the_database_and_is_i
         (Busy::Lock, None, None),
         (Busy::Database, None, None),
     ];
-    // All at once: a minute is a minute.
+    // All at once, because each takes a minute.
     let [first, second, third, last] = thread::scope(|threads| {
         cases
             .map(|(busy, signal, before)| threads.spawn(move || kept(busy, signal, before)))

@@ -8,7 +8,7 @@ use crate::machine::Machine;
 use crate::sandbox::{Age, Output};
 use crate::storage::files_with;
 
-/// Logs out while a granted pair waits beside the database, which another program has for so long.
+/// Logs out while a recovery file has a granted pair and another program locks the database for this time.
 fn log_out(args: &[&str], busy: Duration) -> (Machine, Output) {
     let scene = Machine::new().login(Age::EXPIRED);
     let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
@@ -105,10 +105,10 @@ fn a_pair_that_a_newer_version_has_left_is_not_thrown_away() {
         reader.run().fails(1).never_says(&new.access);
     }
     assert_eq!(fs::read_to_string(&kept).expect("a file"), newer);
-    // The spent pair is posted by nobody: whoever reads the file has the living one.
+    // The spent pair is not posted again: every command reads the valid one from the file.
     assert_eq!(scene.sentry.requests().len(), 0);
     assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
-    // A logout leaves nothing, or is none.
+    // A logout leaves nothing, or fails.
     match scene.sandbox.sentry(&["auth", "logout"]).run().code {
         0 => assert!(!kept.exists()),
         _ => assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair)),

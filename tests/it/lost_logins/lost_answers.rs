@@ -11,10 +11,10 @@ use crate::fake_sentry::{Answer, Endpoint, Fault, Replay};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Output};
 
-/// What Sentry plans.
+/// Sentry's plan.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What is said of a session that a request without a known end may have cost.
+/// The message about a session that a request with an unknown outcome may have ended.
 const PERHAPS: &str = "perhaps because a refresh that began at 20";
 
 fn scene(age: Age, replay: Replay) -> Machine {
@@ -95,7 +95,7 @@ fn a_pause_after_two_lost_answers_ends_well_within_the_grace() {
             lost.elapsed() < Duration::from_secs(12),
             "no get tried again: {told:?}"
         );
-        // Nobody hurries a server that has just failed twice.
+        // A server that has just failed twice is not contacted again at once.
         assert_eq!(scene.sentry.refresh_attempts(), 2);
         thread::sleep(Duration::from_secs(1));
         told = scene.git_get().run();
@@ -147,7 +147,7 @@ fn a_worker_that_is_killed_after_its_request_costs_nothing_within_the_grace() {
 }
 
 /// A refresh whose answers were all lost at a server that rotates and refuses replays: the pair is spent, and only the
-/// note of that request tells.
+/// recorded intent shows it.
 fn spent(age: Age) -> Machine {
     let scene = scene(age, Replay::Refused);
     // Each is processed: the second one as a replay.
@@ -173,7 +173,7 @@ fn without_effect() -> [(&'static str, Option<Answer>); 3] {
     ]
 }
 
-/// A refresh that fails so; it need not be tried at all where a pause is in force.
+/// A refresh that fails this way; during a pause it need not be attempted.
 fn fail_without_effect(scene: &Machine, how: Option<Answer>) -> Output {
     match how {
         Some(answer) => {
@@ -207,7 +207,7 @@ fn a_request_without_effect_does_not_hide_that_an_earlier_one_was_lost() {
 #[test]
 fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
     for (case, how) in without_effect() {
-        // By the clock it is good for a month.
+        // It expires in a month.
         let scene = spent(Age::FRESH);
         fail_without_effect(&scene, how).fails(1);
         let told = scene.sandbox.sentry(&["auth", "refresh"]).run().fails(1);

@@ -29,10 +29,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::fake_sentry::Pair;
 use crate::sandbox::{Cmd, Running, Sandbox};
 
-/// Longer than anything takes that only a machine with much to do delays.
+/// Longer than any step takes on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Waits until something holds that nobody announces.
+/// Waits, by polling, until a condition holds.
 #[track_caller]
 fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
@@ -42,7 +42,7 @@ fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Waits until the pair is in the row, whoever puts it there.
+/// Waits until the row has the pair.
 #[track_caller]
 fn stores(machine: &Sandbox, pair: &Pair) {
     until("the pair of the server is in the row", SOON, || {
@@ -50,7 +50,7 @@ fn stores(machine: &Sandbox, pair: &Pair) {
     });
 }
 
-/// Starts a command and waits until it has found the credential lock in other hands.
+/// Starts a command and waits until it has found the credential lock contended.
 #[track_caller]
 fn waiting(machine: &Sandbox, cmd: Cmd) -> Running {
     let trace = tempfile::Builder::new()
@@ -71,7 +71,7 @@ fn waiting(machine: &Sandbox, cmd: Cmd) -> Running {
     running
 }
 
-/// A stopped process; it goes on when this is dropped, so that no failed test leaves one behind.
+/// A stopped process; it continues when this is dropped, so that no failed test leaves one behind.
 pub struct Stopped(Pid);
 
 impl Stopped {
@@ -79,7 +79,7 @@ impl Stopped {
     pub fn stop(process: Pid) -> Stopped {
         kill_process(process, Signal::STOP).expect("a process of ours");
         let stopped = Stopped(process);
-        // It may be woken for something else first.
+        // It may wake up for another reason first.
         let stat = format!("/proc/{}/stat", process.as_raw_pid());
         until("it is stopped", SOON, || {
             let stat = fs::read_to_string(&stat).expect("a process");
@@ -92,7 +92,7 @@ impl Stopped {
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        // Fails when it was killed meanwhile.
+        // Fails if the process was killed.
         let _gone = kill_process(self.0, Signal::CONT);
     }
 }

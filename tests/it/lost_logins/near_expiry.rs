@@ -22,7 +22,7 @@ fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
     let first = scene.token().spawn();
     scene.sentry.wait_for_held(SOON);
-    // The old token is dead by now.
+    // The old token has expired by now.
     assert!(!scene.sentry.is_valid(&scene.pair.access));
     let others = scene
         .readers()
@@ -72,7 +72,7 @@ fn a_get_near_expiry_takes_a_new_token_as_soon_as_it_is_stored_whoever_has_the_l
     assert_eq!(scene.sentry.requests().len(), 0);
 }
 
-/// The server kills the old token at once, and takes its time to say so.
+/// The server invalidates the old token at once, and answers late.
 const SLOW: Fault = Fault::SlowGrant(Duration::from_millis(300));
 
 #[test]

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Running};
 
-/// A refresh of ours that the server has granted and not answered.
+/// A refresh by this program that the server has granted and not answered.
 fn granted(layout: Layout) -> (Machine, Running) {
     let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
     scene.sentry.set_replay(Replay::Refused);
@@ -17,7 +17,7 @@ fn granted(layout: Layout) -> (Machine, Running) {
     (scene, first)
 }
 
-/// Everybody who comes while the row is empty waits for what the worker is about to store.
+/// Every command that starts while the row is empty waits for the pair that the worker is about to store.
 #[track_caller]
 fn all_get_the_new_token(scene: &Machine, first: Running) {
     let row = scene.sandbox.stored_row().expect("a session");
@@ -48,7 +48,7 @@ fn a_row_that_a_neighbour_has_cleared_while_our_answer_is_under_way_is_waited_fo
 #[test]
 fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_waited_for() {
     let (scene, first) = granted(Layout::Accounts);
-    // It loses the race at the server, and clears what it takes for dead.
+    // It loses the race at the server, and clears the pair, which it considers invalid.
     let theirs = CURRENT.run(&scene.sandbox, &["auth", "refresh", "--force"]);
     assert_ne!(theirs.run().code, 0);
     assert_eq!(scene.sentry.refresh_attempts(), 2);

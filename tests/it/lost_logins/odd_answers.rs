@@ -21,7 +21,7 @@ fn replaced(answer: Answer, old: &str, new: &[u8]) -> Answer {
     Answer { body, ..answer }
 }
 
-/// Answers whose tokens can be found, though something else cannot be read.
+/// Answers whose tokens can be found, although another part is malformed.
 fn readable() -> [(&'static str, Alter); 8] {
     [
         ("a number beyond all numbers", |answer| {
@@ -111,7 +111,7 @@ fn every_request_asks_for_an_answer_as_it_is() {
     }
 }
 
-/// Compressed, although nobody asked for it.
+/// Compressed, although that was not requested.
 fn gzip(answer: Answer) -> Answer {
     let room = Sandbox::new();
     let gzip = room.command("gzip").stdin(&answer.body).run().success();
@@ -132,7 +132,7 @@ fn a_grant_that_comes_compressed_is_not_lost_in_silence() {
     let told = token.fails(1).stdout_is("");
     assert!(told.stderr.starts_with("error: "), "{told:?}");
     assert_eq!(scene.sandbox.stored_tokens(), Some(scene.pair.clone()));
-    // That a request was made whose answer could not be stored is still known.
+    // The request whose answer could not be stored is still recorded.
     let told = scene.sandbox.sentry(&["auth", "refresh"]).run().fails(1);
     told.stderr_has("perhaps because a refresh that began at 20");
 }

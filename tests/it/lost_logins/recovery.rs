@@ -12,7 +12,7 @@ use crate::storage::{files_with, set_mode};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
-/// Leaves a login beside the database, under a name; `user` is the id that the server told.
+/// Writes a recovery file with a login; `user` is the id that the server reported.
 fn keep_login(scene: &Machine, name: &str, pair: &Pair, user: Option<&str>, issued_at: i64) {
     let content = json!({
         "version": 1, "account": null, "origin": scene.sentry.url(),
@@ -155,7 +155,7 @@ fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
 #[test]
 fn a_login_that_waits_gives_way_to_a_later_login() {
     for layout in LAYOUTS {
-        // In the old layout there is room for one, whoever it is.
+        // The old layout has space for one session, of any user.
         for is_same_user in [true, false] {
             if layout == Layout::Accounts && !is_same_user {
                 continue;
@@ -167,7 +167,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
                 false => "another".to_owned(),
             };
             let login = scene.sentry.issue();
-            // Refreshed by us or not: a later login it stays.
+            // Refreshed or not, it is still the later login.
             scene.refresh().run().success();
             keep_login(
                 &scene,
@@ -192,7 +192,7 @@ fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
     let kept = fs::read(scene.file("credential.recovery")).expect("a file");
     scene.serves(&login.access);
     assert_eq!(sessions(&scene), 2);
-    // A power cut can bring the file back: while the login is there, after a refresh, and after a logout.
+    // A power failure can restore the file: while the login exists, after a refresh, and after a logout.
     let back = || fs::write(scene.file("credential.recovery"), &kept).expect("a file");
     back();
     scene.serves(&login.access);

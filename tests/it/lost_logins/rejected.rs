@@ -8,7 +8,7 @@ use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
 use crate::terminal::TtyUser;
 
-/// Another program has posted the pair, and its answer is under way; ours posts it, too.
+/// Another program has posted the pair and waits for its answer; this program posts it too.
 fn beaten(age: Age) -> (Machine, Output) {
     let scene = Machine::new().login(age);
     scene.sentry.set_replay(Replay::Refused);
@@ -48,7 +48,7 @@ fn another_program_whose_answer_is_slow_can_still_store_its_pair() {
         let (scene, told) = beaten(age);
         told.fails(1).stdout_is("");
         their_answer_comes(&scene);
-        // The mark was for the other pair.
+        // The rejection was recorded for the other pair.
         scene.serves(&scene.sentry.current_access());
         let status = scene.sandbox.sentry(&["auth", "status"]);
         status.run().success().stdout_has("Authenticated as: jane");
@@ -59,7 +59,7 @@ fn another_program_whose_answer_is_slow_can_still_store_its_pair() {
 
 #[test]
 fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
-    // By the clock its access token is good for a month, or dead.
+    // Its access token expires in a month, or has expired.
     for age in [Age::FRESH, Age::EXPIRED] {
         let (scene, told) = beaten(age);
         told.fails(1);
@@ -80,7 +80,7 @@ fn a_pair_that_the_server_has_rejected_is_as_good_as_none() {
             let told = scene.sandbox.sentry(&["auth", command]).run().fails(1);
             told.stderr_has("sentry auth login");
         }
-        // Nobody posts it again, nor asks the API with it.
+        // It is neither posted again nor used for an API request.
         assert_eq!(scene.sentry.refresh_attempts(), 1, "{age:?}");
         assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 0, "{age:?}");
     }
@@ -147,7 +147,7 @@ fn any_other_pair_in_the_row_ends_the_mark() {
         .database()
         .execute(expired, [&other.access, &other.refresh]);
     assert_eq!(theirs, Ok(1));
-    // Expired as the one before it was, and refreshed as any other.
+    // It has expired like the one before it, and is refreshed.
     let token = scene.token().run().success();
     token.stdout_is(&format!("{}\n", scene.sentry.current_access()));
     assert_ne!(scene.sentry.current(), other);
@@ -176,7 +176,7 @@ fn beside_the_official_cli(sentry: &FakeSentry, machine: &Sandbox) {
 
 #[test]
 fn the_official_cli_keeps_the_pair_that_it_was_granted_while_ours_was_rejected() {
-    // Of a login of theirs the client is only guessed.
+    // The client of a login by the official CLI is only guessed.
     for is_ours in [true, false] {
         let (sentry, machine) = Machine::new().session(Age::FRESH).parts();
         if is_ours {

@@ -9,7 +9,7 @@ use crate::fake_sentry::{Endpoint, Fault};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Running};
 
-/// A caller gives up after 12 s; the rest is for a machine with much to do.
+/// A caller gives up after 12 s; the rest is a margin for a busy machine.
 const GIVEN_UP: Duration = Duration::from_secs(18);
 
 /// A command whose refresh is granted and not answered.
@@ -34,7 +34,7 @@ impl Unanswered {
     }
 }
 
-/// git's side of a pipeline that ends only when nobody keeps its streams.
+/// git's side of a pipeline, which ends only when no process has its streams open.
 fn piped_fill(scene: &Machine) -> Cmd {
     let fill = "git -c credential.helper=sentry credential fill 2>&1 | cat";
     scene
@@ -54,7 +54,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
     let stale = Unanswered::start(Age::STALE, Machine::token);
     let docker = Unanswered::start(Age::EXPIRED, Machine::docker_get);
     let pipeline = Unanswered::start(Age::EXPIRED, piped_fill);
-    // The streams end too, although the answer is not there: `wait` sees to that.
+    // The streams end too, before the answer has arrived: `wait` checks that.
     let patient = |started: Instant| {
         let took = started.elapsed();
         assert!(took > Duration::from_secs(10), "gave up after {took:?}");
@@ -71,7 +71,7 @@ fn an_answer_after_the_caller_has_given_up_is_stored() {
     for scene in [expired.scene, stale.scene, docker.scene, pipeline.scene] {
         let (sentry, machine) = (&scene.sentry, &scene.sandbox);
         assert_eq!(machine.stored_tokens(), Some(scene.pair.clone()));
-        // Whoever comes now waits for the same answer.
+        // A command that starts now waits for the same answer.
         let waiter = waiting(machine, scene.token());
         sentry.release();
         let current = sentry.current();
@@ -91,7 +91,7 @@ fn an_answer_that_came_while_everybody_was_frozen_is_read_before_it_is_given_up(
         let refresh = Unanswered::start(age, Machine::token);
         let exchange = Stopped::stop(refresh.running.exchange());
         let parent = Stopped::stop(refresh.running.pid());
-        // It lies in the socket.
+        // It is in the socket's buffer.
         refresh.scene.sentry.release();
         (refresh, exchange, parent)
     });

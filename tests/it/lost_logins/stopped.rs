@@ -10,7 +10,7 @@ use crate::machine::Machine;
 use crate::sandbox::Age;
 use crate::terminal::TtyUser;
 
-/// Whoever waits gives up after 20 s; the rest is for a machine with much to do.
+/// A waiting process gives up after 20 s; the rest is a margin for a busy machine.
 const GIVEN_UP: Duration = Duration::from_secs(26);
 
 #[test]
@@ -46,7 +46,7 @@ fn a_worker_that_is_stopped_is_waited_for_no_longer_than_any_other() {
     }
 }
 
-/// git has reported the token as refused, and Sentry does not answer what it thinks of it.
+/// git has reported the token as refused, and Sentry does not answer the check.
 fn suspect() -> Machine {
     let scene = Machine::new().login(Age::FRESH);
     scene.reports_refused(&scene.pair.access);
@@ -69,7 +69,7 @@ fn a_get_that_is_stopped_while_its_token_is_asked_about_keeps_no_lock() {
 #[test]
 fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
     let scene = suspect();
-    // A shell that goes on with the next command when the first one is stopped.
+    // A shell that continues with the next command when the first one is stopped.
     let script = "set -m; sentry auth token; echo stopped: $?; sentry auth logout; echo ended: $?; kill -KILL %1";
     let bash = scene.sandbox.command("bash").args(["-c", script]);
     let mut user = TtyUser::start(bash);
@@ -85,7 +85,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
 
 #[test]
 fn a_token_that_is_asked_about_for_long_is_still_handed_out_in_time() {
-    // The worker listens on; the caller has a token that lives by the clock.
+    // The worker keeps waiting; the caller has a token that has not expired.
     let scene = suspect();
     let get = scene.git_get().limit(GIVEN_UP).spawn();
     scene.sentry.wait_for_held(SOON);

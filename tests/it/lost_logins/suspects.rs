@@ -35,7 +35,7 @@ fn a_check_that_fails_is_followed_by_a_pause() {
         let asked = scene.sentry.requests_to(Endpoint::Api).len();
         assert_eq!(asked, 1, "{failure:?}");
         assert_eq!(scene.sentry.refresh_attempts(), 0, "{failure:?}");
-        // A user who asks is answered at once.
+        // A user's command is answered at once.
         scene.sentry.fix();
         scene.is_alive();
     }
@@ -46,13 +46,13 @@ fn one_token_is_checked_at_most_once_a_minute() {
     let scene = suspect();
     serves_the_current_token(&scene);
     for _ in 0..3 {
-        // As git-lfs does for as long as somebody answers it.
+        // As git-lfs does for as long as it gets an answer.
         scene.reports_refused(&scene.pair.access);
         serves_the_current_token(&scene);
     }
     assert_eq!(scene.sentry.requests_to(Endpoint::Api).len(), 1);
     assert_eq!(scene.sentry.refresh_attempts(), 0);
-    // Another token is another question.
+    // Another token is checked again.
     scene.is_alive();
     let new = scene.sentry.current_access();
     scene.reports_refused(&new);

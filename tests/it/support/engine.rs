@@ -62,12 +62,12 @@ impl Engine {
         }
     }
 
-    /// What `DOCKER_HOST` must say.
+    /// The value of `DOCKER_HOST`.
     pub fn docker_host(&self) -> String {
         format!("unix://{}", self.socket().display())
     }
 
-    /// What clients have sent to be checked, in the words of the engine's API.
+    /// The credentials that clients sent for verification, as in the engine's API.
     pub fn logins(&self) -> Vec<Value> {
         self.shared
             .logins
@@ -102,7 +102,7 @@ impl Shared {
                 }
                 let connection = connection.expect("the listener accepts");
                 threads.spawn(move || {
-                    // A client that goes away early is its own affair.
+                    // The client may close the connection early.
                     let _gone = self.converse(&connection);
                 });
             }
@@ -199,7 +199,7 @@ impl Shared {
         }
     }
 
-    /// Asks the registry as the engine does; an identity token is shown as the password.
+    /// Queries the registry as the engine does; an identity token is sent as the password.
     fn registry_accepts(&self, login: &Value) -> io::Result<bool> {
         let text = |key: &str| login[key].as_str().unwrap_or_default();
         let (host, user) = (text("serveraddress"), text("username"));

@@ -21,7 +21,7 @@ pub struct GitServer {
 }
 
 impl GitServer {
-    /// Lets those in who show an access token that the Sentry accepts.
+    /// Grants access to clients with an access token that the Sentry accepts.
     #[track_caller]
     pub fn start(sentry: &FakeSentry, challenge: Challenge) -> Self {
         let room = Sandbox::new();
@@ -63,7 +63,7 @@ impl GitServer {
         self.git(&["rev-parse", "main"]).trim().to_owned()
     }
 
-    /// Somebody else has pushed a commit.
+    /// Another user pushes a commit.
     #[track_caller]
     pub fn commit(&self) {
         self.import("from refs/heads/main^0\n");
@@ -111,7 +111,7 @@ fn repository(room: &Sandbox) -> PathBuf {
     room.root().join("repositories/demo.git")
 }
 
-/// The directives that give a request to `git http-backend`, as its manual page has them.
+/// The directives that pass a request to `git http-backend`, as in its manual page.
 #[track_caller]
 fn hand_to_git(room: &Sandbox) -> String {
     let root = room.root().display();

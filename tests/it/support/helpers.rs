@@ -15,7 +15,7 @@ pub fn with_token() -> Sandbox {
     Sandbox::new().env("SENTRY_AUTH_TOKEN", ENVIRONMENT)
 }
 
-/// A machine with a fresh session at this instance, which is never asked.
+/// A machine with a fresh session at this instance, which receives no request.
 pub fn with_session_of(instance: &str) -> Sandbox {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new();
@@ -28,14 +28,14 @@ pub fn with_session_of(instance: &str) -> Sandbox {
     machine
 }
 
-/// A machine with a session of this age at a Sentry that runs.
+/// A machine with a session of this age at a running Sentry.
 pub fn with_session(sentry: &FakeSentry, age: Age) -> Sandbox {
     let machine = Sandbox::new().for_sentry(sentry);
     machine.seed_session(sentry, &sentry.issue(), age);
     machine
 }
 
-/// The same with a login of ours: the client that the session was issued to is noted.
+/// The same with a login by this program: the OAuth client of the session is recorded.
 pub fn with_login(sentry: &FakeSentry, age: Age) -> Sandbox {
     let machine = with_session(sentry, age);
     machine.remember_client(CLIENT_ID);
@@ -50,7 +50,7 @@ pub fn alter(machine: &Sandbox, column: &str, value: &dyn ToSql) {
     assert_eq!(store.execute(&sql, [value]), Ok(1));
 }
 
-/// Runs a script in which `$HELPER` is a program of ours, whose streams it sets up.
+/// Runs a script that starts one of our programs, `$HELPER`, with its own streams.
 pub fn through_shell(machine: &Sandbox, helper: &str, script: &str) -> Cmd {
     machine
         .command("/bin/sh")

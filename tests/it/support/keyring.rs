@@ -109,7 +109,7 @@ impl Keyring {
         keyring
     }
 
-    /// Calls the service itself, as soon as it is there.
+    /// Calls the service itself, as soon as it is available.
     #[track_caller]
     fn call(&mut self, method: &str, argument: &str) {
         let Self { daemon, room, .. } = self;
@@ -124,7 +124,7 @@ impl Keyring {
         daemon.wait_until(|| (call.clone().run().code == 0).then_some(()));
     }
 
-    /// What `DBUS_SESSION_BUS_ADDRESS` must say.
+    /// The value of `DBUS_SESSION_BUS_ADDRESS`.
     pub fn address(&self) -> String {
         format!("unix:path={}", self.room.root().join("bus").display())
     }
@@ -136,14 +136,14 @@ impl Keyring {
         (found.code == 0).then_some(found.stdout)
     }
 
-    /// Everything that the keyring holds, labels, attributes and secrets, as it lies on disk.
+    /// The content of the keyring, labels, attributes and secrets, as stored on disk.
     #[track_caller]
     pub fn search_all(&self) -> String {
         fs::read_to_string(self.room.home().join(".local/share/keyrings/login.keyring"))
             .expect("a keyring")
     }
 
-    /// Puts an item in, as another program of the desktop would.
+    /// Adds an item, as another program of the desktop would.
     #[track_caller]
     pub fn store(&self, attributes: &[(&str, &str)], secret: &str) {
         secret_tool(&self.room, &["store", "--label=test"], attributes)
@@ -152,13 +152,13 @@ impl Keyring {
             .success();
     }
 
-    /// From now on nobody answers: calls to the keyring hang.
+    /// From now on calls to the keyring hang.
     #[track_caller]
     pub fn fall_silent(&mut self) {
         self.daemon.signal(Signal::STOP);
     }
 
-    /// Answers again, what it was asked meanwhile too; on return it has done all that.
+    /// Answers again, including the pending calls; on return these are answered.
     #[track_caller]
     pub fn wake_up(&mut self) {
         self.daemon.signal(Signal::CONT);

@@ -1,4 +1,4 @@
-//! What most tests begin with: a machine, the Sentry that it knows, and a session of some age.
+//! The fixture of most tests: a machine, its Sentry, and a session of some age.
 //!
 //! Separate from `sandbox`, which knows no server, and from `fake_sentry`, which knows no machine:
 //! `Machine::new().session(Age::STALE).bound_to("r.example")`.
@@ -6,11 +6,11 @@
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Layout, Sandbox};
 
-/// A machine whose variables name a Sentry that runs.
+/// A machine whose variables name a running Sentry.
 pub struct Machine {
     pub sentry: FakeSentry,
     pub sandbox: Sandbox,
-    /// What is stored at first; empty without a session.
+    /// The pair that is stored at first; empty without a session.
     pub pair: Pair,
     layout: Layout,
 }
@@ -28,7 +28,7 @@ impl Machine {
         Machine::of(sentry, sandbox, none)
     }
 
-    /// One that a test has made otherwise, with the pair that is stored.
+    /// A machine that a test has prepared itself, with the stored pair.
     pub fn of(sentry: FakeSentry, sandbox: Sandbox, pair: Pair) -> Machine {
         Machine {
             sentry,
@@ -53,7 +53,7 @@ impl Machine {
         Machine { pair, ..self }
     }
 
-    /// The same as a login of ours leaves it: the client that it was issued to is noted.
+    /// The same after a login by this program: its OAuth client is recorded.
     #[must_use]
     pub fn login(self, age: Age) -> Machine {
         let machine = self.session(age);
@@ -81,7 +81,7 @@ impl Machine {
         self
     }
 
-    /// The server and the machine, for a test that holds each by its own name.
+    /// The server and the machine, for a test that needs each by its own name.
     pub fn parts(self) -> (FakeSentry, Sandbox) {
         (self.sentry, self.sandbox)
     }

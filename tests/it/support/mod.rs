@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! The fixtures of the tests.
 //!
 //! `machine` is where most tests begin: `fake_sentry` is the server, `sandbox` the computer, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
 //! `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests

@@ -22,12 +22,12 @@ pub enum Challenge {
     Both,
 }
 
-/// Who may come in.
+/// Who has access.
 #[derive(Clone, Copy)]
 pub enum Door<'a> {
-    /// Whoever shows an access token that this Sentry accepts.
+    /// Clients with an access token that this Sentry accepts.
     Sentry(&'a FakeSentry, Challenge),
-    /// Whoever shows this user name and password, by Basic.
+    /// Clients with this user name and password, by Basic.
     Password(&'a str, &'a str),
 }
 

@@ -23,7 +23,7 @@ pub struct Proxy {
     room: Sandbox,
 }
 
-/// A free port. Somebody else may get it before the proxy does; the tests run on other ports or fail loudly.
+/// A free port. Another process may bind it before the proxy does; the proxy then fails with an error.
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address")
@@ -96,7 +96,7 @@ impl Proxy {
         self.address
     }
 
-    /// What it has written so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.services.iter().map(Service::said).collect()
     }
@@ -120,7 +120,7 @@ impl Socks4 {
         Self::leading_to(None)
     }
 
-    /// Whatever is asked for, it is this server.
+    /// Every target is this server.
     pub fn to(server: SocketAddr) -> Self {
         Self::leading_to(Some(server))
     }
@@ -129,13 +129,13 @@ impl Socks4 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let log = Arc::new(Mutex::new(String::new()));
-        let noted = Arc::clone(&log);
+        let recorded = Arc::clone(&log);
         // Ends with the test's process.
         thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.expect("the listener accepts");
-                // A client that goes away early is its own affair.
-                let _gone = carry(&client, server, &noted);
+                // The client may close the connection early.
+                let _gone = carry(&client, server, &recorded);
             }
         });
         Self { address, log }

@@ -13,7 +13,7 @@ use std::process::Stdio;
 /// The fake Sentry accepts this one from the registry's owner, who fills it.
 const OWNERS_TOKEN: &str = "sntryu_owner_of_the_registry";
 
-/// On every answer, or docker before 23 takes it for no registry.
+/// On every answer: without it docker before 23 does not recognize a registry.
 const API_VERSION: &str = "add_header Docker-Distribution-Api-Version registry/2.0 always;";
 
 /// A running registry; dropping it ends its processes and removes its images.
@@ -26,7 +26,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Lets those in who show, by Basic, an access token that the Sentry accepts.
+    /// Grants access to clients with an access token that the Sentry accepts, by Basic.
     #[track_caller]
     pub fn start(sentry: &FakeSentry) -> Self {
         sentry.add_api_token(OWNERS_TOKEN);
@@ -107,7 +107,7 @@ impl Registry {
     }
 }
 
-/// The smallest image that every client takes, docker before 23 too: one layer, an empty tar archive.
+/// The smallest image that every client accepts, docker before 23 too: one layer, an empty tar archive.
 /// Files that have a digest are named by it, as skopeo's `dir:` wants them; skopeo checks the digests.
 mod image {
     use std::fs;

@@ -21,7 +21,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the server. What it reads is `stdin`, which may be a listening socket.
+    /// Starts the server. Its standard input is `stdin`, which may be a listening socket.
     #[track_caller]
     pub fn start(cmd: Cmd, stdin: impl Into<Stdio>) -> Self {
         let mut command = cmd.command();
@@ -62,7 +62,7 @@ impl Service {
         }
     }
 
-    /// What the server has written so far.
+    /// The server's output so far.
     pub fn said(&self) -> String {
         let running = self.running.as_ref().expect("taken on drop only");
         running.stdout() + &running.stderr()
@@ -87,7 +87,7 @@ impl Drop for Service {
     }
 }
 
-/// A program that `tests/run` installs, from PATH or where Debian keeps its servers.
+/// A program that `tests/run` installs, from PATH or from Debian's directories for servers.
 #[track_caller]
 pub fn tool(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -128,7 +128,7 @@ fn die_with_the_test() -> rustix::io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::TERM))
 }
 
-/// Elsewhere a test run that is killed leaves its servers behind.
+/// On other systems a killed test run leaves its servers running.
 #[cfg(not(target_os = "linux"))]
 fn die_with_the_test() -> rustix::io::Result<()> {
     Ok(())

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Longer than anything should take that a test waits for.
+/// Longer than any wait of a test should take.
 pub const SOON: Duration = Duration::from_secs(60);
 
 pub const SIDES: [&str; 3] = ["cli.db-wal", "cli.db-shm", "cli.db-journal"];
@@ -58,12 +58,12 @@ impl Machine {
             .stdin(self.sentry.url())
     }
 
-    /// Everybody who reads a token.
+    /// Every command that reads a token.
     pub fn readers(&self) -> [Cmd; 3] {
         [self.token(), self.git_get(), self.docker_get()]
     }
 
-    /// git reports a token as refused, as after a 401 of the host.
+    /// git reports a token as refused, as after a 401 from the host.
     #[track_caller]
     pub fn reports_refused(&self, access: &str) {
         let host = self.sentry.address();
@@ -86,7 +86,7 @@ impl Machine {
         }
     }
 
-    /// All three programs fail and say this.
+    /// All three programs fail with this message.
     #[track_caller]
     pub fn fails_with(&self, words: &str) {
         self.fails_to(words, |cmd| cmd);
@@ -98,7 +98,7 @@ impl Machine {
         for reader in self.readers() {
             let Output { stdout, stderr, .. } = how(reader).run().fails(1);
             let said = stdout + &stderr;
-            // docker's builds go on without a registry that has no login.
+            // docker's builds continue without a registry that has no login.
             let is_absent = words.starts_with("not logged in")
                 && said == "credentials not found in native keychain\n";
             assert!(
@@ -108,7 +108,7 @@ impl Machine {
         }
     }
 
-    /// Nobody is logged in: docker goes on without a credential, the others say so.
+    /// No user is logged in: docker continues without a credential, the others report it.
     #[track_caller]
     pub fn is_logged_out(&self) {
         self.is_logged_out_to(|cmd| cmd);
@@ -125,15 +125,15 @@ impl Machine {
         told.stdout_is("credentials not found in native keychain\n");
     }
 
-    /// The session works, and what is stored is what the server knows.
+    /// The session works, and the stored tokens are those that the server accepts.
     #[track_caller]
     pub fn is_alive(&self) {
         self.refresh().run().success();
         assert_eq!(self.sandbox.stored_tokens(), Some(self.sentry.current()));
     }
 
-    /// Leaves a granted pair beside the database, as a refresh does that the database did not take for a minute; what
-    /// stands in the row is the pair that was spent for it.
+    /// Writes a recovery file with a granted pair, as a refresh does that could not be stored for a minute; the row has
+    /// the pair that was spent for it.
     pub fn keep_aside(&self, new: &Pair) -> PathBuf {
         let sql = "SELECT account_id FROM accounts WHERE is_active = 1";
         let account: String = self
@@ -156,7 +156,7 @@ impl Machine {
         kept
     }
 
-    /// As if nobody had written the database for a minute.
+    /// As if the database had not been written for a minute.
     pub fn settle(&self) {
         let file = File::options().write(true).open(self.sandbox.db());
         let then = SystemTime::now() - Duration::from_secs(60);
@@ -165,7 +165,7 @@ impl Machine {
             .expect("a time");
     }
 
-    /// Leaves the files as a process leaves them that is killed after this was done to the database.
+    /// Leaves the files as a process does that is killed after this change to the database.
     pub fn killed_after(&self, work: &str) {
         let all = || {
             let names = ["cli.db"].into_iter().chain(SIDES);
@@ -191,7 +191,7 @@ fn extension(path: &Path) -> &str {
     path.extension().and_then(|end| end.to_str()).unwrap_or("")
 }
 
-/// The command as somebody to whom modes apply: root without its capabilities, or whoever runs the tests.
+/// The command as a user to whom file modes apply: root without its capabilities, or the user who runs the tests.
 pub fn unprivileged(cmd: Cmd) -> Cmd {
     match rustix::process::geteuid().is_root() {
         true => cmd.under(

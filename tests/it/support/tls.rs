@@ -23,12 +23,12 @@ pub struct Tls {
 #[derive(Clone, Copy, Debug)]
 pub enum Certificate {
     Good,
-    /// Good, and for a host of this name.
+    /// Valid, for a host of this name.
     Of(&'static str),
     OfAnotherHost,
     Expired,
     NotYetValid,
-    /// All but signed by the authority.
+    /// Valid except that another authority signed it.
     SelfSigned,
 }
 
@@ -66,7 +66,7 @@ impl Tls {
         }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

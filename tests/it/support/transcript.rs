@@ -25,7 +25,7 @@ pub enum InVain {
 }
 
 impl Transcript {
-    /// Reads to the end; an error is an end too (a terminal answers EIO once nobody has it open).
+    /// Reads to the end; an error is an end too (a terminal returns EIO once no process has it open).
     pub fn of(mut stream: impl Read + Send + 'static) -> Self {
         let transcript = Self {
             shared: Arc::default(),
@@ -51,7 +51,7 @@ impl Transcript {
         transcript
     }
 
-    /// What was said so far.
+    /// The text so far.
     pub fn bytes(&self) -> Vec<u8> {
         self.shared
             .0
@@ -61,7 +61,7 @@ impl Transcript {
             .clone()
     }
 
-    /// Waits until `look` finds something in what was said so far.
+    /// Waits until `look` finds something in the text so far.
     pub fn wait_for<T>(
         &self,
         deadline: Instant,
@@ -74,7 +74,7 @@ impl Transcript {
         .unwrap_or(Err(InVain::TimedOut))
     }
 
-    /// Waits for the end of the stream; `false` when it goes on past the deadline.
+    /// Waits for the end of the stream; `false` if it is not reached before the deadline.
     pub fn ends_by(&self, deadline: Instant) -> bool {
         self.wait(deadline, |heard| heard.ended.then_some(()))
             .is_some()

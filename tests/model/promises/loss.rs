@@ -28,7 +28,7 @@ pub(crate) fn losses(world: &World, before: &State, step: Step, after: &State) -
         })
 }
 
-/// Whether somebody has the living pair of a login, or can still get it.
+/// Whether a process has the valid pair of a login, or can still get it.
 fn is_held(world: &World, state: &State, living: Pair, family: &Family) -> bool {
     let before = match family.grace {
         true => living.previous(),
@@ -96,7 +96,7 @@ fn name(world: &World, before: &State, step: Step, after: &State, lost: Pair) ->
         What::Serve if world.machines > 1 => Event::DatabaseWasCopied,
         What::Serve if has_neighbour(world) => Event::BothProgramsPosted,
         What::Serve => Event::OwnReplay,
-        // Not after a logout, see above: what another program stored or removed was in the way.
+        // Not after a logout, see above: another program stored or removed a pair meanwhile.
         What::Neighbour(Neighbour::LoggingIn(_)) => return None,
         What::Neighbour(Neighbour::Comparing(..))
             if row == Some(Stored::Null) && !world.has(Repair::Mark) =>

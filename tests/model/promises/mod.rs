@@ -161,7 +161,7 @@ fn words(
     };
     let machine = after.machine_of(who);
     let here = &after.machines[machine];
-    // Or whoever marked the pair has. A row without tokens is not waited for: one neighbour alone does not clear it and
+    // Or the process that marked the pair has. A row without tokens is not waited for: one neighbour alone does not clear it and
     // then store.
     let has_waited = why == LoginReason::Cleared
         || todo == Do::Read

@@ -133,7 +133,7 @@ impl<'a> Value<'a> {
             rejected: self.flag("rejected")?,
             paused: self.flag("paused")?,
             client: match self.field("client")?.name {
-                "Noted" => ClientId::Noted,
+                "Recorded" => ClientId::Recorded,
                 "Guessed" => ClientId::Guessed,
                 "Missing" => ClientId::Missing,
                 _ => return None,

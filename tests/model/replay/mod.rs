@@ -101,7 +101,7 @@ impl Replay {
                 has_lock,
                 intended: None,
             };
-            // A number can be given to another process once its owner is dead.
+            // A process id can be reused once its process has ended.
             if let Some(former) = self.running.insert(pid, running) {
                 self.world.killed(pid, &former);
             }

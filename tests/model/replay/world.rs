@@ -1,4 +1,4 @@
-//! The rules that every trace must follow: those of the model's world, without its choices.
+//! The rules that every trace must follow: those of the model's world, without its nondeterminism.
 //!
 //! Separate from the replay, which follows the flows.
 
@@ -24,7 +24,7 @@ pub(crate) struct World {
     /// What recovery files may have: what they replace, and by what.
     kept: BTreeSet<(Option<Pair>, Pair)>,
     holder: Option<u32>,
-    /// Processes that had the lock before somebody else took it.
+    /// Processes that held the lock before another one acquired it.
     former: BTreeSet<u32>,
     grants: BTreeMap<Pair, Pair>,
     replaced: BTreeSet<Pair>,
@@ -82,7 +82,7 @@ impl World {
         }
     }
 
-    /// Whoever acts under the lock has it; whoever had it before does not act under it any more.
+    /// A process that acts under the lock holds it; the former holder no longer acts under it.
     fn hold(&mut self, pid: u32, all: &[(u32, Running)]) -> Result<(), String> {
         if self.holder == Some(pid) {
             return Ok(());

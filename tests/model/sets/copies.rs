@@ -58,7 +58,7 @@ pub(crate) fn copies() -> Vec<Case> {
     ]
 }
 
-/// Pairs whose client id was not noted.
+/// Pairs whose client id was not recorded.
 pub(crate) fn clients() -> Vec<Case> {
     vec![
         World::new("the first guess is right", &[Get, Get])

@@ -185,7 +185,7 @@ pub(crate) fn slow_frozen_and_stopped() -> Vec<Case> {
             })
             .expects_nothing(),
         World::new(
-            "a process that stands still for ever",
+            "a process that is stopped permanently",
             &[Get, Login, Logout],
         )
         .faults(Budget {
@@ -193,12 +193,15 @@ pub(crate) fn slow_frozen_and_stopped() -> Vec<Case> {
             ..NO_FAULTS
         })
         .expects_nothing(),
-        World::new("processes that stand still, some for ever", &[Get, Force])
-            .faults(Budget {
-                freeze: 1,
-                stop: 1,
-                ..NO_FAULTS
-            })
-            .expects_nothing(),
+        World::new(
+            "processes that are stopped, some permanently",
+            &[Get, Force],
+        )
+        .faults(Budget {
+            freeze: 1,
+            stop: 1,
+            ..NO_FAULTS
+        })
+        .expects_nothing(),
     ]
 }

@@ -15,7 +15,7 @@ pub(crate) enum Server {
 
 pub(crate) const SERVERS: [Server; 3] = [Server::Plain, Server::Grace, Server::Revoking];
 
-/// A program that somebody runs.
+/// A program that a user runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// A git or docker helper: needs a token that can be used.
@@ -50,15 +50,15 @@ impl Kind {
 /// Which client id is the one that the pair at the start was issued to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RightClient {
-    /// The one that we noted.
-    Noted,
-    /// None is noted; the first guess is right.
+    /// The one that we recorded.
+    Recorded,
+    /// None is recorded; the first guess is right.
     First,
-    /// None is noted; the second guess is right.
+    /// None is recorded; the second guess is right.
     Second,
-    /// None is noted; no guess is right.
+    /// None is recorded; no guess is right.
     Neither,
-    /// None is noted; there is one guess, which is wrong.
+    /// None is recorded; there is one guess, which is wrong.
     NotTheOne,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Budget {
     pub(crate) slow: u8,
     /// A process stands still, and goes on later.
     pub(crate) freeze: u8,
-    /// A process stands still for ever.
+    /// A process is stopped permanently.
     pub(crate) stop: u8,
     /// A machine loses power.
     pub(crate) power: u8,
@@ -160,7 +160,7 @@ impl World {
             programs: programs.iter().map(|kind| (*kind, 0)).collect(),
             machines: 1,
             access: Access::Expired,
-            client: RightClient::Noted,
+            client: RightClient::Recorded,
             budget: NO_FAULTS,
             without: None,
         }

@@ -56,7 +56,7 @@ pub(crate) enum Mind {
 pub(crate) enum Neighbour {
     /// Has read the row, and refreshes.
     Posting(Pair),
-    /// Has an answer for the pair: a new one, or that it is dead.
+    /// Has an answer for the pair: a new one, or a rejection.
     Comparing(Pair, Option<Pair>),
     /// Writes without looking.
     Writing(Option<Pair>),
@@ -68,7 +68,7 @@ pub(crate) enum Motion {
     Running,
     /// Stands still, and goes on some time.
     Frozen,
-    /// Stands still for ever.
+    /// Is stopped permanently.
     Stopped,
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn serve(
     Answer::InvalidGrant
 }
 
-/// Somebody logs in.
+/// A user logs in.
 pub(crate) fn grant(state: &mut State) -> Pair {
     let free = |family: &Family| family.latest.is_none();
     let place = state

@@ -58,7 +58,7 @@ pub(crate) struct Machine {
     pub(crate) ours: Option<Pair>,
     /// The pair as old as the login that it comes from.
     pub(crate) login: Pair,
-    pub(crate) client_noted: bool,
+    pub(crate) client_recorded: bool,
     pub(crate) files: [Option<Kept>; 2],
     /// A recovery file that is removed, though not yet on the disk.
     pub(crate) ghost: Option<Kept>,
@@ -123,7 +123,7 @@ impl State {
             pause: Paused::No,
             ours: Some(Pair::A0),
             login: Pair::A0,
-            client_noted: world.client == RightClient::Noted,
+            client_recorded: world.client == RightClient::Recorded,
             files: [None; 2],
             ghost: None,
             down: false,

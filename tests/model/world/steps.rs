@@ -208,7 +208,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether somebody is at work who will be done before the grace is over; or a pause ends before it is.
+    /// Whether a running process will end before the grace period does; or a pause ends before.
     fn is_within_grace(&self) -> bool {
         if self.world.server != Server::Grace {
             return false;
@@ -229,7 +229,7 @@ impl Walk<'_> {
         let machine = self.state.machine_of(who);
         let waits = match live.mind {
             Mind::Flow(flow) => match flow.next() {
-                // Whoever has the lock, or works for it, counts instead.
+                // The holder of the lock, or its worker, counts instead.
                 Do::Wait(_) => self.state.holder(machine).is_some(),
                 Do::Delegate => matches!(self.state.processes[who.process].worker, Part::Live(_)),
                 _ => false,

@@ -20,8 +20,8 @@ impl Machine {
             intent: pair.is_some() && pair == self.intent,
             rejected,
             paused: self.pause != Paused::No,
-            client: match self.client_noted {
-                true => ClientId::Noted,
+            client: match self.client_recorded {
+                true => ClientId::Recorded,
                 false => ClientId::Guessed,
             },
         })
@@ -71,7 +71,7 @@ impl Machine {
         self.write(new);
         self.ours = Some(new);
         self.login = login;
-        self.client_noted = true;
+        self.client_recorded = true;
         self.unmark();
     }
 
@@ -157,7 +157,7 @@ impl Machine {
         }
         match (kept.old, self.row) {
             (Some(old), _) => drop(self.swap(old, kept.new)),
-            // Stored before, from this file: what is noted about it since must stay.
+            // Stored before, from this file: what is recorded about it since must stay.
             (None, Stored::Pair(pair)) if pair == kept.new => {
                 if !world.has(Repair::ImportOnce) {
                     self.store_login(pair);

@@ -14,7 +14,7 @@ use landlock::{
 };
 
 pub(super) fn confine(directory: &Path, port: Option<u16>) -> Result<RulesetStatus, RulesetError> {
-    // Landlock wants it, and it is worth something by itself where Landlock is not to be had.
+    // Landlock requires it, and it is useful on its own where Landlock is not available.
     rustix::thread::set_no_new_privs(true).ok();
     // What SQLite does with its files, the directory that locks another program out, and the recovery file.
     let in_directory = AccessFs::ReadFile

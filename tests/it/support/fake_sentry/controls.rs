@@ -9,13 +9,13 @@ use super::{CLIENT_ID, Endpoint, FakeSentry, Fault, Organization, Pair, Replay, 
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// What the server knows.
+/// The state of the server.
 impl FakeSentry {
     pub fn user(&self) -> User {
         self.server.lock().rules.user.clone()
     }
 
-    /// Who logs in from now on.
+    /// The user of the next logins.
     pub fn set_user(&self, user: User) {
         self.server.change(|state| state.rules.user = user);
     }
@@ -79,7 +79,7 @@ impl FakeSentry {
             .change(|State { rules, .. }| rules.tokens.mint(client, "", &rules.user))
     }
 
-    /// Spends a refresh token as another program does whose answer arrives; its new pair.
+    /// Spends a refresh token as another program does that receives its answer; returns the new pair.
     #[track_caller]
     pub fn refresh_elsewhere(&self, refresh: &str) -> Pair {
         let granted = self.server.change(|State { rules, .. }| {
@@ -96,7 +96,7 @@ impl FakeSentry {
             .change(|state| state.rules.tokens.add_api_token(token));
     }
 
-    /// A token of an organisation: it stands for no user.
+    /// A token of an organization, without a user.
     pub fn add_org_token(&self, token: &str) {
         self.server
             .change(|state| state.rules.tokens.add_org_token(token));
@@ -107,13 +107,13 @@ impl FakeSentry {
         self.server.change(|state| state.rules.tokens.remove(token));
     }
 
-    /// The access token dies early; its refresh token works.
+    /// Invalidates the access token before its expiry; its refresh token works.
     pub fn expire(&self, access: &str) {
         self.server
             .change(|state| state.rules.tokens.expire(access));
     }
 
-    /// Ends the session that the token, access or refresh, living or spent, belongs to.
+    /// Ends the session of a token, access or refresh, valid or spent.
     pub fn revoke_family(&self, token: &str) {
         self.server.change(|state| state.rules.tokens.revoke(token));
     }
@@ -127,7 +127,7 @@ impl FakeSentry {
         self.server.lock().rules.tokens.refreshable(refresh)
     }
 
-    /// The living pair of the latest session.
+    /// The valid pair of the latest session.
     pub fn current(&self) -> Pair {
         self.server
             .lock()
@@ -222,13 +222,13 @@ impl FakeSentry {
 
 /// Misbehaviour.
 impl FakeSentry {
-    /// Befalls the next request there; several queue up.
+    /// Applies to the next request there; several queue up.
     pub fn fault(&self, endpoint: Endpoint, fault: impl Into<Fault>) {
         self.server
             .change(|state| state.faults.push((endpoint, fault.into())));
     }
 
-    /// Befalls every request there; the latest one counts.
+    /// Applies to every request there; the latest one counts.
     pub fn fault_always(&self, endpoint: Endpoint, fault: impl Into<Fault>) {
         self.server
             .change(|state| state.lasting_faults.push((endpoint, fault.into())));
@@ -241,7 +241,7 @@ impl FakeSentry {
             .change(|state| state.rewrites.push((endpoint, Box::new(rewrite))));
     }
 
-    /// Ends all faults and rewrites to come; what hangs or is held stays so.
+    /// Removes all faults and rewrites; answers that hang or are held are unaffected.
     pub fn fix(&self) {
         self.server.change(|state| {
             state.faults.clear();
@@ -256,12 +256,12 @@ impl FakeSentry {
         self.wait_until(limit, |state| state.held > state.releases);
     }
 
-    /// Lets the answer go that is held for longest.
+    /// Releases the answer that has been held for the longest time.
     pub fn release_first(&self) {
         self.server.change(|state| state.releases += 1);
     }
 
-    /// Lets every held answer go.
+    /// Releases every held answer.
     pub fn release(&self) {
         self.server.change(|state| state.releases = state.held);
     }
@@ -269,7 +269,7 @@ impl FakeSentry {
 
 /// Observation.
 impl FakeSentry {
-    /// Everything that was asked, in the order of arrival, faults included.
+    /// All requests, in the order of arrival, faults included.
     pub fn requests(&self) -> Vec<Request> {
         self.server.lock().requests.clone()
     }
@@ -289,17 +289,17 @@ impl FakeSentry {
         self.server.lock().rules.tokens.refreshes
     }
 
-    /// Replays that the grace answered with the pair granted before.
+    /// Replays within the grace period, answered with the pair granted before.
     pub fn grace_answers(&self) -> usize {
         self.server.lock().rules.tokens.grace_answers
     }
 
-    /// Refreshes that were asked for.
+    /// Refreshes that were requested.
     pub fn refresh_attempts(&self) -> usize {
         self.requests_to(Endpoint::Refresh).len()
     }
 
-    /// Device codes that were asked for.
+    /// Device codes that were requested.
     pub fn device_codes(&self) -> usize {
         self.requests_to(Endpoint::DeviceCode).len()
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::io::{self, BufRead, Read, Write};
 use std::time::Instant;
 
-/// What a client asked, as the server read it.
+/// A client's request, as the server read it.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -91,7 +91,7 @@ impl Request {
     }
 }
 
-/// What the server says; `Content-Length` and `Connection: close` are added when it is sent.
+/// The server's answer; `Content-Length` and `Connection: close` are added when it is sent.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -129,7 +129,7 @@ impl Answer {
         connection.write_all(&self.body)
     }
 
-    /// Promises the whole body and sends half of it.
+    /// Announces the whole body and sends half of it.
     pub(super) fn send_half(&self, mut connection: impl Write) -> io::Result<()> {
         connection.write_all(&self.head())?;
         connection.write_all(&self.body[..self.body.len() / 2])

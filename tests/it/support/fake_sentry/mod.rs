@@ -41,7 +41,7 @@ pub struct Pair {
     pub refresh: String,
 }
 
-/// Who logs in.
+/// The user who logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     pub id: String,
@@ -57,10 +57,10 @@ pub struct Organization {
     pub name: String,
 }
 
-/// What a former refresh token does, besides being refused.
+/// The effect of a former refresh token, besides being refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replay {
-    /// RFC 9700 section 4.14.2: the living tokens of the session die too.
+    /// RFC 9700 section 4.14.2: the valid tokens of the session are revoked too.
     RevokesFamily,
     /// Nothing more.
     Refused,
@@ -88,15 +88,15 @@ pub enum Fault {
     Answer(Answer),
     /// These bytes and the end of the connection, not processed.
     Raw(Vec<u8>),
-    /// Processed, but only half of the promised body comes.
+    /// Processed, but only half of the announced body is sent.
     Truncate,
     /// RST instead of an answer, not processed.
     ResetBefore,
-    /// Processed, then RST instead of an answer: the tokens have rotated and the client cannot know.
+    /// Processed, then RST instead of an answer: the tokens have rotated, which the client cannot know.
     ResetAfter,
     /// Accepted and never answered, not processed.
     Hang,
-    /// An answer without end, not processed: the head, then `again` for ever, with a pause after each.
+    /// An endless answer, not processed: the head, then `again` repeatedly, with a pause after each.
     Endless {
         head: Vec<u8>,
         again: Vec<u8>,

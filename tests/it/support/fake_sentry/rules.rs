@@ -34,9 +34,9 @@ pub(super) struct Rules {
     pub(super) tokens: Tokens,
     pub(super) uploads: Uploads,
     pub(super) codes: Vec<DeviceCode>,
-    /// That nobody has redeemed.
+    /// Codes that have not been redeemed.
     pub(super) setup_codes: Vec<String>,
-    /// What awaits the device codes to come.
+    /// The verdicts on the next device codes.
     pub(super) verdicts: VecDeque<Verdict>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct State {
     pub(super) faults: Vec<(Endpoint, Fault)>,
     pub(super) lasting_faults: Vec<(Endpoint, Fault)>,
     pub(super) rewrites: Vec<(Endpoint, Rewrite)>,
-    /// How many codes `wait_for_code` has handed to the test.
+    /// How many codes `wait_for_code` has returned to the test.
     pub(super) codes_seen: usize,
     /// Answers under `Fault::Held` that are ready and wait.
     pub(super) held: usize,
@@ -65,7 +65,7 @@ impl Server {
                     break;
                 }
                 threads.spawn(move || {
-                    // A client that goes away early is its own affair.
+                    // The client may close the connection early.
                     let _gone = self.converse(&connection);
                 });
             }
@@ -170,7 +170,7 @@ impl Server {
         }
     }
 
-    /// Notes the request and picks what befalls it: the oldest one-shot fault, else a lasting one.
+    /// Records the request and selects its fault: the oldest one-shot fault, else a lasting one.
     fn receive(&self, request: &Request) -> Option<Fault> {
         self.change(|state| {
             state.requests.push(request.clone());
@@ -240,7 +240,7 @@ fn reset(connection: &TcpStream) -> io::Result<()> {
     )?)
 }
 
-/// Says nothing until the client gives up or the server stops.
+/// Sends nothing until the client gives up or the server stops.
 fn until_closed(mut connection: &TcpStream) -> io::Result<()> {
     while connection.read(&mut [0; 64])? > 0 {}
     Ok(())

@@ -6,17 +6,17 @@ use super::rules::random;
 use super::{Pair, Replay, User};
 use std::time::{Duration, Instant};
 
-/// What Sentry grants to its own CLI when nothing else was asked for.
+/// The scopes that Sentry grants to its own CLI by default.
 const SCOPE: &str = "project:read project:write project:admin org:read event:read event:write \
                      member:read team:read team:write team:admin alerts:read alerts:write";
 
 pub(super) struct Tokens {
-    /// Of access tokens to come; `None` is for ever.
+    /// The lifetime of new access tokens; `None` means without expiry.
     pub(super) lifetime: Option<Duration>,
     pub(super) replay: Replay,
     /// Refreshes that were granted.
     pub(super) refreshes: usize,
-    /// Replays within the grace, answered with the pair that was granted before.
+    /// Replays within the grace period, answered with the pair granted before.
     pub(super) grace_answers: usize,
     families: Vec<Family>,
     permanent: Vec<Permanent>,
@@ -110,7 +110,7 @@ impl Tokens {
         None
     }
 
-    /// The answer with the new refresh token never said so: the old one stays good.
+    /// The answer did not contain the new refresh token: the old one stays valid.
     pub(super) fn keep_refresh_token(&mut self, access: &str) {
         let family = self
             .families
@@ -141,7 +141,7 @@ impl Tokens {
             .any(|family| !family.revoked && family.pair.refresh == refresh)
     }
 
-    /// The session that a token, access or refresh, living or spent, belongs to.
+    /// The session of a token, access or refresh, valid or spent.
     pub(super) fn family(&self, token: &str) -> Option<&Family> {
         self.families.iter().find(|family| family.owns(token))
     }
@@ -150,7 +150,7 @@ impl Tokens {
         self.families.last()
     }
 
-    /// Only the access token dies; a refresh still works.
+    /// Invalidates the access token only; a refresh still works.
     pub(super) fn expire(&mut self, access: &str) {
         self.family_mut(access).dies = Some(Instant::now());
     }
@@ -190,7 +190,7 @@ impl Tokens {
         }
     }
 
-    /// Whom an accepted token stands for; nobody for an organisation token.
+    /// The user of an accepted token; `None` for an organization token.
     pub(super) fn owner<'a>(&'a self, access: &str, current: &'a User) -> Option<&'a User> {
         match self
             .permanent

@@ -1,4 +1,4 @@
-//! What build tools do: make a release, and upload source maps in chunks.
+//! The endpoints of build tools: releases, and source maps uploaded in chunks.
 
 use super::FakeSentry;
 use super::http::{Answer, Request};
@@ -19,7 +19,7 @@ impl Uploads {
         [CHUNKS, ASSEMBLE, RELEASES].contains(&route)
     }
 
-    /// To a request of somebody who may.
+    /// Answers an authorized request.
     pub(super) fn answer(&mut self, request: &Request) -> Answer {
         match (request.method.as_str(), request.route()) {
             ("GET", CHUNKS) => Answer::json(
@@ -63,7 +63,7 @@ impl FakeSentry {
         self.server.lock().rules.uploads.chunks
     }
 
-    /// The versions that releases were made for.
+    /// The versions of the releases that were created.
     pub fn releases(&self) -> Vec<String> {
         self.server.lock().rules.uploads.releases.clone()
     }

@@ -79,7 +79,7 @@ impl Cmd {
         self
     }
 
-    /// What the process reads before the end of its input; nothing by default.
+    /// The input of the process; empty by default.
     pub fn stdin(mut self, input: impl AsRef<[u8]>) -> Self {
         self.stdin = input.as_ref().to_owned();
         self
@@ -190,7 +190,7 @@ impl Running {
         };
         thread::spawn(move || {
             let status = child.wait().expect("our own child can be waited for");
-            // Nobody listens any more when the test has dropped the process.
+            // The receiver is gone if the test has dropped the process.
             let _dropped = ended.send(status);
         });
         running
@@ -277,7 +277,7 @@ impl Running {
         self.status
     }
 
-    /// Waits for the end of both streams; `false` when somebody keeps one open past the deadline.
+    /// Waits for the end of both streams; `false` if a process keeps one open past the deadline.
     pub(crate) fn falls_silent_by(&self, deadline: Instant) -> bool {
         [&self.stdout, &self.stderr]
             .into_iter()
@@ -303,7 +303,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Fails when nobody of the group is left, which is how it should be.
+        // Fails if no process of the group is left, which is expected.
         let _all_gone = kill_process_group(self.pid, Signal::KILL);
     }
 }

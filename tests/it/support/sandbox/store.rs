@@ -16,7 +16,7 @@ pub enum Layout {
     Auth,
 }
 
-/// Where a session stands in its lifetime; all that the store knows of time.
+/// The age and the remaining lifetime of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Age {
     pub issued_ago_secs: i64,
@@ -150,8 +150,8 @@ impl Sandbox {
         }
     }
 
-    /// Notes for the active session the OAuth client that it was issued to, as a login by our program does. The official
-    /// CLI notes none: without this the client of a seeded session is only guessed.
+    /// Records the OAuth client of the active session, as a login by this program does. The official CLI records none:
+    /// without this the client of a seeded session is only guessed.
     pub fn remember_client(&self, client_id: &str) {
         // Writing anything makes the helpers' tables.
         let dummy = "protocol=https\nhost=nowhere.example\nusername=u\npassword=p\n";
@@ -168,7 +168,7 @@ impl Sandbox {
         assert_eq!(store.execute(&sql, [client_id]), Ok(1));
     }
 
-    /// The OAuth client that is noted for the active session.
+    /// The recorded OAuth client of the active session.
     pub fn remembered_client(&self) -> Option<String> {
         let store = self.database()?;
         let sql = "SELECT client_id FROM helper_session JOIN accounts ON account = account_id WHERE is_active = 1";
@@ -185,7 +185,7 @@ impl Sandbox {
         })
     }
 
-    /// The active session; `None` without a store, or with nobody logged in.
+    /// The active session; `None` without a store, or without a login.
     pub fn stored_row(&self) -> Option<StoredRow> {
         let store = self.database()?;
         let query = if has_accounts(&store) {

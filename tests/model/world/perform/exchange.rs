@@ -14,7 +14,7 @@ impl Turn<'_, '_> {
         if self.state.offline {
             return self.saw(Saw::Refused, *self.state);
         }
-        // Where the refresh token lives, the access token alone may be dead.
+        // The access token may be invalid although the refresh token is valid.
         self.saw(Saw::Unauthorized, *self.state);
         if accepts(self.state, pair) {
             self.saw(Saw::Accepted, *self.state);
@@ -32,7 +32,7 @@ impl Turn<'_, '_> {
             Net::Idle if self.state.offline => self.saw(Saw::NotSent, *self.state),
             Net::Idle => {
                 let right_client = match (client, self.walk.world.client) {
-                    (Candidate::Noted, _) => true,
+                    (Candidate::Recorded, _) => true,
                     (Candidate::First, right) => right == RightClient::First,
                     (Candidate::Second, right) => right == RightClient::Second,
                 };
