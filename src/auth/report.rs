@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_done_and_what_would_be_done_is_told_in_the_same_words() {
+    fn a_change_and_a_dry_run_are_reported_in_the_same_words() {
         let machine = Machine::new().at(SELF);
         let binding = Binding {
             username: Some("robot".into()),

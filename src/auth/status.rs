@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_verified_and_what_was_rejected_are_told_apart() {
+    fn unverified_and_rejected_are_different_states() {
         for (verified, authenticated, is_verified) in [
             (Verified::Yes, true, true),
             (Verified::No("no network".into()), true, false),

@@ -256,7 +256,7 @@ fn list_lines(world: &World, machine: &Machine) -> Vec<String> {
 }
 
 #[test]
-fn list_marks_the_active_account_and_tells_doubles_by_their_ids() {
+fn list_marks_the_active_account_and_distinguishes_duplicates_by_id() {
     let machine = three();
     let lines = list_lines(&machine.world(), &machine);
     assert!(

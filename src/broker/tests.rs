@@ -82,7 +82,7 @@ fn a_host_that_is_bound_for_git_gets_nothing_for_docker() {
 }
 
 #[test]
-fn a_bound_account_is_served_whoever_is_active_and_whomever_the_request_names() {
+fn a_bound_account_is_served_whatever_account_is_active_or_named() {
     let machine = Machine::new().account("joe", Age::FRESH);
     let binding = Binding {
         account: Some(machine.active().key()),
@@ -141,7 +141,7 @@ fn without_a_login_and_a_user_only_a_login_helps() {
 }
 
 #[test]
-fn a_session_that_ended_by_itself_is_told_from_one_that_never_was() {
+fn a_session_that_ended_differs_from_one_that_never_existed() {
     let machine = Machine::new().session(Age::EXPIRED_API_TOKEN);
     assert_eq!(git(&machine, SAAS), "Ended, Absent");
     let machine = Machine::new().session(Age::FRESH);
@@ -180,7 +180,7 @@ fn a_registry_that_docker_was_logged_out_of_gets_no_token() {
 }
 
 #[test]
-fn a_variable_that_cannot_be_used_is_told_to_hosts_of_ours_only() {
+fn an_invalid_variable_is_reported_for_hosts_of_ours_only() {
     let machine = Machine::new().session(Age::FRESH).bound_to("r.example");
     let machine = machine.variable("SENTRY_AUTH_TOKEN", "\"quoted\"");
     for host in [SAAS, "https://r.example"] {
@@ -305,7 +305,7 @@ fn a_token_of_the_environment_that_was_refused_is_named() {
 }
 
 #[test]
-fn a_refusal_of_somebody_elses_secret_changes_nothing_and_makes_no_store() {
+fn a_refusal_of_another_secret_changes_nothing_and_creates_no_store() {
     let machine = Machine::new();
     let world = machine.world();
     let refuse = |secret: &Secret| Broker::new(&world).refused("git https://r.example", secret);
@@ -338,7 +338,7 @@ fn that_a_host_takes_bearer_only_is_noted_once_and_makes_no_store() {
 }
 
 #[test]
-fn a_change_removes_what_has_expired_and_cannot_be_renewed() {
+fn a_change_removes_what_has_expired_and_cannot_be_refreshed() {
     let past = Some(Timestamp::from_millis(1));
     let expired = crate::store::Credential {
         expiry: past,

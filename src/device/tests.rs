@@ -327,7 +327,7 @@ fn nothing_is_shown_that_could_be_more_than_a_code_and_an_address() {
 }
 
 #[test]
-fn the_time_that_is_left_is_told_once_a_second() {
+fn the_remaining_time_is_reported_once_a_second() {
     let clock = VirtualClock::default();
     let script = Script {
         clock: &clock,

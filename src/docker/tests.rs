@@ -219,7 +219,7 @@ fn a_logout_removes_what_was_stored_and_signs_a_bound_registry_out() {
 }
 
 #[test]
-fn a_logout_from_the_instance_itself_is_remembered_though_nobody_bound_it() {
+fn a_logout_from_the_instance_itself_is_recorded_without_a_binding() {
     let machine = Machine::new().session(Age::FRESH);
     assert_eq!(ask(&machine, "erase", "sentry.io"), "");
     assert_eq!(get(&machine, "sentry.io"), ABSENT);

@@ -162,7 +162,7 @@ fn a_password_is_found_by_host_path_and_user_and_the_newest_comes_first() {
 }
 
 #[test]
-fn what_renews_a_password_outlives_it() {
+fn an_oauth_refresh_token_outlives_its_password() {
     let machine = Machine::new();
     let expiry = format!("password_expiry_utc={}", NOW / 1000 + 1);
     let lines = ["username=ann", "password=p", &expiry];

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_told_and_not_repeated() {
+    fn an_invalid_code_is_reported_and_not_repeated() {
         let good = r#"{"url":"https://sentry.io"}"#;
         let secret = "s".repeat(SECRET);
         let long = format!(

@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_or_does_not_end_is_none() {
+    fn a_body_that_is_not_a_complete_object_is_none() {
         for body in [
             &b""[..],
             b"{",

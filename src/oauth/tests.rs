@@ -135,7 +135,7 @@ fn each_answer_to_a_request_for_a_code_has_one_meaning() {
 }
 
 #[test]
-fn an_error_is_told_by_its_status_its_code_and_what_is_printable() {
+fn an_error_is_reported_with_its_status_code_and_printable_text() {
     let body = r#"{"error":"invalid_scope","error_description":"no \u001b[31m such scope"}"#;
     let RefreshAnswer::Refused(refusal) = RefreshAnswer::of(&answer(400, body)) else {
         panic!("it is refused")
@@ -299,7 +299,7 @@ fn a_setting_of_the_way_that_cannot_be_used_keeps_every_request_from_being_sent(
 }
 
 #[test]
-fn the_way_is_told_with_what_named_it_and_without_passwords() {
+fn the_route_is_reported_with_its_source_and_without_passwords() {
     let to =
         |machine: &Machine, place: &str| describe_route(&machine.world(), &origin(place)).unwrap();
     let machine = Machine::new();

@@ -248,7 +248,7 @@ fn a_docker_logout_is_noted_where_a_token_is_served_and_not_twice() {
 }
 
 #[test]
-fn a_key_of_our_tables_is_taken_apart_and_one_of_a_later_version_is_passed_over() {
+fn a_key_of_our_tables_is_parsed_and_one_of_a_later_version_is_ignored() {
     let parts = |key: &str| {
         let server = Server::parse(key)?;
         let origin = server.origin.as_ref().map(ToString::to_string);

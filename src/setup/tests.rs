@@ -67,7 +67,7 @@ fn a_file_that_is_not_docker_s_is_refused_and_named() {
 }
 
 #[test]
-fn what_is_ours_in_docker_s_file_is_told_from_what_is_not() {
+fn our_entries_in_docker_s_file_are_recognized() {
     let text = r#"{"CredsStore":"sentry","credHelpers":{"a":"sentry","b":"Sentry","c":"pass"},
         "auths":{"x":{"auth":"c2VjcmV0"},"y":{},"z":{"auth":""},"w":{"identitytoken":"t"}}}"#;
     edited(text, |file| {
@@ -167,7 +167,7 @@ fn a_file_and_the_database_are_changed_both_or_neither() {
 }
 
 #[test]
-fn an_edit_is_made_again_on_what_somebody_else_wrote_meanwhile() {
+fn an_edit_is_repeated_on_concurrent_changes() {
     let machine = Machine::new();
     let world = machine.world();
     let path = machine.home().join("config");

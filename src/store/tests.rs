@@ -41,7 +41,7 @@ fn count(machine: &Machine, what: &str) -> i64 {
 }
 
 #[test]
-fn a_new_database_is_one_that_the_official_cli_takes_for_its_own() {
+fn a_new_database_is_accepted_by_the_official_cli() {
     let machine = Machine::new();
     machine.change(|_| {});
     let store = machine.store();

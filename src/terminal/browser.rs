@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_opened_where_nobody_would_see_it() {
+    fn nothing_is_opened_without_a_display() {
         assert_eq!(tried(&[]), "");
         assert_eq!(tried(&[("DISPLAY", ":0"), ("SSH_TTY", "/dev/pts/1")]), "");
         let wsl = ("WSL_DISTRO_NAME", "Debian");

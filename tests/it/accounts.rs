@@ -265,7 +265,7 @@ fn a_switch_to_an_instance_with_several_accounts_lists_them() {
 }
 
 #[test]
-fn an_account_is_named_by_whatever_tells_it_from_the_others() {
+fn an_account_is_named_by_anything_that_distinguishes_it() {
     let scene = Scene::new();
     let other = Scene::new();
     let [jane, _, acme, _] = scene.with_four();
@@ -344,7 +344,7 @@ fn an_account_is_named_by_whatever_tells_it_from_the_others() {
 }
 
 #[test]
-fn who_is_not_known_replaces_nobody() {
+fn an_unknown_user_replaces_no_account() {
     let scene = Scene::new();
     scene.login_of(JANE, &[]).success();
     scene
@@ -405,7 +405,7 @@ fn a_user_that_the_token_answer_does_not_name_is_found_again() {
 }
 
 #[test]
-fn a_login_that_somebody_else_approves_is_refused() {
+fn a_login_that_another_user_approves_is_refused() {
     let scene = Scene::new();
     scene.login_of(JANE, &[]).success();
     let before = scene.rows();
@@ -468,7 +468,7 @@ fn a_login_that_somebody_else_approves_is_refused() {
 }
 
 #[test]
-fn a_login_as_somebody_who_is_logged_in_makes_that_account_the_active_one() {
+fn a_login_of_a_logged_in_user_makes_that_account_the_active_one() {
     let scene = Scene::new();
     let url = scene.sentry.url();
     scene.login_of(JANE, &[]).success();

@@ -193,7 +193,7 @@ fn a_valid_token_is_served_from_a_directory_that_cannot_be_written() {
 }
 
 #[test]
-fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
+fn an_expired_token_is_not_refreshed_where_nothing_can_be_written() {
     let (sentry, sandbox, pair) = machine(Age::EXPIRED);
     set_mode(&sandbox.config_dir(), 0o500);
     let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
@@ -215,7 +215,7 @@ fn an_expired_token_is_not_renewed_where_nothing_can_be_written() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told() {
+fn a_file_that_cannot_be_read_is_reported() {
     let (sentry, sandbox, pair) = machine(Age::FRESH);
     for (path, closed, open) in [
         (sandbox.db(), 0o000, 0o600),
@@ -238,7 +238,7 @@ fn a_file_that_cannot_be_read_is_told() {
 }
 
 #[test]
-fn a_read_only_database_file_serves_and_is_not_renewed() {
+fn a_read_only_database_file_serves_and_is_not_refreshed() {
     let (sentry, sandbox, pair) = machine(Age::STALE);
     set_mode(&sandbox.db(), 0o400);
     let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();

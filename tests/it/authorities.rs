@@ -290,7 +290,7 @@ fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
 }
 
 #[test]
-fn plain_http_on_this_machine_asks_nobody_for_authorities() {
+fn plain_http_on_this_machine_loads_no_authorities() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new()
         .for_sentry(&sentry)

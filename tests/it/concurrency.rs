@@ -75,7 +75,7 @@ fn twenty_gets_cost_one_refresh_and_get_one_answer() {
 }
 
 #[test]
-fn whoever_waits_for_a_refresh_uses_it() {
+fn a_command_that_waits_for_a_refresh_uses_its_result() {
     let (sentry, machine) = Machine::new()
         .session(Age::EXPIRED)
         .bound_to("r.example")
@@ -99,7 +99,7 @@ fn whoever_waits_for_a_refresh_uses_it() {
 }
 
 #[test]
-fn a_token_near_its_end_is_given_up_for_the_one_that_is_about_to_come() {
+fn a_token_near_expiry_is_replaced_by_the_one_about_to_be_stored() {
     let (sentry, machine) = Machine::new()
         .session(Age::STALE)
         .bound_to("r.example")
@@ -125,7 +125,7 @@ fn a_token_near_its_end_is_given_up_for_the_one_that_is_about_to_come() {
 }
 
 #[test]
-fn a_lock_that_somebody_holds_does_not_keep_a_living_token() {
+fn a_contended_lock_does_not_withhold_a_valid_token() {
     for age in [Age::FRESH, Age::STALE] {
         let (sentry, machine) = Machine::new().session(age).bound_to("r.example").parts();
         let _holder = holder_of_the_lock(&machine);
@@ -138,7 +138,7 @@ fn a_lock_that_somebody_holds_does_not_keep_a_living_token() {
 }
 
 #[test]
-fn a_suspect_token_is_served_while_somebody_holds_the_lock() {
+fn a_suspect_token_is_served_while_the_lock_is_contended() {
     let (sentry, machine) = Machine::new()
         .session(Age::FRESH)
         .bound_to("r.example")
@@ -194,7 +194,7 @@ fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
 }
 
 #[test]
-fn a_lock_whose_holder_dies_is_free() {
+fn a_lock_whose_holder_is_killed_is_free() {
     let (sentry, machine) = Machine::new()
         .session(Age::EXPIRED)
         .bound_to("r.example")

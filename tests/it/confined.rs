@@ -83,7 +83,7 @@ fn reaches_only(after: &[&str], store: &Path) {
 }
 
 #[test]
-fn a_worker_is_confined_when_it_waits_for_sentry_and_nobody_else_is() {
+fn only_a_worker_is_confined_while_it_waits_for_sentry() {
     for reader in 0..3 {
         let scene = Machine::new().session(Age::EXPIRED);
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);

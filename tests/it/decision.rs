@@ -163,7 +163,7 @@ fn a_request_does_not_choose_the_account_at_a_bound_host() {
 }
 
 #[test]
-fn a_dead_session_is_not_replaced_by_another_account() {
+fn an_ended_session_is_not_replaced_by_another_account() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().for_sentry(&sentry);
     let joe = sentry.issue();
@@ -192,7 +192,7 @@ fn a_dead_session_is_not_replaced_by_another_account() {
 }
 
 #[test]
-fn a_host_that_is_bound_to_an_account_gets_no_other_whoever_logs_in() {
+fn a_host_that_is_bound_to_an_account_gets_no_other() {
     let scene = Scene::new();
     scene.login_of(BOB, &[]).success();
     let host = "https://code.example";
@@ -315,7 +315,7 @@ fn build_with_docker_py(machine: &Sandbox, engine: &Engine) -> Output {
 }
 
 #[test]
-fn a_build_goes_on_when_nobody_is_logged_in() {
+fn a_build_continues_without_a_login() {
     let sentry = FakeSentry::start();
     let engine = Engine::start();
     for arguments in [&["--registry", "r.example"][..], &["--default"]] {
@@ -337,7 +337,7 @@ fn a_build_goes_on_when_nobody_is_logged_in() {
 }
 
 #[test]
-fn a_build_is_told_that_a_session_has_ended() {
+fn a_build_fails_if_a_session_has_ended() {
     let sentry = FakeSentry::start();
     let engine = Engine::start();
     let machine = with_login(&sentry, Age::EXPIRED);

@@ -110,7 +110,7 @@ fn polling_ends_at_an_error_of_oauth_only() {
 }
 
 #[test]
-fn what_stood_in_the_way_at_the_deadline_is_told() {
+fn the_last_failure_before_the_deadline_is_reported() {
     let cases = [
         (
             page(403).into(),
@@ -205,7 +205,7 @@ fn the_words_of_the_server_stand_in_brackets() {
 }
 
 #[test]
-fn what_is_no_device_endpoint_is_told_from_a_refusal_and_the_way_out_works() {
+fn a_missing_device_endpoint_differs_from_a_refusal_and_its_hint_works() {
     let sentry = sentry();
     sentry.add_api_token("sntryu_known");
     let machine = Sandbox::new().for_sentry(&sentry);
@@ -281,7 +281,7 @@ fn a_url_prefix_that_is_empty_or_has_no_tls_is_written_on_the_instance() {
 }
 
 #[test]
-fn an_instance_that_calls_itself_something_else_is_told_with_what_to_do() {
+fn an_instance_with_another_name_for_itself_is_reported_with_a_remedy() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     let url = sentry.url();

@@ -105,7 +105,7 @@ impl Scene {
 }
 
 #[test]
-fn what_is_said_about_git_ends_the_trouble() {
+fn the_remedies_for_git_fix_the_problem() {
     for (trouble, arrange) in [
         (
             "git does not call this program for https://g.example",
@@ -171,7 +171,7 @@ fn what_is_said_about_git_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
+fn the_remedies_for_unused_passwords_and_logins_fix_the_problem() {
     let store = |host: &str, more: &str| {
         format!(
             "sentry auth setup-git {host}; printf 'protocol=https\\nhost={host}\\n{more}' | \
@@ -212,7 +212,7 @@ fn what_is_said_about_unused_passwords_and_logins_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_git_without_a_login_ends_the_trouble() {
+fn the_remedies_for_git_without_a_login_fix_the_problem() {
     for arrange in [
         "git config --global credential.https://g.example.helper sentry",
         "git config credential.https://g.example.helper sentry",
@@ -228,7 +228,7 @@ fn what_is_said_about_git_without_a_login_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
+fn the_remedies_for_the_environment_of_git_fix_the_problem() {
     let machine = Scene::logged_in();
     machine.run("sentry auth setup-git --host g.example");
     let before =
@@ -243,7 +243,7 @@ fn what_is_said_about_the_environment_of_git_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_the_path_ends_the_trouble() {
+fn the_remedies_for_the_path_fix_the_problem() {
     let machine = Scene::logged_in();
     machine.run(
         "sentry auth setup-git --host g.example; sentry auth setup-docker --registry r.example",
@@ -262,7 +262,7 @@ fn what_is_said_about_the_path_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_docker_ends_the_trouble() {
+fn the_remedies_for_docker_fix_the_problem() {
     let arrange_by = |machine: &Scene, script: &str, config: Value| {
         machine.run(script);
         machine.docker(&config);
@@ -328,7 +328,7 @@ fn what_is_said_about_docker_ends_the_trouble() {
 }
 
 #[test]
-fn what_is_said_about_podmans_file_ends_the_trouble() {
+fn the_remedies_for_podmans_file_fix_the_problem() {
     for (trouble, logged_in, key) in [
         ("docker never looks up", true, "https://r.example"),
         ("docker never looks up", false, "https://r.example"),

@@ -161,7 +161,7 @@ fn a_token_of_the_environment_is_never_written_to_disk() {
 }
 
 #[test]
-fn a_broken_token_is_told_before_a_session_is_tried() {
+fn an_invalid_token_is_reported_before_a_session_is_tried() {
     let sentry = FakeSentry::start();
     for url in [None, Some(sentry.url())] {
         let mut machine = Sandbox::new().env("SENTRY_AUTH_TOKEN", "two words");
@@ -272,7 +272,7 @@ fn an_instance_that_only_the_environment_names_needs_a_client_id_and_a_typed_yes
 // Asking a user.
 
 #[test]
-fn nobody_is_asked_where_that_is_not_wanted() {
+fn no_prompt_is_shown_where_prompts_are_disabled() {
     for (variable, value) in [
         ("SENTRY_CREDENTIAL_INTERACTIVE", "never"),
         ("SENTRY_CREDENTIAL_INTERACTIVE", "Never"),

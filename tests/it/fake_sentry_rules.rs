@@ -276,7 +276,7 @@ fn the_grace_is_for_the_token_that_was_spent_last() {
 }
 
 #[test]
-fn a_refresh_token_is_good_for_the_client_that_it_was_issued_to() {
+fn a_refresh_token_is_valid_for_the_client_that_it_was_issued_to() {
     let sentry = FakeSentry::start();
     sentry.add_client("another-client");
     let pair = sentry.issue_to("another-client");
@@ -340,7 +340,7 @@ fn a_token_without_a_lifetime_never_expires() {
 }
 
 #[test]
-fn the_api_knows_users_organisations_and_nobody() {
+fn the_api_distinguishes_users_organizations_and_no_token() {
     let sentry = FakeSentry::start();
     sentry.add_org_token("sntrys_org");
     let bearer = format!("Bearer {}", sentry.issue().access);

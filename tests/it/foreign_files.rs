@@ -139,7 +139,7 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
 }
 
 #[test]
-fn podman_without_a_place_to_log_in_is_told_what_to_set() {
+fn podman_without_a_place_to_log_in_gets_a_hint_with_the_variable() {
     // Root's podman keeps the directory to itself.
     for made in [":", "mkdir -m 700 /run/containers"] {
         let machine = Scene::new();
@@ -213,7 +213,7 @@ fn file_of(args: &[&str]) -> &'static str {
 }
 
 #[test]
-fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
+fn a_file_that_is_a_mount_point_is_reported_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
         let failed = after(&machine, "mount --bind \"$FILE\" \"$FILE\"", args).run();
@@ -226,7 +226,7 @@ fn a_file_that_is_mounted_by_itself_is_told_and_nothing_is_bound() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written_is_told_and_nothing_is_bound() {
+fn a_directory_that_cannot_be_written_is_reported_and_nothing_is_bound() {
     for (args, _) in SET_UPS {
         let machine = Scene::new();
         let other = machine.sandbox.root().join("store");
@@ -249,7 +249,7 @@ fn a_file_that_its_owner_made_read_only_is_left_alone() {
 }
 
 #[test]
-fn a_disk_that_is_full_is_told_and_nothing_is_bound() {
+fn a_full_disk_is_reported_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
         let disk = machine.sandbox.root().join("disk");

@@ -110,7 +110,7 @@ fn no_token_is_kept_for_such_a_key() {
 }
 
 #[test]
-fn a_key_that_would_be_read_as_another_is_none() {
+fn a_key_that_would_be_parsed_as_another_is_refused() {
     let machine = Sandbox::new();
     for (protocol, host) in [("a", "b://c"), ("a://b", "c"), ("https", "x.example/")] {
         let host = format!("protocol={protocol}\nhost={host}\n");
@@ -186,7 +186,7 @@ fn git_fills_in_what_it_approved() {
 }
 
 #[test]
-fn what_renews_an_expired_password_is_returned_without_it() {
+fn the_refresh_token_of_an_expired_password_is_returned_without_it() {
     let machine = Sandbox::new();
     let host = "protocol=https\nhost=code.example\n";
     let expired = "password=old\npassword_expiry_utc=1000\n";
@@ -231,7 +231,7 @@ fn what_renews_an_expired_password_is_returned_without_it() {
 }
 
 #[test]
-fn an_expired_bearer_credential_leaves_what_renews_it() {
+fn an_expired_bearer_credential_leaves_its_refresh_token() {
     let machine = Sandbox::new();
     let asked = "capability[]=authtype\nprotocol=https\nhost=code.example\n";
     tells(
@@ -245,7 +245,7 @@ fn an_expired_bearer_credential_leaves_what_renews_it() {
 }
 
 #[test]
-fn an_expired_password_that_nothing_renews_is_removed_by_the_next_write() {
+fn an_expired_password_without_a_refresh_token_is_removed_by_the_next_write() {
     let machine = Sandbox::new();
     let expired = "protocol=https\nhost=old.example\nusername=u\npassword=needle\n";
     tells(

@@ -631,7 +631,7 @@ fn a_long_challenge_does_not_name_a_host() {
 }
 
 #[test]
-fn a_url_is_taken_apart() {
+fn a_url_is_split_into_its_parts() {
     let machine = Sandbox::new();
     machine
         .stores("url=https://ann:se%3Acret@code.example/a/one.git\n")

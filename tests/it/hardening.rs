@@ -62,7 +62,7 @@ fn look_into(machine: &Sandbox, process: Pid, file: &str) -> i32 {
 }
 
 #[test]
-fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
+fn no_process_of_the_same_user_can_read_a_process_with_secrets() {
     for (scene, reader) in readers() {
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
         let reader = unprivileged(reader).spawn();
@@ -82,7 +82,7 @@ fn nobody_of_the_same_user_looks_into_a_process_that_has_secrets() {
 }
 
 #[test]
-fn a_process_that_dies_of_a_fault_leaves_no_core() {
+fn a_process_that_crashes_leaves_no_core_dump() {
     for signal in [Signal::ABORT, Signal::SEGV, Signal::QUIT] {
         for (scene, reader) in readers() {
             scene.sentry.fault(Endpoint::Refresh, Fault::Held);

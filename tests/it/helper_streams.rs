@@ -70,7 +70,7 @@ fn input_without_end_takes_little_memory_and_time() {
 }
 
 #[test]
-fn a_caller_that_does_not_come_to_an_end_is_given_up_and_keeps_nobody_waiting() {
+fn a_caller_that_does_not_finish_times_out_and_blocks_no_other() {
     let (sentry, machine) = Machine::new().session(Age::EXPIRED).parts();
     let callers = [
         // Nothing.
@@ -125,7 +125,7 @@ fn a_request_in_pieces_is_one_request() {
 }
 
 #[test]
-fn an_answer_that_nobody_takes_is_a_failure_without_words() {
+fn an_answer_that_is_not_read_is_a_silent_failure() {
     let machine = with_session_of("https://sentry.io").env("RUST_BACKTRACE", "full");
     for helper in &HELPERS {
         for script in [
@@ -143,7 +143,7 @@ fn an_answer_that_nobody_takes_is_a_failure_without_words() {
 }
 
 #[test]
-fn a_reader_that_takes_its_time_gets_the_whole_answer_and_keeps_nobody_waiting() {
+fn a_slow_reader_gets_the_whole_answer_and_blocks_no_other() {
     // Longer than the buffer of a pipe.
     let long = "x".repeat(100_000);
     let login = format!(r#"{{"ServerURL":"r.example","Username":"u","Secret":"{long}"}}"#);

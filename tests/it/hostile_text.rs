@@ -194,7 +194,7 @@ fn words_of_an_error_cannot_steer_the_terminal() {
 }
 
 #[test]
-fn what_the_api_tells_cannot_steer_the_terminal() {
+fn text_from_the_api_cannot_control_the_terminal() {
     for command in [
         "status",
         "status --json",

@@ -141,7 +141,7 @@ fn an_organization_token_says_itself_where_it_belongs() {
 }
 
 #[test]
-fn what_is_no_login_is_told_and_not_repeated() {
+fn a_file_without_a_login_is_reported_and_not_repeated() {
     let (_sentry, machine) = scene();
     refused(&machine, import(&machine, &[]), 1, "cannot read ");
     refused(

@@ -86,7 +86,7 @@ fn a_token_belongs_to_the_instance_that_the_environment_names() {
 }
 
 #[test]
-fn an_instance_that_is_no_origin_is_told() {
+fn an_invalid_instance_is_reported() {
     let plain = "an instance looks like `https://sentry.example.com`, \
                  without user, path, query or other characters";
     let insecure = "plain http is for this machine only (127.0.0.1, [::1], localhost): put TLS in front of the server, \
@@ -170,7 +170,7 @@ fn an_organisation_token_belongs_to_the_instance_that_it_names() {
 }
 
 #[test]
-fn a_contradiction_between_token_and_environment_is_an_error_that_asks_nobody() {
+fn a_contradiction_between_token_and_environment_is_an_error_without_a_request() {
     let (one, other) = (FakeSentry::start(), FakeSentry::start());
     let token = org_token(&json!({ "url": one.url(), "org": "my-org" }));
     let machine = Sandbox::new()

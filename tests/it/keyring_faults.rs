@@ -233,7 +233,7 @@ fn an_address_that_leads_nowhere_is_a_warning() {
 }
 
 #[test]
-fn whoever_only_reads_never_connects_to_the_bus() {
+fn commands_that_only_read_never_connect_to_the_bus() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new()
         .for_sentry(&sentry)
@@ -325,7 +325,7 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
 }
 
 #[test]
-fn a_locked_collection_costs_a_warning_and_is_told_by_logout() {
+fn a_locked_collection_is_a_warning_and_logout_reports_it() {
     let mut keyring = Keyring::with_password();
     let (sentry, machine) = mirrored(&keyring);
     keyring.lock();

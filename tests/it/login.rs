@@ -84,7 +84,7 @@ fn status_begins_with_the_three_documented_lines() {
 }
 
 #[test]
-fn the_scopes_are_the_official_ones_unless_told_otherwise() {
+fn the_scopes_are_the_official_ones_by_default() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     let scope_of = |args: &[&str]| {
@@ -132,7 +132,7 @@ fn a_denied_login_changes_nothing() {
 }
 
 #[test]
-fn an_expired_code_and_an_impatient_user_are_told_apart() {
+fn an_expired_code_and_a_timeout_have_different_messages() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     let login = machine.sentry(&["auth", "login"]).spawn();
@@ -194,7 +194,7 @@ fn the_device_code_is_sent_and_never_shown() {
 }
 
 #[test]
-fn a_login_that_was_stopped_for_a_while_goes_on() {
+fn a_login_that_was_stopped_for_a_while_continues() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     let mut login = machine.sentry(&["auth", "login"]).spawn();
@@ -207,7 +207,7 @@ fn a_login_that_was_stopped_for_a_while_goes_on() {
 }
 
 #[test]
-fn polling_goes_on_through_disturbances() {
+fn polling_continues_after_failures() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.approve_next();
@@ -236,7 +236,7 @@ fn polling_obeys_slow_down() {
 }
 
 #[test]
-fn a_client_that_the_instance_does_not_know_is_told_what_to_set() {
+fn an_unknown_client_gets_a_hint_with_the_variable() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.fault(Endpoint::DeviceCode, Answer::error(401, "invalid_client"));
@@ -325,7 +325,7 @@ fn a_token_that_is_typed_is_not_shown_and_the_terminal_stays_as_it_was() {
 }
 
 #[test]
-fn a_check_that_somebody_else_answered_stores_no_token() {
+fn a_check_answered_by_another_server_stores_no_token() {
     let sentry = sentry();
     let machine = Sandbox::new().for_sentry(&sentry);
     sentry.add_api_token("sntryu_known");

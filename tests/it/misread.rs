@@ -75,7 +75,7 @@ fn a_token_that_is_written_badly_gets_a_sentence_of_its_own() {
 }
 
 #[test]
-fn nothing_on_standard_input_is_told_as_nothing() {
+fn empty_standard_input_is_reported_as_empty() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().for_sentry(&sentry);
     for nothing in ["", "\n", " \r\n"] {

@@ -117,7 +117,7 @@ fn a_get_without_a_user_never_waits_for_a_login() {
 }
 
 #[test]
-fn a_login_takes_over_from_one_that_dies() {
+fn a_login_continues_after_one_that_was_killed() {
     let (sentry, machine) = Machine::new().parts();
     let mut first = machine.sentry(&["auth", "login"]).spawn();
     sentry.wait_for_code(SOON);

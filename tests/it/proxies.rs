@@ -364,7 +364,7 @@ fn no_command_crashes_or_goes_past_a_proxy_that_cannot_be_used() {
 }
 
 #[test]
-fn every_program_and_every_request_tells_about_a_proxy_that_cannot_be_used() {
+fn every_program_and_every_request_reports_an_unusable_proxy() {
     let sentence = "cannot use the value of ALL_PROXY: its scheme is not http, https, socks4, socks4a, socks5 or socks5h";
     let scene = Scene::with(|machine| machine.env("ALL_PROXY", "gopher://127.0.0.1:70"));
     let url = scene.tls.url_by_name();

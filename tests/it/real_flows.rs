@@ -119,7 +119,7 @@ fn ten_fetches_at_once_cost_one_refresh() {
 }
 
 #[test]
-fn a_clone_with_a_dead_session_logs_in_again_and_completes() {
+fn a_clone_with_an_ended_session_logs_in_again_and_completes() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = logged_in(&sentry);
@@ -140,7 +140,7 @@ fn a_clone_with_a_dead_session_logs_in_again_and_completes() {
 }
 
 #[test]
-fn a_clone_with_a_dead_session_and_nobody_there_fails_and_says_what_to_run() {
+fn a_clone_with_an_ended_session_and_no_user_fails_with_a_hint() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
     let machine = logged_in(&sentry).env("GIT_TERMINAL_PROMPT", "0");

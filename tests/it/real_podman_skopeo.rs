@@ -118,7 +118,7 @@ fn logged_in(sentry: &FakeSentry, registry: &Registry) -> Sandbox {
 }
 
 #[test]
-fn whoever_logs_out_can_log_in_again() {
+fn a_user_who_logs_out_can_log_in_again() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);
     let (host, image) = (registry.host(), registry.push_image("feas/hello:1"));

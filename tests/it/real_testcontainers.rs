@@ -70,7 +70,7 @@ fn a_session_and_the_environments_token_are_resolved() {
 }
 
 #[test]
-fn a_dead_session_and_no_login_leave_all_other_registries_alone() {
+fn an_ended_session_or_no_login_does_not_affect_other_registries() {
     let sentry = FakeSentry::start();
     let engine = Engine::start();
     let stored = json!({"username": "joe", "password": "p4ss", "registryAddress": "other.example"});

@@ -112,7 +112,7 @@ fn a_redirected_poll_is_no_answer() {
 }
 
 #[test]
-fn a_redirected_check_hands_the_token_to_nobody() {
+fn a_redirected_check_sends_the_token_nowhere() {
     let scene = Scene::new();
     scene.here.add_api_token("sntryu_known");
     scene.elsewhere.add_api_token("sntryu_known");

@@ -272,7 +272,7 @@ fn a_refresh_goes_to_the_instance_that_issued_the_session_whatever_the_environme
 }
 
 #[test]
-fn a_lost_answer_is_told_when_the_session_is_found_lost() {
+fn a_lost_answer_is_reported_when_the_session_is_found_lost() {
     let scene = Machine::new().login(Age::EXPIRED);
     // Without a grace period at the server the session is lost: the server refuses the repeated request.
     scene.sentry.fault(Endpoint::Refresh, Fault::ResetAfter);

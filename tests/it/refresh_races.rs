@@ -223,7 +223,7 @@ fn what_is_sent_was_read_under_the_lock() {
 const TIMEOUT: Duration = Duration::from_secs(26);
 
 #[test]
-fn nobody_waits_for_a_silent_server_for_longer_than_a_waiter_may() {
+fn no_command_waits_for_a_silent_server_for_longer_than_the_limit() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().for_sentry(&sentry);
     let pair = sentry.issue();

@@ -184,7 +184,7 @@ fn a_refresh_with_scopes_is_a_new_login_that_replaces_the_session() {
 }
 
 #[test]
-fn the_session_stays_where_the_new_login_is_denied_or_approved_by_somebody_else() {
+fn the_session_stays_if_the_new_login_is_denied_or_approved_by_another_user() {
     let scene = scene();
     let refresh = || scene.sandbox.sentry(&["auth", "refresh", "--read-only"]);
     scene.sentry.deny_next();

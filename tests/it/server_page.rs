@@ -289,7 +289,7 @@ fn members_clone_and_push_two_mebibytes_with_every_git() {
 }
 
 #[test]
-fn the_refused_are_told_why_by_the_right_status() {
+fn a_refusal_has_the_right_status() {
     let sentry = FakeSentry::start();
     let (stranger, member) = (stranger(&sentry), sentry.issue().access);
     let revoked = sentry.issue().access;

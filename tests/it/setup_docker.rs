@@ -37,7 +37,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn setup_docker_makes_a_private_file_where_there_is_none() {
+fn setup_docker_creates_a_private_file_where_there_is_none() {
     let machine = machine();
     let path = file(&machine);
     setup_docker(&machine, &REGISTRY)
@@ -310,7 +310,7 @@ fn podmans_file_is_where_podman_looks() {
 }
 
 #[test]
-fn a_password_that_stays_in_the_file_is_told() {
+fn a_password_that_stays_in_the_file_is_reported() {
     let machine = machine();
     let path = write(
         &machine,
@@ -556,7 +556,7 @@ fn a_login_that_was_stored_before_goes_with_the_set_up() {
 }
 
 #[test]
-fn undo_removes_what_was_stored_where_nobody_looks_any_more() {
+fn undo_removes_credentials_that_are_no_longer_used() {
     let machine = machine();
     let path = file(&machine).display().to_string();
     let both = ["--default", "--registry", "registry.example.com"];

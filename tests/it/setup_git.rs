@@ -521,7 +521,7 @@ fn undo_never_brings_this_program_back() {
 }
 
 #[test]
-fn undo_tells_what_is_not_its_own() {
+fn undo_reports_what_is_not_its_own() {
     let machine = Sandbox::new();
     git(
         &machine,

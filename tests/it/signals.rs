@@ -138,7 +138,7 @@ fn a_signal_before_the_request_ends_a_refresh_at_once_and_changes_nothing() {
 }
 
 #[test]
-fn a_signal_while_a_dead_session_is_looked_at_again_leaves_the_row_as_it_was() {
+fn a_signal_while_a_rejected_session_is_read_again_leaves_the_row_unchanged() {
     for signal in SIGNALS {
         let Machine {
             sentry,

@@ -243,7 +243,7 @@ fn a_login_in_the_middle_of_a_refresh_wins() {
 }
 
 #[test]
-fn near_its_end_a_token_is_refreshed_by_one_and_the_new_one_served_to_all() {
+fn near_expiry_one_process_refreshes_and_all_get_the_new_token() {
     for _ in 0..rounds() {
         let scene = Scene::new();
         let soon = "UPDATE accounts SET expires_at = (unixepoch() + 600) * 1000, \
@@ -267,7 +267,7 @@ fn near_its_end_a_token_is_refreshed_by_one_and_the_new_one_served_to_all() {
 }
 
 #[test]
-fn a_cached_get_takes_no_notice_of_a_login_that_waits_for_its_user() {
+fn a_cached_get_is_unaffected_by_a_login_that_waits_for_its_user() {
     let scene = Scene::new();
     let later = "UPDATE accounts SET expires_at = (unixepoch() + 86400) * 1000";
     scene

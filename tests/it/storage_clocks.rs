@@ -54,7 +54,7 @@ fn a_clock_that_is_a_day_behind_costs_no_refresh() {
 }
 
 #[test]
-fn a_refresh_by_a_clock_that_is_behind_is_good_for_the_right_one_too() {
+fn a_refresh_with_a_slow_clock_is_valid_with_the_right_one_too() {
     let scene = Machine::new().session(Age::FRESH);
     at(BEHIND)(scene.refresh()).run().success();
     for how in [at(BEHIND), at("+0d")] {

@@ -230,7 +230,7 @@ fn a_quota_is_as_good_as_a_full_disk() {
 }
 
 #[test]
-fn a_new_pair_is_on_the_disk_before_anybody_is_told() {
+fn a_new_pair_is_on_the_disk_before_it_is_returned() {
     let scene = Machine::new().session(Age::EXPIRED);
     // While another process reads, closing a connection does not sync the WAL to the disk: only the commit does.
     let reader = scene.database();

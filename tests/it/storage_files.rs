@@ -307,7 +307,7 @@ fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
 }
 
 #[test]
-fn a_log_that_cannot_be_read_is_told_and_the_environments_token_works() {
+fn a_wal_that_cannot_be_read_is_reported_and_the_environments_token_works() {
     let scene = Machine::new().session(Age::FRESH);
     scene.killed_after("UPDATE accounts SET username = 'ann'");
     set_mode(&scene.file("cli.db-wal"), 0o000);
@@ -351,7 +351,7 @@ fn an_empty_file_is_a_store_without_a_login() {
 }
 
 #[test]
-fn damage_of_any_kind_is_told_at_once_and_left_alone() {
+fn damage_of_any_kind_is_reported_at_once_and_not_touched() {
     type Damage = fn(&Machine);
     let header = |offset: usize, bytes: &[u8], scene: &Machine| {
         let mut file = fs::read(scene.sandbox.db()).unwrap();
@@ -628,7 +628,7 @@ fn no_former_secret_is_left_in_any_file() {
 }
 
 #[test]
-fn where_home_is_nowhere_nothing_is_made_and_that_is_told() {
+fn without_a_home_directory_nothing_is_created_and_that_is_reported() {
     let scene = Machine::new().session(Age::FRESH);
     let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");
     scene.is_logged_out_to(nowhere);

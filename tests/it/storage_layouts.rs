@@ -72,7 +72,7 @@ fn each_version_is_used_as_it_is_and_stays_what_it_is() {
 }
 
 #[test]
-fn a_column_that_is_missing_is_told_before_anything_is_spent() {
+fn a_missing_column_is_reported_before_anything_is_spent() {
     for (layout, table) in [(Layout::Accounts, "accounts"), (Layout::Auth, "auth")] {
         for column in [
             "token",
@@ -215,7 +215,7 @@ fn a_session_without_a_host_belongs_to_sentry_io_alone() {
 }
 
 #[test]
-fn a_host_that_is_no_origin_belongs_to_nobody() {
+fn a_host_that_is_not_an_origin_has_no_session() {
     for host in [
         "",
         "sentry.io.",

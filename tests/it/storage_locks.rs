@@ -243,7 +243,7 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
 }
 
 #[test]
-fn a_token_is_on_the_disk_before_it_is_handed_out() {
+fn a_token_is_on_the_disk_before_it_is_returned() {
     for scene in [
         Machine::new().session(Age::EXPIRED),
         Machine::new().session(Age::EXPIRED).in_rollback_mode(),
@@ -346,7 +346,7 @@ fn with_a_log_the_directory_of_the_wasm_driver_means_nothing() {
 }
 
 #[test]
-fn a_directory_that_a_dead_program_left_is_removed() {
+fn a_lock_directory_of_a_dead_process_is_removed() {
     let dead = {
         let scene = Machine::new().session(Age::FRESH);
         let gone = scene.sandbox.command("true").spawn();
@@ -422,7 +422,7 @@ fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
 // Our own lock.
 
 #[test]
-fn an_exchange_that_is_stopped_keeps_no_living_token_and_goes_on_where_it_was() {
+fn a_stopped_exchange_withholds_no_valid_token_and_continues_where_it_was() {
     let scene = Machine::new().session(Age::STALE);
     let refresh = held_refresh(&scene);
     let stopped = Stopped::stop(refresh.exchange());
@@ -540,7 +540,7 @@ fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() 
 // Two directories.
 
 #[test]
-fn of_two_copies_of_a_directory_the_later_one_is_told_that_its_session_ended() {
+fn of_two_copies_of_a_directory_the_later_one_reports_that_its_session_ended() {
     let scene = Machine::new().login(Age::EXPIRED);
     scene.sentry.set_replay(Replay::Refused);
     let copy = scene.sandbox.root().join("copy");
@@ -605,7 +605,7 @@ fn what_a_killed_refresh_left_of_its_reserve_goes_with_the_next_refresh_or_logou
 }
 
 #[test]
-fn what_stands_in_the_place_of_the_reserve_is_not_written_and_keeps_no_refresh_away() {
+fn a_file_in_place_of_the_reserve_is_not_written_and_prevents_no_refresh() {
     let plant: [fn(&Path, &Path); 2] = [
         |victim, reserve| symlink(victim, reserve).unwrap(),
         |_, reserve| fs::create_dir(reserve).unwrap(),

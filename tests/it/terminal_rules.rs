@@ -74,7 +74,7 @@ fn ctrl_c_reaches_the_program_and_its_children() {
 }
 
 #[test]
-fn an_expectation_in_vain_shows_the_screen() {
+fn a_failed_expectation_shows_the_screen() {
     let complaint = |mut user: TtyUser| {
         let panic = catch_unwind(AssertUnwindSafe(|| {
             user.expect("nothing");

@@ -454,7 +454,7 @@ fn odd_bodies() -> Vec<(&'static str, Fault)> {
 }
 
 #[test]
-fn a_device_code_that_is_none_ends_the_login() {
+fn an_invalid_device_code_ends_the_login() {
     let logins = odd_bodies().into_iter().map(|(case, fault)| {
         let sentry = FakeSentry::start();
         sentry.fault(Endpoint::DeviceCode, fault);
@@ -476,7 +476,7 @@ fn a_device_code_that_is_none_ends_the_login() {
 }
 
 #[test]
-fn polling_goes_on_through_everything_that_is_no_answer() {
+fn polling_continues_after_anything_that_is_not_an_answer() {
     let logins = odd_bodies().into_iter().map(|(case, fault)| {
         let sentry = FakeSentry::start();
         sentry.set_interval(Some(1));

@@ -119,7 +119,7 @@ fn a_refresh_that_fails_is_an_error_only_for_who_wants_a_longer_life() {
 }
 
 #[test]
-fn a_span_that_is_none_is_wrong_usage() {
+fn an_invalid_duration_is_a_usage_error() {
     let machine = with_token();
     for text in ["", "soon", "-1s", "1h90", "1w"] {
         let token = machine.sentry(&["auth", "token", "--min-validity", text]);

@@ -24,7 +24,7 @@ fn steps(trace: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_trace_tells_each_step_without_a_secret() {
+fn a_trace_has_each_step_without_a_secret() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new()
         .for_sentry(&sentry)
@@ -82,7 +82,7 @@ fn a_trace_tells_each_step_without_a_secret() {
 }
 
 #[test]
-fn a_trace_tells_where_a_credential_came_from() {
+fn a_trace_has_the_source_of_a_credential() {
     let machine = Sandbox::new()
         .env("SENTRY_CREDENTIAL_TRACE", "1")
         .env("SENTRY_TOKEN", "token-of-the-environment");
@@ -160,7 +160,7 @@ fn is_not_traced(machine: &Sandbox, why: &str) {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_changes_nothing_and_is_told() {
+fn a_trace_that_cannot_be_written_changes_nothing_and_is_reported() {
     let plain = Sandbox::new().env("SENTRY_TOKEN", "tok");
     let root = plain.root().to_owned();
     let at = |name: &str| root.join(name).display().to_string();
@@ -224,7 +224,7 @@ fn a_trace_is_never_written_into_a_file_that_is_not_one() {
 }
 
 #[test]
-fn a_refresh_without_a_trace_tells_why_once() {
+fn a_refresh_without_a_trace_reports_why_once() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new()
         .for_sentry(&sentry)

@@ -188,7 +188,7 @@ fn where_nothing_was_done_there_is_nothing_to_undo_and_nothing_is_made() {
 }
 
 #[test]
-fn what_cannot_be_undone_is_told_and_the_rest_is() {
+fn what_cannot_be_undone_is_reported_and_the_rest_is_undone() {
     let (_sentry, machine) = set_up();
     fs::write(machine.home().join(".docker/config.json"), "{ broken").unwrap();
     let told = uninstall(&machine, &[]).run().fails(1);

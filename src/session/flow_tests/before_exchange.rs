@@ -59,7 +59,7 @@ fn a_contended_lock_is_waited_for_as_long_as_the_token_at_hand_asks_for() {
 }
 
 #[test]
-fn whoever_waits_takes_what_the_holder_of_the_lock_stored() {
+fn a_waiting_process_uses_what_the_lock_holder_stored() {
     let fresh = Saw::Row(other(Access::Fresh));
     let current = end(Conclusion::Current);
     assert_eq!(after(expired(), &[Saw::Contended, fresh]), current);

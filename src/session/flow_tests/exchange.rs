@@ -69,7 +69,7 @@ fn a_rejection_counts_once_no_other_program_stores_what_it_was_granted() {
 }
 
 #[test]
-fn a_rejection_after_a_lost_answer_is_told_as_an_interrupted_refresh() {
+fn a_rejection_after_a_lost_answer_is_an_interrupted_refresh() {
     let unchanged = Saw::Row(row(Access::Expired));
     let rejected = [unchanged, Saw::Swapped(Swap::Stored)];
     let lost = [&[Saw::AnswerLost, Saw::InvalidGrant], &rejected[..]].concat();

@@ -31,7 +31,7 @@ fn a_login_is_active_and_takes_the_place_of_the_same_account_only() {
 }
 
 #[test]
-fn an_unknown_identity_replaces_nobody() {
+fn an_unknown_identity_replaces_no_account() {
     let machine = Machine::new().session(Age::FRESH);
     for name in ["a", "b"] {
         let unknown = NewLogin {

@@ -15,7 +15,7 @@ fn a_fresh_token_is_answered_without_lock_or_network() {
 }
 
 #[test]
-fn a_stale_pair_is_sent_once_and_the_new_one_stored_with_its_end() {
+fn a_stale_pair_is_sent_once_and_the_new_one_is_stored_with_its_expiry() {
     for age in [Age::STALE, Age::EXPIRES_SOON] {
         let (machine, server) = machine(age, vec![Canned::grant("new")]);
         assert_eq!(want(&machine, Demand::Usable), "refreshed access-of-new");
@@ -100,7 +100,7 @@ fn an_answer_that_was_lost_is_asked_for_once_more_with_the_same_pair() {
 }
 
 #[test]
-fn a_pair_whose_answers_were_lost_is_tried_again_and_its_rejection_is_told_as_a_loss() {
+fn a_pair_whose_answers_were_lost_is_retried_and_its_rejection_is_reported_as_an_interruption() {
     let answers = vec![
         Canned::HangsUp,
         Canned::HangsUp,

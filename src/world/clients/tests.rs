@@ -8,7 +8,7 @@ fn words(line: &str) -> Vec<OsString> {
 }
 
 #[test]
-fn a_login_is_told_by_the_subcommand() {
+fn a_login_is_recognized_by_the_subcommand() {
     for line in [
         "docker login r.example",
         "/usr/bin/docker --config /x login",

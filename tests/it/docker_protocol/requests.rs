@@ -25,7 +25,7 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
-fn a_request_without_a_server_is_told_so() {
+fn a_request_without_a_server_is_an_error() {
     let machine = Sandbox::new();
     for input in ["", "\n", " \t\r\n"] {
         refuses(&machine, "get", input, NO_SERVER);
@@ -43,7 +43,7 @@ fn a_request_without_a_server_is_told_so() {
 }
 
 #[test]
-fn a_login_without_a_user_is_told_so() {
+fn a_login_without_a_user_is_an_error() {
     let machine = Sandbox::new();
     for login in [
         json!({ "ServerURL": "https://r.example", "Username": "", "Secret": "s" }),

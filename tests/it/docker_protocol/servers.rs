@@ -65,7 +65,7 @@ fn the_path_and_the_port_count() {
 }
 
 #[test]
-fn a_host_that_is_none_has_nothing() {
+fn an_invalid_host_has_nothing() {
     let machine = Sandbox::new();
     store(&machine, "r.example", "ann", "secret");
     for server in [

@@ -182,7 +182,7 @@ fn an_expired_token_is_refreshed_for_docker() {
 }
 
 #[test]
-fn a_dead_session_is_told_in_one_sentence() {
+fn an_ended_session_is_reported_in_one_sentence() {
     let sentry = FakeSentry::start();
     let machine = with_registry_at(&sentry, Age::EXPIRED);
     sentry.revoke_family(&sentry.current_access());

@@ -54,7 +54,7 @@ fn the_names_of_the_saas_share_a_session() {
 }
 
 #[test]
-fn a_session_of_an_instance_over_plain_http_is_nobodys() {
+fn a_session_of_an_instance_over_plain_http_is_never_returned() {
     for host in ["sentry.example", "127.0.0.1.nip.io"] {
         let machine = with_session_of(&format!("http://{host}"));
         gets_nothing(&machine, format!("protocol=http\nhost={host}\n"));

@@ -256,7 +256,7 @@ fn the_environments_token_is_served_where_nothing_can_be_noted() {
 }
 
 #[test]
-fn a_host_of_nobody_gets_nothing_whatever_it_refuses() {
+fn an_unbound_host_gets_nothing_whatever_it_refuses() {
     let machine = with_session_of("https://sentry.io");
     tell(&machine, "erase", &password(OTHER, STORED));
     gets_nothing(&machine, OTHER);

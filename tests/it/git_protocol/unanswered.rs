@@ -30,7 +30,7 @@ fn an_instance_without_a_login_says_what_to_run() {
 }
 
 #[test]
-fn a_dead_session_says_what_to_run_and_is_kept_in_mind() {
+fn an_ended_session_has_a_hint_and_stays_recorded() {
     let (sentry, machine) = Machine::new().login(Age::EXPIRED).parts();
     sentry.revoke_family(&sentry.current_access());
     let before = machine.stored_row();

@@ -24,7 +24,7 @@ fn asking(scene: &Machine) -> [(&'static str, Cmd); 4] {
 }
 
 #[test]
-fn a_command_that_meets_a_401_refreshes_once_and_goes_on() {
+fn a_command_that_gets_a_401_refreshes_once_and_continues() {
     for index in 0..4 {
         let scene = scene();
         let (name, command) = asking(&scene)[index].clone();
@@ -57,7 +57,7 @@ fn a_token_that_git_reports_as_refused_is_replaced_for_a_script() {
 }
 
 #[test]
-fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
+fn a_401_for_an_ended_session_is_one_refresh_and_an_error() {
     for index in 0..4 {
         let scene = scene();
         scene.sentry.revoke_family(&scene.pair.refresh);
@@ -74,7 +74,7 @@ fn a_401_for_a_session_that_is_dead_altogether_is_one_refresh_and_an_error() {
 }
 
 #[test]
-fn a_401_while_nothing_can_be_refreshed_is_an_error_and_the_pause_is_kept() {
+fn a_401_while_nothing_can_be_refreshed_is_an_error_and_respects_the_pause() {
     let scene = scene();
     let busy = Answer::new(503, "text/plain", "later");
     scene.sentry.fault_always(Endpoint::Refresh, busy);

@@ -101,7 +101,7 @@ fn needing_the_lock(scene: &Machine) -> Vec<Running> {
 }
 
 #[test]
-fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
+fn a_timeout_of_the_lock_reports_its_holder() {
     let ours = Machine::new().login(Age::EXPIRED);
     let first = held(&ours, ours.token());
     let theirs = Machine::new().login(Age::EXPIRED);
@@ -127,7 +127,7 @@ fn whoever_waits_for_the_lock_in_vain_is_told_who_has_it() {
 }
 
 #[test]
-fn a_worker_that_somebody_else_starts_says_so_and_does_nothing() {
+fn a_worker_that_another_program_starts_fails_and_does_nothing() {
     let scene = Machine::new().login(Age::EXPIRED);
     // The name of a real one.
     let token = held(&scene, scene.token());

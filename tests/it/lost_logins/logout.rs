@@ -79,7 +79,7 @@ fn a_logout_while_the_database_is_busy_removes_the_pair_that_waits_or_fails() {
 }
 
 #[test]
-fn a_pair_that_waits_is_imported_by_whoever_comes_first() {
+fn a_pending_pair_is_imported_by_the_next_command() {
     for index in 0..3 {
         let scene = Machine::new().login(Age::EXPIRED);
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);

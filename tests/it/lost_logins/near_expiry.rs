@@ -52,7 +52,7 @@ fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is()
 }
 
 #[test]
-fn a_get_near_expiry_takes_a_new_token_as_soon_as_it_is_stored_whoever_has_the_lock() {
+fn a_get_near_expiry_uses_a_new_token_as_soon_as_it_is_stored() {
     let scene = Machine::new().session(Age::STALE);
     let mut holder = foreign_holder(&scene.sandbox);
     let waiters = scene

@@ -59,7 +59,7 @@ fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_wait
 }
 
 #[test]
-fn a_row_that_nobody_is_about_to_fill_is_the_end_of_its_session() {
+fn a_row_that_stays_empty_is_the_end_of_its_session() {
     let scene = Machine::new().session(Age::EXPIRED);
     scene.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
     let url = scene.sentry.url();

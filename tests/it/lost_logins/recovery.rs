@@ -52,7 +52,7 @@ fn waiting(scene: &Machine) -> Vec<String> {
 }
 
 #[test]
-fn every_grant_that_waits_is_imported_by_whoever_comes_first() {
+fn every_pending_grant_is_imported_by_the_next_command() {
     for index in 0..3 {
         let scene = Machine::new().login(Age::EXPIRED);
         let new = scene.sentry.refresh_elsewhere(&scene.pair.refresh);
@@ -185,7 +185,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
 }
 
 #[test]
-fn a_login_of_nobody_in_particular_is_not_stored_again_once_it_was_replaced() {
+fn a_login_of_an_unknown_user_is_not_stored_again_once_it_was_replaced() {
     let scene = Machine::new().login(Age::FRESH);
     let login = scene.sentry.issue();
     keep_login(&scene, "credential.recovery", &login, None, 1);

@@ -84,7 +84,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
 }
 
 #[test]
-fn a_token_that_is_asked_about_for_long_is_still_handed_out_in_time() {
+fn a_token_whose_check_is_slow_is_still_returned_in_time() {
     // The worker keeps waiting; the caller has a token that has not expired.
     let scene = suspect();
     let get = scene.git_get().limit(GIVEN_UP).spawn();

@@ -139,7 +139,7 @@ fn hand_to_git(room: &Sandbox) -> String {
 }
 
 #[test]
-fn the_git_server_challenges_whoever_shows_no_valid_token_and_nobody_else() {
+fn the_git_server_challenges_exactly_the_clients_without_a_valid_token() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Both);
     let ask = |token: &str| {
