@@ -228,7 +228,7 @@ impl fmt::Display for NotAnInstance {
 impl std::error::Error for NotAnInstance {}
 
 /// Splits off the port; the colons of an IPv6 literal are part of the host.
-fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
+pub(crate) fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
     let end = match authority.starts_with('[') {
         true => authority.find(']')? + 1,
         false => authority.find(':').unwrap_or(authority.len()),

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use ureq::{Proxy, ProxyProtocol};
 
 use crate::failure::Failure;
-use crate::origin::Origin;
+use crate::origin::{Origin, split_port};
 use crate::world::World;
 
 /// The variables for https, most specific first, followed by those for http, which no request to another machine uses,
@@ -163,19 +163,6 @@ fn decoded(text: &str) -> Result<String, &'static str> {
     let text = percent_decode_str(text).decode_utf8();
     text.map(Into::into)
         .map_err(|_| "its user name or password is not UTF-8")
-}
-
-/// Splits at the port's colon; an IPv6 literal keeps its own.
-fn split_port(authority: &str) -> Option<(&str, Option<&str>)> {
-    let end = match authority.starts_with('[') {
-        true => authority.find(']')? + 1,
-        false => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (host, rest) = authority.split_at(end);
-    match rest.strip_prefix(':') {
-        Some(port) => Some((host, Some(port))),
-        None => rest.is_empty().then_some((host, None)),
-    }
 }
 
 fn is_number(text: &str) -> bool {

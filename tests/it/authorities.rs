@@ -27,9 +27,7 @@ impl Scene {
         let tls = Tls::with(certificate, &sentry);
         let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
         machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-        let store = machine.database().expect("a store");
-        let moved = store.execute("UPDATE accounts SET host = ?", [tls.url()]);
-        assert_eq!(moved, Ok(1));
+        machine.move_session(&tls.url());
         Self {
             sentry,
             tls,

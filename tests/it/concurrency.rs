@@ -3,6 +3,7 @@
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Output, Running, Sandbox};
+use crate::storage::holder_of;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::Duration;
@@ -32,19 +33,6 @@ fn token(output: Output) -> String {
         .lines()
         .find_map(|line| line.strip_prefix("password="));
     password.expect("a password").to_owned()
-}
-
-/// Another program that holds the lock until it is killed.
-#[track_caller]
-fn holder_of_the_lock(machine: &Sandbox) -> Running {
-    let holder = machine
-        .command("flock")
-        .arg("--no-fork")
-        .arg(machine.config_dir().join("credential.lock"))
-        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
-        .spawn();
-    holder.wait_for_stderr("held");
-    holder
 }
 
 #[track_caller]
@@ -128,7 +116,7 @@ fn a_token_near_expiry_is_replaced_by_the_one_about_to_be_stored() {
 fn a_contended_lock_does_not_withhold_a_valid_token() {
     for age in [Age::FRESH, Age::STALE] {
         let (sentry, machine) = Machine::new().session(age).bound_to("r.example").parts();
-        let _holder = holder_of_the_lock(&machine);
+        let _holder = holder_of(&machine, "credential.lock");
         let current = sentry.current_access();
         for get in [git(&sentry, &machine), docker(&machine)] {
             assert_eq!(token(get.wait()), current);
@@ -153,7 +141,7 @@ fn a_suspect_token_is_served_while_the_lock_is_contended() {
         .stdin(rejected)
         .run()
         .success();
-    let holder = holder_of_the_lock(&machine);
+    let holder = holder_of(&machine, "credential.lock");
     assert_eq!(token(git(&sentry, &machine).wait()), current);
     assert_eq!(sentry.requests().len(), 0);
     kill(holder);
@@ -163,13 +151,13 @@ fn a_suspect_token_is_served_while_the_lock_is_contended() {
 }
 
 #[test]
-fn a_lock_that_is_never_let_go_is_an_error_and_no_refresh() {
+fn a_lock_that_is_never_released_is_an_error_and_no_refresh() {
     let (sentry, machine) = Machine::new()
         .session(Age::EXPIRED)
         .bound_to("r.example")
         .parts();
     let before = machine.stored_tokens();
-    let holder = holder_of_the_lock(&machine);
+    let holder = holder_of(&machine, "credential.lock");
     let store = machine
         .git_credential("store")
         .stdin("protocol=https\nhost=code.example\nusername=ann\npassword=secret\n")
@@ -199,7 +187,7 @@ fn a_lock_whose_holder_is_killed_is_free() {
         .session(Age::EXPIRED)
         .bound_to("r.example")
         .parts();
-    let holder = holder_of_the_lock(&machine);
+    let holder = holder_of(&machine, "credential.lock");
     let traced = machine
         .docker_credential("get")
         .env("SENTRY_CREDENTIAL_TRACE", "1")

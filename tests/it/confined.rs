@@ -133,10 +133,7 @@ fn git_is_asked_and_names_and_authorities_are_read_before() {
     let tls = Tls::with(crate::tls::Certificate::Of(NAME), &sentry);
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    let store = machine.database().unwrap();
-    let moved = store.execute("UPDATE accounts SET host = ?", [tls.url_by_name()]);
-    assert_eq!(moved, Ok(1));
-    drop(store);
+    machine.move_session(&tls.url_by_name());
     // Beside the store, where the worker cannot read later.
     let authority = machine.root().join("authority.pem");
     fs::copy(tls.authority(), &authority).unwrap();
@@ -185,10 +182,7 @@ fn a_name_that_this_machines_own_files_tell_is_found() {
     let authority = fs::read_to_string(tls.authority()).unwrap();
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    let store = machine.database().unwrap();
-    let moved = store.execute("UPDATE accounts SET host = ?", [tls.url_by_name()]);
-    assert_eq!(moved, Ok(1));
-    drop(store);
+    machine.move_session(&tls.url_by_name());
     // As with systemd: the file in /etc is a symlink to another directory.
     let script = "set -eu
         mount -t tmpfs tmpfs /run

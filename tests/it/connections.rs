@@ -44,9 +44,7 @@ fn get(machine: &Sandbox, sentry: &FakeSentry, url: &str) -> Cmd {
         assert!(gone.is_ok());
     }
     machine.seed_session(sentry, &sentry.issue(), Age::EXPIRED);
-    let store = machine.database().expect("a store");
-    let moved = store.execute("UPDATE accounts SET host = ?", [url]);
-    assert_eq!(moved, Ok(1));
+    machine.move_session(url);
     let get = machine.git_credential("get").stdin(described(url));
     get.env("SENTRY_CLIENT_ID", CLIENT_ID)
 }

@@ -10,9 +10,7 @@ use crate::tls::Tls;
 fn machine_at(sentry: &FakeSentry, url: &str) -> Sandbox {
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(sentry, &sentry.issue(), Age::FRESH);
-    let store = machine.database().expect("a store");
-    let moved = store.execute("UPDATE accounts SET host = ?", [url]);
-    assert_eq!(moved, Ok(1));
+    machine.move_session(url);
     machine
 }
 

@@ -37,9 +37,7 @@ fn machine(age: Age) -> Sandbox {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(&sentry, &sentry.issue(), age);
-    let store = machine.database().expect("a store");
-    let moved = store.execute("UPDATE accounts SET host = ?", [format!("https://{HOST}")]);
-    assert_eq!(moved, Ok(1));
+    machine.move_session(&format!("https://{HOST}"));
     machine
 }
 

@@ -103,9 +103,7 @@ fn a_machine_that_is_excepted_is_not_reached_through_the_proxy() {
 fn behind_tls(tls: &Tls, sentry: &FakeSentry) -> Sandbox {
     let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
     machine.seed_session(sentry, &sentry.issue(), Age::EXPIRED);
-    let store = machine.database().expect("a store");
-    let moved = store.execute("UPDATE accounts SET host = ?", [tls.url()]);
-    assert_eq!(moved, Ok(1));
+    machine.move_session(&tls.url());
     machine
 }
 

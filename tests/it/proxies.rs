@@ -34,9 +34,7 @@ impl Scene {
             .env("SSL_CERT_FILE", tls.authority());
         let machine = prepared(machine);
         machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-        let store = machine.database().expect("a store");
-        let moved = store.execute("UPDATE accounts SET host = ?", [tls.url_by_name()]);
-        assert_eq!(moved, Ok(1));
+        machine.move_session(&tls.url_by_name());
         Self {
             sentry,
             tls,

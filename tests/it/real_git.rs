@@ -75,22 +75,22 @@ pub fn knows_bearer(machine: &Sandbox, git: &Path) -> bool {
         .contains("capability authtype\n")
 }
 
-#[test]
-pub fn clone_push_and_fetch_work_with_basic() {
+/// Clones, pushes and fetches with every git; the server gets the token as `scheme`.
+fn every_git_works(challenge: Challenge, scheme: &str) {
     for git in tools("git") {
         let sentry = FakeSentry::start();
-        let server = GitServer::start(&sentry, Challenge::Basic);
+        let server = GitServer::start(&sentry, challenge);
         let machine = machine(&sentry, &sentry.issue().access);
         configure(&machine, &server);
         clone_push_and_fetch(&machine, &server, &git);
-        assert!(
-            server
-                .log()
-                .contains("Basic 200 POST /demo.git/git-receive-pack\n"),
-            "{}",
-            server.log()
-        );
+        let pushed = format!("{scheme} 200 POST /demo.git/git-receive-pack\n");
+        assert!(server.log().contains(&pushed), "{}", server.log());
     }
+}
+
+#[test]
+pub fn clone_push_and_fetch_work_with_basic() {
+    every_git_works(Challenge::Basic, "Basic");
 }
 
 #[test]
@@ -121,20 +121,7 @@ pub fn clone_push_and_fetch_work_with_bearer_where_git_knows_it() {
 
 #[test]
 pub fn clone_push_and_fetch_work_where_the_server_offers_both() {
-    for git in tools("git") {
-        let sentry = FakeSentry::start();
-        let server = GitServer::start(&sentry, Challenge::Both);
-        let machine = machine(&sentry, &sentry.issue().access);
-        configure(&machine, &server);
-        clone_push_and_fetch(&machine, &server, &git);
-        assert!(
-            server
-                .log()
-                .contains("Basic 200 POST /demo.git/git-receive-pack\n"),
-            "{}",
-            server.log()
-        );
-    }
+    every_git_works(Challenge::Both, "Basic");
 }
 
 #[test]

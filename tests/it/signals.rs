@@ -13,8 +13,9 @@ use rustix::process::Signal;
 use crate::fake_sentry::{CLIENT_ID, Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
 use crate::replay::Writers;
-use crate::sandbox::{Age, Running, Sandbox};
+use crate::sandbox::{Age, Sandbox};
 use crate::service::tool;
+use crate::storage::holder_of;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -26,19 +27,6 @@ fn ending(signal: Signal) -> i32 {
         Signal::INT => 130,
         other => -other.as_raw(),
     }
-}
-
-/// Another program that holds a lock until it is killed.
-#[track_caller]
-fn holder_of(machine: &Sandbox, lock: &str) -> Running {
-    let holder = machine
-        .command("flock")
-        .arg("--no-fork")
-        .arg(machine.config_dir().join(lock))
-        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
-        .spawn();
-    holder.wait_for_stderr("held");
-    holder
 }
 
 #[track_caller]

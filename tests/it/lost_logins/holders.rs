@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, test_kill_process};
 
-use super::{SOON, foreign_holder, stores};
+use super::{SOON, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output, Running};
+use crate::storage::holder_of;
 use crate::terminal::TtyUser;
 
 /// A command whose refresh is granted and not answered.
@@ -105,7 +106,7 @@ fn a_timeout_of_the_lock_reports_its_holder() {
     let ours = Machine::new().login(Age::EXPIRED);
     let first = held(&ours, ours.token());
     let theirs = Machine::new().login(Age::EXPIRED);
-    let holder = foreign_holder(&theirs.sandbox);
+    let holder = holder_of(&theirs.sandbox, "credential.lock");
     let (at_ours, at_theirs) = (needing_the_lock(&ours), needing_the_lock(&theirs));
     let lock = ours.file("credential.lock").canonicalize().expect("a lock");
     for waiting in at_ours {

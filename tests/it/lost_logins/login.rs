@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{SOON, foreign_holder, until};
+use super::{SOON, until};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault, Pair};
 use crate::machine::Machine;
 use crate::official::CURRENT;
 use crate::sandbox::{Age, Layout, Output, Running, Sandbox};
-use crate::storage::{files_with, names};
+use crate::storage::{files_with, holder_of, names};
 
 const LAYOUTS: [Layout; 2] = [Layout::Accounts, Layout::Auth];
 
@@ -187,7 +187,7 @@ fn kept(busy: Busy, signal: Option<Signal>, before: Option<Age>) -> (FakeSentry,
     let code = sentry.wait_for_code(SOON);
     let writer = machine.database().unwrap();
     let holder = match busy {
-        Busy::Lock => Some(foreign_holder(&machine)),
+        Busy::Lock => Some(holder_of(&machine, "credential.lock")),
         Busy::Database => {
             writer.execute_batch("BEGIN IMMEDIATE").unwrap();
             None

@@ -96,16 +96,3 @@ impl Drop for Stopped {
         let _gone = kill_process(self.0, Signal::CONT);
     }
 }
-
-/// Another program that holds the credential lock until it is dropped.
-#[track_caller]
-fn foreign_holder(machine: &Sandbox) -> Running {
-    let holder = machine
-        .command("flock")
-        .arg("--no-fork")
-        .arg(machine.config_dir().join("credential.lock"))
-        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
-        .spawn();
-    holder.wait_for_stderr("held");
-    holder
-}

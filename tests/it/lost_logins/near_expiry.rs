@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SOON, foreign_holder, waiting};
+use super::{SOON, waiting};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Output, Running, Sandbox};
 use crate::service::tools;
 use crate::signals::variable;
+use crate::storage::holder_of;
 
 /// `STAMPEDE_ROUNDS` repeats the races here, too.
 fn rounds() -> usize {
@@ -39,7 +40,7 @@ fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
 #[test]
 fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is() {
     let scene = Machine::new().session(Age::STALE);
-    let _holder = foreign_holder(&scene.sandbox);
+    let _holder = holder_of(&scene.sandbox, "credential.lock");
     let started = Instant::now();
     let readers = scene.readers().map(|reader| reader.spawn());
     for reader in readers {
@@ -54,7 +55,7 @@ fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is()
 #[test]
 fn a_get_near_expiry_uses_a_new_token_as_soon_as_it_is_stored() {
     let scene = Machine::new().session(Age::STALE);
-    let mut holder = foreign_holder(&scene.sandbox);
+    let mut holder = holder_of(&scene.sandbox, "credential.lock");
     let waiters = scene
         .readers()
         .map(|reader| waiting(&scene.sandbox, reader));

@@ -2,7 +2,7 @@
 
 use crate::fake_sentry::Pair;
 use crate::machine::Machine;
-use crate::sandbox::{Cmd, Output};
+use crate::sandbox::{Cmd, Output, Running, Sandbox};
 use crate::service::tool;
 use rusqlite::Connection;
 use serde_json::json;
@@ -189,6 +189,19 @@ impl Machine {
 
 fn extension(path: &Path) -> &str {
     path.extension().and_then(|end| end.to_str()).unwrap_or("")
+}
+
+/// Another program that holds a lock until it is killed or dropped.
+#[track_caller]
+pub fn holder_of(machine: &Sandbox, lock: &str) -> Running {
+    let holder = machine
+        .command("flock")
+        .arg("--no-fork")
+        .arg(machine.config_dir().join(lock))
+        .args(["sh", "-c", "echo held >&2; exec sleep 1000"])
+        .spawn();
+    holder.wait_for_stderr("held");
+    holder
 }
 
 /// The command as a user to whom file modes apply: root without its capabilities, or the user who runs the tests.

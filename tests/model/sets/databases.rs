@@ -58,7 +58,7 @@ pub(crate) fn databases_and_files() -> Vec<Case> {
                 down: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, RequestOutlivedItsSender],
                 &[
                     KilledBeforeCommit,
@@ -66,7 +66,6 @@ pub(crate) fn databases_and_files() -> Vec<Case> {
                     StalledBeyondTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[KilledBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new("a login that is kept, and a kill", &[Force, Login, Logout])
             .faults(Budget {
@@ -75,14 +74,13 @@ pub(crate) fn databases_and_files() -> Vec<Case> {
                 refuse: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
                 &[
                     KilledBeforeCommit,
                     NobodyCameWithinTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
         World::new(
             "0.49 refreshes, we log in, the lock is away",
@@ -118,7 +116,7 @@ pub(crate) fn power_cuts() -> Vec<Case> {
                 down: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[PowerCutBeforeCommit, RequestOutlivedItsSender],
                 &[
                     PowerCutBeforeCommit,
@@ -126,7 +124,6 @@ pub(crate) fn power_cuts() -> Vec<Case> {
                     StalledBeyondTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[PowerCutBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new("power cuts and a login", &[Get, Login, Logout])
             .faults(Budget {
@@ -134,10 +131,9 @@ pub(crate) fn power_cuts() -> Vec<Case> {
                 refuse: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[PowerCutBeforeCommit, RequestOutlivedItsSender],
                 &[PowerCutBeforeCommit, NobodyCameWithinTheGrace],
-                &[PowerCutBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new("power cuts, recovery files and a login", &[Login, Logout])
             .faults(Budget {
@@ -145,11 +141,7 @@ pub(crate) fn power_cuts() -> Vec<Case> {
                 down: 1,
                 ..NO_FAULTS
             })
-            .expects(
-                &[PowerCutBeforeCommit],
-                &[PowerCutBeforeCommit],
-                &[PowerCutBeforeCommit],
-            ),
+            .expects_but_with_grace(&[PowerCutBeforeCommit], &[PowerCutBeforeCommit]),
         World::new(
             "a login's recovery file that comes back",
             &[Get, Force, Login],
@@ -159,14 +151,13 @@ pub(crate) fn power_cuts() -> Vec<Case> {
             refuse: 1,
             ..NO_FAULTS
         })
-        .expects(
+        .expects_but_with_grace(
             &[PowerCutBeforeCommit, RequestOutlivedItsSender],
             &[
                 PowerCutBeforeCommit,
                 NobodyCameWithinTheGrace,
                 RequestOutlivedItsSender,
             ],
-            &[PowerCutBeforeCommit, RequestOutlivedItsSender],
         ),
     ]
 }

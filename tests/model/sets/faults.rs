@@ -41,34 +41,31 @@ pub(crate) fn killed_and_lost() -> Vec<Case> {
                 kill: 2,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[KilledBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new("kills and a logout", &[Get, Force, Logout])
             .faults(Budget {
                 kill: 2,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[KilledBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new("kills and a login", &[Get, Force, Login])
             .faults(Budget {
                 kill: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, RequestOutlivedItsSender],
                 &[
                     KilledBeforeCommit,
                     NobodyCameWithinTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[KilledBeforeCommit, RequestOutlivedItsSender],
             ),
         World::new(
             "kills where no worker can be started",
@@ -80,30 +77,27 @@ pub(crate) fn killed_and_lost() -> Vec<Case> {
             no_worker: 1,
             ..NO_FAULTS
         })
-        .expects(
+        .expects_but_with_grace(
             &[KilledBeforeCommit, RequestOutlivedItsSender],
             &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-            &[KilledBeforeCommit, RequestOutlivedItsSender],
         ),
         World::new("one lost answer", &[Get, Get])
             .faults(Budget {
                 lose: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[AnswerLost, RequestOutlivedItsSender],
                 &[RequestOutlivedItsSender],
-                &[AnswerLost, RequestOutlivedItsSender],
             ),
         World::new("two lost answers", &[Get, Get, Force])
             .faults(Budget {
                 lose: 2,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[AnswerLost, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[AnswerLost, RequestOutlivedItsSender],
             ),
         World::new("a lost answer and no network", &[Get, Get, Status])
             .faults(Budget {
@@ -111,38 +105,35 @@ pub(crate) fn killed_and_lost() -> Vec<Case> {
                 offline: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[AnswerLost, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[AnswerLost, RequestOutlivedItsSender],
             ),
         World::new("an error for an answer", &[Get, Get])
             .faults(Budget {
                 disturb: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[ErrorInsteadOfAnswer, RequestOutlivedItsSender],
                 &[
                     NobodyCameWithinTheGrace,
                     PausedBeyondTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[ErrorInsteadOfAnswer, RequestOutlivedItsSender],
             ),
         World::new("two errors for answers", &[Get, Get, Force])
             .faults(Budget {
                 disturb: 2,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[ErrorInsteadOfAnswer, RequestOutlivedItsSender],
                 &[
                     NobodyCameWithinTheGrace,
                     PausedBeyondTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[ErrorInsteadOfAnswer, RequestOutlivedItsSender],
             ),
         World::new("a kill and a lost answer", &[Get, Get, Force])
             .faults(Budget {
@@ -150,10 +141,9 @@ pub(crate) fn killed_and_lost() -> Vec<Case> {
                 lose: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
     ]
 }
@@ -173,10 +163,9 @@ pub(crate) fn slow_frozen_and_stopped() -> Vec<Case> {
                 lose: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[AnswerLost, RequestOutlivedItsSender],
                 &[AnswerLost, StalledBeyondTheGrace, RequestOutlivedItsSender],
-                &[AnswerLost, RequestOutlivedItsSender],
             ),
         World::new("processes that stand still for a while", &[Get, Get, Force])
             .faults(Budget {

@@ -31,10 +31,9 @@ pub(crate) fn large() -> Vec<Case> {
                 lose: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
                 &[NobodyCameWithinTheGrace, RequestOutlivedItsSender],
-                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
         World::new("large: login and logout", &[Get, Force, Login, Logout])
             .faults(Budget {
@@ -43,14 +42,13 @@ pub(crate) fn large() -> Vec<Case> {
                 refuse: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
                 &[
                     KilledBeforeCommit,
                     NobodyCameWithinTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[KilledBeforeCommit, AnswerLost, RequestOutlivedItsSender],
             ),
         World::new(
             "large: login, logout, no database, power cuts",
@@ -63,7 +61,7 @@ pub(crate) fn large() -> Vec<Case> {
             refuse: 1,
             ..NO_FAULTS
         })
-        .expects(
+        .expects_but_with_grace(
             &[
                 KilledBeforeCommit,
                 PowerCutBeforeCommit,
@@ -74,11 +72,6 @@ pub(crate) fn large() -> Vec<Case> {
                 PowerCutBeforeCommit,
                 NobodyCameWithinTheGrace,
                 StalledBeyondTheGrace,
-            ],
-            &[
-                KilledBeforeCommit,
-                PowerCutBeforeCommit,
-                RequestOutlivedItsSender,
             ],
         ),
         World::new(
@@ -179,7 +172,7 @@ pub(crate) fn large() -> Vec<Case> {
                 slow: 1,
                 ..NO_FAULTS
             })
-            .expects(
+            .expects_but_with_grace(
                 &[AnswerLost, ErrorInsteadOfAnswer, RequestOutlivedItsSender],
                 &[
                     AnswerLost,
@@ -189,7 +182,6 @@ pub(crate) fn large() -> Vec<Case> {
                     PausedBeyondTheGrace,
                     RequestOutlivedItsSender,
                 ],
-                &[AnswerLost, ErrorInsteadOfAnswer, RequestOutlivedItsSender],
             ),
         World::new(
             "large: an unreliable network and no workers",
@@ -203,7 +195,7 @@ pub(crate) fn large() -> Vec<Case> {
             no_worker: 1,
             ..NO_FAULTS
         })
-        .expects(
+        .expects_but_with_grace(
             &[
                 KilledBeforeCommit,
                 AnswerLost,
@@ -213,12 +205,6 @@ pub(crate) fn large() -> Vec<Case> {
             &[
                 NobodyCameWithinTheGrace,
                 PausedBeyondTheGrace,
-                RequestOutlivedItsSender,
-            ],
-            &[
-                KilledBeforeCommit,
-                AnswerLost,
-                ErrorInsteadOfAnswer,
                 RequestOutlivedItsSender,
             ],
         ),

@@ -37,6 +37,11 @@ impl World {
         }
     }
 
+    /// The same events at a plain server and at one that revokes; others at one with a grace.
+    fn expects_but_with_grace(self, others: &'static [Event], grace: &'static [Event]) -> Case {
+        self.expects(others, grace, others)
+    }
+
     fn expects_nothing(self) -> Case {
         self.expects(&[], &[], &[])
     }

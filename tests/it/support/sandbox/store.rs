@@ -207,6 +207,14 @@ impl Sandbox {
             .then(|| Connection::open_with_flags(self.db(), flags).expect("a database"))
     }
 
+    /// Makes the only session one of another instance.
+    #[track_caller]
+    pub fn move_session(&self, instance: &str) {
+        let store = self.database().expect("a store");
+        let moved = store.execute("UPDATE accounts SET host = ?", [instance]);
+        assert_eq!(moved, Ok(1));
+    }
+
     /// An empty database in WAL mode with the modes of the official CLI, or the one that is there.
     pub fn create_store(&self) -> Connection {
         DirBuilder::new()
