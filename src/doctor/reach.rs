@@ -1,4 +1,4 @@
-//! Whether an instance can be reached, where no token is at hand to check with it: before the first login.
+//! Whether an instance can be reached, where there is no token yet to check it with: before the first login.
 //!
 //! Separate from `sessions`, which checks tokens. Nothing is begun at the server: the device login is asked for with no
 //! client, which a server that has one refuses.

@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::platform::files::{self, FileStamp};
 
-/// In milliseconds. Longer than the steps of any file system's clock: whoever writes later leaves another time.
+/// In milliseconds. Longer than the steps of any file system's clock: a later write leaves another time.
 const SETTLED: i64 = 3000;
 
 /// A database file, and its stamp from before it is read.

@@ -54,7 +54,7 @@ impl PreparedRoute {
         Some(host_and_port(&route.first_hop(&self.origin)?).1)
     }
 
-    /// Where requests over this route are noted.
+    /// Where requests over this route are traced.
     pub(super) fn steps(&self) -> Steps {
         self.steps.clone()
     }

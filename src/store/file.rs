@@ -73,7 +73,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
             }
         };
         is_alone = false;
-        // SQLite would follow it, wait for it, or share it with somebody.
+        // SQLite would follow it, wait for it, or share it with another process.
         check_plain(&side, &metadata)?;
         if !files::is_private(&metadata, &side) {
             open.push(side);

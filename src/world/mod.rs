@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    /// Where steps are noted, for a part of the program that has no world.
+    /// Where steps are traced, for a part of the program that has no world.
     pub(crate) fn steps(&self) -> Steps {
         self.steps.clone()
     }

@@ -34,7 +34,7 @@ pub(crate) const LIBC: Option<&str> = if cfg!(target_env = "musl") {
     None
 };
 
-/// The limit of core dumps before it was lowered, if it was noted.
+/// The limit of core dumps before it was lowered, if it was recorded.
 static CORE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
 
 /// Notes the limits that [`harden`] lowers, for a program that may be replaced by another one: the hard limit then stays.
