@@ -4,12 +4,14 @@
 //! never copied, and no refresh reads from the keyring. `get` never touches it.
 //!
 //! Rules: off by default; every call ends after three seconds, whatever the bus does; a failure is one warning; only
-//! `unix:` bus addresses, because `unixexec:` would run a program; this is the only module that uses the keyring crate.
+//! `unix:` bus addresses, because `unixexec:` would run a program; none where the keyring would request a password for each
+//! access; this is the only module that uses the keyring crate.
 
 use std::sync::mpsc;
 use std::time::Duration;
 
 use crate::account::{Session, Tokens};
+use crate::platform::process;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
@@ -31,28 +33,45 @@ pub(crate) struct Mirror<'a> {
     world: &'a World,
     /// Identifies the database: two configuration directories never share an entry.
     directory: Option<String>,
-    refused: bool,
+    /// Why it is off although it is configured.
+    refusal: Option<&'static str>,
 }
+
+const UNSAFE_BUS: &str = "the session bus address is not a `unix:` address";
 
 impl<'a> Mirror<'a> {
     /// The mirror as configured by the environment, else by the stored setting.
     pub(crate) fn of(world: &'a World, store: &Store) -> Mirror<'a> {
         let setting = || store.read().ok()?.setting(SETTING.0).ok()?;
         let value = world.variable("SENTRY_CREDENTIAL_KEYRING").or_else(setting);
-        Mirror::enabled_if(world, store, value.as_deref() == Some(SETTING.1))
-    }
-
-    /// The mirror for removing copies: on if there may be any.
-    pub(crate) fn for_removal(world: &'a World, store: &Store) -> Mirror<'a> {
-        let written = || store.read().ok()?.setting(WRITTEN).ok()?;
-        let on = Mirror::of(world, store);
-        match on.is_on() || on.refused {
-            true => on,
-            false => Mirror::enabled_if(world, store, written().is_some()),
+        match value.as_deref() == Some(SETTING.1) {
+            true => Mirror::on(world, store, process::keyring_identity()),
+            false => Mirror::off(world),
         }
     }
 
-    fn enabled_if(world: &'a World, store: &Store, is_enabled: bool) -> Mirror<'a> {
+    /// The mirror for removing copies: on if there may be any, written by this program or by one that the keyring
+    /// recognized.
+    pub(crate) fn for_removal(world: &'a World, store: &Store) -> Mirror<'a> {
+        let written = || store.read().ok()?.setting(WRITTEN).ok()?;
+        let copying = Mirror::of(world, store);
+        match copying.is_on() || copying.refusal == Some(UNSAFE_BUS) {
+            true => copying,
+            false if written().is_some() => Mirror::on(world, store, Ok(())),
+            false => Mirror::off(world),
+        }
+    }
+
+    fn off(world: &'a World) -> Mirror<'a> {
+        Mirror {
+            world,
+            directory: None,
+            refusal: None,
+        }
+    }
+
+    /// On, unless something speaks against it.
+    fn on(world: &'a World, store: &Store, identity: Result<(), &'static str>) -> Mirror<'a> {
         let directory = || {
             let path = crate::secret::Secret::new(store.path().to_string_lossy()).digest();
             path.as_bytes()[..8]
@@ -67,10 +86,14 @@ impl<'a> Mirror<'a> {
                     .split(';')
                     .all(|address| address.is_empty() || address.starts_with("unix:"))
             });
+        let refusal = match bus_is_safe {
+            true => identity.err(),
+            false => Some(UNSAFE_BUS),
+        };
         Mirror {
             world,
-            directory: (is_enabled && bus_is_safe).then(directory),
-            refused: is_enabled && !bus_is_safe,
+            directory: refusal.is_none().then(directory),
+            refusal,
         }
     }
 
@@ -79,9 +102,9 @@ impl<'a> Mirror<'a> {
         self.directory.is_some()
     }
 
-    /// Whether the mirror is off only because the bus address is not safe.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.refused
+    /// Why the mirror is off although it is configured.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        self.refusal
     }
 
     /// Records, in the transaction that stores a token, that a copy of it may exist.
@@ -114,7 +137,7 @@ impl<'a> Mirror<'a> {
     pub(crate) fn remove(&self, session: &Session) -> bool {
         let Some(entry) = self.entry(session) else {
             self.warn_refused();
-            return !self.refused;
+            return self.refusal.is_none();
         };
         match keyring(entry, Call::Remove) {
             Ok(_) => true,
@@ -144,9 +167,8 @@ impl<'a> Mirror<'a> {
     }
 
     fn warn_refused(&self) {
-        if self.refused {
-            self.world
-                .warn("the session bus address is not a `unix:` address");
+        if let Some(why) = self.refusal {
+            self.world.warn(why);
         }
     }
 
@@ -214,7 +236,7 @@ mod tests {
     fn state(machine: &Machine) -> (bool, bool) {
         let (world, store) = (machine.world(), machine.store());
         let mirror = Mirror::of(&world, &store);
-        (mirror.is_on(), mirror.is_refused())
+        (mirror.is_on(), mirror.refusal().is_some())
     }
 
     #[test]
@@ -228,6 +250,20 @@ mod tests {
         let machine = Machine::new().session(Age::FRESH);
         let machine = machine.variable("SENTRY_CREDENTIAL_KEYRING", "mirror");
         assert_eq!(state(&machine), (true, false));
+    }
+
+    #[test]
+    fn nothing_is_copied_where_the_keyring_does_not_recognize_the_program_but_copies_are_removed() {
+        let machine = Machine::new().session(Age::FRESH);
+        let (world, store) = (machine.world(), machine.store());
+        let unknown = Mirror::on(&world, &store, Err("it is not signed"));
+        assert_eq!(unknown.refusal(), Some("it is not signed"));
+        machine.change(|change| unknown.announce(change).unwrap());
+        assert!(!Mirror::for_removal(&world, &store).is_on());
+        let known = Mirror::on(&world, &store, Ok(()));
+        assert_eq!((known.is_on(), known.refusal()), (true, None));
+        machine.change(|change| known.announce(change).unwrap());
+        assert!(Mirror::for_removal(&world, &store).is_on());
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! Separate from [`super::git`], whose rules differ: docker and podman look a registry up by its host, exactly as
 //! typed.
 
-use super::check::{Check, not_on_path};
+use std::path::Path;
+
+use super::check::{self, Check, not_on_path};
 use super::snapshot::Snapshot;
 use crate::origin::Origin;
+use crate::platform::files::is_executable;
+use crate::platform::process;
 use crate::printable::{printable, quoted};
 use crate::setup::{ConfigFile, DEFAULT, Slot, looked_up, same_file};
 use crate::store::{Binding, Client};
@@ -38,6 +42,9 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let program = "docker-credential-sentry";
     if names_us && world.program(program).is_none() {
         checks.push(not_on_path(NAME, world, program));
+    }
+    if names_us {
+        checks.extend(hidden_from_desktop(world, process::docker_desktop_path()));
     }
     let prefix = Client::Docker.server("");
     let mut served = Vec::new();
@@ -82,6 +89,27 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
         ));
     }
     checks
+}
+
+/// Docker Desktop looks for helpers in directories of its own choice, not in the user's `PATH`.
+pub(super) fn hidden_from_desktop(world: &World, path: &[&str]) -> Option<Check> {
+    const PROGRAM: &str = "docker-credential-sentry";
+    let is_found = |dir: &&str| is_executable(&Path::new(dir).join(PROGRAM));
+    let first = path.first().filter(|_| !path.iter().any(is_found))?;
+    let what = format!(
+        "Docker Desktop does not find `{PROGRAM}`: it looks in {}",
+        path.join(" and ")
+    );
+    let found = world.program(PROGRAM).or_else(|| world.sibling(PROGRAM));
+    Some(match found {
+        Some(file) => Check::warning(NAME, what, symlink_in(first, &file)),
+        None => Check::notice(NAME, what),
+    })
+}
+
+fn symlink_in(dir: &str, file: &Path) -> String {
+    let (dir, file) = (quoted(dir), check::quoted(file));
+    format!("`sudo mkdir -p {dir} && sudo ln -sf {file} {dir}/`")
 }
 
 fn set_up(registry: &str, binding: &Binding) -> String {

@@ -14,6 +14,7 @@ use crate::environment;
 use crate::mirror::Mirror;
 use crate::oauth::{self, Check as Verdict, OAuth};
 use crate::origin::Origin;
+use crate::platform::process;
 use crate::secret::Secret;
 use crate::world::{Timestamp, World};
 
@@ -203,16 +204,16 @@ impl Clock {
 
     fn check(self, world: &World, snapshot: &Snapshot) -> Check {
         const NAME: &str = "clock";
-        const FIX: &str = "`timedatectl set-ntp true`";
+        let set_clock = format!("`{}`", process::SET_CLOCK);
         if let Some((server, ours, server_time)) = &self.compared {
             let (ahead, behind) = (server_time.until(*ours), ours.until(*server_time));
             if ahead > TOLERANCE {
                 let what = format!("{} seconds ahead of {server}", ahead.as_secs());
-                return Check::warning(NAME, what, FIX);
+                return Check::warning(NAME, what, set_clock);
             }
             if behind > TOLERANCE {
                 let what = format!("{} seconds behind {server}", behind.as_secs());
-                return Check::warning(NAME, what, FIX);
+                return Check::warning(NAME, what, set_clock);
             }
         }
         let from_the_future = with_tokens(snapshot).find(|(_, tokens)| {
@@ -236,7 +237,7 @@ impl Clock {
                     "the token of {} was issued in the future: this clock was wrong then, or is now",
                     session.origin
                 ),
-                FIX,
+                set_clock,
             ),
             (None, Some((server, ..))) => Check::ok(NAME, format!("agrees with {server}")),
             (None, None) => Check::ok(NAME, "no server reported the time"),
@@ -252,12 +253,15 @@ fn keyring(world: &World, snapshot: &Snapshot) -> Check {
         .as_ref()
         .map(|store| Mirror::of(world, store))
     {
-        Some(mirror) if mirror.is_refused() => {
-            let what = "tokens are not copied: the session bus address is not a `unix:` address";
-            return Check::warning(NAME, what, FIX);
-        }
-        Some(mirror) if mirror.is_on() => mirror,
-        _ => return Check::ok(NAME, "off"),
+        Some(mirror) => match mirror.refusal() {
+            Some(why) => {
+                let what = format!("tokens are not copied: {why}");
+                return Check::warning(NAME, what, FIX);
+            }
+            None if mirror.is_on() => mirror,
+            None => return Check::ok(NAME, "off"),
+        },
+        None => return Check::ok(NAME, "off"),
     };
     for (session, _) in with_tokens(snapshot) {
         match mirror.is_in_sync(session) {

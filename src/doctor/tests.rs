@@ -366,3 +366,39 @@ fn a_program_is_told_with_what_stands_before_it() {
         checks[2].message
     );
 }
+
+#[test]
+fn a_helper_that_docker_desktop_does_not_find_is_a_warning_until_it_does() {
+    let there = tempfile::tempdir().unwrap();
+    let program = there.path().join("docker-credential-sentry");
+    fs::write(&program, "#!/bin/sh").unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let desktop = tempfile::tempdir().unwrap();
+    let looked_in = [desktop.path().join("local"), desktop.path().join("brew")];
+    let looked_in: Vec<&str> = looked_in.iter().map(|dir| dir.to_str().unwrap()).collect();
+    let machine = Machine::new().variable("PATH", there.path().to_str().unwrap());
+    let check = || docker::hidden_from_desktop(&machine.world(), &looked_in);
+
+    let hidden = check().expect("a warning");
+    let [local, brew] = looked_in[..] else {
+        unreachable!()
+    };
+    let what = format!(
+        "Docker Desktop does not find `docker-credential-sentry`: it looks in {local} and {brew}"
+    );
+    assert_eq!((hidden.state.name(), hidden.message), ("warning", what));
+    let remedy = hidden.hint.expect("a remedy");
+    let remedy = remedy.trim_matches('`').replace("sudo ", "");
+    let shell = std::process::Command::new("/bin/sh")
+        .args(["-c", &remedy])
+        .status();
+    assert!(shell.unwrap().success(), "{remedy}");
+    assert!(check().is_none(), "after {remedy}");
+    fs::remove_dir_all(local).unwrap();
+    assert!(check().is_some());
+    fs::create_dir(brew).unwrap();
+    fs::copy(&program, Path::new(brew).join("docker-credential-sentry")).unwrap();
+    assert!(check().is_none());
+    // Where docker finds programs as the user does.
+    assert!(docker::hidden_from_desktop(&machine.world(), &[]).is_none());
+}

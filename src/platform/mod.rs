@@ -45,6 +45,9 @@
 //! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
 //! | `open_url` | Windows: opens a URL by the system | |
+//! | `DESKTOP_HAS_USERS_PATH`, `docker_desktop_path` | where programs that are started from the desktop look for commands | |
+//! | `keyring_identity` | whether the keyring recognizes the next version of this program (Apple: by its signature) | |
+//! | `SET_CLOCK` | the command that sets the clock | other Unix: that it exists |
 //!
 //! # shell
 //!

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::platform::files::HOME;
+use crate::platform::files::{HOME, containers_dir};
 use crate::platform::process::LIST_SEPARATOR;
 use crate::testing::Machine;
 
@@ -166,11 +166,14 @@ fn the_files_of_docker_and_podman_are_where_those_look_for_them() {
         files.map(|file| file.unwrap().display().to_string())
     };
     let machine = machine.variable("XDG_RUNTIME_DIR", "/run/user/7");
-    let podman = "/run/user/7/containers/auth.json".to_owned();
     let (docker, other) = (
         format!("{home}/.docker/config.json"),
         format!("{home}/.config/containers/auth.json"),
     );
+    let podman = match containers_dir() {
+        Some(_) => "/run/user/7/containers/auth.json".to_owned(),
+        None => other.clone(),
+    };
     assert_eq!(files(&machine), [docker, podman, other.clone()]);
     let machine = machine.variable("DOCKER_CONFIG", "/d");
     let both = "/d/config.json".to_owned();

@@ -14,6 +14,7 @@ use crate::auth::report::{Report, Verb};
 use crate::cli::SetupGitArgs;
 use crate::failure::Failure;
 use crate::origin::Origin;
+use crate::platform::process;
 use crate::printable::quoted;
 use crate::setup::{
     Edit, Git, GitFile, Helper, Reach, Scope, Setting, chain, only_bearer, together,
@@ -71,7 +72,10 @@ impl<'a> SetUp<'a> {
         mut hosts: Vec<Origin>,
         place: &ConfigDir,
     ) -> anyhow::Result<SetUp<'a>> {
-        let helpers = vec![String::new(), helper(world)?];
+        let helpers = vec![
+            String::new(),
+            helper(world, process::DESKTOP_HAS_USERS_PATH)?,
+        ];
         let (instance, account) = place.binding_target(world, &args.instance)?;
         if hosts.is_empty() {
             hosts.push(instance.clone());
@@ -272,9 +276,10 @@ fn has_ours(values: &[String]) -> bool {
     values.iter().any(|value| is_ours(value))
 }
 
-/// The value by which git finds our helper: its name, or the path of this installation.
-fn helper(world: &World) -> anyhow::Result<String> {
-    if world.program(HELPER).is_some() {
+/// The value by which git finds our helper: its name, if every git of this user has the user's `PATH`; else its path.
+fn helper(world: &World, is_path_everywhere: bool) -> anyhow::Result<String> {
+    let on_path = world.program(HELPER);
+    if on_path.is_some() && is_path_everywhere {
         return Ok("sentry".to_owned());
     }
     let missing = || {
@@ -282,7 +287,8 @@ fn helper(world: &World) -> anyhow::Result<String> {
             "`{HELPER}` is neither on PATH nor beside this program"
         ))
     };
-    let path = world.sibling(HELPER).ok_or_else(missing)?;
+    let path = on_path.or_else(|| world.sibling(HELPER));
+    let path = path.ok_or_else(missing)?;
     let path = path
         .to_str()
         .context("the path of this program is not UTF-8")?;
@@ -291,4 +297,41 @@ fn helper(world: &World) -> anyhow::Result<String> {
         plain if plain == path => plain,
         quoted => format!("!{quoted}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::testing::Machine;
+
+    #[test]
+    fn git_gets_a_path_where_not_every_git_has_the_users_path() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["bin", "my programs"] {
+            let dir = dir.path().join(name);
+            fs::create_dir(&dir).unwrap();
+            let program = dir.join(HELPER);
+            fs::write(&program, "#!/bin/sh").unwrap();
+            fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+            let machine = Machine::new().variable("PATH", dir.to_str().unwrap());
+            assert_eq!(helper(&machine.world(), true).unwrap(), "sentry");
+            let program = program.display();
+            let expected = match name {
+                "bin" => program.to_string(),
+                _ => format!("!'{program}'"),
+            };
+            let value = helper(&machine.world(), false).unwrap();
+            assert_eq!(value, expected);
+            assert!(is_ours(&value), "{value}");
+        }
+        let machine = Machine::new().variable("PATH", dir.path().to_str().unwrap());
+        let missing = "`git-credential-sentry` is neither on PATH nor beside this program";
+        for is_path_everywhere in [true, false] {
+            let error = helper(&machine.world(), is_path_everywhere).unwrap_err();
+            assert_eq!(error.to_string(), missing);
+        }
+    }
 }

@@ -17,7 +17,9 @@ use rustix::time::ClockId;
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
+pub(crate) const DESKTOP_HAS_USERS_PATH: bool = true;
 pub(crate) const HAS_DISPLAY: bool = false;
+pub(crate) const SET_CLOCK: &str = "timedatectl set-ntp true";
 pub(crate) const NEEDS_FULLFSYNC: bool = false;
 pub(crate) const CONFINES: bool = true;
 
@@ -41,6 +43,18 @@ pub(super) fn is_local(dir: &Path) -> Option<bool> {
     // The type of the number differs between architectures; its lower half is the same.
     let found = statfs(dir).ok()?.f_type as u32;
     Some(!SHARED.contains(&found))
+}
+
+pub(super) fn docker_desktop_path() -> &'static [&'static str] {
+    &[]
+}
+
+pub(super) fn keyring_identity() -> Result<(), &'static str> {
+    Ok(())
+}
+
+pub(super) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
 }
 
 pub(super) fn keep_memory_private() {

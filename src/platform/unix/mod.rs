@@ -25,6 +25,8 @@ mod apple;
 use apple as system;
 #[cfg(any(all(target_vendor = "apple", not(portable)), test))]
 mod procargs;
+#[cfg(any(all(target_vendor = "apple", not(portable)), test))]
+mod signature;
 
 #[cfg(any(not(any(target_os = "linux", target_vendor = "apple")), portable))]
 mod other;

@@ -5,11 +5,14 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::process::getuid;
 use rustix::time::ClockId;
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "sensible-browser", "x-www-browser"];
 pub(crate) const CONFINES: bool = false;
+pub(crate) const DESKTOP_HAS_USERS_PATH: bool = true;
 pub(crate) const HAS_DISPLAY: bool = false;
+pub(crate) const SET_CLOCK: &str = "timedatectl set-ntp true";
 pub(crate) const NEEDS_FULLFSYNC: bool = false;
 
 /// The only clock that does not jump and exists everywhere.
@@ -17,6 +20,18 @@ pub(super) const UPTIME: ClockId = ClockId::Monotonic;
 
 pub(super) fn is_local(_dir: &Path) -> Option<bool> {
     None
+}
+
+pub(super) fn docker_desktop_path() -> &'static [&'static str] {
+    &[]
+}
+
+pub(super) fn keyring_identity() -> Result<(), &'static str> {
+    Ok(())
+}
+
+pub(super) fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
 }
 
 pub(super) fn keep_memory_private() {}
@@ -42,7 +57,7 @@ pub(super) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {
 }
 
 pub(super) fn containers_dir() -> Option<PathBuf> {
-    None
+    Some(format!("/run/containers/{}", getuid().as_raw()).into())
 }
 
 pub(super) fn arguments_of(_pid: u32) -> Vec<OsString> {

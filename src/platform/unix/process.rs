@@ -14,7 +14,7 @@ use rustix::process::{getppid, getrlimit, setrlimit, setsid, test_kill_process};
 
 use super::system;
 
-pub(crate) use system::{CONFINES, HAS_DISPLAY, OPENERS};
+pub(crate) use system::{CONFINES, DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, OPENERS, SET_CLOCK};
 
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ':';
@@ -123,6 +123,20 @@ pub(crate) fn spawn_apart(command: &mut Command) -> io::Result<Child> {
 /// `None`: one of [`OPENERS`] opens a URL.
 pub(crate) fn open_url(_url: &str) -> Option<bool> {
     None
+}
+
+/// The directories in which Docker Desktop looks for commands, if it is installed and does not use the user's `PATH`.
+pub(crate) fn docker_desktop_path() -> &'static [&'static str] {
+    system::docker_desktop_path()
+}
+
+/// Whether the keyring knows this program by more than its bytes. Otherwise each program and each version is a stranger
+/// to an entry of another one, and every access asks for a password.
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn keyring_identity() -> Result<(), &'static str> {
+    system::keyring_identity()
 }
 
 /// The parent process.

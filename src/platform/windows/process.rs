@@ -34,6 +34,25 @@ pub(crate) const CONFINES: bool = false;
 /// Every session with a desktop.
 pub(crate) const HAS_DISPLAY: bool = true;
 
+/// A program that is started from the desktop gets the user's `PATH` from the registry.
+pub(crate) const DESKTOP_HAS_USERS_PATH: bool = true;
+
+/// From a console of an administrator.
+pub(crate) const SET_CLOCK: &str = "w32tm /resync";
+
+/// Docker Desktop uses the user's `PATH`.
+pub(crate) fn docker_desktop_path() -> &'static [&'static str] {
+    &[]
+}
+
+/// The Credential Manager knows users, not programs.
+///
+/// # Errors
+/// Never.
+pub(crate) fn keyring_identity() -> Result<(), &'static str> {
+    Ok(())
+}
+
 /// [`open_url`] needs no program.
 pub(crate) const OPENERS: &[&str] = &[];
 

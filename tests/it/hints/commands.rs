@@ -566,12 +566,14 @@ impl Scene {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, unshare(1)")]
 fn what_commands_say_closes() {
     let (first, _) = ROWS.split_at(ROWS.len() / 2);
     close(first.iter());
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, unshare(1)")]
 fn what_commands_and_helpers_say_of_logins_closes() {
     let (_, second) = ROWS.split_at(ROWS.len() / 2);
     close(second.iter());

@@ -327,10 +327,10 @@ pub const ROWS: &[Row] = &[
         DOCTOR,
         "`sentry auth login`",
     ),
-    row(&["doctor/sessions.rs: FIX"], clock, AHEAD, CLOCK),
-    row(&["doctor/sessions.rs: FIX"], clock, BEHIND, CLOCK),
+    row(&["doctor/sessions.rs: set_clock"], clock, AHEAD, CLOCK),
+    row(&["doctor/sessions.rs: set_clock"], clock, BEHIND, CLOCK),
     row(
-        &["doctor/sessions.rs: FIX"],
+        &["doctor/sessions.rs: set_clock"],
         |scene| {
             from_the_future(scene);
             scene.program("timedatectl", FIX);
@@ -552,6 +552,10 @@ pub fn only_bearer(scene: &mut Scene) {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "gnome-keyring, nss_wrapper, strace(1)"
+)]
 fn what_doctor_says_about_its_directory_and_its_files_closes() {
     close(
         ROWS.iter()
@@ -560,6 +564,10 @@ fn what_doctor_says_about_its_directory_and_its_files_closes() {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "gnome-keyring, nss_wrapper, strace(1)"
+)]
 fn what_doctor_says_about_sessions_and_the_environment_closes() {
     close(
         ROWS.iter()
@@ -568,6 +576,10 @@ fn what_doctor_says_about_sessions_and_the_environment_closes() {
 }
 
 #[test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "gnome-keyring, nss_wrapper, strace(1)"
+)]
 fn what_doctor_says_about_other_programs_closes() {
     close(
         ROWS.iter()

@@ -32,6 +32,9 @@ const PASSED_ON: &[&str] = &[
     "session/delegate.rs: hint",
 ];
 
+/// Sites that only another system reaches: a unit test runs what they say.
+const OF_OTHER_SYSTEMS: &[&str] = &["doctor/docker.rs: symlink_in(first, &file)"];
+
 /// The machine and the servers while a row is tried.
 struct Scene {
     sentry: FakeSentry,
@@ -291,7 +294,8 @@ impl Scene {
 fn no_hint_is_without_a_row() {
     let tables = [doctor::ROWS, commands::ROWS, network::ROWS, store::ROWS];
     let rows = tables.into_iter().flatten().flat_map(|row| row.sites);
-    let mut covered: Vec<&str> = rows.chain(PASSED_ON).copied().collect();
+    let covered = rows.chain(PASSED_ON).chain(OF_OTHER_SYSTEMS);
+    let mut covered: Vec<&str> = covered.copied().collect();
     covered.sort_unstable();
     let sites = sites::sites();
     let lacking: Vec<&String> = sites

@@ -141,6 +141,7 @@ impl Scene {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, unshare(1)")]
 fn what_is_said_about_the_way_to_an_instance_closes() {
     close(ROWS.iter());
 }

@@ -70,6 +70,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, strace(1)")]
 fn what_is_said_about_files_closes() {
     close(ROWS.iter());
 }

@@ -42,12 +42,12 @@ pub(crate) fn is_local(dir: &Path) -> Option<bool> {
     system::is_local(dir)
 }
 
-/// Waits until the content of a file is on disk. On Apple, std uses `F_FULLFSYNC`.
+/// Waits until the content of a file is on disk.
 ///
 /// # Errors
 /// The disk's.
 pub(crate) fn sync(file: &File) -> io::Result<()> {
-    file.sync_all()
+    system::sync(file)
 }
 
 /// Waits until the entries of a directory are on disk.
@@ -55,7 +55,7 @@ pub(crate) fn sync(file: &File) -> io::Result<()> {
 /// # Errors
 /// The disk's, or the directory cannot be read.
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    sync(&File::open(dir)?)
 }
 
 /// Gives a file the access list of another file.

@@ -81,7 +81,7 @@ pub(crate) fn fill(mut file: &File, content: &[u8]) -> io::Result<()> {
     file.rewind()?;
     file.write_all(content)?;
     file.set_len(content.len() as u64)?;
-    file.sync_all()
+    system::sync(file)
 }
 
 fn is_full(error: &io::Error) -> bool {
