@@ -873,7 +873,9 @@ fn a_healthy_database_is_not_repaired() {
 
 #[test]
 fn where_the_directory_cannot_be_told_the_rest_is_still_looked_at() {
-    let sandbox = Sandbox::new().env("SENTRY_CONFIG_DIR", "relative/dir");
+    let sandbox = Sandbox::new()
+        .env("SENTRY_CONFIG_DIR", "relative/dir")
+        .env("HTTPS_PROXY", "http://127.0.0.1:1");
     let report = sandbox.sentry(&["auth", "doctor"]).run().fails(1);
     report
         .stdout_has("problem  directory: SENTRY_CONFIG_DIR must be an absolute path\n")

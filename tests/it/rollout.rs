@@ -89,7 +89,9 @@ impl ManagedMachine {
     }
 
     fn auth(&self, args: &[&str]) -> Cmd {
-        self.as_user("sentry", &[&["auth"], args].concat())
+        let auth = self.as_user("sentry", &[&["auth"], args].concat());
+        // Without a login the doctor asks https://sentry.io, which is not there.
+        auth.env("HTTPS_PROXY", "http://127.0.0.1:1")
     }
 
     fn docker(&self, action: &str, server: &str) -> Cmd {
@@ -275,6 +277,27 @@ fn a_binding_of_the_users_own_wins() {
     assert!(git().contains(&token));
     let report = machine.auth(&["doctor"]).run();
     let _said = report.stdout_has("binds no host that you have not bound yourself\n");
+}
+
+#[test]
+fn what_git_stored_for_an_instance_goes_with_its_login_wherever_the_file_binds_it() {
+    let sentry = FakeSentry::start();
+    let url = sentry.url();
+    sentry.add_api_token("sntryu_x");
+    let machine = ManagedMachine::with(&format!("git {url} https://sentry.example.com\n"));
+    let login = machine.auth(&["login", "--with-token", "--url", &url]);
+    login.stdin("sntryu_x").run().success();
+    let host = format!("protocol=http\nhost={}\n", sentry.address());
+    let helper = |operation| machine.as_user("git-credential-sentry", &[operation]);
+    let store = helper("store").stdin(format!("{host}username=ann\npassword=p4ssword\n"));
+    store.run().success();
+    let get = || helper("get").stdin(format!("{host}username=ann\n")).run();
+    get().success().stdout_has("password=p4ssword\n");
+    let logout = machine.auth(&["logout", "--url", &url]).run().success();
+    logout.stderr_has(&format!(
+        "removed the password that git had stored for {url}\n"
+    ));
+    get().never_says("p4ssword");
 }
 
 #[test]

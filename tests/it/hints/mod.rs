@@ -212,6 +212,11 @@ impl Scene {
         let shell = self.sandbox.command("sh").args(["-c", &script]);
         let shell = shell.env("URL", self.sentry.url());
         let shell = shell.env("BIN", programs());
+        // What the doctor asks https://sentry.io before a login stays on this machine.
+        let shell = match self.tls.is_empty() {
+            true => shell.env("ALL_PROXY", "http://127.0.0.1:1"),
+            false => shell,
+        };
         let shell = match &self.names {
             Some(names) => names.known_to(shell),
             None => shell,
