@@ -11,7 +11,7 @@ mod storage;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use crate::account::{Freshness, Tokens};
+use crate::account::{Freshness, Session, Tokens};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::login::not_logged_in;
@@ -120,7 +120,12 @@ impl<'a> Broker<'a> {
             Ok(dir) => dir,
             Err(error) => return self.without_store(&environment, request, error),
         };
-        let suffices = |facts: &Facts<'_>| !self.needs_refresh(&self.decide(facts, request));
+        let suffices = |facts: &Facts<'_>| {
+            let is_fresh =
+                |session: &Session| session.freshness(self.world.now()) == Freshness::Fresh;
+            // Whichever is chosen: mostly there is one, and nothing to decide twice.
+            facts.sessions.iter().all(is_fresh) || !self.needs_refresh(&self.decide(facts, request))
+        };
         let (facts, store) = match Store::gather(self.world, dir, gather, suffices) {
             Ok(Some(gathered)) => gathered,
             Ok(None) => {

@@ -5,7 +5,7 @@
 //! discards what was read if it differs. `docs/performance.md` says why that suffices.
 
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::platform::files::{self, FileStamp};
@@ -14,26 +14,31 @@ use crate::platform::files::{self, FileStamp};
 const SETTLED: i64 = 3000;
 
 /// A database file, and its stamp from before it is read.
-pub(crate) struct IdleFile {
-    path: PathBuf,
+pub(crate) struct IdleFile<'a> {
+    path: &'a Path,
     stamp: FileStamp,
 }
 
-impl IdleFile {
-    /// Returns `None` if the file may not be idle. `metadata` was read before the caller found that there is no sidecar
-    /// file; `now` is the time of day in milliseconds.
-    pub(crate) fn of(path: &Path, metadata: &Metadata, now: i64) -> Option<IdleFile> {
+impl IdleFile<'_> {
+    /// Returns `None` if the file, which is in the directory `dir`, may not be idle. `metadata` was read before the caller
+    /// found that there is no sidecar file; `now` is the time of day in milliseconds.
+    pub(crate) fn of<'a>(
+        dir: &Path,
+        path: &'a Path,
+        metadata: &Metadata,
+        now: i64,
+    ) -> Option<IdleFile<'a>> {
         let written = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         let written = i64::try_from(written.as_millis()).ok()?;
         if now - written < SETTLED {
             return None;
         }
         // Clocks of other machines, and attributes that a client of theirs has cached, are not reliable.
-        if files::is_local(path.parent()?) != Some(true) {
+        if files::is_local(dir) != Some(true) {
             return None;
         }
         Some(IdleFile {
-            path: path.to_owned(),
+            path,
             stamp: files::stamp(metadata),
         })
     }
@@ -48,16 +53,18 @@ impl IdleFile {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
     use super::*;
 
     /// The file as it would be judged so many milliseconds after it was written.
-    fn judged(path: &Path, after: i64) -> Option<IdleFile> {
+    fn judged(path: &Path, after: i64) -> Option<IdleFile<'_>> {
         let metadata = path.symlink_metadata().unwrap();
         let written = metadata.modified().unwrap();
         let written = written.duration_since(UNIX_EPOCH).unwrap().as_millis();
-        IdleFile::of(path, &metadata, i64::try_from(written).unwrap() + after)
+        let now = i64::try_from(written).unwrap() + after;
+        IdleFile::of(path.parent().unwrap(), path, &metadata, now)
     }
 
     fn file() -> (tempfile::TempDir, PathBuf) {
@@ -78,12 +85,12 @@ mod tests {
 
     #[test]
     fn a_file_from_before_1970_is_not_idle() {
-        let (_dir, path) = file();
+        let (dir, path) = file();
         let before = UNIX_EPOCH - Duration::from_secs(1);
         let file = fs::File::options().write(true).open(&path).unwrap();
         file.set_modified(before).unwrap();
         let metadata = path.symlink_metadata().unwrap();
-        assert!(IdleFile::of(&path, &metadata, 2_000_000_000_000).is_none());
+        assert!(IdleFile::of(dir.path(), &path, &metadata, 2_000_000_000_000).is_none());
     }
 
     #[test]

@@ -34,9 +34,9 @@ pub(super) struct CheckedFile {
 impl CheckedFile {
     /// The file, if nobody uses it and it can be read as one that does not change. A WAL may have more than the file has,
     /// and a rollback journal means that the file is half written.
-    pub(super) fn idle(&self, now: Timestamp) -> Option<IdleFile> {
+    pub(super) fn idle(&self, dir: &Path, now: Timestamp) -> Option<IdleFile<'_>> {
         let is_ready = self.is_alone && files::is_private(&self.metadata, &self.path);
-        is_ready.then(|| IdleFile::of(&self.path, &self.metadata, now.millis()))?
+        is_ready.then(|| IdleFile::of(dir, &self.path, &self.metadata, now.millis()))?
     }
 }
 

@@ -26,7 +26,10 @@ impl Store {
         let Some(file) = file::checked(world, dir)? else {
             return Ok(None);
         };
-        let idle = world.is_fast().then(|| file.idle(world.now())).flatten();
+        let idle = world
+            .is_fast()
+            .then(|| file.idle(dir, world.now()))
+            .flatten();
         let found = idle.and_then(|idle| Store::read_idle(&file.path, &idle, &read));
         if let Some(found) = found.filter(suffices) {
             return Ok(Some((found, None)));
@@ -40,7 +43,7 @@ impl Store {
     /// is wrong.
     fn read_idle<T>(
         path: &Path,
-        idle: &IdleFile,
+        idle: &IdleFile<'_>,
         read: impl Fn(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
         let store = Store::open_with(path, file::immutable(path)).ok()?;
