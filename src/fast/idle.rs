@@ -111,6 +111,8 @@ mod tests {
             let file = fs::File::options().write(true).open(&path).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(60))
                 .unwrap();
+            // Windows keeps the name of a file that is open.
+            drop(file);
             let idle = judged(&path, SETTLED).unwrap();
             assert!(idle.is_unchanged(), "{case}");
             change(&path);

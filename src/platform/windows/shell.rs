@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// Quotes a word, if it needs quoting.
 pub(crate) fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || br"/\._-+:%=".contains(&byte);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || br"/\._-+:%".contains(&byte);
     // A number may be read as one.
     match word.starts_with(|c: char| c.is_ascii_alphabetic() || r"/\-".contains(c))
         && word.bytes().all(plain)
