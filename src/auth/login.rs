@@ -17,6 +17,7 @@ use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn,
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
+use crate::platform::files::is_judged;
 use crate::policy::{account_called, active_account};
 use crate::secret::Secret;
 use crate::session::{self, Demand, NewLogin, Usable};
@@ -90,9 +91,14 @@ pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyh
     let name = session.name();
     let name = name.map_or_else(String::new, |name| format!(" as {name}"));
     say(&format!("logged in to {}{name}", session.origin));
+    let database = config.dir.join("cli.db");
+    let readers = match is_judged(&database) {
+        true => "readable by you only",
+        false => "its file system has no access lists",
+    };
     say(&format!(
-        "the token is stored in {} (readable by you only)",
-        config.dir.join("cli.db").display()
+        "the token is stored in {} ({readers})",
+        database.display()
     ));
     if !is_set_up(world, config)? {
         say(

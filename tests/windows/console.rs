@@ -87,7 +87,6 @@ fn ctrl_c_at_a_hidden_prompt_restores_the_console() {
     user.press(b"hush");
     user.press_ctrl_c();
     expect(&mut user, "echo on, exit code 130.");
-    user.wait();
     assert!(!user.screen().contains("hush"), "{}", user.screen());
 }
 
@@ -98,7 +97,6 @@ fn a_hidden_prompt_takes_a_line_and_restores_the_console() {
     let mut user = at_a_hidden_prompt(&windows);
     user.type_line("sntryu_hush");
     expect(&mut user, "echo on, exit code 0.");
-    user.wait();
     assert!(!user.screen().contains("hush"), "{}", user.screen());
     let token = windows.sentry(&["auth", "token"]).run().success();
     token.stdout_is("sntryu_hush\n");
