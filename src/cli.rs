@@ -434,7 +434,8 @@ pub(crate) struct UninstallArgs {
 pub(crate) struct CompletionsArgs {
     /// Which shell
     pub(crate) shell: Shell,
-    /// The name that is typed: `sentry`, `sentry-credential`, or an alias [default: the one that was started]
+    /// The name that is typed: `sentry`, `sentry-credential`, that of a helper, or an alias [default: the one that was
+    /// started]
     #[arg(long, value_name = "NAME", value_parser = program_name)]
     pub(crate) name: Option<String>,
 }

@@ -7,6 +7,16 @@ use clap_complete::Shell;
 use crate::cli::{CompletionsArgs, command_line};
 use crate::world::{self, Program};
 
+/// git's completion looks for the function in the script of git's helper.
+const FOR_GIT_IN_BASH: &str = r#"
+_git_credential_sentry() {
+    local at=${__git_cmd_idx:-1}
+    local typed=(git-credential-sentry "${COMP_WORDS[@]:at+1}")
+    local COMP_CWORD=$((COMP_CWORD - at)) COMP_WORDS=("${typed[@]}")
+    _git__credential__sentry git-credential-sentry "${typed[COMP_CWORD]}" "${typed[COMP_CWORD-1]}"
+}
+"#;
+
 /// Completes the command line of the program that is named; any other name means the one that was started.
 pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let started = Program::running();
@@ -18,11 +28,24 @@ pub(crate) fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
     let program = match name {
         "sentry" => Program::Sentry,
         "sentry-credential" => Program::SentryCredential,
+        "git-credential-sentry" => Program::GitHelper,
+        "docker-credential-sentry" => Program::DockerHelper,
         _ => started,
     };
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command_line(program), name, &mut script);
-    world::print(with_git(args.shell, &String::from_utf8(script)?).as_bytes())?;
+    let mut script = String::from_utf8(script)?;
+    if args.shell == Shell::Bash {
+        // clap_complete 4.6 writes a hyphen of the program's name in two ways, and so misses the options of each command.
+        script = script.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"));
+    }
+    let script = match (program, args.shell) {
+        (Program::GitHelper, Shell::Bash) => script + FOR_GIT_IN_BASH,
+        // zsh's completion of git calls the function of this script; fish has that of `sentry-credential`.
+        (Program::GitHelper | Program::DockerHelper, _) => script,
+        _ => with_git(args.shell, &script),
+    };
+    world::print(script.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

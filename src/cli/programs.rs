@@ -118,11 +118,42 @@ pub(crate) fn parse(
     Ok(Typed { task, output })
 }
 
+/// What git and docker say to their helpers.
+const SAID_BY_GIT: [(&str, &str); 4] = [
+    ("get", "Answer a request on standard input"),
+    ("store", "Store the credential on standard input"),
+    ("erase", "Erase the credential on standard input"),
+    ("capability", "Print what git may ask for"),
+];
+const SAID_BY_DOCKER: [(&str, &str); 5] = [
+    ("get", "Answer a request on standard input"),
+    ("store", "Store the credential on standard input"),
+    ("erase", "Erase the credential on standard input"),
+    ("list", "Print the registries and user names"),
+    ("version", "Print the version"),
+];
+
 /// The commands as a completion script needs them.
 pub(crate) fn command_line(program: Program) -> clap::Command {
+    let said = |(name, about): (&'static str, &'static str)| clap::Command::new(name).about(about);
     match program {
         Program::Sentry => Cli::command(),
-        _ => SentryCredential::command(),
+        Program::SentryCredential => SentryCredential::command(),
+        Program::GitHelper => {
+            let all = SentryCredential::command();
+            let typed = Program::commands_of_git().filter_map(|typed| {
+                let command = all.find_subcommand(Program::command_of_git(typed)?)?;
+                Some(command.clone().name(typed))
+            });
+            let line =
+                clap::Command::new("git-credential-sentry").version(env!("CARGO_PKG_VERSION"));
+            line.subcommands(typed).subcommands(SAID_BY_GIT.map(said))
+        }
+        Program::DockerHelper => {
+            let line =
+                clap::Command::new("docker-credential-sentry").version(env!("CARGO_PKG_VERSION"));
+            line.subcommands(SAID_BY_DOCKER.map(said))
+        }
     }
 }
 

@@ -702,3 +702,84 @@ fn each_name_has_completions() {
     );
     assert_eq!(lines[3], lines[1]);
 }
+
+#[test]
+fn each_helper_has_the_completions_of_its_usage() {
+    let machine = Scene::new();
+    let ours = machine.linked("ours", "sentry-credential");
+    let run = |words: &str| machine.typed(&[&ours], words).run().success().stdout;
+    for (helper, usage) in [
+        (
+            "git-credential-sentry",
+            machine.sandbox.git_credential("--help").run(),
+        ),
+        (
+            "docker-credential-sentry",
+            machine.sandbox.docker_credential("--help").run(),
+        ),
+    ] {
+        let usage = usage.success().stdout;
+        let words = usage.split('<').skip(1);
+        let words = words.flat_map(|rest| rest.split('>').next().unwrap().split('|'));
+        let mut words: Vec<&str> = words.collect();
+        words.sort_unstable();
+        assert!(words.contains(&"get"), "{usage}");
+        for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+            let script = run(&format!(
+                "sentry-credential completions {shell} --name {helper}"
+            ));
+            for word in &words {
+                assert!(script.contains(word), "{shell} {helper} {word}");
+            }
+        }
+        let script = format!(
+            "eval \"$(sentry-credential completions bash --name {helper})\"; COMP_WORDS=({helper} \"\"); COMP_CWORD=1; \
+             {} {helper} \"\" {helper}; printf \"%s\\n\" \"${{COMPREPLY[@]}}\"",
+            format!("_{helper}").replace('-', "__")
+        );
+        let completed = run(&format!("exec bash -c '{script}'"));
+        let mut completed: Vec<&str> = completed.lines().collect();
+        completed.retain(|word| !word.starts_with('-') && *word != "help");
+        completed.sort_unstable();
+        assert_eq!(completed, words);
+    }
+}
+
+#[test]
+fn bash_completes_the_options_of_each_command() {
+    let machine = Scene::new();
+    let ours = machine.linked("ours", "sentry-credential");
+    for name in ["sentry", "sentry-credential", "my-name-for-it"] {
+        let words = match name {
+            "sentry" => "auth setup-git --dry",
+            _ => "setup-git --dry",
+        };
+        let script = format!(
+            "eval \"$(sentry-credential completions bash --name {name})\"; COMP_WORDS=({name} {words}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); {} {name} --dry setup-git; echo \"${{COMPREPLY[*]}}\"",
+            format!("_{name}").replace('-', "__")
+        );
+        let typed = machine.typed(&[&ours], &format!("exec bash -c '{script}'"));
+        typed.run().success().stdout_is("--dry-run\n");
+    }
+}
+
+#[test]
+fn git_completes_the_commands_of_its_helper() {
+    let machine = Scene::new();
+    let ours = machine.linked("ours", "sentry-credential");
+    for (words, completed) in [
+        ("credential-sentry lo", "login"),
+        ("credential-sentry login --read", "--read-only"),
+        ("-C / credential-sentry set", "setup"),
+    ] {
+        let script = format!(
+            ". /usr/share/bash-completion/completions/git; \
+             eval \"$(sentry-credential completions bash --name git-credential-sentry)\"; \
+             COMP_WORDS=(git {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE=\"git {words}\"; \
+             COMP_POINT=${{#COMP_LINE}}; __git_wrap__git_main; echo ${{COMPREPLY[*]}}"
+        );
+        let typed = machine.typed(&[&ours], &format!("exec bash -c '{script}'"));
+        typed.run().success().stdout_is(&format!("{completed}\n"));
+    }
+}
