@@ -284,6 +284,7 @@ fn without_home_the_configured_directory_counts() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn without_home_or_with_an_empty_one_the_password_database_is_asked() {
     let sandbox = Sandbox::new();
     // As `nobody`, who has no home directory: the developer's is not involved. The program is copied to where `nobody`

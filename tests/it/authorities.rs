@@ -233,6 +233,7 @@ fn gits_own_authorities_are_used_where_nothing_else_names_any() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_certificate_that_is_not_trusted_is_tried_once_and_says_what_to_set() {
     let scene = Scene::new();
     let host = scene.tls.url().replace("https://", "");

@@ -24,6 +24,7 @@ fn costs_at_most(most: usize, scene: &Machine) {
 
 #[test]
 #[cfg(feature = "fast")]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "local file systems")]
 fn a_cached_get_at_rest_makes_few_system_calls() {
     for scene in [
         Machine::new().session(Age::FRESH),
@@ -35,6 +36,7 @@ fn a_cached_get_at_rest_makes_few_system_calls() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_cached_get_right_after_a_change_makes_a_few_more() {
     costs_at_most(115, &Machine::new().session(Age::FRESH).in_rollback_mode());
     // The WAL and its index are created and removed again.

@@ -126,6 +126,7 @@ fn a_contended_lock_does_not_withhold_a_valid_token() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn a_suspect_token_is_served_while_the_lock_is_contended() {
     let (sentry, machine) = Machine::new()
         .session(Age::FRESH)
@@ -151,6 +152,7 @@ fn a_suspect_token_is_served_while_the_lock_is_contended() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "/proc/locks")]
 fn a_lock_that_is_never_released_is_an_error_and_no_refresh() {
     let (sentry, machine) = Machine::new()
         .session(Age::EXPIRED)

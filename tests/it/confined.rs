@@ -83,6 +83,7 @@ fn reaches_only(after: &[&str], store: &Path) {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "Landlock")]
 fn only_a_worker_is_confined_while_it_waits_for_sentry() {
     for reader in 0..3 {
         let scene = Machine::new().session(Age::EXPIRED);
@@ -98,6 +99,7 @@ fn only_a_worker_is_confined_while_it_waits_for_sentry() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "Landlock")]
 fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
     for scene in [
         Machine::new().session(Age::EXPIRED),
@@ -115,6 +117,7 @@ fn a_worker_opens_its_store_only_and_its_callers_are_not_confined() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "Landlock")]
 fn a_fresh_token_costs_no_confinement() {
     let scene = Machine::new().session(Age::FRESH);
     for reader in scene.readers() {
@@ -128,6 +131,7 @@ fn a_fresh_token_costs_no_confinement() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "Landlock")]
 fn git_is_asked_and_names_and_authorities_are_read_before() {
     let sentry = FakeSentry::start();
     let tls = Tls::with(crate::tls::Certificate::Of(NAME), &sentry);
@@ -176,6 +180,7 @@ fn git_is_asked_and_names_and_authorities_are_read_before() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_name_that_this_machines_own_files_tell_is_found() {
     let sentry = FakeSentry::start();
     let tls = Tls::with(crate::tls::Certificate::Of(NAME), &sentry);
@@ -203,6 +208,7 @@ fn a_name_that_this_machines_own_files_tell_is_found() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "Landlock")]
 fn a_refresh_works_with_every_version_of_landlock_and_with_none() {
     let falsified = [
         "landlock_create_ruleset:error=ENOSYS",

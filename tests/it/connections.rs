@@ -58,6 +58,7 @@ fn is_served(cmd: Cmd, sentry: &FakeSentry) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, strace(1)")]
 fn localhost_is_this_machine_whatever_a_resolver_says() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new();
@@ -84,6 +85,7 @@ fn both_addresses_of_this_machine_are_tried() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, strace(1)")]
 fn any_error_of_one_family_leads_to_the_other() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new();

@@ -165,6 +165,7 @@ fn a_newline_separates_headers_and_can_begin_no_line_of_a_request() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn they_show_in_no_trace_no_argument_and_no_child_but_the_worker() {
     let scene = Machine::new().login(Age::EXPIRED);
     let calls = scene.sandbox.root().join("calls");

@@ -456,6 +456,7 @@ fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> O
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn without_a_home_there_is_still_the_environment() {
     let git = |machine: &Sandbox, operation: &str, input: &str| {
         homeless(

@@ -287,6 +287,7 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn what_other_runs_left_behind_is_told() {
     let machine = Scene::new();
     let dir = machine.dir();
@@ -320,6 +321,7 @@ fn what_other_runs_left_behind_is_told() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "/proc/locks")]
 fn whoever_holds_a_lock_is_named() {
     let machine = Scene::new();
     let lock = |name: &str| {
@@ -518,6 +520,7 @@ fn a_clock_that_is_wrong_is_told() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     let mut keyring = Keyring::start();
     let machine = Scene::new().env("DBUS_SESSION_BUS_ADDRESS", keyring.address());

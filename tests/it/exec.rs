@@ -236,6 +236,7 @@ fn run_as(case: &str, cmd: Cmd) -> Cmd {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, strace(1)")]
 fn signals_limits_and_umask_are_what_they_would_be_without_us() {
     let odd = [
         "--ignore-signal=PIPE",
@@ -257,6 +258,7 @@ fn signals_limits_and_umask_are_what_they_would_be_without_us() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, strace(1)")]
 fn streams_and_other_descriptors_are_handed_on() {
     for (case, _sentry, machine) in sessions() {
         let file = machine.root().join("file");
@@ -290,6 +292,7 @@ fn the_command_is_the_process_and_signals_reach_it() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, strace(1)")]
 fn a_signal_during_the_refresh_takes_effect_and_the_command_does_not_run() {
     for (case, sentry, machine) in sessions().split_off(1) {
         sentry.fault(Endpoint::Refresh, Fault::Held);
@@ -321,6 +324,7 @@ fn all_arguments() -> Vec<Vec<u8>> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, strace(1)")]
 fn the_token_is_in_no_argument_and_in_no_file() {
     let sentry = FakeSentry::start();
     let machine = with_session(&sentry, Age::EXPIRED);

@@ -123,6 +123,7 @@ fn a_file_keeps_its_owner_its_group_and_its_mode() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1)")]
 fn a_file_whose_owner_would_lose_it_is_not_written() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
@@ -139,6 +140,7 @@ fn a_file_whose_owner_would_lose_it_is_not_written() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn podman_without_a_place_to_log_in_gets_a_hint_with_the_variable() {
     // Root's podman keeps the directory to itself.
     for made in [":", "mkdir -m 700 /run/containers"] {
@@ -169,6 +171,7 @@ fn podman_without_a_place_to_log_in_gets_a_hint_with_the_variable() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "access lists")]
 fn an_access_list_stays() {
     // `user::rw-, user:4242:r--, group::---, mask::r--, other::---`: acl(5), as the kernel keeps it.
     let entries: [(u16, u16, u32); 5] = [
@@ -213,6 +216,7 @@ fn file_of(args: &[&str]) -> &'static str {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_file_that_is_a_mount_point_is_reported_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
@@ -226,6 +230,7 @@ fn a_file_that_is_a_mount_point_is_reported_and_nothing_is_bound() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_directory_that_cannot_be_written_is_reported_and_nothing_is_bound() {
     for (args, _) in SET_UPS {
         let machine = Scene::new();
@@ -249,6 +254,7 @@ fn a_file_that_its_owner_made_read_only_is_left_alone() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_full_disk_is_reported_and_nothing_is_bound() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
@@ -283,6 +289,7 @@ fn a_full_disk_is_reported_and_nothing_is_bound() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_database_that_takes_no_commit_leaves_the_file_as_it_was() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
@@ -314,6 +321,7 @@ fn a_database_that_takes_no_commit_leaves_the_file_as_it_was() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn where_files_cannot_be_exchanged_they_are_renamed() {
     for (args, file) in SET_UPS {
         let machine = Scene::new();
@@ -335,6 +343,7 @@ fn where_files_cannot_be_exchanged_they_are_renamed() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), strace(1)")]
 fn nothing_is_created_in_the_home_of_another_user() {
     let commands: [&[&str]; 5] = [
         SET_UPS[0].0,
@@ -410,6 +419,7 @@ fn nothing_is_created_in_the_home_of_another_user() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
     let sandbox = Sandbox::new();
     let (root, home) = (sandbox.root().to_owned(), sandbox.home());

@@ -22,6 +22,7 @@ fn readers() -> Vec<(Machine, Cmd)> {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "PR_SET_DUMPABLE")]
 fn each_process_shuts_itself_off_before_it_opens_the_database() {
     let programs = Path::new(env!("CARGO_BIN_EXE_sentry")).parent().unwrap();
     let ours = format!("execve(\"{}/", programs.display());
@@ -62,6 +63,7 @@ fn look_into(machine: &Sandbox, process: Pid, file: &str) -> i32 {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "PR_SET_DUMPABLE")]
 fn no_process_of_the_same_user_can_read_a_process_with_secrets() {
     for (scene, reader) in readers() {
         scene.sentry.fault(Endpoint::Refresh, Fault::Held);
@@ -82,6 +84,7 @@ fn no_process_of_the_same_user_can_read_a_process_with_secrets() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, prlimit(1)")]
 fn a_process_that_crashes_leaves_no_core_dump() {
     for signal in [Signal::ABORT, Signal::SEGV, Signal::QUIT] {
         for (scene, reader) in readers() {
@@ -103,6 +106,7 @@ fn a_process_that_crashes_leaves_no_core_dump() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, strace(1)")]
 fn the_browser_gets_an_address_and_nothing_else() {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));

@@ -20,6 +20,7 @@ fn scenes(age: Age) -> [Machine; 3] {
 
 #[test]
 #[cfg(feature = "fast")]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "local file systems")]
 fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
     for scene in scenes(Age::FRESH) {
         scene.settle();
@@ -40,6 +41,7 @@ fn a_get_at_rest_takes_no_lock_and_makes_no_file() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn the_environment_turns_the_read_without_locks_off() {
     for scene in scenes(Age::FRESH) {
         scene.settle();
@@ -56,6 +58,7 @@ fn the_environment_turns_the_read_without_locks_off() {
 
 #[test]
 #[cfg(feature = "fast")]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn the_environment_turns_the_allocator_off() {
     let scene = Machine::new().session(Age::FRESH);
     scene.sql(
@@ -108,6 +111,7 @@ fn a_view_in_place_of_a_table_is_refused_at_rest_too() {
 /// Only with the feature: a lock keeps writers away from any other reading.
 #[test]
 #[cfg(feature = "fast")]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn what_is_written_in_the_middle_of_a_reading_is_read() {
     use rustix::process::{Signal, kill_process_group};
     for scene in scenes(Age::FRESH) {

@@ -270,6 +270,7 @@ fn mirrored(keyring: &Keyring) -> (FakeSentry, Sandbox) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring() {
     let keyring = Keyring::start();
     let (sentry, machine) = mirrored(&keyring);
@@ -299,6 +300,7 @@ fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring()
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     let mut keyring = Keyring::start();
     let (sentry, machine) = mirrored(&keyring);
@@ -325,6 +327,7 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_locked_collection_is_a_warning_and_logout_reports_it() {
     let mut keyring = Keyring::with_password();
     let (sentry, machine) = mirrored(&keyring);
@@ -340,6 +343,7 @@ fn a_locked_collection_is_a_warning_and_logout_reports_it() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_keyring_without_a_collection_costs_a_warning() {
     let keyring = Keyring::empty();
     let (sentry, machine) = mirrored(&keyring);

@@ -129,6 +129,7 @@ impl Scene<'_> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_kill_at_any_call_leaves_the_old_pair_or_the_new_one() {
     let mut table = String::from("killed at    old alive   old spent   new\n");
     for call in CALLS {
@@ -165,6 +166,7 @@ fn a_kill_at_any_call_leaves_the_old_pair_or_the_new_one() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn one_error_at_any_call_never_mixes_the_pairs() {
     let cases = [
         ("pwrite64", "ENOSPC"),
@@ -192,6 +194,7 @@ fn one_error_at_any_call_never_mixes_the_pairs() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn without_file_locks_valid_tokens_are_served_and_nothing_is_refreshed() {
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS"] {
         let sentry = FakeSentry::start();

@@ -20,6 +20,7 @@ mod authorities;
 mod budget;
 mod completions;
 mod concurrency;
+// Landlock's crate is for Linux only.
 #[cfg(target_os = "linux")]
 mod confined;
 mod connections;
@@ -63,6 +64,7 @@ mod official;
 mod official_accounts;
 mod one_login;
 mod places;
+mod platforms;
 mod program_names;
 // What the model checker runs, and what it replays.
 mod architecture;

@@ -86,6 +86,7 @@ fn limited(cmd: Cmd) -> Running {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn the_token_endpoint_cannot_fill_the_memory() {
     let runs = floods(&bomb("access_token")).map(|(case, end, flood)| {
         let scene = Machine::new().session(Age::EXPIRED);
@@ -108,6 +109,7 @@ fn the_token_endpoint_cannot_fill_the_memory() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn an_answer_in_drops_ends_in_time() {
     let drops = |endpoint| {
         let sentry = FakeSentry::start();
@@ -131,6 +133,7 @@ fn an_answer_in_drops_ends_in_time() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn the_device_endpoint_cannot_fill_the_memory() {
     let runs = floods(&bomb("device_code")).map(|(case, end, flood)| {
         let sentry = FakeSentry::start();
@@ -151,6 +154,7 @@ fn the_device_endpoint_cannot_fill_the_memory() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn the_api_cannot_fill_the_memory() {
     let runs = floods(&bomb("user")).map(|(case, end, flood)| {
         let scene = Machine::new().session(Age::FRESH);

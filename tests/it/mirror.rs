@@ -17,6 +17,7 @@ fn logged_in(keyring: &Keyring) -> (FakeSentry, Sandbox) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn the_access_token_is_in_the_keyring_from_login_to_logout() {
     let keyring = Keyring::start();
     let (sentry, machine) = logged_in(&keyring);
@@ -50,6 +51,7 @@ fn the_access_token_is_in_the_keyring_from_login_to_logout() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_user_whom_the_server_names_later_has_one_copy() {
     let keyring = Keyring::start();
     let sentry = FakeSentry::start();
@@ -72,6 +74,7 @@ fn a_user_whom_the_server_names_later_has_one_copy() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn copies_are_removed_even_when_the_mirror_is_off_by_then() {
     for last in [&["auth", "logout"][..], &["auth", "login", "--no-keyring"]] {
         let keyring = Keyring::start();
@@ -90,6 +93,7 @@ fn copies_are_removed_even_when_the_mirror_is_off_by_then() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_login_turns_the_mirror_on_and_off_for_good() {
     let keyring = Keyring::start();
     let sentry = FakeSentry::start();
@@ -119,6 +123,7 @@ fn a_login_turns_the_mirror_on_and_off_for_good() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn two_configuration_directories_never_share_an_entry() {
     let keyring = Keyring::start();
     let (one, _first) = logged_in(&keyring);
@@ -169,6 +174,7 @@ fn a_bus_address_that_runs_a_program_is_not_used() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
     let mut keyring = Keyring::start();
     let (sentry, machine) = logged_in(&keyring);
@@ -187,6 +193,7 @@ fn a_silent_keyring_delays_a_refresh_but_does_not_stop_it() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn docker_hears_nothing_of_a_keyring_that_fails() {
     let keyring = Keyring::start();
     let (sentry, machine) = logged_in(&keyring);
@@ -202,6 +209,7 @@ fn docker_hears_nothing_of_a_keyring_that_fails() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_cached_get_never_touches_the_keyring() {
     let mut keyring = Keyring::start();
     let (sentry, machine) = logged_in(&keyring);

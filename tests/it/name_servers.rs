@@ -65,6 +65,7 @@ fn asking(machine: &Sandbox, servers: &[&str], cmd: Cmd) -> Output {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_silent_name_server_ends_every_command_in_time_and_is_named() {
     let why = format!("cannot find {HOST} (no name server answers)");
     type Asked = fn(&Sandbox) -> Cmd;
@@ -105,6 +106,7 @@ fn a_silent_name_server_ends_every_command_in_time_and_is_named() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_second_name_server_is_waited_for() {
     let machine = machine(Age::EXPIRED);
     let get = machine.git_credential("get");

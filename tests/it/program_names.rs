@@ -228,6 +228,7 @@ fn whoever_is_first_on_path_twenty_commands_of_each_program_reach_it() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
     let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");
@@ -258,6 +259,7 @@ fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn the_other_program_gets_signals_as_they_were() {
     let machine = Scene::new();
     let ours = machine.linked("ours", "sentry");

@@ -91,6 +91,7 @@ fn a_socks_proxy_finds_the_instance_and_carries_the_refresh() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper")]
 fn who_looks_the_name_up_is_as_in_curl() {
     let scene = Scene::new();
     let names = Names::new(&scene.machine, &format!("127.0.0.1 {NAME}\n"));
@@ -126,6 +127,7 @@ fn who_looks_the_name_up_is_as_in_curl() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper")]
 fn every_address_of_the_instance_is_offered_to_a_proxy_that_gets_addresses() {
     let scene = Scene::new();
     // Nobody listens at the first one, and SOCKS4 cannot carry it.
@@ -305,6 +307,7 @@ fn unusable() -> Vec<OsString> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, strace(1)")]
 fn a_proxy_that_cannot_be_used_is_an_error_and_never_a_direct_connection() {
     let scene = Scene::new();
     let names = Names::new(&scene.machine, &format!("127.0.0.1 {NAME}\n"));
@@ -328,6 +331,7 @@ fn a_proxy_that_cannot_be_used_is_an_error_and_never_a_direct_connection() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper, strace(1)")]
 fn no_command_crashes_or_goes_past_a_proxy_that_cannot_be_used() {
     let scene = Scene::new();
     let url = scene.tls.url_by_name();
@@ -452,6 +456,7 @@ fn a_directory_does_not_choose_the_proxy_but_the_repository_that_git_works_in_do
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn git_is_asked_without_tokens_and_never_for_what_is_cached() {
     let scene = Scene::with(|machine| machine.env("SENTRY_NEEDLE", "a-secret-word"));
     let calls = scene.machine.root().join("calls");
@@ -475,6 +480,7 @@ fn git_is_asked_without_tokens_and_never_for_what_is_cached() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nss_wrapper")]
 fn a_git_that_does_not_answer_costs_five_seconds_and_no_refresh() {
     let scene = Scene::new();
     let names = Names::new(&scene.machine, &format!("127.0.0.1 {NAME}\n"));

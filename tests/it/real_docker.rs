@@ -157,6 +157,7 @@ fn all_nine_are_there(machine: &Sandbox, host: &str) {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "other processes")]
 fn eight_set_ups_and_a_login_at_once_lose_nothing() {
     let (registry, engine) = (
         Registry::start_with_password("joe", "p4ss"),
@@ -177,6 +178,7 @@ fn eight_set_ups_and_a_login_at_once_lose_nothing() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "other processes")]
 fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
     let (registry, engine) = (
         Registry::start_with_password("joe", "p4ss"),
@@ -212,6 +214,7 @@ fn a_login_that_writes_what_it_read_before_undoes_no_set_up() {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "/proc")]
 fn a_login_that_takes_its_time_is_named() {
     let engine = Engine::start();
     let machine = plain_machine(&engine);

@@ -168,6 +168,7 @@ fn one_login_serves_docker_skopeo_and_podman() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "command lines")]
 fn docker_logout_signs_a_registry_out_and_leaves_the_session() {
     let sentry = FakeSentry::start();
     let (registry, engine) = (Registry::start(&sentry), Engine::start());

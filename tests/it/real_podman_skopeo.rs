@@ -52,6 +52,7 @@ fn skopeo_inspects_an_image() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "podman(1)")]
 fn skopeo_copies_an_image_within_the_registry() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);
@@ -77,6 +78,7 @@ fn skopeo_copies_an_image_within_the_registry() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "podman(1)")]
 fn podman_pulls_an_image() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);
@@ -118,6 +120,10 @@ fn logged_in(sentry: &FakeSentry, registry: &Registry) -> Sandbox {
 }
 
 #[test]
+#[cfg_attr(
+    any(not(target_os = "linux"), portable),
+    ignore = "podman(1), command lines"
+)]
 fn a_user_who_logs_out_can_log_in_again() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);
@@ -155,6 +161,7 @@ fn a_user_who_logs_out_can_log_in_again() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "podman(1), unshare(1)")]
 fn podman_without_a_runtime_directory_logs_in_through_us() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);

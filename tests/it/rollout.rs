@@ -118,6 +118,7 @@ fn json_of(output: Output) -> Value {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn an_empty_home_and_a_terminal_are_enough_for_git_clone() {
     for git in tools("git") {
         let sentry = FakeSentry::start();
@@ -191,6 +192,7 @@ fn an_empty_home_and_a_terminal_are_enough_for_git_clone() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn nobody_at_a_terminal_is_told_what_to_type() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
@@ -211,6 +213,7 @@ fn nobody_at_a_terminal_is_told_what_to_type() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn docker_is_served_and_a_logout_of_the_users_own_counts() {
     let sentry = FakeSentry::start();
     let token = sentry.issue().access;
@@ -251,6 +254,7 @@ fn docker_is_served_and_a_logout_of_the_users_own_counts() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn a_binding_of_the_users_own_wins() {
     let sentry = FakeSentry::start();
     let token = sentry.issue().access;
@@ -280,6 +284,7 @@ fn a_binding_of_the_users_own_wins() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn what_git_stored_for_an_instance_goes_with_its_login_wherever_the_file_binds_it() {
     let sentry = FakeSentry::start();
     let url = sentry.url();
@@ -301,6 +306,7 @@ fn what_git_stored_for_an_instance_goes_with_its_login_wherever_the_file_binds_i
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn registries_need_no_set_up_by_the_user() {
     let sentry = FakeSentry::start();
     let token = sentry.issue().access;
@@ -338,6 +344,7 @@ fn registries_need_no_set_up_by_the_user() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn the_example_of_the_page_has_no_line_that_cannot_be_used() {
     let machine = ManagedMachine::with(&shown(PAGE, FILE));
     let report = machine.auth(&["doctor"]).run();
@@ -348,6 +355,7 @@ fn the_example_of_the_page_has_no_line_that_cannot_be_used() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn a_refresh_uses_the_client_id_of_the_file_although_its_process_is_confined() {
     let sentry = FakeSentry::start();
     let machine = ManagedMachine::with(&format!("git git.example {} {CLIENT_ID}\n", sentry.url()));
@@ -388,6 +396,7 @@ fn a_refresh_uses_the_client_id_of_the_file_although_its_process_is_confined() {
 type Fault = (fn(&ManagedMachine), &'static str);
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn a_file_that_somebody_else_could_have_written_is_refused_with_one_warning() {
     let faults: [Fault; 12] = [
         (
@@ -486,6 +495,7 @@ fn own(path: &Path) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
 fn doctor_names_the_lines_that_cannot_be_used() {
     let sentry = FakeSentry::start();
     let token = sentry.issue().access;
@@ -522,6 +532,7 @@ fn doctor_names_the_lines_that_cannot_be_used() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn the_file_is_opened_once_and_only_where_the_users_own_facts_do_not_answer() {
     let scene = Machine::new().session(Age::FRESH);
     let opened = |cmd: Cmd| {

@@ -494,16 +494,19 @@ fn lives(mut life: Life) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn each_secret_is_where_the_protocols_want_it_and_nowhere_else() {
     everything_is_where_it_belongs(Sandbox::new());
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_trace_on_standard_error_changes_nothing_about_that() {
     everything_is_where_it_belongs(Sandbox::new().env("SENTRY_CREDENTIAL_TRACE", "1"));
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn verbose_commands_change_nothing_about_that() {
     lives(Life {
         options: &["--verbose"],
@@ -512,6 +515,7 @@ fn verbose_commands_change_nothing_about_that() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_trace_in_a_file_changes_nothing_about_that() {
     let machine = Sandbox::new();
     let trace = machine.home().join("trace");
@@ -519,6 +523,7 @@ fn a_trace_in_a_file_changes_nothing_about_that() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring, strace(1)")]
 fn nothing_goes_to_the_keyring_in_the_clear() {
     let keyring = Keyring::start();
     let machine = Sandbox::new()
@@ -595,6 +600,7 @@ fn throwing_back(text: &str) -> Vec<(&'static str, Fault)> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn what_a_server_throws_back_is_not_repeated() {
     let mut life = Life::new(Sandbox::new().env("SENTRY_CREDENTIAL_TRACE", "1"));
     life.live(&LIFE[..1]);
@@ -643,6 +649,7 @@ fn what_a_server_throws_back_is_not_repeated() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_login_on_the_terminal_of_a_get_shows_no_secret() {
     let mut life = Life::new(Sandbox::new().env("SENTRY_CREDENTIAL_TRACE", "1"));
     life.live(&LIFE[..1]);

@@ -240,6 +240,7 @@ fn commit_and_push(machine: &Sandbox, git: &dyn Fn(&[&str]) -> Cmd, work: &Path)
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nginx's njs")]
 fn members_clone_and_push_two_mebibytes_with_every_git() {
     for git in tools("git") {
         let sentry = FakeSentry::start();
@@ -289,6 +290,7 @@ fn members_clone_and_push_two_mebibytes_with_every_git() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nginx's njs")]
 fn a_refusal_has_the_right_status() {
     let sentry = FakeSentry::start();
     let (stranger, member) = (stranger(&sentry), sentry.issue().access);
@@ -358,6 +360,7 @@ fn a_refusal_has_the_right_status() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nginx's njs")]
 fn a_sentry_that_fails_is_distinguished_from_a_token_that_is_refused() {
     let answers = [
         (429, 503),
@@ -406,6 +409,7 @@ fn a_sentry_that_fails_is_distinguished_from_a_token_that_is_refused() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "nginx's njs")]
 fn members_push_and_pull_images() {
     let sentry = FakeSentry::start();
     let server = Server::registry(&sentry.url());

@@ -33,6 +33,7 @@ fn configuration(machine: &Sandbox) -> String {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn setup_git_forgets_other_helpers_for_the_host_and_adds_ours() {
     let machine = Sandbox::new();
     set_up(&machine).run().success().stdout_is("").stderr_is(
@@ -90,6 +91,7 @@ fn setup_git_twice_changes_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn undo_brings_back_what_was_there() {
     let machine = Sandbox::new();
     let key = "credential.https://git.example.com.helper";
@@ -131,6 +133,7 @@ fn undo_on_a_new_machine_leaves_no_database() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn undo_leaves_what_others_wrote_since() {
     let machine = Sandbox::new();
     let key = "credential.https://git.example.com.helper";
@@ -148,6 +151,7 @@ fn undo_leaves_what_others_wrote_since() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn undo_of_one_host_keeps_the_others() {
     let machine = Sandbox::new();
     let hosts = ["--host", "a.example", "--host", "b.example"];
@@ -199,6 +203,7 @@ fn outside_a_repository_there_is_no_local_configuration() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn all_users_of_a_machine_have_one_configuration_and_bindings_of_their_own() {
     let machine = Sandbox::new();
     let system = machine.root().join("gitconfig");
@@ -334,6 +339,7 @@ fn without_a_login_no_instance_is_guessed() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn a_dry_run_writes_nothing() {
     let machine = Sandbox::new();
     let dry = |args: &[&str]| {
@@ -357,6 +363,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn a_helper_that_came_later_is_overruled() {
     let machine = Sandbox::new();
     let url = "credential.https://git.example.com";
@@ -392,6 +399,7 @@ fn a_helper_that_came_later_is_overruled() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn a_helper_of_a_file_that_is_included_is_overruled() {
     let machine = Sandbox::new();
     fs::write(
@@ -605,6 +613,7 @@ fn undo_removes_what_was_stored_for_the_host() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn a_file_among_the_dotfiles_stays_one() {
     let machine = Sandbox::new();
     let dotfile = machine.home().join("dotfiles/gitconfig");
@@ -631,6 +640,7 @@ fn a_file_among_the_dotfiles_stays_one() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "the helper by its name")]
 fn the_file_is_the_one_that_git_writes_to() {
     for (variable, value, there, file) in [
         ("XDG_CONFIG_HOME", "cfg", "cfg/git/config", "cfg/git/config"),

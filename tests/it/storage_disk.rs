@@ -58,11 +58,13 @@ fn is_served_and_none_is_spent(state: &str) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn on_a_full_disk_a_valid_token_is_served_and_none_is_spent() {
     is_served_and_none_is_spent(FILL);
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn on_a_full_disk_an_expired_token_is_an_error_and_is_not_spent() {
     let scene = Machine::new().session(Age::EXPIRED);
     let token = on_a_disk(&scene, &format!("{FILL}; sentry auth token")).run();
@@ -95,6 +97,7 @@ fn filled_meanwhile(scene: &Machine, then: &str) -> Cmd {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
     let scene = Machine::new().session(Age::EXPIRED);
     let running = filled_meanwhile(&scene, "read _ <\"$GATE\"; rm \"$DISK/fill\"").spawn();
@@ -111,6 +114,7 @@ fn a_disk_that_fills_up_during_a_refresh_and_gets_room_again_costs_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_pair_that_a_full_disk_does_not_take_is_kept_beside_the_database_and_imported() {
     let scene = Machine::new().session(Age::EXPIRED);
     // A minute of attempts, for which only this script waits.
@@ -146,6 +150,7 @@ fn on_a_read_only_disk_a_valid_token_is_served_and_none_is_spent() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn on_a_read_only_disk_nothing_can_be_changed() {
     let scene = Machine::new().session(Age::EXPIRED);
     let disk = disk(&scene);
@@ -174,6 +179,7 @@ fn on_a_read_only_disk_nothing_can_be_changed() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
     for nothing in [READ_ONLY, FILL] {
         let scene = Machine::new().session(Age::FRESH);
@@ -190,6 +196,7 @@ fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
     let scene = Machine::new().session(Age::FRESH).in_rollback_mode();
     half_written(&scene);
@@ -217,6 +224,7 @@ fn half_written(scene: &Machine) {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "fallocate(2)")]
 fn a_quota_is_as_good_as_a_full_disk() {
     let scene = Machine::new().session(Age::STALE);
     for injected in [
@@ -230,6 +238,7 @@ fn a_quota_is_as_good_as_a_full_disk() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_new_pair_is_on_the_disk_before_it_is_returned() {
     let scene = Machine::new().session(Age::EXPIRED);
     // While another process reads, closing a connection does not sync the WAL to the disk: only the commit does.

@@ -84,6 +84,7 @@ fn a_side_file_that_is_no_plain_file_of_ours_is_refused_before_it_is_opened() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn what_belongs_to_another_user_is_refused() {
     for name in ["cli.db", "cli.db-wal", "cli.db-shm", "cli.db-journal"] {
         let scene = Machine::new().session(Age::FRESH);
@@ -197,6 +198,7 @@ fn opens<'a>(trace: &'a str, file: &str) -> Vec<&'a str> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn the_database_is_made_closed_before_sqlite_opens_it_and_never_opened_by_us_again() {
     let scene = Machine::new().session(Age::FRESH);
     let machine = Sandbox::new().for_sentry(&scene.sentry);
@@ -628,6 +630,7 @@ fn no_former_secret_is_left_in_any_file() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn without_a_home_directory_nothing_is_created_and_that_is_reported() {
     let scene = Machine::new().session(Age::FRESH);
     let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");

@@ -26,6 +26,7 @@ fn token_or_plain_error(scene: &Machine, said: &Output) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn few_open_files_are_an_error_that_costs_nothing() {
     for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
         for files in 4..16 {
@@ -43,6 +44,7 @@ fn few_open_files_are_an_error_that_costs_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
     for age in [Age::FRESH, Age::STALE, Age::EXPIRED] {
         for size in [
@@ -69,6 +71,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_costs_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn little_memory_is_an_error_that_costs_nothing() {
     for megabytes in (8..64).chain([96, 128, 256]) {
         let scene = Machine::new().session(Age::EXPIRED);
@@ -89,6 +92,7 @@ fn little_memory_is_an_error_that_costs_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
     let threadless = |cmd: Cmd| cmd.with_injected("clone,clone3:error=EAGAIN:when=1+");
     let scene = Machine::new().session(Age::STALE);
@@ -119,6 +123,7 @@ fn on_a_file_system(magic: u32) -> impl Fn(Cmd) -> Cmd {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "file system types")]
 fn a_new_database_on_a_network_file_system_has_no_log() {
     for (kind, magic, mode) in [
         ("ext4", 0xef53, "wal"),

@@ -121,6 +121,7 @@ fn kept_aside(scene: &Machine) -> PathBuf {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "fallocate(2)")]
 fn what_a_writer_keeps_from_the_database_for_a_minute_waits_beside_it_and_is_imported_once() {
     let scene = Machine::new().session(Age::EXPIRED);
     let kept = kept_aside(&scene);
@@ -243,6 +244,7 @@ fn a_reader_that_stays_delays_nothing_and_former_secrets_go_with_the_next_change
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_token_is_on_the_disk_before_it_is_returned() {
     for scene in [
         Machine::new().session(Age::EXPIRED),
@@ -394,6 +396,7 @@ fn what_a_living_program_holds_or_what_is_no_mere_directory_stays() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn each_write_to_a_database_without_a_log_lies_within_the_directory() {
     let scene = Machine::new().session(Age::EXPIRED).in_rollback_mode();
     let trace = scene.sandbox.root().join("trace");
@@ -499,6 +502,7 @@ fn a_process_group_that_is_killed_after_its_request_loses_nothing() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn where_no_process_can_be_started_the_caller_does_the_exchange() {
     let scene = Machine::new().session(Age::EXPIRED);
     let trace = scene.sandbox.root().join("trace");
@@ -522,6 +526,7 @@ fn where_no_process_can_be_started_the_caller_does_the_exchange() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn where_there_are_no_locks_a_living_token_is_served_and_a_signal_is_no_error() {
     let scene = Machine::new().session(Age::STALE);
     for error in ["ENOLCK", "EOPNOTSUPP", "ENOSYS", "EIO"] {

@@ -53,6 +53,7 @@ fn a_helper_has_pipes_and_still_a_terminal() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn the_program_is_in_the_foreground() {
     let mut user = sh_piped("cat /proc/$$/stat", "");
     assert_eq!(user.wait(), 0);

@@ -41,6 +41,7 @@ fn message(text: &str) -> Value {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn the_messages_of_a_refresh_are_those_of_the_page() {
     let Machine {
         sentry, sandbox, ..

@@ -122,6 +122,7 @@ fn of_a_key_that_is_said_twice_the_last_value_counts_as_in_go() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn monstrous_json_costs_little_time_and_memory() {
     let machine = Sandbox::new();
     let login = r#""ServerURL":"r.example","Username":"u","Secret":"s""#;

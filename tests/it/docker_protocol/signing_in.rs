@@ -26,6 +26,7 @@ fn machine(sentry: &FakeSentry) -> Sandbox {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "command lines")]
 fn a_get_for_a_login_signs_a_registry_in() {
     let sentry = FakeSentry::start();
     for (name, arguments) in [
@@ -76,6 +77,7 @@ fn a_get_for_anything_else_leaves_it_signed_out() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "command lines")]
 fn the_environments_token_signs_a_registry_in_too() {
     let sentry = FakeSentry::start();
     let machine = Sandbox::new()

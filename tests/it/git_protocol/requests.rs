@@ -188,6 +188,7 @@ fn a_request_has_a_mebibyte_at_most() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "prlimit(1)")]
 fn monstrous_requests_cost_little_time_and_memory() {
     let machine = with_token();
     let fill = |unit: &str| unit.repeat(((1 << 20) - 200) / unit.len());

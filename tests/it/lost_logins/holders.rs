@@ -38,6 +38,7 @@ fn has_open(process: Pid, file: &Path) -> bool {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
     type Input = fn(&Machine) -> String;
     let programs: [(&str, Input); 3] = [
@@ -102,6 +103,7 @@ fn needing_the_lock(scene: &Machine) -> Vec<Running> {
 }
 
 #[test]
+#[cfg_attr(any(not(target_os = "linux"), portable), ignore = "/proc/locks")]
 fn a_timeout_of_the_lock_reports_its_holder() {
     let ours = Machine::new().login(Age::EXPIRED);
     let first = held(&ours, ours.token());
@@ -128,6 +130,7 @@ fn a_timeout_of_the_lock_reports_its_holder() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn a_worker_that_another_program_starts_fails_and_does_nothing() {
     let scene = Machine::new().login(Age::EXPIRED);
     // The name of a real one.

@@ -192,6 +192,7 @@ fn fail_without_effect(scene: &Machine, how: Option<Answer>) -> Output {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_request_without_effect_does_not_hide_that_an_earlier_one_was_lost() {
     for (case, how) in without_effect() {
         let scene = spent(Age::EXPIRED);
@@ -205,6 +206,7 @@ fn a_request_without_effect_does_not_hide_that_an_earlier_one_was_lost() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
     for (case, how) in without_effect() {
         // It expires in a month.
@@ -220,6 +222,7 @@ fn a_token_that_a_lost_request_may_have_killed_is_not_called_good() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_request_that_was_not_sent_is_not_what_a_session_was_lost_to() {
     let scene = scene(Age::EXPIRED, Replay::Refused);
     fail_without_effect(&scene, None).fails(1);

@@ -28,6 +28,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fake_sentry::Pair;
 use crate::sandbox::{Cmd, Running, Sandbox};
+use crate::support::processes::is_stopped;
 
 /// Longer than any step takes on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -80,12 +81,7 @@ impl Stopped {
         kill_process(process, Signal::STOP).expect("a process of ours");
         let stopped = Stopped(process);
         // It may wake up for another reason first.
-        let stat = format!("/proc/{}/stat", process.as_raw_pid());
-        until("it is stopped", SOON, || {
-            let stat = fs::read_to_string(&stat).expect("a process");
-            let state = stat.rsplit(") ").next().expect("fields");
-            state.starts_with('T')
-        });
+        until("it is stopped", SOON, || is_stopped(process));
         stopped
     }
 }

@@ -18,6 +18,7 @@ fn rounds() -> usize {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_get_near_expiry_waits_for_the_token_that_is_about_to_come() {
     let scene = Machine::new().session(Age::STALE);
     scene.sentry.fault(Endpoint::Refresh, Fault::Held);
@@ -53,6 +54,7 @@ fn a_get_near_expiry_waits_five_seconds_and_then_takes_the_token_that_there_is()
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_get_near_expiry_uses_a_new_token_as_soon_as_it_is_stored() {
     let scene = Machine::new().session(Age::STALE);
     let mut holder = holder_of(&scene.sandbox, "credential.lock");

@@ -34,6 +34,7 @@ fn all_get_the_new_token(scene: &Machine, first: Running) {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_row_that_a_neighbour_has_cleared_while_our_answer_is_under_way_is_waited_for() {
     for (layout, table) in [(Layout::Accounts, "accounts"), (Layout::Auth, "auth")] {
         let (scene, first) = granted(layout);
@@ -46,6 +47,7 @@ fn a_row_that_a_neighbour_has_cleared_while_our_answer_is_under_way_is_waited_fo
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_row_that_the_official_cli_has_cleared_while_our_answer_is_under_way_is_waited_for() {
     let (scene, first) = granted(Layout::Accounts);
     // It loses the race at the server, and clears the pair, which it considers invalid.

@@ -52,6 +52,7 @@ fn waiting(scene: &Machine) -> Vec<String> {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn every_pending_grant_is_imported_by_the_next_command() {
     for index in 0..3 {
         let scene = Machine::new().login(Age::EXPIRED);
@@ -76,6 +77,7 @@ fn every_pending_grant_is_imported_by_the_next_command() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_file_that_cannot_be_imported_keeps_no_other_grant_waiting() {
     let scene = Machine::new().login(Age::FRESH);
     fs::create_dir(scene.file("credential.recovery")).expect("a directory");
@@ -111,6 +113,7 @@ fn a_logout_removes_every_grant_that_waits_for_its_session() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
     let scene = Machine::new().login(Age::FRESH);
     let login = scene.sentry.issue();
@@ -128,6 +131,7 @@ fn a_logout_removes_what_waits_beside_a_database_that_is_gone() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
     for layout in LAYOUTS {
         let scene = Machine::new().in_layout(layout).session(Age::EXPIRED);
@@ -153,6 +157,7 @@ fn a_login_that_waits_does_not_give_way_to_a_refresh_of_a_former_one() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_login_that_waits_gives_way_to_a_later_login() {
     for layout in LAYOUTS {
         // The old layout has space for one session, of any user.
@@ -185,6 +190,7 @@ fn a_login_that_waits_gives_way_to_a_later_login() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_login_of_an_unknown_user_is_not_stored_again_once_it_was_replaced() {
     let scene = Machine::new().login(Age::FRESH);
     let login = scene.sentry.issue();

@@ -49,6 +49,7 @@ fn piped_fill(scene: &Machine) -> Cmd {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn an_answer_after_the_caller_has_given_up_is_stored() {
     let expired = Unanswered::start(Age::EXPIRED, Machine::token);
     let stale = Unanswered::start(Age::STALE, Machine::token);

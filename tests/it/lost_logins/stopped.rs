@@ -84,6 +84,7 @@ fn ctrl_z_while_a_token_is_asked_about_keeps_no_lock() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
 fn a_token_whose_check_is_slow_is_still_returned_in_time() {
     // The worker keeps waiting; the caller has a token that has not expired.
     let scene = suspect();

@@ -185,6 +185,7 @@ fn secret_tool(room: &Sandbox, args: &[&str], attributes: &[(&str, &str)]) -> Cm
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn the_keyring_finds_what_was_stored_and_nothing_else() {
     let keyring = Keyring::start();
     keyring.store(&[("service", "sentry"), ("account", "jane")], "s3cret");
@@ -204,6 +205,7 @@ fn the_keyring_finds_what_was_stored_and_nothing_else() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn two_keyrings_do_not_share_anything() {
     let (mine, other) = (Keyring::start(), Keyring::start());
     mine.store(&[("service", "sentry")], "s3cret");
@@ -211,6 +213,7 @@ fn two_keyrings_do_not_share_anything() {
 }
 
 #[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_silent_keyring_keeps_its_callers_waiting() {
     let mut keyring = Keyring::start();
     keyring.fall_silent();

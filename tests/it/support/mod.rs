@@ -2,8 +2,8 @@
 //!
 //! `machine` is where most tests begin: `fake_sentry` is the server, `sandbox` the computer, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
 //! `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests
-//! of git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` into a process, and
-//! `transcript` keeps what was said.
+//! of git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` and `processes` into a process,
+//! and `transcript` keeps what was said.
 //!
 //! Separate from the tests, which `main.rs` names: here is nothing about the programs' behaviour.
 
@@ -16,6 +16,7 @@ pub mod keyring;
 pub mod machine;
 pub mod names;
 pub mod nginx;
+pub mod processes;
 pub mod proxy_server;
 pub mod registry;
 pub mod sandbox;

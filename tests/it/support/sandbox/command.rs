@@ -5,6 +5,7 @@
 //! when it is dropped or exceeds its time.
 
 use super::output::Output;
+use crate::support::processes::children;
 use crate::transcript::Transcript;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, setsid};
 use std::collections::BTreeMap;
@@ -203,10 +204,10 @@ impl Running {
     /// The process that exchanges the refresh token for this one: its only child.
     #[track_caller]
     pub fn exchange(&self) -> Pid {
-        let pid = self.pid.as_raw_pid();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let child = children.ok().and_then(|pids| pids.trim().parse().ok());
-        child.and_then(Pid::from_raw).expect("it has one child")
+        match children(self.pid)[..] {
+            [child] => child,
+            ref other => panic!("not one child, but {other:?}"),
+        }
     }
 
     /// Signals the process itself, not its children.
