@@ -41,7 +41,8 @@
 //! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | all others |
 //! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock; Windows: false, and it acquires the lock itself | |
 //! | `arguments_of` | the command line of a process of this user | other Unix |
-//! | `running`, `environment_of`, `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix; Windows: all but `name_of` |
+//! | `running`, `environment_of` | the processes of this user, and what they started with | other Unix; Windows |
+//! | `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix; Windows: `lock_holder` |
 //! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
 //! | `open_url` | Windows: opens a URL by the system | |

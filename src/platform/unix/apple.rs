@@ -1,4 +1,4 @@
-//! macOS: MNT_LOCAL, renamex_np, F_FULLFSYNC, command lines by sysctl, signatures by csops.
+//! macOS: MNT_LOCAL, renamex_np, F_FULLFSYNC, processes by libproc and sysctl, signatures by csops.
 
 use std::ffi::{OsString, c_int, c_void};
 use std::fs::File;
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 use rustix::fs::{fsync, statfs};
+use rustix::process::geteuid;
 use rustix::time::ClockId;
 use zeroize::Zeroizing;
 
@@ -89,13 +90,23 @@ pub(super) fn containers_dir() -> Option<PathBuf> {
     None
 }
 
+pub(super) fn arguments_of(pid: u32) -> Vec<OsString> {
+    let found = procargs_of(pid).and_then(|found| procargs::arguments(&found));
+    found.unwrap_or_default()
+}
+
+pub(super) fn environment_of(pid: u32) -> Option<Vec<(OsString, OsString)>> {
+    procargs::environment(&procargs_of(pid)?)
+}
+
 /// sysctl(3), `KERN_PROCARGS2`: only processes of the same user.
 #[allow(unsafe_code, reason = "no dependency has this call")]
-pub(super) fn arguments_of(pid: u32) -> Vec<OsString> {
-    let Ok(pid) = c_int::try_from(pid) else {
-        return Vec::new();
-    };
-    let mut name = [libc::CTL_KERN, libc::KERN_PROCARGS2, pid];
+fn procargs_of(pid: u32) -> Option<Zeroizing<Vec<u8>>> {
+    let mut name = [
+        libc::CTL_KERN,
+        libc::KERN_PROCARGS2,
+        c_int::try_from(pid).ok()?,
+    ];
     // The answer includes the environment, which may contain tokens.
     let mut found = Zeroizing::new(vec![0_u8; LONGEST]);
     let mut length = found.len();
@@ -110,18 +121,32 @@ pub(super) fn arguments_of(pid: u32) -> Vec<OsString> {
             0,
         )
     };
-    match status {
-        0 => procargs::arguments(&found[..length.min(LONGEST)]).unwrap_or_default(),
-        _ => Vec::new(),
-    }
+    found.truncate(length);
+    (status == 0).then_some(found)
 }
 
+/// libproc.h: processes by their effective user.
+const PROC_UID_ONLY: u32 = 4;
+
+/// More processes than the kernel allows.
+const MOST: usize = 1 << 15;
+
+#[allow(unsafe_code, reason = "no dependency has this call")]
 pub(super) fn running() -> Vec<u32> {
-    Vec::new()
-}
-
-pub(super) fn environment_of(_pid: u32) -> Option<Vec<(OsString, OsString)>> {
-    None
+    let mut found: Vec<c_int> = vec![0; MOST];
+    let size = c_int::try_from(size_of_val(&found[..])).unwrap_or(0);
+    // SAFETY: at most `size` bytes are written.
+    let written = unsafe {
+        libc::proc_listpids(
+            PROC_UID_ONLY,
+            geteuid().as_raw(),
+            found.as_mut_ptr().cast(),
+            size,
+        )
+    };
+    found.truncate(usize::try_from(written).unwrap_or(0) / size_of::<c_int>());
+    let pids = found.into_iter().filter_map(|pid| u32::try_from(pid).ok());
+    pids.filter(|pid| *pid > 0).collect()
 }
 
 pub(super) fn name_of(_pid: u32) -> Option<String> {

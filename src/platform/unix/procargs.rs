@@ -8,19 +8,39 @@ use std::os::unix::ffi::OsStringExt as _;
 
 /// The arguments, starting with the program's name. `None` if they are truncated.
 pub(super) fn arguments(answer: &[u8]) -> Option<Vec<OsString>> {
+    split(answer).map(|(arguments, _)| arguments)
+}
+
+/// The environment. `None` if there is none: the kernel hides that of some programs.
+pub(super) fn environment(answer: &[u8]) -> Option<Vec<(OsString, OsString)>> {
+    let (_, rest) = split(answer)?;
+    let words = rest.split(|byte| *byte == 0);
+    // What follows an empty one comes from the kernel.
+    let variables = words.take_while(|word| !word.is_empty());
+    let variables = variables.filter_map(|word| {
+        let at = word.iter().position(|byte| *byte == b'=')?;
+        let part = |bytes: &[u8]| OsString::from_vec(bytes.to_owned());
+        Some((part(&word[..at]), part(&word[at + 1..])))
+    });
+    Some(variables.collect()).filter(|variables: &Vec<_>| !variables.is_empty())
+}
+
+/// The arguments, and what follows them.
+fn split(answer: &[u8]) -> Option<(Vec<OsString>, &[u8])> {
     let (count, rest) = answer.split_first_chunk()?;
     let count = usize::try_from(i32::from_ne_bytes(*count)).ok()?;
     let path_ends = rest.iter().position(|byte| *byte == 0)?;
     let rest = &rest[path_ends..];
     let begins = rest.iter().position(|byte| *byte != 0)?;
-    // Text after the last NUL byte is truncated.
-    let mut words = rest[begins..].split_inclusive(|byte| *byte == 0);
-    let word = || {
-        let word = words.next()?.strip_suffix(&[0])?;
-        Some(OsString::from_vec(word.to_owned()))
-    };
-    // Too few arguments are an error.
-    std::iter::repeat_with(word).take(count).collect()
+    let mut rest = &rest[begins..];
+    let mut arguments = Vec::new();
+    for _ in 0..count {
+        // Text after the last NUL byte is truncated, and too few arguments are an error.
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        arguments.push(OsString::from_vec(rest[..end].to_owned()));
+        rest = &rest[end + 1..];
+    }
+    Some((arguments, rest))
 }
 
 #[cfg(test)]
@@ -56,5 +76,22 @@ mod tests {
             assert_eq!(arguments(&answer(count, rest)), None, "{count} {rest:?}");
         }
         assert_eq!(arguments(&[1, 0]), None);
+    }
+
+    #[test]
+    fn the_environment_follows_the_arguments_and_ends_at_an_empty_word() {
+        let login = answer(
+            1,
+            "/bin/x\0x\0DOCKER_CONFIG=/d\0ODD\0A=b=c\0\0executable_path=/bin/x\0",
+        );
+        let pair = |name: &str, value: &str| (OsString::from(name), OsString::from(value));
+        let expected = vec![pair("DOCKER_CONFIG", "/d"), pair("A", "b=c")];
+        assert_eq!(environment(&login), Some(expected));
+        assert_eq!(environment(&answer(1, "/bin/x\0x\0")), None);
+        assert_eq!(
+            environment(&answer(1, "/bin/x\0x\0\0executable_path=/bin/x\0")),
+            None
+        );
+        assert_eq!(environment(&answer(2, "/bin/x\0x\0")), None);
     }
 }
