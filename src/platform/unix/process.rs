@@ -130,8 +130,8 @@ pub(crate) fn docker_desktop_path() -> &'static [&'static str] {
     system::docker_desktop_path()
 }
 
-/// Whether the keyring knows this program by more than its bytes. Otherwise each program and each version is a stranger
-/// to an entry of another one, and every access asks for a password.
+/// Whether the keyring identifies this program by more than its bytes. Otherwise an entry of another program or version
+/// cannot be read without the user's password.
 ///
 /// # Errors
 /// The reason why not.
