@@ -161,7 +161,10 @@ fn a_user_who_logs_out_can_log_in_again() {
 }
 
 #[test]
-#[cfg_attr(not(target_os = "linux"), ignore = "podman(1), unshare(1)")]
+#[cfg_attr(
+    any(not(target_os = "linux"), portable),
+    ignore = "podman(1), command lines"
+)]
 fn podman_without_a_runtime_directory_logs_in_through_us() {
     let sentry = FakeSentry::start();
     let registry = Registry::start(&sentry);
