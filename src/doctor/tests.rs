@@ -367,6 +367,7 @@ fn a_program_is_told_with_what_stands_before_it() {
     );
 }
 
+#[cfg(unix)]
 #[test]
 fn a_helper_that_docker_desktop_does_not_find_is_a_warning_until_it_does() {
     let there = tempfile::tempdir().unwrap();

@@ -3,7 +3,9 @@
 use std::fs;
 
 use super::*;
-use crate::platform::files::{HOME, containers_dir};
+use crate::platform::files::HOME;
+#[cfg(unix)]
+use crate::platform::files::containers_dir;
 use crate::platform::process::LIST_SEPARATOR;
 use crate::testing::Machine;
 

@@ -416,7 +416,8 @@ fn other_scopes_than_those_of_a_working_session_need_force() {
         let hint = told
             .strip_prefix(&what)
             .and_then(|hint| hint.strip_suffix("`\n"));
-        let hint: Vec<&str> = hint.expect(&told).split(' ').skip(1).collect();
+        let hint = shlex::split(hint.expect(&told)).expect("a command");
+        let hint: Vec<&str> = hint.iter().skip(1).map(String::as_str).collect();
         sentry.approve_next();
         machine.sentry(&hint).run().success();
         // Now it is a session of these scopes.

@@ -299,7 +299,7 @@ fn helper(world: &World, is_path_everywhere: bool) -> anyhow::Result<String> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
