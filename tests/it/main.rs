@@ -114,6 +114,6 @@ mod uninstall;
 mod worker_protocol;
 
 use support::{
-    engine, fake_sentry, git_server, helpers, keyring, machine, names, nginx, proxy_server,
-    registry, sandbox, service, storage, terminal, tls, transcript,
+    engine, fake_sentry, git_server, helpers, keyring, machine, names, nginx, processes,
+    proxy_server, registry, sandbox, service, storage, terminal, tls, transcript,
 };

@@ -19,6 +19,8 @@ mod refresh;
 
 #[path = "../it/support/fake_sentry/mod.rs"]
 mod fake_sentry;
+#[path = "../it/support/processes.rs"]
+mod processes;
 #[path = "../../src/session/protocol/mod.rs"]
 #[allow(unused_imports, reason = "a replay takes part of it")]
 mod protocol;

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::fake_sentry::Pair;
+use crate::processes::is_stopped;
 use crate::sandbox::{Cmd, Running, Sandbox};
-use crate::support::processes::is_stopped;
 
 /// Longer than any step takes on a busy machine.
 const SOON: Duration = Duration::from_secs(20);

@@ -5,7 +5,7 @@
 //! when it is dropped or exceeds its time.
 
 use super::output::Output;
-use crate::support::processes::children;
+use crate::processes::children;
 use crate::transcript::Transcript;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, setsid};
 use std::collections::BTreeMap;
