@@ -75,6 +75,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(portable, ignore = "local file systems")]
     fn a_file_is_idle_three_seconds_after_it_was_written() {
         let (_dir, path) = file();
         assert!(judged(&path, SETTLED).is_some());
@@ -94,6 +95,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(portable, ignore = "local file systems")]
     fn a_write_a_replacement_and_a_removal_are_changes() {
         type Change = (&'static str, fn(&Path));
         let changes: [Change; 4] = [

@@ -388,6 +388,7 @@ fn opens(machine: &Machine, sufficient: usize) -> bool {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "local file systems")]
 fn an_idle_database_is_read_without_locks_unless_that_is_turned_off_or_does_not_suffice() {
     // The machine's clock is years ahead of the file system's.
     let machine = Machine::new().session(Age::FRESH);
