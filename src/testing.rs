@@ -15,12 +15,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::account::{Session, Tokens, User};
-use crate::lock::Lock;
+use crate::lock::{Lock, LockGuard};
 use crate::origin::Origin;
 use crate::platform::files::HOME;
 use crate::secret::Secret;
 use crate::store::{Binding, Client, Credential, ReadTransaction, Store, WriteTransaction};
-use crate::world::{Clock, Timestamp, World};
+use crate::world::{Clock, SystemClock, Timestamp, World};
 
 /// The time of day at which a machine begins: 2033-05-18T03:33:20Z.
 pub(crate) const NOW: i64 = 2_000_000_000_000;
@@ -69,7 +69,15 @@ impl Clock for VirtualClock {
 
     fn sleep(&self, span: Duration) {
         self.pass(span);
+        // For a moment, a child that another test starts has our files open, and with them our locks.
+        std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// The lock of a directory that this test alone uses.
+pub(crate) fn credential_lock(dir: &Path) -> LockGuard {
+    let lock = Lock::credential(dir).acquire(&SystemClock, Duration::from_secs(10));
+    lock.expect("nobody else holds it")
 }
 
 /// When a token was issued and when it expires, in milliseconds from the machine's beginning.
@@ -289,7 +297,7 @@ impl Machine {
     /// Changes the store.
     pub(crate) fn change(&self, write: impl FnOnce(&WriteTransaction<'_>)) {
         let store = self.store();
-        let held = Lock::credential(store.directory()).try_acquire().unwrap();
+        let held = credential_lock(store.directory());
         let change = store.change(&held, &*self.clock).unwrap();
         write(&change);
         change.commit().unwrap();

@@ -48,8 +48,7 @@ pub(super) fn reject(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::Lock;
-    use crate::testing::{Age, Machine};
+    use crate::testing::{Age, Machine, credential_lock};
 
     /// What the row contains.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +84,7 @@ mod tests {
                     let (old, new) = (age.tokens("old"), age.tokens("new"));
                     let (machine, session) = machine(age, found);
                     let (world, store) = (machine.world(), machine.store());
-                    let guard = Lock::credential(&machine.dir()).try_acquire().unwrap();
+                    let guard = credential_lock(&machine.dir());
                     let change = store.change(&guard, world.clock()).unwrap();
                     let mark =
                         rejected.then(|| reject(&change, &session, &old, world.now()).unwrap());

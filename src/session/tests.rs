@@ -6,9 +6,10 @@ mod refresh;
 
 use super::*;
 use crate::account::{OAuthClient, Tokens, User};
-use crate::lock::Lock;
 use crate::store::Client;
-use crate::testing::{Age, CLIENT, Canned, Machine, SELF, Server, access, origin, refresh, user};
+use crate::testing::{
+    Age, CLIENT, Canned, Machine, SELF, Server, access, credential_lock, origin, refresh, user,
+};
 use crate::world::Timestamp;
 
 /// A machine where jane is logged in to a server with these answers.

@@ -2,10 +2,11 @@
 
 use super::*;
 use crate::account::{OAuthClient, User};
-use crate::lock::Lock;
 use crate::platform::files::wider_than_private;
 use crate::secret::Secret;
-use crate::testing::{Age, CLIENT, Machine, NOW, SELF, access, credential, origin, refresh, user};
+use crate::testing::{
+    Age, CLIENT, Machine, NOW, SELF, access, credential, credential_lock, origin, refresh, user,
+};
 use crate::world::Timestamp;
 
 /// A database as Sentry's official CLI made it up to 0.45, without tables of ours.
@@ -60,7 +61,7 @@ fn a_new_database_is_accepted_by_the_official_cli() {
 fn what_is_not_committed_is_not_there() {
     let machine = Machine::new().session(Age::FRESH);
     let store = machine.store();
-    let held = Lock::credential(store.directory()).try_acquire().unwrap();
+    let held = credential_lock(store.directory());
     let change = store.change(&held, machine.clock()).unwrap();
     change
         .put_credential(&credential("git x", "u", "p"))
@@ -149,7 +150,7 @@ fn a_file_of_a_newer_version_is_used_as_far_as_it_is_understood() {
     assert_eq!(count(&machine, version), 1, "it is never downgraded");
     machine.sql("DROP TABLE helper_former");
     let store = machine.store();
-    let held = Lock::credential(store.directory()).try_acquire().unwrap();
+    let held = credential_lock(store.directory());
     let refused = store.change(&held, machine.clock()).err().unwrap();
     assert!(refused.to_string().contains("newer version"), "{refused:#}");
 }
@@ -166,7 +167,7 @@ fn a_view_or_a_trigger_in_the_place_of_a_table_is_refused() {
         machine.sql(planted);
         let store = machine.store();
         assert!(store.read().is_err(), "{planted}");
-        let held = Lock::credential(store.directory()).try_acquire().unwrap();
+        let held = credential_lock(store.directory());
         assert!(store.change(&held, machine.clock()).is_err(), "{planted}");
     }
     let machine = Machine::new().session(Age::FRESH);
@@ -179,7 +180,7 @@ fn a_database_without_a_table_for_logins_is_refused_for_writing() {
     let machine = made_by("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)");
     assert!(machine.sessions().is_empty());
     let store = machine.store();
-    let held = Lock::credential(store.directory()).try_acquire().unwrap();
+    let held = credential_lock(store.directory());
     assert!(store.change(&held, machine.clock()).is_err());
 }
 
@@ -414,7 +415,7 @@ fn a_damaged_database_is_set_aside_whole_and_nothing_is_deleted() {
     std::fs::write(dir.join("cli.db-wal"), "beside").unwrap();
     let error = Store::open(&machine.world(), &dir).err().unwrap();
     assert!(is_damaged(&error) && !is_temporary(&error), "{error:#}");
-    let held = Lock::credential(&dir).try_acquire().unwrap();
+    let held = credential_lock(&dir);
     let repair = set_aside(&dir, &held, machine.clock()).unwrap();
     assert_eq!(std::fs::read_to_string(&repair.kept_as).unwrap(), "damaged");
     assert!(!machine.has_store());

@@ -299,16 +299,17 @@ fn helper(world: &World, is_path_everywhere: bool) -> anyhow::Result<String> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use std::fs::{self, Permissions};
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::testing::Machine;
-
+    #[cfg(unix)]
     #[test]
     fn git_gets_a_path_where_not_every_git_has_the_users_path() {
+        use std::fs::{self, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+
+        use super::{HELPER, helper, is_ours};
+        use crate::testing::Machine;
+
         let dir = tempfile::tempdir().unwrap();
         for name in ["bin", "my programs"] {
             let dir = dir.path().join(name);

@@ -68,7 +68,7 @@ fn a_logout_makes_the_last_used_of_the_others_active() {
 fn a_logout_gives_up_on_a_lock_and_a_login_is_kept_in_a_file_then() {
     let machine = Machine::new().session(Age::FRESH);
     let (world, store) = (machine.world(), machine.store());
-    let held = Lock::credential(&machine.dir()).try_acquire().unwrap();
+    let held = credential_lock(&machine.dir());
     assert!(log_out(&world, &store, &machine.active()).is_err());
     let told = record_login(&world, &store, login(SELF, "joe")).unwrap_err();
     assert!(told.to_string().contains("credential.recovery"), "{told:#}");

@@ -83,7 +83,7 @@ fn a_logout_discards_what_waits_for_its_session_and_nothing_else() {
     ] {
         Reserve::default().write(&dir, &record).unwrap();
     }
-    let held = Lock::credential(&dir).try_acquire().unwrap();
+    let held = credential_lock(&dir);
     let change = store.change(&held, world.clock()).unwrap();
     recovery::discard(&dir, &change, &session).unwrap();
     drop((change, held));

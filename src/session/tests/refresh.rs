@@ -8,7 +8,7 @@ use super::*;
 fn a_fresh_token_is_answered_without_lock_or_network() {
     for age in [Age::FRESH, Age::API_TOKEN] {
         let (machine, server) = machine(age, vec![]);
-        let _held = Lock::credential(&machine.dir()).try_acquire().unwrap();
+        let _held = credential_lock(&machine.dir());
         assert_eq!(want(&machine, Demand::Usable), "current access-of-jane");
         assert_eq!(server.requests(), [""; 0]);
     }
@@ -209,7 +209,7 @@ fn a_lock_of_another_process_is_waited_for_and_nothing_is_sent_without_it() {
     ] {
         let (machine, server) = machine(age, vec![]);
         let session = machine.active();
-        let _held = Lock::credential(&machine.dir()).try_acquire().unwrap();
+        let _held = credential_lock(&machine.dir());
         let before = machine.now();
         let told = ask(&machine, &session, Demand::Usable);
         assert!(told.starts_with(expected), "{told}");
