@@ -138,5 +138,4 @@ pub mod oracles;
 
 pub use docker::docker_main;
 pub use git_credential::git_main;
-pub use platform::note_ignored_signals;
 pub use sentry::sentry_main;

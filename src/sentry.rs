@@ -13,6 +13,7 @@ use crate::auth::{self, say};
 use crate::cli::{self, Command, ExecArgs, LoginArgs, StatusArgs, Task, Typed};
 use crate::doctor;
 use crate::failure::{Failure, hint_of, is_usage};
+use crate::platform::inheritance::note_ignored_signals_before_main;
 use crate::platform::process::note_limits;
 use crate::session;
 use crate::world::{self, NotHandedOver, Program, World};
@@ -25,6 +26,7 @@ const CANNOT_RUN: u8 = 126;
 
 /// Runs `sentry`, or `sentry-credential` by that name.
 pub fn sentry_main() -> ExitCode {
+    note_ignored_signals_before_main();
     let program = Program::by_name();
     let words: Vec<OsString> = world::arguments().collect();
     let is_ours = program != Program::Sentry || cli::is_ours(&words) || session::is_worker();

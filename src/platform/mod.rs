@@ -37,7 +37,7 @@
 //! | `harden` | no core dumps; a file that grows too large is an error; Linux: other processes of the user cannot read the memory | all but Linux: protection from the user's debuggers |
 //! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 2 without `fdescfs`; Windows: handles that the caller made inheritable, but for the standard ones, which `harden` protects |
 //! | `detach`, `begin_session`, `spawn_apart` | signals to the caller's process group and terminal do not reach the process | |
-//! | `Inheritance`, `note_ignored_signals`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ; Windows: nothing replaces a process, which waits and ends with the exit code |
+//! | `Inheritance`, `note_ignored_signals_before_main`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ; Windows: nothing replaces a process, which waits and ends with the exit code |
 //! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | all others |
 //! | `LOCKS_PASS_TO_CHILDREN` | a child that inherits the descriptor of a lock file holds the lock; Windows: false, and it acquires the lock itself | |
 //! | `arguments_of` | the command line of a process of this user | other Unix |
@@ -77,25 +77,3 @@ compile_error!("this system is not supported: src/platform/ has no directory for
 pub(crate) use unix::{clock, files, inheritance, process, shell, signals, streams, terminal};
 #[cfg(windows)]
 pub(crate) use windows::{clock, files, inheritance, process, shell, signals, streams, terminal};
-
-#[cfg(unix)]
-pub use unix::inheritance::note_ignored_signals;
-#[cfg(windows)]
-pub use windows::inheritance::note_ignored_signals;
-
-/// Makes a program call [`note_ignored_signals`] before Rust's runtime changes what SIGPIPE does. It stands in the program,
-/// because a linker leaves out what it does not find used in a library.
-#[macro_export]
-#[doc(hidden)]
-macro_rules! note_ignored_signals_before_main {
-    () => {
-        #[cfg(target_os = "linux")]
-        #[used]
-        #[unsafe(link_section = ".init_array")]
-        #[allow(
-            unsafe_code,
-            reason = "the loader calls what stands in this section; it needs nothing of the runtime"
-        )]
-        static BEFORE_MAIN: extern "C" fn() = $crate::note_ignored_signals;
-    };
-}

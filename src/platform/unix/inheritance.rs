@@ -16,20 +16,35 @@ use libc::{SIGPIPE, SIGXFSZ};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
 use super::process::{descriptors, restore_limits, with_descriptor};
-use super::signals::is_ignored;
 
 /// The signals that were ignored when the process started, a bit each: those that the runtime of Rust and
 /// [`harden`](super::process::harden) change before anything else can read them.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 
-/// Notes which signals are ignored. Must run before Rust's runtime, which ignores SIGPIPE. Where nothing calls it, SIGPIPE
-/// and SIGXFSZ have their default effect in the program that replaces this one.
-pub extern "C" fn note_ignored_signals() {
+/// Called by the loader, before Rust's runtime ignores SIGPIPE.
+#[cfg(target_os = "linux")]
+extern "C" fn note_ignored_signals() {
     for signal in [SIGPIPE, SIGXFSZ] {
-        if is_ignored(signal) {
+        if super::signals::is_ignored(signal) {
             IGNORED.fetch_or(1 << signal, Ordering::Relaxed);
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+#[unsafe(link_section = ".init_array")]
+#[allow(
+    unsafe_code,
+    reason = "the loader calls what stands in this section; it needs nothing of the runtime"
+)]
+static BEFORE_MAIN: extern "C" fn() = note_ignored_signals;
+
+/// Makes a program note which signals were ignored when it started, if its main function calls this: the linker leaves out
+/// what nothing refers to. Without it, and on other systems, SIGPIPE and SIGXFSZ have their default effect in the program that
+/// replaces this one.
+pub(crate) fn note_ignored_signals_before_main() {
+    #[cfg(target_os = "linux")]
+    std::hint::black_box(&BEFORE_MAIN);
 }
 
 /// What other children do not inherit, and a program that replaces this one does.

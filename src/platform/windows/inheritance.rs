@@ -11,7 +11,7 @@ use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
 use windows_sys::core::BOOL;
 
 /// Nothing: there are no such signals.
-pub extern "C" fn note_ignored_signals() {}
+pub(crate) fn note_ignored_signals_before_main() {}
 
 /// What other children do not inherit, and a program that replaces this one does: nothing but the standard streams.
 pub(crate) struct Inheritance;
