@@ -356,6 +356,7 @@ fn name_user(world: &World, store: &Store, dir: &Path, session: &mut Session, us
     if let Err(error) = named {
         world.trace(|| format!("the user's names were not stored: {error:#}"));
     }
+    store.erase_removed_or_warn(world);
 }
 
 fn lock(world: &World, dir: &Path) -> Result<LockGuard, LockError> {

@@ -18,9 +18,6 @@ use crate::session;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
-/// How long to wait for a reader of the database before reporting that removed data stays in the WAL.
-const READER: Duration = Duration::from_secs(5);
-
 /// The configuration directory, and the database in it if there is one.
 pub(super) struct ConfigDir {
     pub(super) dir: PathBuf,
@@ -159,11 +156,8 @@ impl ConfigDir {
                 store.path().display()
             ));
         }
-        if !store.truncate_wal(world.clock(), READER) {
-            world.warn(&format!(
-                "another program is reading {0}; removed tokens stay in {0}-wal until it ends",
-                store.path().display()
-            ));
+        if let Err(warning) = store.empty_wal(world.clock()) {
+            world.warn(&warning);
         }
     }
 

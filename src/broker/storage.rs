@@ -45,6 +45,10 @@ impl Broker<'_> {
         let done = write(&change)?;
         change.remove_expired(self.world.now())?;
         change.commit()?;
+        drop(guard);
+        if let Err(warning) = store.erase_removed(self.world.clock()) {
+            world::print_error(&format!("warning: {warning}\n"));
+        }
         Ok(done)
     }
 

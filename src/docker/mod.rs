@@ -6,7 +6,8 @@
 //! Rules:
 //! - Errors go to standard output, on one line, with exit code 1.
 //! - Three messages are exact, because clients compare them.
-//! - Standard error stays empty on success, because some clients merge the streams.
+//! - Standard error stays empty on success, because some clients merge the streams; only after a `store` or an `erase` may
+//!   it say that a removed secret is still in the WAL.
 //!
 //! <https://github.com/docker/docker-credential-helpers>, "Development".
 

@@ -114,8 +114,12 @@ pub(crate) fn record_login(
     let mut performer = Performer::new(world, store, Subject::Login(login));
     world.trace(|| format!("flow: begin login {pair:?}"));
     let conclusion = performer.run(Flow::login(pair));
+    performer.guard = None;
     match (conclusion, performer.subject) {
-        (Conclusion::Done, Subject::Session(session)) => Ok(session),
+        (Conclusion::Done, Subject::Session(session)) => {
+            store.erase_removed_or_warn(world);
+            Ok(session)
+        }
         (conclusion, subject) => {
             performer.subject = subject;
             Err(explain::incomplete(&performer, &origin, conclusion).into())

@@ -69,7 +69,7 @@ pub(crate) fn together<T>(
     // Proves first that the database can be written.
     let transaction = store.change(&guard, world.clock())?;
     // An interrupt in between would leave the change half done.
-    let _deferral = world.signals().defer().ok();
+    let deferral = world.signals().defer().ok();
     let (replaced, done) = change()?;
     let recorded = record(&transaction, &done).and_then(|()| transaction.commit());
     if let Err(error) = recorded {
@@ -81,6 +81,9 @@ pub(crate) fn together<T>(
         }
         return Err(error);
     }
+    drop(deferral);
+    drop(guard);
+    store.erase_removed_or_warn(world);
     Ok(done)
 }
 

@@ -196,6 +196,7 @@ impl WriteTransaction<'_> {
                 "DELETE FROM helper_credential WHERE server = ? AND seq = ?",
                 params![pattern.server, seq],
             )?;
+            self.removes_secrets.set(true);
         }
         Ok(matching.len())
     }
@@ -205,6 +206,10 @@ impl WriteTransaction<'_> {
         // `0` is the byte after the slash.
         let sql = "DELETE FROM helper_credential \
                    WHERE server = ?1 OR (server >= ?1 || '/' AND server < ?1 || '0')";
-        self.execute(sql, [host])
+        let removed = self.execute(sql, [host])?;
+        if removed > 0 {
+            self.removes_secrets.set(true);
+        }
+        Ok(removed)
     }
 }

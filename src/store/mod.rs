@@ -73,6 +73,8 @@ pub(crate) struct Store {
     path: PathBuf,
     /// The layout that opening found, in a transaction that is still open.
     opened: Cell<Option<Layout>>,
+    /// Whether a secret that a transaction removed may still be in the WAL.
+    is_left_in_wal: Cell<bool>,
 }
 
 impl Store {
@@ -162,6 +164,7 @@ impl Store {
             connection: Connection::open_with_flags(&mode.name, flags)?,
             path: path.to_owned(),
             opened: Cell::default(),
+            is_left_in_wal: Cell::default(),
         };
         // SQLite reads the file only at the first statement.
         store.prepare_connection(mode.access)?;
@@ -271,7 +274,8 @@ impl Store {
         };
         Ok(WriteTransaction {
             view,
-            connection: &self.connection,
+            store: self,
+            removes_secrets: Cell::default(),
             _lock_dir: lock_dir,
         })
     }
@@ -338,7 +342,9 @@ impl ReadTransaction<'_> {
 /// A write transaction; rolled back unless committed.
 pub(crate) struct WriteTransaction<'a> {
     view: ReadTransaction<'a>,
-    connection: &'a Connection,
+    store: &'a Store,
+    /// Whether the user wanted a secret to be removed, rather than replaced by its successor.
+    removes_secrets: Cell<bool>,
     _lock_dir: Option<LockDir>,
 }
 
@@ -356,9 +362,14 @@ impl<'a> WriteTransaction<'a> {
     /// # Errors
     /// Nothing is written then.
     pub(crate) fn commit(self) -> anyhow::Result<()> {
-        let connection = self.committed()?;
-        // A reader may prevent it; the next transaction tries again.
-        checkpoint(connection).ok();
+        let removes_secrets = self.removes_secrets.get();
+        let store = self.committed()?;
+        // A reader may prevent it; [`Store::erase_removed`] or the next transaction tries again.
+        if matches!(checkpoint(&store.connection), Ok(true)) {
+            store.is_left_in_wal.set(false);
+        } else if removes_secrets {
+            store.is_left_in_wal.set(true);
+        }
         Ok(())
     }
 
@@ -368,16 +379,17 @@ impl<'a> WriteTransaction<'a> {
     /// The transaction may be committed nevertheless.
     pub(crate) fn commit_and_settle(self) -> anyhow::Result<()> {
         let path = self.view.path;
-        let connection = self.committed()?;
-        checkpoint(connection).map_err(|error| explain(path, error))
+        let store = self.committed()?;
+        let emptied = checkpoint(&store.connection);
+        emptied.map(drop).map_err(|error| explain(path, error))
     }
 
-    fn committed(self) -> anyhow::Result<&'a Connection> {
+    fn committed(self) -> anyhow::Result<&'a Store> {
         let ReadTransaction {
             transaction, path, ..
         } = self.view;
         transaction.commit().map_err(|error| explain(path, error))?;
-        Ok(self.connection)
+        Ok(self.store)
     }
 
     fn execute(&self, sql: &str, parameters: impl rusqlite::Params) -> anyhow::Result<usize> {
@@ -388,12 +400,13 @@ impl<'a> WriteTransaction<'a> {
     }
 }
 
-/// Removes former tokens from the WAL. A reader that prevents it is not an error.
-fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+/// Removes former tokens from the WAL. A reader that prevents it is not an error. Returns whether the WAL is empty.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(READER)?;
-    let truncated = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let blocked: rusqlite::Result<bool> = connection.query_row(sql, [], |row| row.get(0));
     connection.busy_timeout(BUSY)?;
-    truncated
+    Ok(!blocked?)
 }
 
 /// Moves a damaged database aside; see [`Repair`].

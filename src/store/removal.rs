@@ -50,12 +50,13 @@ impl Store {
                     .iter()
                     .map(|table| format!("DROP TABLE IF EXISTS {table}; "))
                     .collect();
-                let sql = format!(
-                    "PRAGMA secure_delete = ON; BEGIN IMMEDIATE; {drops}COMMIT; PRAGMA wal_checkpoint(TRUNCATE)"
-                );
+                let sql = format!("PRAGMA secure_delete = ON; BEGIN IMMEDIATE; {drops}COMMIT");
                 self.connection
                     .execute_batch(&sql)
                     .map_err(|error| self.explain(error))?;
+                if let Err(warning) = self.empty_wal(world.clock()) {
+                    world.warn(&warning);
+                }
             }
             Removal::File => {
                 let path = self.path.clone();

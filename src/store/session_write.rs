@@ -208,6 +208,7 @@ impl WriteTransaction<'_> {
     }
 
     pub(super) fn remove(&self, session: &Session) -> anyhow::Result<()> {
+        self.removes_secrets.set(true);
         self.execute(
             "DELETE FROM helper_session WHERE account = ?",
             [&session.account],

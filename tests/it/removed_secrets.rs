@@ -226,3 +226,126 @@ fn what_git_and_docker_erase_and_what_a_login_replaces_is_gone() {
     login.stdin("sntryu_another\n").run().success();
     assert_eq!(left(&scene, &pair(&scene)), Vec::<String>::new());
 }
+
+/// What a client or a user removes without a logout: the command, the secrets, and a query for what is still stored.
+struct Removal {
+    command: Cmd,
+    secrets: Vec<String>,
+    stored: &'static str,
+}
+
+/// How many [`other_removals`] there are.
+const OTHERS: usize = 7;
+
+/// One of the removals, prepared on this machine.
+fn other_removal(scene: &Machine, number: usize) -> Removal {
+    let sandbox = &scene.sandbox;
+    let registry = ["--registry", "r.example"];
+    let auth = |words: &[&str]| sandbox.sentry(&[&["auth"], words].concat());
+    let git = "protocol=https\nhost=r.example\n";
+    let by_git = || {
+        let stored = format!("{git}username=jane\npassword=NEEDLE\n");
+        let store = sandbox.git_credential("store").stdin(stored);
+        store.run().success();
+    };
+    let by_docker = || {
+        let stored = r#"{"ServerURL":"r.example","Username":"jane","Secret":"NEEDLE"}"#;
+        let store = sandbox.docker_credential("store").stdin(stored);
+        store.run().success();
+    };
+    let command = match number {
+        0 | 2 => {
+            by_git();
+            match number {
+                0 => sandbox.git_credential("erase").stdin(git),
+                _ => auth(&["setup-git", "--undo", "--host", "r.example"]),
+            }
+        }
+        1 | 3 | 4 => {
+            by_docker();
+            match number {
+                1 => sandbox.docker_credential("erase").stdin("r.example"),
+                3 => auth(&["setup-docker", "--undo", registry[0], registry[1]]),
+                _ => auth(&["setup-docker", registry[0], registry[1]]),
+            }
+        }
+        5 => {
+            by_git();
+            // Without a session there is no logout; with the official CLI's table the file stays.
+            scene.sql(
+                "DELETE FROM accounts; CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT)",
+            );
+            auth(&["uninstall"])
+        }
+        _ => {
+            scene.sentry.add_api_token("sntryu_another");
+            let login = auth(&["login", "--force", "--with-token"]);
+            return Removal {
+                command: login.stdin("sntryu_another\n"),
+                secrets: pair(scene).map(str::to_owned).to_vec(),
+                stored: "SELECT count(*) FROM accounts WHERE token <> 'sntryu_another'",
+            };
+        }
+    };
+    Removal {
+        command,
+        secrets: vec!["NEEDLE".to_owned()],
+        stored: "SELECT count(*) FROM helper_credential",
+    }
+}
+
+fn is_stored(scene: &Machine, removal: &str) -> bool {
+    let count = scene.database().query_row(removal, [], |row| row.get(0));
+    // An uninstallation removes the table.
+    count.is_ok_and(|count: i64| count > 0)
+}
+
+#[test]
+fn an_erasure_an_undo_and_a_new_login_wait_for_a_reader_too() {
+    for number in 0..OTHERS {
+        let scene = Machine::new().session(Age::FRESH).bound_to("r.example");
+        let removal = other_removal(&scene, number);
+        let secrets: Vec<&str> = removal.secrets.iter().map(String::as_str).collect();
+        let reader = Reader::of(&scene);
+        let mut command = removal.command.spawn();
+        let since = Instant::now();
+        while is_stored(&scene, removal.stored) {
+            assert!(since.elapsed() < SOON, "{number}");
+        }
+        assert!(command.is_running(), "{number}");
+        assert_ne!(left(&scene, &secrets), Vec::<String>::new(), "{number}");
+        reader.goes_on();
+        let told = command.wait().success().stderr;
+        assert!(!told.contains("warning"), "{told}");
+        assert_eq!(left(&scene, &secrets), Vec::<String>::new(), "{number}");
+    }
+}
+
+#[test]
+fn an_erasure_an_undo_and_a_new_login_say_what_a_reader_keeps() {
+    for number in 0..OTHERS {
+        let scene = Machine::new().session(Age::FRESH).bound_to("r.example");
+        let removal = other_removal(&scene, number);
+        let _reader = Reader::of(&scene);
+        let told = removal.command.limit(SOON).run().success().stderr;
+        let db = scene.sandbox.db().display().to_string();
+        let warning = format!(
+            "warning: another program is reading {db}; removed tokens stay in {db}-wal until it ends\n"
+        );
+        // An uninstallation runs two commands that remove something.
+        let warnings = told.matches("warning: ").count();
+        assert_eq!(warnings, 1 + usize::from(number == 5), "{number}: {told}");
+        assert_eq!(told.matches(&warning).count(), warnings, "{told}");
+        assert!(!is_stored(&scene, removal.stored), "{number}");
+    }
+}
+
+#[test]
+fn what_a_refresh_replaces_does_not_wait_for_a_reader() {
+    let scene = Machine::new().login(Age::STALE);
+    let _reader = Reader::of(&scene);
+    let since = Instant::now();
+    // Sentry does not accept the former pair any more.
+    scene.token().run().success().stderr_is("");
+    assert!(since.elapsed() < Duration::from_secs(5));
+}
