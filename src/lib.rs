@@ -63,7 +63,7 @@
 //! - [`login`]: one device login with a user at a terminal
 //! - `setup`: the configuration of other programs: git's, docker's `config.json`, podman's `auth.json`
 //! - [`failure`]: errors with a hint that the user can paste
-//! - [`printable`]: sanitizes untrusted text for a terminal
+//! - [`printable`]: sanitizes untrusted text for a terminal, and words the errors of the operating system
 //!
 //! Protocols and policy:
 //!

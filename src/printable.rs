@@ -1,4 +1,7 @@
-//! Sanitizes untrusted text for display, and quotes words for a shell.
+//! Sanitizes untrusted text for display, words the errors of the operating system, and quotes words for a shell.
+
+use std::borrow::Cow;
+use std::io;
 
 pub(crate) use crate::platform::shell::quoted;
 
@@ -30,6 +33,58 @@ fn is_hidden(character: char) -> bool {
                 | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{16fe4}'
                 | '\u{1bca0}'..='\u{1bca3}' | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
+}
+
+/// What the standard library adds to an error of the operating system.
+const NUMBER: &str = " (os error ";
+
+/// Returns a message with the errors of the operating system as parts of a sentence: without their numbers, which mean
+/// nothing to a user, and in lower case. An unknown error has its number in its text.
+pub(crate) fn without_numbers(message: &str) -> Cow<'_, str> {
+    if !message.contains(NUMBER) {
+        return Cow::Borrowed(message);
+    }
+    let mut plain = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(NUMBER) {
+        let (before, found) = rest.split_at(at);
+        match error_in(before, found) {
+            Some((before, words, after)) => {
+                plain.push_str(before);
+                plain.push_str(&words);
+                rest = after;
+            }
+            None => {
+                plain.push_str(before);
+                plain.push_str(NUMBER);
+                rest = &found[NUMBER.len()..];
+            }
+        }
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// The text before an error, the error's own text, and the text after it. `None` if these are other words.
+fn error_in<'a>(before: &'a str, found: &'a str) -> Option<(&'a str, String, &'a str)> {
+    let (number, after) = found[NUMBER.len()..].split_once(')')?;
+    let error = io::Error::from_raw_os_error(number.parse().ok()?).to_string();
+    let text = error.strip_suffix(&format!("{NUMBER}{number})"))?;
+    let before = before.strip_suffix(text)?;
+    Some((before, in_a_sentence(text), after))
+}
+
+/// The text of an error as part of a sentence.
+pub(crate) fn in_a_sentence(text: &str) -> String {
+    // Windows ends its messages with a period.
+    let text = text.trim_end_matches('.');
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_lowercase);
+    let is_name = letters.clone().next().is_some_and(char::is_uppercase);
+    match first {
+        Some(first) if !is_name => first.chain(letters).collect(),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +137,38 @@ mod tests {
         assert_eq!(printable(shown), shown);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn errors_of_the_system_have_words_and_no_numbers() {
+        let denied = io::Error::from(rustix::io::Errno::ACCESS);
+        let absent = io::Error::from(rustix::io::Errno::NOENT);
+        let message = format!("cannot read /a (os error 1): {denied}; and /b: {absent}");
+        let plain =
+            "cannot read /a (os error 1): permission denied; and /b: no such file or directory";
+        assert_eq!(without_numbers(&message), plain);
+        for same in [
+            "",
+            "plain",
+            " (os error 13)",
+            "x (os error 13",
+            "Denied (os error x)",
+        ] {
+            assert_eq!(without_numbers(same), same);
+        }
+        let unknown = io::Error::from_raw_os_error(99_999).to_string();
+        let shown = without_numbers(&unknown).into_owned();
+        assert!(
+            shown.contains("99999") && !shown.contains("os error"),
+            "{shown}"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn other_text_keeps_its_words(text in ".*") {
+            prop_assert_eq!(without_numbers(&text), text.as_str());
+        }
+
         #[test]
         fn no_control_byte_survives(text in "\\PC*|.*") {
             prop_assert!(printable(&text).chars().all(|character| !character.is_control()));

@@ -62,7 +62,7 @@ pub(crate) fn exec(world: &World, args: &ExecArgs) -> anyhow::Result<(ExitCode, 
             (ExitCode::from(NOT_FOUND), Failure::new(what))
         }
         _ => {
-            let what = format!("cannot run `{program}`: {}", reason(&error));
+            let what = format!("cannot run `{program}`: {error}");
             (ExitCode::from(CANNOT_RUN), Failure::new(what))
         }
     })
@@ -103,15 +103,6 @@ fn file(world: &World, program: &OsStr) -> Option<PathBuf> {
 /// Whether a word is an option and cannot be a command.
 fn is_option(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-")
-}
-
-/// The message of the system, without the error number.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_lowercase(),
-        None => text,
-    }
 }
 
 #[cfg(test)]

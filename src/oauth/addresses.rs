@@ -15,6 +15,8 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::printable::in_a_sentence;
+
 /// Most addresses of one name that are attempted.
 const MOST: usize = 16;
 
@@ -27,7 +29,12 @@ pub(super) struct LookupError(Arc<io::Error>);
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let why = self.0.to_string();
+        // The standard library says first what the message says already.
+        let why = why
+            .strip_prefix("failed to lookup address information: ")
+            .unwrap_or(&why);
+        f.write_str(&in_a_sentence(why))
     }
 }
 

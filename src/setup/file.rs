@@ -248,14 +248,9 @@ impl ForeignFile {
         if error.downcast_ref::<Failure>().is_some() {
             return error;
         }
-        let cause = match error.downcast_ref::<io::Error>() {
-            // `tempfile` adds its own path to the cause.
-            Some(error) => match error.get_ref().and_then(|inner| inner.source()) {
-                Some(cause) => cause.to_string(),
-                None => error.to_string(),
-            },
-            None => format!("{error:#}"),
-        };
+        let cause = format!("{error:#}");
+        // `tempfile` adds a path that nobody has seen to the cause.
+        let cause = cause.split(" at path \"").next().unwrap_or(&cause);
         let what = format!("cannot write {}: {cause}", self.path.display());
         let failure = Failure::new(what.clone());
         let is_mounted = error

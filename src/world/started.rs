@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use super::files::{file_name, is_same_file, programs_in};
 use crate::platform::files::canonicalize;
 use crate::platform::shell;
+use crate::printable::without_numbers;
 
 /// A name of this program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,8 +94,16 @@ pub(crate) fn program_name() -> OsString {
     std::env::args_os().next().unwrap_or_default()
 }
 
-/// A message with its commands as they are typed under the name of this program, in the shell of this system.
+/// A message with its commands as they are typed under the name of this program, in the shell of this system, and the
+/// errors of the system in words.
 pub(crate) fn as_typed(text: &str) -> Cow<'_, str> {
+    match without_numbers(text) {
+        Cow::Borrowed(text) => commands_as_typed(text),
+        Cow::Owned(text) => Cow::Owned(commands_as_typed(&text).into_owned()),
+    }
+}
+
+fn commands_as_typed(text: &str) -> Cow<'_, str> {
     let is_sentry_ours = || {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let first = programs_in(&path, "sentry").next();

@@ -199,7 +199,7 @@ fn an_expired_token_is_not_refreshed_where_nothing_can_be_written() {
     let token = unprivileged(sandbox.sentry(&["auth", "token"])).run();
     token.fails(1).stdout_is("").stderr_is(&format!(
         "error: the token for {} has expired and cannot be refreshed now: cannot use the lock file \
-         {}/credential.lock: Permission denied (os error 13)\n",
+         {}/credential.lock: permission denied\n",
         sentry.url(),
         sandbox.config_dir().display()
     ));

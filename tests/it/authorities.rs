@@ -108,7 +108,7 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
     let key = fs::read_to_string(scene.tls.key()).expect("a key");
     let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let files = [
-        (root.join("missing"), "No such file or directory"),
+        (root.join("missing"), "no such file or directory"),
         (root.to_owned(), "it is not a file"),
         (fifo, "it is not a file"),
         ("/dev/zero".into(), "it is not a file"),
@@ -122,11 +122,11 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
             scene.file("half.pem", &scene.authority()[..200]),
             "it holds no certificate (PEM)",
         ),
-        (root.join("\u{1b}[31mred"), "No such file or directory"),
+        (root.join("\u{1b}[31mred"), "no such file or directory"),
     ];
     let directories = [
-        (root.join("missing"), "No such file or directory"),
-        (scene.tls.authority(), "Not a directory"),
+        (root.join("missing"), "no such file or directory"),
+        (scene.tls.authority(), "not a directory"),
         (empty_directory, "it holds no certificate (PEM)"),
     ];
     // The others would suffice; an unusable one is an error nevertheless.
@@ -155,7 +155,7 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
         .sentry(&["auth", "login", "--url", &scene.tls.url(), "--force"]);
     scene.is_told(
         login.env("SSL_CERT_FILE", "/nowhere"),
-        "cannot use /nowhere, which SSL_CERT_FILE names: No such file or directory",
+        "cannot use /nowhere, which SSL_CERT_FILE names: no such file or directory",
     );
 }
 
@@ -186,7 +186,7 @@ fn the_official_clis_own_setting_adds_an_authority() {
     set(Path::new("/nowhere"));
     let told = scene.get().run().fails(1).stdout_is("");
     told.stderr_has(
-        "cannot use /nowhere, which `sentry cli defaults ca-cert` names: No such file or directory",
+        "cannot use /nowhere, which `sentry cli defaults ca-cert` names: no such file or directory",
     );
     set(Path::new(""));
     scene.get().run().fails(1).stderr_has("cannot trust ");

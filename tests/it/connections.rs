@@ -115,7 +115,7 @@ fn any_error_of_one_family_leads_to_the_other() {
     // If all fail, the last error is reported.
     let get = get(&machine, &sentry, &format!("http://localhost:{port}"));
     let refused = get.with_injected("connect:error=EACCES:when=1+");
-    refused.run().fails(1).stderr_has("Permission denied");
+    refused.run().fails(1).stderr_has("permission denied");
 }
 
 #[test]

@@ -209,7 +209,7 @@ ok       instance: https://sentry.io, the default
 warning  session: not logged in
          hint: `sentry auth login`
 problem  server: cannot reach https://sentry.io: cannot connect to sentry.io: the proxy 127.0.0.1:1 (HTTPS_PROXY) cannot be \
-reached (Connection refused (os error 111))
+reached (connection refused)
          hint: `export HTTPS_PROXY=PROXY` names another proxy, and `unset HTTPS_PROXY` none
 ok       clock: no server reported the time
 ok       keyring: off

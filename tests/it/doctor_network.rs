@@ -101,7 +101,7 @@ fn a_proxy_or_authorities_that_cannot_be_used_are_a_problem() {
         (
             "SSL_CERT_FILE",
             "/nowhere",
-            "cannot use /nowhere, which SSL_CERT_FILE names: No such file or directory (os error 2)\n         \
+            "cannot use /nowhere, which SSL_CERT_FILE names: no such file or directory\n         \
              hint: `unset SSL_CERT_FILE`, or name one with certificates (PEM)\n",
         ),
     ] {

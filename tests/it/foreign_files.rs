@@ -161,10 +161,10 @@ fn podman_without_a_place_to_log_in_gets_a_hint_with_the_variable() {
             return;
         };
         let failed = failed.fails(1).stderr_has(&format!(
-            "/run/containers/{NOBODY}/auth.json: Permission denied (os error 13)\n\
+            "/run/containers/{NOBODY}/auth.json: permission denied\n\
              hint: `export REGISTRY_AUTH_FILE=\"$HOME/.config/containers/auth.json\"`, for podman too\n"
         ));
-        assert_eq!(failed.stderr.matches("Permission denied").count(), 1);
+        assert_eq!(failed.stderr.matches("permission denied").count(), 1);
         undone.success().stderr_is("nothing to undo\n");
         doctor.stdout_has("ok       docker: no registry is set up\n");
     }
@@ -222,10 +222,10 @@ fn a_file_that_is_a_mount_point_is_reported_and_nothing_is_bound() {
         let machine = Scene::new();
         let failed = after(&machine, "mount --bind \"$FILE\" \"$FILE\"", args).run();
         let failed = failed.fails(1).stderr_is(&format!(
-            "error: cannot write {}: Device or resource busy (os error 16); it is a mount point: mount its directory instead\n",
+            "error: cannot write {}: device or resource busy; it is a mount point: mount its directory instead\n",
             machine.path(file).display()
         ));
-        machine.is_as_before(failed, "Device or resource busy");
+        machine.is_as_before(failed, "device or resource busy");
     }
 }
 
@@ -238,7 +238,13 @@ fn a_directory_that_cannot_be_written_is_reported_and_nothing_is_bound() {
         let read_only = "DIR=$(dirname \"$FILE\"); mount --bind \"$DIR\" \"$DIR\"; \
                          mount -o remount,bind,ro \"$DIR\"";
         let failed = after(&machine, read_only, args).env("SENTRY_CONFIG_DIR", other);
-        machine.is_as_before(failed.run(), "Read-only file system");
+        let failed = failed.run();
+        assert!(
+            !failed.stderr.contains(".config.json-"),
+            "{}",
+            failed.stderr
+        );
+        machine.is_as_before(failed, "read-only file system\n");
     }
 }
 
@@ -249,7 +255,7 @@ fn a_file_that_its_owner_made_read_only_is_left_alone() {
         let path = machine.path(file);
         fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
         let failed = unprivileged(machine.set_up(args)).run();
-        machine.is_as_before(failed, "Permission denied");
+        machine.is_as_before(failed, "permission denied");
     }
 }
 
@@ -278,7 +284,7 @@ fn a_full_disk_is_reported_and_nothing_is_bound() {
             .env(variable.0, variable.1)
             .run()
             .fails(1)
-            .stderr_has("No space left on device");
+            .stderr_has("no space left on device");
         let left = match file {
             ".gitconfig" => format!("{}fill\ngitconfig\n", BEFORE[1]),
             _ => format!("{}config.json\nfill\n", BEFORE[0]),

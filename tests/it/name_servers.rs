@@ -112,5 +112,5 @@ fn a_second_name_server_is_waited_for() {
     let get = machine.git_credential("get");
     let get = get.stdin(described(&format!("https://{HOST}")));
     let told = asking(&machine, &["127.0.0.1", "127.0.0.2"], get).fails(1);
-    told.stderr_has("Connection refused");
+    told.stderr_has("connection refused");
 }

@@ -251,7 +251,7 @@ fn what_fails_at_the_proxy_is_named_as_the_proxys() {
             .env("all_proxy", format!("{scheme}://{address}"));
         scene.is_told(
             cmd,
-            &format!("{named} cannot be reached (Connection refused"),
+            &format!("{named} cannot be reached (connection refused"),
         );
     }
     for scheme in ["http", "socks5h"] {

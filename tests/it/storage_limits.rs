@@ -104,7 +104,7 @@ fn where_no_thread_can_be_started_a_living_token_is_served_and_none_is_spent() {
         .stdout_is("")
         .stderr_is(
             "error: not refreshed, because the new token could not be stored: signals cannot be deferred: \
-             Resource temporarily unavailable (os error 11)\n",
+             resource temporarily unavailable\n",
         );
     assert_eq!(scene.sentry.requests().len(), 0);
     scene.is_alive();
