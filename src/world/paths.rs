@@ -81,7 +81,7 @@ impl World {
     /// [`NoHome`], or a relative `HOME`.
     pub(crate) fn home(&self) -> anyhow::Result<PathBuf> {
         match self.variable_path(files::HOME) {
-            Some(home) => absolute(home, files::HOME),
+            Some(home) => lasting(absolute(home, files::HOME)?, files::HOME),
             // Without HOME in the environment this asks getpwuid_r.
             None => std::env::home_dir()
                 .filter(|home| home.is_absolute())
@@ -267,17 +267,25 @@ fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {
-            Component::ParentDir => drop(plain.pop()),
+            Component::ParentDir => {
+                // The parent of the target: `/dev/fd/..` is `/proc/self`.
+                plain = files::canonicalize(&plain).unwrap_or(plain);
+                plain.pop();
+            }
             other => plain.push(other),
         }
-    }
-    if ["/proc", "/dev/fd"]
-        .iter()
-        .any(|dir| plain.starts_with(dir))
-    {
-        bail!("{name} must not name a directory below /proc or /dev/fd");
+        if is_of_process(&plain) {
+            bail!("{name} must not name a directory below /proc or /dev/fd");
+        }
     }
     Ok(path)
+}
+
+/// Whether a path belongs to the process that opens it. Another machine's `/proc` may be mounted elsewhere.
+fn is_of_process(path: &Path) -> bool {
+    let ends_with = |end: &str| path.ends_with(end);
+    ["/proc", "/dev/fd"].iter().any(|dir| path.starts_with(dir))
+        || ["proc/self", "proc/thread-self"].into_iter().any(ends_with)
 }
 
 // A symlink or a special file counts as present: opening it reports what is wrong with it.

@@ -1,7 +1,7 @@
 //! One line per step for the user who asks what happened.
 //!
 //! A variable names the file, and the user need not be the one who set it: only a file that this program created is
-//! written.
+//! written, and each line in it is a comment, because its name may be one that a shell reads as commands.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -16,6 +16,9 @@ use crate::platform::files::{self, Purpose, Rule};
 
 /// First line of each file: it shows that this program created the file.
 const HEADER: &str = "# steps of Sentry's credential helpers (SENTRY_CREDENTIAL_TRACE)\n";
+
+/// Begins each line of a file.
+const COMMENT: &str = "# ";
 
 /// How often an empty file is read again: another process has created it, and is about to write the header.
 const LOOKS: u32 = 50;
@@ -85,7 +88,10 @@ impl Trace {
         let line = format!("{now} [{}] {escaped}\n", std::process::id());
         match self {
             Trace::Stderr => super::print_error(&line),
-            Trace::File(file) => drop(file.borrow_mut().write_all(line.as_bytes())),
+            Trace::File(file) => {
+                let line = format!("{COMMENT}{line}");
+                drop(file.borrow_mut().write_all(line.as_bytes()));
+            }
         }
     }
 }

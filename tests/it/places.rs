@@ -278,6 +278,12 @@ fn a_place_that_is_another_for_each_process_is_refused() {
         "/proc/self/../self/cwd/sentry",
         "//proc/./thread-self/cwd/sentry",
         "/tmp/../proc/self/cwd/sentry",
+        // The parent of a symlink's target.
+        "/dev/fd/../cwd/sentry",
+        "/proc/self/cwd/../repo/sentry",
+        // Another machine's, as in a container that watches its host.
+        "/host/proc/self/cwd/sentry",
+        "/srv/proc/thread-self/root/sentry",
         "/dev/fd/3/sentry",
         "/proc",
     ] {
@@ -296,6 +302,12 @@ fn a_place_that_is_another_for_each_process_is_refused() {
     let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
     let told = refused.fails(1).stdout_is("");
     told.stderr_is(&format!("git-credential-sentry: XDG_CONFIG_HOME {words}"));
+    let helper = machine.git_credential("get").current_dir(&repository);
+    let helper = helper.env_remove("SENTRY_CONFIG_DIR");
+    let helper = helper.env("HOME", "/proc/self/cwd");
+    let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
+    let told = refused.fails(1).stdout_is("");
+    told.stderr_is(&format!("git-credential-sentry: HOME {words}"));
     // Without a file there, nothing is selected.
     let helper = machine
         .git_credential("get")

@@ -299,7 +299,7 @@ fn a_lock_file_that_cannot_be_opened_does_not_keep_a_living_token() {
         assert_eq!(scene.sentry.requests().len(), 0);
         let refresh = unprivileged(scene.refresh()).run().fails(1).stdout_is("");
         refresh.stderr_is(&format!(
-            "error: the token of {} was not refreshed: cannot use the lock file {}: Permission denied (os error 13)\n",
+            "error: the token of {} was not refreshed: cannot use the lock file {}: permission denied\n",
             scene.sentry.url(),
             lock.display()
         ));
@@ -633,11 +633,11 @@ fn no_former_secret_is_left_in_any_file() {
 #[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn without_a_home_directory_nothing_is_created_and_that_is_reported() {
     let scene = Machine::new().session(Age::FRESH);
-    let nowhere = |cmd: Cmd| cmd.env("HOME", "/proc/nowhere");
+    let nowhere = |cmd: Cmd| cmd.env("HOME", "/sys/nowhere");
     scene.is_logged_out_to(nowhere);
     let store = scene.sandbox.git_credential("store");
     let store = nowhere(store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n"));
-    store.run().fails(1).stdout_is("").stderr_is(
-        "git-credential-sentry: cannot create /proc/nowhere/.sentry: No such file or directory (os error 2)\n",
-    );
+    let told = store.run().fails(1).stdout_is("");
+    // Which reason it is depends on how /sys is mounted.
+    told.stderr_has("git-credential-sentry: cannot create /sys/nowhere/.sentry: ");
 }
