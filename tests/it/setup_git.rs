@@ -563,10 +563,11 @@ fn a_binding_does_not_outlive_its_repository() {
     let work = machine.home().join("work");
     let local = set_up(&machine).arg("--local").current_dir(&work);
     local.run().success();
-    undo(&machine)
-        .run()
-        .success()
-        .stderr_is("nothing to undo\n");
+    undo(&machine).run().success().stderr_is(&format!(
+        "https://git.example.com stays set up: {0} names this program\nhint: `{1}`\n",
+        work.join(".git/config").display(),
+        ending(&work.join(".git/config"))
+    ));
     fs::remove_dir_all(&work).unwrap();
     undo(&machine)
         .run()
@@ -584,11 +585,46 @@ fn undo_of_a_host_that_is_named_always_unbinds() {
     setup_git(&machine, &["--undo", "git.example.com"])
         .run()
         .success()
-        .stderr_is(
+        .stderr_is(&format!(
             "unbound https://git.example.com from https://sentry.example.com\n\
-             warning: another of git's files still names this program for https://git.example.com\n",
-        );
+             warning: {0} still names this program for https://git.example.com\n\
+             hint: `{1}`\n",
+            work.join(".git/config").display(),
+            ending(&work.join(".git/config"))
+        ));
     assert_eq!(machine.bindings(), [""; 0]);
+}
+
+/// The command that removes the helper from a file.
+fn ending(file: &Path) -> String {
+    let file = file.display();
+    format!(
+        "git config --file {file} --unset-all credential.https://git.example.com.helper '^sentry( |$)'"
+    )
+}
+
+#[test]
+fn undo_names_what_it_leaves_set_up() {
+    let machine = Sandbox::new();
+    set_up(&machine).run().success();
+    let included = machine.home().join("included");
+    let content = "[credential \"https://git.example.com\"]\n\thelper =\n\thelper = sentry\n";
+    fs::write(&included, content).unwrap();
+    let path = included.display().to_string();
+    git(&machine, &["config", "--global", "include.path", &path]);
+    let left = format!(
+        "https://git.example.com stays set up: {path} names this program\nhint: `{}`\n",
+        ending(&included)
+    );
+    undo(&machine).run().success().stderr_has(&left);
+    assert_eq!(machine.bindings().len(), 1);
+    // What the hint says ends it.
+    let end = machine.command("sh").args(["-c", &ending(&included)]);
+    end.run().success();
+    undo(&machine)
+        .run()
+        .success()
+        .stderr_is("unbound https://git.example.com from https://sentry.example.com\n");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::auth::context::ConfigDir;
 use crate::auth::report::Report;
 use crate::origin::Origin;
 use crate::policy::administrators;
+use crate::printable::printable;
 use crate::setup::{Edit, Git, GitFile, Reach, Scope, Setting, UndoLog, ending, together};
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 use crate::world::World;
@@ -192,7 +193,7 @@ impl<'a> Undo<'a> {
             if let Some(change) = change {
                 log.forget(change, &host.to_string())?;
             }
-            if !is_configured(elsewhere, host) {
+            if configured(elsewhere, host).is_none() {
                 to_unbind.push(host.clone());
             }
         }
@@ -202,7 +203,16 @@ impl<'a> Undo<'a> {
             Origin::parse(binding.server.strip_prefix(&Client::Git.server(""))?).ok()
         });
         if self.hosts.is_empty() && self.file.scope == Scope::Global {
-            to_unbind.extend(hosts.filter(|host| !is_configured(elsewhere, host)));
+            for host in hosts {
+                match configured(elsewhere, &host) {
+                    None => to_unbind.push(host),
+                    Some(setting) => {
+                        let place = place(setting);
+                        report.note(format!("{host} stays set up: {place} names this program"));
+                        report.note(format!("hint: {}", ending(setting)));
+                    }
+                }
+            }
         }
         let mut done: Vec<&Origin> = Vec::new();
         for host in &to_unbind {
@@ -217,10 +227,12 @@ impl<'a> Undo<'a> {
                 if let Some(change) = change {
                     change.unbind(&server)?;
                 }
-                if is_configured(elsewhere, host) {
+                if let Some(setting) = configured(elsewhere, host) {
+                    let place = place(setting);
                     report.note(format!(
-                        "warning: another of git's files still names this program for {name}"
+                        "warning: {place} still names this program for {name}"
                     ));
+                    report.note(format!("hint: {}", ending(setting)));
                 }
             }
             let is_stored = match change {
@@ -255,11 +267,19 @@ impl<'a> Undo<'a> {
     }
 }
 
-/// Whether a helper of ours is configured for the host by name.
-fn is_configured(settings: &[Setting], host: &Origin) -> bool {
-    settings.iter().any(|setting| {
+/// A helper of ours that is configured for the host by name.
+fn configured<'a>(settings: &'a [Setting], host: &Origin) -> Option<&'a Setting> {
+    settings.iter().find(|setting| {
         setting.url().is_some() && setting.reach(host) == Reach::Whole && setting.helper.is_ours()
     })
+}
+
+fn place(setting: &Setting) -> String {
+    let file = setting.file();
+    file.map_or_else(
+        || "the environment".to_owned(),
+        |file| printable(&file.display().to_string()),
+    )
 }
 
 /// The values that stay: those from before the set-up, or the current ones without ours if they were changed since.

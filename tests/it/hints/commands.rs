@@ -256,6 +256,27 @@ pub const ROWS: &[Row] = &[
         "`git config --file $HOME/.gitconfig --unset-all credential.helper *`",
     ),
     row(
+        &["auth/setup_git/undo.rs: {}"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("sentry auth setup-git g.example");
+            scene.run("cp .gitconfig 'an included $file'");
+            scene.run("git config --global include.path \"$HOME/an included \\$file\"");
+        },
+        "sentry auth setup-git --undo",
+        "`git config --file '$HOME/an included $$file' --unset-all credential.https://g.example.helper *`",
+    ),
+    row(
+        &["auth/setup_git/undo.rs: {}"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("git init --quiet work; cd work; sentry auth setup-git --local g.example");
+            scene.before("cd work");
+        },
+        "sentry auth setup-git --undo g.example",
+        "`git config --file $HOME/work/.git/config --unset-all credential.https://g.example.helper *`",
+    ),
+    row(
         &["auth/status.rs: `unset {variable}`, or set it to another token"],
         |scene| {
             scene.login(Age::FRESH);
