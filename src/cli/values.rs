@@ -104,6 +104,11 @@ pub(super) fn registry(text: &str) -> Result<String, String> {
         None => text,
     };
     let host = host.strip_suffix('/').unwrap_or(host);
+    // Docker Hub is the one registry whose name has a path.
+    let host = match host.eq_ignore_ascii_case("index.docker.io/v1") {
+        true => "index.docker.io",
+        false => host,
+    };
     if let Some((host, _)) = host.split_once('/') {
         return Err(format!(
             "docker and podman look a helper up by the host of a registry, without a path: use `{}`",

@@ -55,6 +55,19 @@ pub(crate) fn looked_up(registry: &str) -> bool {
     registry == DOCKER_HUB || !registry.contains('/')
 }
 
+/// The names of Docker Hub that users know.
+const NAMES_OF_DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
+
+/// The key under which docker, or podman, looks up a registry that a user calls by this name.
+pub(crate) fn key_of(registry: &str, podman: bool) -> &str {
+    let mut names = NAMES_OF_DOCKER_HUB.iter();
+    match names.any(|name| registry.eq_ignore_ascii_case(name)) {
+        true if podman => NAMES_OF_DOCKER_HUB[0],
+        true => DOCKER_HUB,
+        false => registry,
+    }
+}
+
 /// docker's `config.json`, or podman's `auth.json`.
 pub(crate) struct ConfigFile {
     path: PathBuf,

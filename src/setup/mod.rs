@@ -27,7 +27,7 @@ use crate::printable::quoted;
 use crate::store::{Store, WriteTransaction};
 use crate::world::World;
 
-pub(crate) use docker_config::{ConfigFile, DEFAULT, OURS, Slot, looked_up};
+pub(crate) use docker_config::{ConfigFile, DEFAULT, OURS, Slot, key_of, looked_up};
 pub(crate) use file::{ForeignFile, same_file};
 
 use file::{ATTEMPTS, ReplaceError, Replaced};

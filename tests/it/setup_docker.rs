@@ -1,6 +1,8 @@
 //! `sentry auth setup-docker`: what it writes to docker's configuration, and what `--undo` restores.
 
-use crate::sandbox::{Cmd, Sandbox};
+use crate::machine::Machine;
+use crate::sandbox::{Age, Cmd, Sandbox};
+use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -594,4 +596,41 @@ fn the_user_name_stays_until_another_is_given() {
         .run()
         .success()
         .stderr_is("docker uses the login of https://sentry.io for registry.example.com as bob\n");
+}
+
+#[test]
+fn docker_hub_is_set_up_under_the_key_that_each_client_looks_up() {
+    let hub = "https://index.docker.io/v1/";
+    for (podman, key) in [(false, hub), (true, "docker.io")] {
+        for name in [
+            "docker.io",
+            "index.docker.io",
+            "registry-1.docker.io",
+            "Docker.io",
+            hub,
+        ] {
+            let file = if podman { "auth.json" } else { "config.json" };
+            let machine = Machine::new().session(Age::FRESH);
+            let place = machine.sandbox.root().join(file);
+            let set_up = |more: &[&str]| {
+                let mut args = vec!["auth", "setup-docker", "--registry", name];
+                args.extend(podman.then_some("--podman"));
+                let command = machine.sandbox.sentry(&[&args[..], more].concat());
+                let command = command.env("DOCKER_CONFIG", machine.sandbox.root());
+                match podman {
+                    true => command.env("REGISTRY_AUTH_FILE", &place),
+                    false => command,
+                }
+            };
+            set_up(&[]).run().success();
+            let content: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+            assert_eq!(content, json!({"credHelpers": {key: "sentry"}}), "{name}");
+            let get = machine.sandbox.docker_credential("get").stdin(key).run();
+            get.success().stdout_has(&machine.pair.access);
+            set_up(&["--undo"]).run().success();
+            let content: Value = serde_json::from_slice(&fs::read(&place).unwrap()).unwrap();
+            assert_eq!(content, json!({}), "{name}");
+            assert_eq!(machine.sandbox.bindings(), [""; 0]);
+        }
+    }
 }

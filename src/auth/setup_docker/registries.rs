@@ -7,14 +7,19 @@ use std::path::Path;
 
 use crate::auth::output::say;
 use crate::cli::SetupDockerArgs;
-use crate::setup::{DEFAULT, ForeignFile, UndoLog, Writer};
+use crate::setup::{DEFAULT, ForeignFile, UndoLog, Writer, key_of};
 use crate::store::{Client, ReadTransaction, WriteTransaction};
 
-/// `credsStore` and the registries, as given.
+/// `credsStore` and the registries, as given; of Docker Hub, the key that the client looks up. What is undone may also
+/// have the name that was given.
 pub(super) fn names(args: &SetupDockerArgs) -> Vec<&str> {
     let default = args.default.then_some(DEFAULT);
     let registries = args.registry.iter().chain(&args.registries);
-    let all = default.into_iter().chain(registries.map(String::as_str));
+    let registries = registries.flat_map(|name| {
+        let given = args.undo.then_some(name.as_str());
+        std::iter::once(key_of(name, args.podman)).chain(given)
+    });
+    let all = default.into_iter().chain(registries);
     let mut names: Vec<&str> = Vec::new();
     for name in all {
         if !names.contains(&name) {
