@@ -2,7 +2,7 @@
 //!
 //! Separate from the commands so that these options mean the same in each of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::account::{self, Session};
@@ -16,17 +16,27 @@ use crate::policy::{self, Selection};
 use crate::printable::printable;
 use crate::session;
 use crate::store::{Store, WriteTransaction};
-use crate::world::World;
+use crate::world::{NoHome, World};
 
 /// The configuration directory, and the database in it if there is one.
 pub(super) struct ConfigDir {
-    pub(super) dir: PathBuf,
+    /// `None` without a home directory, which is required only to write something.
+    dir: Option<PathBuf>,
     pub(super) store: Option<Store>,
 }
 
 impl ConfigDir {
     pub(super) fn of(world: &World) -> anyhow::Result<ConfigDir> {
-        let dir = world.config_dir()?;
+        let dir = match world.config_dir() {
+            Ok(dir) => dir,
+            Err(error) if error.is::<NoHome>() => {
+                return Ok(ConfigDir {
+                    dir: None,
+                    store: None,
+                });
+            }
+            Err(error) => return Err(error),
+        };
         let store = Store::open(world, &dir)?;
         // A grant that waits to be imported is a login, too.
         if let Some(store) = &store
@@ -34,7 +44,18 @@ impl ConfigDir {
         {
             world.trace(|| format!("not imported: {error:#}"));
         }
-        Ok(ConfigDir { store, dir })
+        Ok(ConfigDir {
+            store,
+            dir: Some(dir),
+        })
+    }
+
+    /// The directory.
+    ///
+    /// # Errors
+    /// [`NoHome`].
+    pub(super) fn dir(&self) -> anyhow::Result<&Path> {
+        Ok(self.dir.as_deref().ok_or(NoHome)?)
     }
 
     pub(super) fn sessions(&self) -> anyhow::Result<Vec<Session>> {
@@ -127,7 +148,7 @@ impl ConfigDir {
         world: &World,
         write: impl FnOnce(&WriteTransaction<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let store = Store::open_or_create(world, &self.dir)?;
+        let store = Store::open_or_create(world, self.dir()?)?;
         let guard = self.lock(world)?;
         // A logout must remove a pending pair too. One that cannot be imported now is imported later.
         session::import(world, &store, &guard).ok();
@@ -162,7 +183,7 @@ impl ConfigDir {
     }
 
     pub(super) fn lock(&self, world: &World) -> anyhow::Result<LockGuard> {
-        Ok(Lock::credential(&self.dir).acquire(world.clock(), Duration::from_secs(20))?)
+        Ok(Lock::credential(self.dir()?).acquire(world.clock(), Duration::from_secs(20))?)
     }
 }
 

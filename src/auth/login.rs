@@ -29,6 +29,8 @@ use input::{command, from_stdin, instance_of, setup_code};
 
 pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode> {
     let config = ConfigDir::of(world)?;
+    // Before a token is read or a code is requested that could not be stored.
+    config.dir()?;
     let token = match args.with_token {
         true => Some(from_stdin(world, "token", args)?),
         false => args.token.clone(),
@@ -62,7 +64,7 @@ pub(crate) fn login(world: &World, args: &LoginArgs) -> anyhow::Result<ExitCode>
             // Without a client id, the code belongs to the instance's own application.
             let client_id = environment::client_id_by(world, &instance, url);
             let client_id = client_id.as_deref().unwrap_or(BUILT_IN_CLIENT_ID);
-            code.redeem(world, &config.dir, client_id, email)?
+            code.redeem(world, config.dir()?, client_id, email)?
         }
         (None, None) => match with_device_flow(world, &config, &instance, args)? {
             Some(session) => session,
@@ -91,7 +93,7 @@ pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyh
     let name = session.name();
     let name = name.map_or_else(String::new, |name| format!(" as {name}"));
     say(&format!("logged in to {}{name}", session.origin));
-    let database = config.dir.join("cli.db");
+    let database = config.dir()?.join("cli.db");
     let readers = match is_judged(&database) {
         true => "readable by you only",
         false => "its file system has no access lists",
@@ -112,7 +114,7 @@ pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyh
 /// Whether a host is set up, so that no hint is needed.
 fn is_set_up(world: &World, config: &ConfigDir) -> anyhow::Result<bool> {
     // The login may have created the database.
-    let store = Store::open(world, &config.dir)?;
+    let store = Store::open(world, config.dir()?)?;
     let bound = store.map_or(Ok(Vec::new()), |store| store.read()?.bound())?;
     Ok(!bound.is_empty())
 }
@@ -160,7 +162,7 @@ fn with_device_flow(
             .map_or(Approver::Any, Approver::Called),
         consent: None,
     };
-    match login.run(world, &config.dir, &Terminal::stderr(world)) {
+    match login.run(world, config.dir()?, &Terminal::stderr(world)) {
         Ok(LoggedIn::Here(session)) => Ok(Some(*session)),
         Ok(LoggedIn::Elsewhere) => {
             say(&format!(
@@ -317,7 +319,7 @@ pub(super) fn store_token(
         };
         bail!("{what}; nothing was stored");
     }
-    let store = Store::open_or_create(world, &config.dir)?;
+    let store = Store::open_or_create(world, config.dir()?)?;
     let tokens = Tokens {
         access: token,
         refresh: None,

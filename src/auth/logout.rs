@@ -28,7 +28,11 @@ pub(crate) fn logout(world: &World, args: &LogoutArgs) -> anyhow::Result<ExitCod
     // A login that waits to be imported has to end, too.
     match &config.store {
         Some(store) => drop(session::import_pending(world, store)?),
-        None => session::discard_all(world, &config.dir)?,
+        None => {
+            if let Ok(dir) = config.dir() {
+                session::discard_all(world, dir)?;
+            }
+        }
     }
     let sessions = config.sessions()?;
     let selected: Vec<Session> = match args.all {

@@ -153,16 +153,17 @@ fn remove(world: &World, place: ConfigDir) -> anyhow::Result<ExitCode> {
         logout(world, &all)?;
     }
     let guard = place.lock(world)?;
+    let dir = place.dir()?.to_owned();
     // The open database has not seen these changes.
     drop(place.store);
-    let Some(store) = Store::open(world, &place.dir)? else {
+    let Some(store) = Store::open(world, &dir)? else {
         return Ok(ExitCode::SUCCESS);
     };
     let path = store.path().display().to_string();
     match store.remove(world, &guard)? {
         Removal::File => {
             say(&format!("removed {path}"));
-            let dir = quoted(&place.dir.display().to_string());
+            let dir = quoted(&dir.display().to_string());
             say(&format!("hint: `rm -r {dir}` removes the lock files, too"));
         }
         Removal::Tables => say(&format!(

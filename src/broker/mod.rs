@@ -154,6 +154,11 @@ impl<'a> Broker<'a> {
             }
             // Without a home directory there is no store that could decide otherwise.
             Verdict::Nothing if error.is::<world::NoHome>() => Err(NoCredential::NotOurs),
+            Verdict::Login(_) if error.is::<world::NoHome>() => Err(NoCredential::NoLogin {
+                why: Failure::of(&error),
+                session: PriorSession::None,
+                user: UserResponse::Absent,
+            }),
             _ => Err(NoCredential::Unavailable(error)),
         }
     }

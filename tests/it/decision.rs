@@ -448,7 +448,7 @@ fn homeless(machine: &Sandbox, program: &str, operation: &str, input: &str) -> O
         .command(tool(unprivileged[0]))
         .args(&unprivileged[1..])
         .arg(copy)
-        .arg(operation)
+        .args(operation.split(' '))
         .env_remove("HOME")
         .current_dir("/")
         .stdin(input)
@@ -518,4 +518,38 @@ fn without_a_home_there_is_still_the_environment() {
         .fails(1)
         .stdout_is("")
         .stderr_is("git-credential-sentry: there is no home directory: set HOME\n");
+    // One registry must not end a build that uses others.
+    docker(&bare, "get", "sentry.io")
+        .fails(1)
+        .stdout_is("credentials not found in native keychain\n");
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "setpriv(1), unshare(1)")]
+fn a_command_needs_a_home_only_to_write_something() {
+    let auth = |machine: &Sandbox, command: &str| {
+        let program = env!("CARGO_BIN_EXE_sentry");
+        homeless(machine, program, &format!("auth {command}"), "")
+    };
+    let with_token = Sandbox::new().env("SENTRY_AUTH_TOKEN", "of-the-environment");
+    let status = auth(&with_token, "status --offline").success();
+    status.stdout_has("Source: SENTRY_AUTH_TOKEN\n");
+    let hosts = auth(&with_token, "hosts").success();
+    hosts.stdout_has("https://us.sentry.io (git, docker): the token in SENTRY_AUTH_TOKEN");
+    for logout in ["logout", "logout --all"] {
+        auth(&with_token, logout).fails(1).stderr_is(
+            "error: the token in SENTRY_AUTH_TOKEN is still used\nhint: `unset SENTRY_AUTH_TOKEN`\n",
+        );
+    }
+    let bare = Sandbox::new();
+    let list = auth(&bare, "list").success();
+    list.stderr_has("no sessions\n");
+    let status = auth(&bare, "status").fails(1);
+    status.stderr_has("not logged in to https://sentry.io\n");
+    // Before anything is asked for.
+    for login in ["login", "login --with-token", "login --setup-code"] {
+        auth(&bare, login)
+            .fails(1)
+            .stderr_is("error: there is no home directory: set HOME\n");
+    }
 }

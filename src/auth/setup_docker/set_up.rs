@@ -77,7 +77,7 @@ impl<'a> SetUp<'a> {
             self.report_changes(&found, report);
             return Ok(());
         }
-        let store = Store::open_or_create(self.world, &config.dir)?;
+        let store = Store::open_or_create(self.world, config.dir()?)?;
         let found = together(
             self.world,
             Some(&store),
