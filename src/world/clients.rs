@@ -31,6 +31,9 @@ struct Client {
 const LOGIN: &[&str] = &["login"];
 const LOGOUT: &[&str] = &["logout"];
 
+/// Options of `podman login`, `buildah login` and `skopeo login` that make it print the user of a login.
+const QUERIES: [&str; 2] = ["--get-login", "--get-login=true"];
+
 /// From each client's own `--help`, hidden options included.
 const CLIENTS: [Client; 9] = [
     Client {
@@ -239,7 +242,10 @@ const CLIENTS: [Client; 9] = [
 
 /// Whether this command line, the program's name first, is a login at a registry.
 pub(super) fn is_login(arguments: &[OsString]) -> bool {
-    told(arguments).is_some_and(|(client, rest)| client.begins(client.login, rest))
+    let is_query = |word: &OsString| QUERIES.iter().any(|query| word == query);
+    told(arguments).is_some_and(|(client, rest)| {
+        client.begins(client.login, rest) && !rest.iter().any(is_query)
+    })
 }
 
 /// Names a command that writes the client's configuration at its end, from what it read at its start: `docker login`.

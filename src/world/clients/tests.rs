@@ -17,6 +17,7 @@ fn a_login_is_recognized_by_the_subcommand() {
         "docker -DHunix:///x login",
         "docker -Dc other login",
         "podman login r.example",
+        "podman login --get-login=false r.example",
         "podman --root /x --storage-driver vfs --events-backend none --remote login r.example",
         "podman-remote -c machine login r.example",
         "skopeo --insecure-policy login r.example",
@@ -65,6 +66,10 @@ fn the_word_elsewhere_means_nothing() {
         "sh -c login",
         "login",
         "login login",
+        "podman login --get-login r.example",
+        "podman login r.example --get-login",
+        "skopeo login --get-login=true r.example",
+        "buildah --debug login --get-login r.example",
     ] {
         assert!(!is_login(&words(line)), "{line}");
     }
