@@ -187,7 +187,12 @@ fn described(decision: &Decision<'_>, has_answer: bool) -> String {
         }
         Verdict::Environment(found) => format!("the token in {}", found.variable),
         Verdict::Session(session) if has_answer => format!("the token of {}", session.label()),
-        Verdict::Session(session) if session.tokens.is_none() => {
+        Verdict::Session(session)
+            if session
+                .tokens
+                .as_ref()
+                .is_none_or(|tokens| tokens.refresh.is_none()) =>
+        {
             format!("nothing while the session of {} has ended", session.label())
         }
         Verdict::Session(session) => {

@@ -38,10 +38,11 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
             return Err(Failure::new(what).hint(hint).into());
         }
     };
+    // One that has expired needs a login, like any other.
     if session
         .tokens
         .as_ref()
-        .is_some_and(|tokens| tokens.refresh.is_none())
+        .is_some_and(|tokens| tokens.refresh.is_none() && !tokens.is_expired(world.now()))
     {
         let what = format!(
             "the session of {} is an API token, which is never refreshed",
