@@ -631,3 +631,126 @@ fn a_field_that_cannot_be_read_costs_no_login() {
         assert_eq!(machine.stored_tokens().as_ref(), Some(&new), "{case}");
     }
 }
+
+/// What proxies and servers put around an answer (RFC 9112), and the tokens that were granted with it.
+#[test]
+fn an_answer_in_any_form_that_http_allows_is_stored() {
+    let pair = |name: &str| Pair {
+        access: format!("sntryu_{name}"),
+        refresh: format!("sntryr_{name}"),
+    };
+    let new = pair("new");
+    let body =
+        json!({"access_token": new.access, "refresh_token": new.refresh, "expires_in": 3600});
+    let body = body.to_string();
+    let length = body.len();
+    let json = "Content-Type: application/json\r\n";
+    let plain = format!("HTTP/1.1 200 OK\r\n{json}Content-Length: {length}\r\n\r\n{body}");
+    let (first, second) = body.split_at(20);
+    let chunks = |extension: &str, trailers: &str| {
+        format!(
+            "HTTP/1.1 200 OK\r\n{json}Transfer-Encoding: chunked\r\n\r\n\
+             {:X}{extension}\r\n{first}\r\n{:x}\r\n{second}\r\n0{extension}\r\n{trailers}\r\n",
+            first.len(),
+            second.len()
+        )
+    };
+    let with = |more: &str| plain.replacen(json, &format!("{json}{more}"), 1);
+    let many: String = (0..90).map(|number| format!("X-{number}: y\r\n")).collect();
+    let cookies = format!("Set-Cookie: a={}\r\n", "c".repeat(7000)).repeat(4);
+    let answers = [
+        ("plain", plain.clone()),
+        ("HTTP/1.0", format!("HTTP/1.0 200 OK\r\n{json}\r\n{body}")),
+        (
+            "until the end",
+            format!("HTTP/1.1 200 OK\r\n{json}Connection: close\r\n\r\n{body}"),
+        ),
+        ("no reason", plain.replacen("200 OK", "200 ", 1)),
+        ("no space for a reason", plain.replacen("200 OK", "200", 1)),
+        (
+            "Latin-1 reason",
+            plain.replacen("200 OK", "200 Tr\u{e8}s bien", 1),
+        ),
+        ("201", plain.replacen("200 OK", "201 Created", 1)),
+        (
+            "early hints",
+            format!("HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n{plain}"),
+        ),
+        (
+            "processing",
+            format!("HTTP/1.1 102 Processing\r\n\r\n{plain}"),
+        ),
+        ("continue", format!("HTTP/1.1 100 Continue\r\n\r\n{plain}")),
+        (
+            "several of them",
+            format!(
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n{plain}"
+            ),
+        ),
+        ("chunks", chunks("", "")),
+        ("chunks with extensions", chunks(";name=value", "")),
+        ("chunks with quoted extensions", chunks(" ; name=\"v\"", "")),
+        (
+            "chunks with trailers",
+            chunks("", "X-Sum: 1\r\nServer-Timing: db;dur=1\r\n"),
+        ),
+        ("no space after the colon", plain.replace(": ", ":")),
+        (
+            "spaces around values",
+            plain
+                .replace(": ", ": \t ")
+                .replace("json\r\n", "json \t\r\n"),
+        ),
+        ("lower case", plain.replace("Content-", "content-")),
+        (
+            "the length twice",
+            with(&format!("Content-Length: {length}\r\n")),
+        ),
+        (
+            "the length as a list",
+            plain.replace(
+                &format!("Content-Length: {length}"),
+                &format!("Content-Length: {length}, {length}"),
+            ),
+        ),
+        ("90 headers", with(&many)),
+        ("28 KB of cookies", with(&cookies)),
+        ("an empty header", with("X-Empty:\r\n")),
+        ("Latin-1 in a header", with("X-Name: Zo\u{eb}\r\n")),
+        (
+            "lines without a carriage return",
+            plain.replace("\r\n", "\n"),
+        ),
+        ("an empty line before it", format!("\r\n{plain}")),
+        ("identity", with("Content-Encoding: identity\r\n")),
+        ("no type", plain.replacen(json, "", 1)),
+        (
+            "another type",
+            plain.replacen("application/json", "text/html; charset=utf-8", 1),
+        ),
+        (
+            "keep-alive",
+            with("Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n"),
+        ),
+        (
+            "an upgrade that is offered",
+            with("Upgrade: h2,h2c\r\nConnection: Upgrade\r\n"),
+        ),
+        ("more than announced", format!("{plain}\r\nrest")),
+    ];
+    let latin = |text: &str| -> Vec<u8> {
+        text.chars()
+            .map(|c| u8::try_from(u32::from(c)).unwrap())
+            .collect()
+    };
+    let faults = answers.map(|(case, answer)| (case, Fault::Raw(latin(&answer))));
+    let mut wrong = Vec::new();
+    for (case, scene, running) in at_once(Age::EXPIRED, faults) {
+        let output = running.wait();
+        let asked = scene.sentry.refresh_attempts();
+        if scene.sandbox.stored_tokens().as_ref() != Some(&new) || asked != 1 {
+            wrong.push(format!("{case}: {asked}: {}", output.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
