@@ -23,7 +23,10 @@ pub(crate) fn called<'a>(sessions: &'a [Session], name: &str) -> Vec<&'a Session
 pub(crate) fn options_for(session: &Session, sessions: &[Session]) -> String {
     let account = match is_alone(session, sessions) {
         true => String::new(),
-        false => format!(" --account {}", printable(short_id(session, sessions))),
+        false => {
+            let id = printable(short_id(session, sessions));
+            format!(" --account {}", quoted(&id))
+        }
     };
     format!(" --url {}{account}", session.origin)
 }
