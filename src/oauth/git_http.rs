@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Most bytes of output that are read.
 const MOST: u64 = 1 << 20;
 
-/// The settings that may be shown, by their names in git-config(1). Headers and cookies are secrets.
+/// The settings whose values may be shown, by their names in git-config(1). Headers and cookies are secrets.
 const SHOWN: [&str; 7] = [
     "http.proxy",
     "http.sslCAInfo",
@@ -56,8 +56,9 @@ impl GitHttp {
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// The settings that may be shown.
-    pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
+    /// The settings in force, with their values if they may be shown. A header from an earlier set-up may be why a host
+    /// refuses a login, even if nothing but its name can be shown.
+    pub(super) fn shown(&self) -> Vec<(String, String)> {
         let known = SHOWN.into_iter().filter_map(|name| {
             let value = self.setting(&name["http.".len()..].to_ascii_lowercase())?;
             let value = match name {
@@ -66,9 +67,18 @@ impl GitHttp {
                     .map_or_else(|_| "(cannot be used)".to_owned(), |via| via.shown()),
                 _ => printable(value),
             };
-            Some((name, value))
+            Some((name.to_owned(), value))
         });
-        known.collect()
+        let mut shown: Vec<(String, String)> = known.collect();
+        for (name, value) in &self.0 {
+            let name = format!("http.{}", printable(name));
+            let is_listed = SHOWN.iter().any(|known| known.eq_ignore_ascii_case(&name))
+                || shown.iter().any(|(listed, _)| *listed == name);
+            if !is_listed && !value.is_empty() {
+                shown.push((name, "(not shown)".to_owned()));
+            }
+        }
+        shown
     }
 
     /// A setting that is a path.

@@ -69,7 +69,7 @@ pub(crate) fn describe_route(world: &World, origin: &Origin) -> Result<String, F
 }
 
 /// git's `http` settings for an instance, except secrets.
-pub(crate) fn git_settings(world: &World, origin: &Origin) -> Vec<(&'static str, String)> {
+pub(crate) fn git_settings(world: &World, origin: &Origin) -> Vec<(String, String)> {
     GitHttp::of(world, origin).shown()
 }
 

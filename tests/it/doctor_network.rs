@@ -159,8 +159,10 @@ fn gits_own_settings_in_force_are_shown_for_instances_and_for_bound_hosts() {
     assert_eq!(
         of_git,
         [
-            "ok       git http: git, to https://sentry.invalid: http.proxy=http://127.0.0.1:1",
-            "ok       git http: git, to https://git.example: http.sslVerify=false, http.postBuffer=524288000",
+            "ok       git http: git, to https://sentry.invalid: http.proxy=http://127.0.0.1:1, \
+             http.cookiefile=(not shown), http.extraheader=(not shown)",
+            "ok       git http: git, to https://git.example: http.sslVerify=false, http.postBuffer=524288000, \
+             http.cookiefile=(not shown), http.extraheader=(not shown)",
         ]
     );
 }
