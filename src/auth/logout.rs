@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use super::context::{ConfigDir, described, only_one_at};
 use super::forget::forget;
 use super::output::{say, stays_bound};
+use super::set_aside::SetAside;
 use crate::account::{self, Session};
 use crate::cli::LogoutArgs;
 use crate::environment;
@@ -98,6 +99,10 @@ fn end(
         })?;
     }
     report_hosts(world, config, selected)?;
+    if let Some(found) = config.dir().ok().and_then(SetAside::in_dir) {
+        say(&format!("warning: {}", found.shown()));
+        say(&format!("hint: {}", found.remedy()));
+    }
     Ok((complete, removed))
 }
 

@@ -12,6 +12,7 @@ use super::context::{ConfigDir, described};
 use super::link::links;
 use super::logout::logout;
 use super::output::say;
+use super::set_aside::SetAside;
 use super::setup_docker::setup_docker;
 use super::setup_git::{is_set_up_for_all_users, setup_git};
 use super::survey::Survey;
@@ -19,6 +20,7 @@ use crate::cli::{GitScope, LogoutArgs, SessionArgs, SetupDockerArgs, SetupGitArg
 use crate::environment::Environment;
 use crate::failure::hint_of;
 use crate::printable::quoted;
+use crate::session;
 use crate::store::{Removal, Store};
 use crate::world::World;
 
@@ -55,11 +57,15 @@ pub(crate) fn uninstall(world: &World, args: &UninstallArgs) -> anyhow::Result<E
         }
     }
     let place = ConfigDir::of(world)?;
+    let dir = place.dir().ok().map(Path::to_owned);
     if place.store.is_some() {
         match dry_run {
             true => foretell(world, &place)?,
             false => attempt("the database", remove(world, place)),
         }
+    }
+    if let Some(dir) = dir {
+        attempt("the database", remove_remains(world, &dir, dry_run));
     }
     for link in links(world) {
         attempt("the symlink", unlink(&link, dry_run));
@@ -169,6 +175,26 @@ fn remove(world: &World, place: ConfigDir) -> anyhow::Result<ExitCode> {
         Removal::Tables => say(&format!(
             "removed this program's tables from {path}, which Sentry's official CLI uses"
         )),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what may hold tokens beside the database: grants that could not be imported, and damaged databases.
+fn remove_remains(world: &World, dir: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
+    if !dir.exists() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !dry_run {
+        session::discard_all(world, dir)?;
+    }
+    for file in SetAside::in_dir(dir).map_or_else(Vec::new, |found| found.files) {
+        let name = file.display();
+        if dry_run {
+            say(&format!("would remove {name}"));
+            continue;
+        }
+        std::fs::remove_file(&file).with_context(|| format!("cannot remove {name}"))?;
+        say(&format!("removed {name}"));
     }
     Ok(ExitCode::SUCCESS)
 }

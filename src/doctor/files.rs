@@ -2,12 +2,13 @@
 //!
 //! Separate from [`super::database`], because opening the database would correct some of the modes.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::check::{Check, quoted};
+use crate::auth::SetAside;
 use crate::platform::files::{Exposure, is_judged, may_write};
 use crate::session;
 
@@ -140,30 +141,10 @@ fn leftovers(dir: &Path) -> Vec<Check> {
             format!("`rmdir {}`", quoted(&lock_dir)),
         ));
     }
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let mut set_aside: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(|path| is_set_aside(path))
-        .collect();
-    set_aside.sort();
-    if !set_aside.is_empty() {
-        let names: Vec<String> = set_aside.iter().map(|path| quoted(path)).collect();
-        let what = format!(
-            "{} was set aside and may hold tokens",
-            set_aside[0].display()
-        );
-        checks.push(Check::warning(
-            "files",
-            what,
-            format!("`rm {}`", names.join(" ")),
-        ));
+    if let Some(found) = SetAside::in_dir(dir) {
+        checks.push(Check::warning("files", found.shown(), found.remedy()));
     }
     checks
-}
-
-fn is_set_aside(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("cli.db") && name.contains(".corrupt-")
 }
 
 /// Whether not even its owner can write a file.

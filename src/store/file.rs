@@ -294,6 +294,21 @@ pub(crate) struct Repair {
     pub(crate) kept_as: PathBuf,
 }
 
+/// The files that [`set_aside`] has renamed, sorted.
+pub(super) fn set_aside_in(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let is_set_aside = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(NAME) && name.contains(".corrupt-")
+    };
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(is_set_aside)
+        .collect();
+    found.sort();
+    found
+}
+
 /// Renames the database and its sidecar files; nothing is deleted.
 pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
     let sides = SIDES.map(|side| format!("{NAME}{side}"));

@@ -421,3 +421,8 @@ pub(crate) fn set_aside(
     file::set_aside(dir, clock.now())
         .with_context(|| format!("cannot set the database in {} aside", dir.display()))
 }
+
+/// The damaged databases of a directory that were moved aside, with their sidecar files.
+pub(crate) fn set_aside_in(dir: &Path) -> Vec<PathBuf> {
+    file::set_aside_in(dir)
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::fake_sentry::FakeSentry;
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
-use crate::storage::names;
+use crate::storage::{names, set_mode};
 
 fn uninstall(machine: &Sandbox, args: &[&str]) -> Cmd {
     machine.sentry(&["auth", "uninstall"]).args(args)
@@ -132,6 +132,32 @@ fn a_database_that_the_official_cli_uses_stays_without_what_is_ours() {
     let store = machine.git_credential("store");
     let password = "protocol=https\nhost=h.example\nusername=u\npassword=p\n";
     store.stdin(password).run().success();
+}
+
+#[test]
+fn nothing_that_may_hold_tokens_stays_beside_the_database() {
+    // With a database, and without one that the files could belong to.
+    for has_database in [true, false] {
+        let (_sentry, machine) = set_up();
+        let dir = machine.config_dir();
+        if !has_database {
+            fs::remove_file(machine.db()).unwrap();
+        }
+        for name in [
+            "cli.db.corrupt-1",
+            "cli.db-wal.corrupt-1",
+            "credential.recovery.2",
+        ] {
+            fs::write(dir.join(name), "garbage with a token").unwrap();
+            set_mode(&dir.join(name), 0o600);
+        }
+        let copy = dir.join("cli.db.corrupt-1").display().to_string();
+        let dry = uninstall(&machine, &["--dry-run"]).run().success();
+        dry.stderr_has(&format!("would remove {copy}\n"));
+        let told = uninstall(&machine, &[]).run();
+        told.stderr_has(&format!("removed {copy}\n"));
+        assert_eq!(names(&dir), ["credential.lock"], "{has_database}");
+    }
 }
 
 #[test]

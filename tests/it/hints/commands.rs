@@ -240,6 +240,16 @@ pub const ROWS: &[Row] = &[
         "`git config --global http.https://g.example.postBuffer 500m`",
     ),
     row(
+        &["auth/logout.rs: {}"],
+        |scene| {
+            scene.session(Age::FRESH);
+            scene.run("cp .sentry/cli.db '.sentry/cli.db.corrupt-1'");
+        },
+        "sentry auth logout --all",
+        "`rm $HOME/.sentry/cli.db.corrupt-1`",
+    )
+    .ends(1),
+    row(
         &["auth/setup_git/set_up.rs: {}"],
         |scene| {
             scene.session(Age::FRESH);

@@ -153,7 +153,7 @@ pub const ROWS: &[Row] = &[
         "`mv $HOME/.sentry $HOME/.sentry.old`",
     ),
     row(
-        &["doctor/files.rs: format!(\"`rm {}`\", names.join(\" \"))"],
+        &["doctor/files.rs: found.remedy()"],
         |scene| {
             scene.login(Age::FRESH);
             scene.run("umask 077; touch .sentry/cli.db.corrupt-1 '.sentry/cli.db.corrupt-2 3'");
