@@ -60,6 +60,9 @@ impl TransportError {
             Error::Timeout(_) if sent => format!("{host} did not answer in time"),
             Error::Timeout(_) => format!("{host} does not answer"),
             Error::ConnectionFailed => format!("cannot connect to {host}"),
+            _ if is_not_tls(error) => format!(
+                "{host} did not answer in TLS: it may speak plain http, or this network may require a login first"
+            ),
             Error::Io(why) => format!("the connection to {host} failed ({why})"),
             Error::Rustls(why) => format!("the TLS handshake with {host} failed ({why})"),
             Error::BodyExceedsLimit(_) => format!("the answer of {host} is too long"),
@@ -75,16 +78,31 @@ impl TransportError {
 }
 
 /// rustls reports a failed handshake through `io::Error`.
-fn certificate(error: &Error) -> Option<&CertificateError> {
-    let error = match error {
-        Error::Rustls(error) => error,
-        Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
-        _ => return None,
-    };
+fn handshake(error: &Error) -> Option<&rustls::Error> {
     match error {
+        Error::Rustls(error) => Some(error),
+        Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>(),
+        _ => None,
+    }
+}
+
+fn certificate(error: &Error) -> Option<&CertificateError> {
+    match handshake(error)? {
         rustls::Error::InvalidCertificate(why) => Some(why),
         _ => None,
     }
+}
+
+/// Whether the other end answered in another protocol.
+fn is_not_tls(error: &Error) -> bool {
+    use rustls::InvalidMessage as I;
+
+    matches!(
+        handshake(error),
+        Some(rustls::Error::InvalidMessage(
+            I::InvalidContentType | I::UnknownProtocolVersion
+        ))
+    )
 }
 
 fn untrusted(
@@ -200,6 +218,12 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
         Error::Io(why) if why.kind() == io::ErrorKind::UnexpectedEof => {
             of(&format!("{proxy} closed the connection"))
         }
+        error if is_not_tls(error) => misplaced(&format!("{proxy} did not answer in TLS")),
+        // A server of another protocol, rather than a refusal in this one.
+        Error::Io(why) if why.kind() == io::ErrorKind::InvalidData => misplaced(&format!(
+            "{proxy} did not answer like a {} proxy ({why})",
+            via.proxy.protocol().to_string().to_ascii_lowercase()
+        )),
         Error::Io(why) => of(&format!("{proxy} refused the connection ({why})")),
         _ => of(&format!("{proxy} did not answer like a proxy ({error})")),
     }

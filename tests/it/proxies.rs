@@ -2,7 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::ffi::OsStrExt as _;
+use std::thread;
 
 use crate::environment::described;
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
@@ -274,6 +277,73 @@ fn what_fails_at_the_proxy_is_named_as_the_proxys() {
             &format!("the proxy {} (all_proxy) {why}", page.address()),
         );
     }
+}
+
+/// A server that answers whatever it is asked with these bytes, for as long as the test runs.
+fn answering(bytes: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound listener");
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.expect("a connection");
+            let _read = connection.read(&mut [0; 4096]);
+            let _written = connection.write_all(bytes);
+            let _read_to_the_end = connection.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
+const BAD: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn a_proxy_of_another_kind_is_named_as_that() {
+    let scene = Scene::new();
+    for (scheme, bytes, why) in [
+        (
+            "socks4a",
+            BAD,
+            "did not answer like a socks4a proxy (invalid response version)",
+        ),
+        (
+            "socks5h",
+            BAD,
+            "did not answer like a socks5h proxy (invalid response version)",
+        ),
+        ("https", BAD, "did not answer in TLS"),
+        ("http", &b"\x05\x00SSH"[..], "did not answer like a proxy ("),
+        // A page where a login is required comes from the network, behind a tunnel that is none.
+        (
+            "http",
+            &b"HTTP/1.1 200 OK\r\n\r\n<html>log in</html>"[..],
+            "",
+        ),
+    ] {
+        let address = answering(bytes);
+        let cmd = scene
+            .get()
+            .env("all_proxy", format!("{scheme}://{address}"));
+        match why {
+            "" => {
+                let told = cmd.run().fails(1);
+                told.stderr_has(
+                    "did not answer in TLS: it may speak plain http, or this network may",
+                );
+            }
+            why => scene.is_told(cmd, &format!("the proxy {address} (all_proxy) {why}")),
+        }
+    }
+}
+
+#[test]
+fn an_instance_without_tls_is_named_as_that() {
+    let address = answering(BAD);
+    let machine = Sandbox::new().env("SENTRY_URL", format!("https://{address}"));
+    let login = machine.sentry(&["auth", "login", "--with-token"]);
+    let told = login.stdin("a-token\n").run().fails(1);
+    told.stderr_has(&format!(
+        "{address} did not answer in TLS: it may speak plain http"
+    ));
 }
 
 /// Settings that no proxy has.
