@@ -28,6 +28,7 @@
 //! | `identity` | which file a path refers to, through symlinks and hard links | |
 //! | `symlink` | creates a symlink, overwrites nothing | Windows: needs a privilege |
 //! | `is_local` | whether no other machine uses the file system | other Unix |
+//! | `home_of_git` | the directory of git's configuration, where it is not the user's home | |
 //! | `copy_access_list` | copies the access list of a file | Apple, other Unix; Windows: `replace` does |
 //!
 //! # process

@@ -117,7 +117,8 @@ pub(crate) fn removal(setting: &Setting) -> Option<String> {
     let pattern = match &setting.helper {
         // A shell command may contain a password after the path.
         Helper::Path(_) => escaped(written_word(&setting.value)),
-        Helper::Shell => "^[!\"']".to_owned(),
+        // It begins with `!` or a quote. Without a quote, which not every shell passes on.
+        Helper::Shell => "^[^A-Za-z0-9/~]".to_owned(),
         Helper::Named(_) => format!("^{}( |$)", escaped(written_word(&setting.value))),
         Helper::Reset => "^$".to_owned(),
     };
@@ -383,7 +384,7 @@ mod tests {
         );
         assert_eq!(
             command("credential.helper\n!f() { echo hush; }; f"),
-            r#"git config --file /x --unset-all credential.helper '^[!"'"']""#
+            "git config --file /x --unset-all credential.helper '^[^A-Za-z0-9/~]'"
         );
         let setting = Setting::parse("command line:", "credential.helper\nstore").unwrap();
         assert_eq!(removal(&setting), None);

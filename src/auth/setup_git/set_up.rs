@@ -15,7 +15,7 @@ use crate::cli::SetupGitArgs;
 use crate::failure::Failure;
 use crate::origin::Origin;
 use crate::platform::process;
-use crate::printable::quoted;
+use crate::platform::shell::path_for_git;
 use crate::setup::{
     Edit, Git, GitFile, Helper, Reach, Scope, Setting, chain, only_bearer, together,
 };
@@ -293,9 +293,9 @@ fn helper(world: &World, is_path_everywhere: bool) -> anyhow::Result<String> {
         .to_str()
         .context("the path of this program is not UTF-8")?;
     // gitcredentials(7): a shell runs the helper; the text after a `!` is used as it is.
-    Ok(match quoted(path) {
-        plain if plain == path => plain,
-        quoted => format!("!{quoted}"),
+    Ok(match path_for_git(path) {
+        quoted if quoted.starts_with(['\'', '"']) => format!("!{quoted}"),
+        plain => plain,
     })
 }
 

@@ -10,6 +10,11 @@ pub(crate) fn quoted(word: &str) -> String {
     }
 }
 
+/// The path of a program as git runs it: quoted for the POSIX shell that git starts.
+pub(crate) fn path_for_git(path: &str) -> String {
+    quoted(path)
+}
+
 /// Begins an IPv6 address in a URL, which is a pattern of file names to a shell: zsh runs no command with a pattern that
 /// matches nothing.
 const LITERAL: &str = "://[";

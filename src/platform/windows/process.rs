@@ -34,8 +34,9 @@ pub(crate) const CONFINES: bool = false;
 /// Every session with a desktop.
 pub(crate) const HAS_DISPLAY: bool = true;
 
-/// A program that is started from the desktop gets the user's `PATH` from the registry.
-pub(crate) const DESKTOP_HAS_USERS_PATH: bool = true;
+/// A program that is started from the desktop has the `PATH` of the time when the desktop or its parent was started, and a
+/// change in a console is none of the desktop's. Git Credential Manager, gh and glab enter their path, too.
+pub(crate) const DESKTOP_HAS_USERS_PATH: bool = false;
 
 /// From a console of an administrator.
 pub(crate) const SET_CLOCK: &str = "w32tm /resync";

@@ -7,6 +7,7 @@
 mod commands;
 mod doctor;
 mod network;
+mod powershell;
 mod sites;
 mod store;
 

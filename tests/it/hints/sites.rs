@@ -16,13 +16,12 @@ const CONSTRUCTORS: [(&str, usize); 6] = [
 /// Maximum length of the name of a site.
 const LONGEST: usize = 60;
 
-/// All hints of the program, as `FILE: ARGUMENT`, sorted; a repeated one is listed twice.
-pub fn sites() -> Vec<String> {
+/// Each file of the program with its code: without comments and tests.
+fn sources() -> Vec<(String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&src, &mut files);
-    let mut sites = Vec::new();
-    for file in files {
+    let source = |file: PathBuf| {
         let text = fs::read_to_string(&file).unwrap();
         let code = text.split("\nmod tests {").next().unwrap();
         let lines = code
@@ -30,6 +29,15 @@ pub fn sites() -> Vec<String> {
             .filter(|line| !line.trim_start().starts_with("//"));
         let code = lines.collect::<Vec<_>>().join("\n");
         let name = file.strip_prefix(&src).unwrap().display().to_string();
+        (name, code)
+    };
+    files.into_iter().map(source).collect()
+}
+
+/// All hints of the program, as `FILE: ARGUMENT`, sorted; a repeated one is listed twice.
+pub fn sites() -> Vec<String> {
+    let mut sites = Vec::new();
+    for (name, code) in sources() {
         for (constructor, index) in CONSTRUCTORS {
             for (at, found) in code.match_indices(constructor) {
                 let rest = &code[at + found.len()..];
@@ -49,6 +57,60 @@ pub fn sites() -> Vec<String> {
     }
     sites.sort();
     sites
+}
+
+/// All string literals, each with its file.
+pub fn literals() -> Vec<(String, String)> {
+    let sources = sources().into_iter();
+    let all = sources.flat_map(|(name, code)| {
+        let literals = literals_of(&code).into_iter();
+        literals.map(move |literal| (name.clone(), literal))
+    });
+    all.collect()
+}
+
+fn literals_of(code: &str) -> Vec<String> {
+    let mut literals = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find('"') {
+        let (before, found) = rest.split_at(at);
+        rest = &found[1..];
+        if before.ends_with(['\'', '\\']) && rest.starts_with('\'') {
+            continue;
+        }
+        let hashes = before.len() - before.trim_end_matches('#').len();
+        if before[..at - hashes].ends_with('r') {
+            let (literal, after) = rest
+                .split_once(&format!("\"{}", "#".repeat(hashes)))
+                .unwrap();
+            literals.push(literal.to_owned());
+            rest = after;
+            continue;
+        }
+        let mut literal = String::new();
+        let mut characters = rest.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '"' => {
+                    rest = &rest[at + 1..];
+                    break;
+                }
+                '\\' => match characters.next().unwrap().1 {
+                    'n' => literal.push('\n'),
+                    // The next line goes on behind its indentation.
+                    '\n' => {
+                        let after = characters.as_str();
+                        let indentation = after.len() - after.trim_start().len();
+                        characters.by_ref().take(indentation).for_each(drop);
+                    }
+                    other => literal.push(other),
+                },
+                other => literal.push(other),
+            }
+        }
+        literals.push(literal);
+    }
+    literals
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
@@ -101,4 +163,10 @@ fn arguments_end_at_the_parenthesis_that_closes_them() {
         arguments("NAME, f(a, b), \"x, (\\\"\") + rest)"),
         ["NAME", " f(a, b)", " \"x, (\\\"\""]
     );
+}
+
+#[test]
+fn literals_are_read_as_the_compiler_reads_them() {
+    let code = "f(\"a \\\"b\\\" \\\n      c\", '\"', r#\"d\"e\"#, \"\", \"f\\n\");";
+    assert_eq!(literals_of(code), ["a \"b\" c", "d\"e", "", "f\n"]);
 }
