@@ -289,5 +289,7 @@ fn read(input: &mut impl Read) -> anyhow::Result<Zeroizing<String>> {
     }
     let text =
         std::str::from_utf8(&text).map_err(|_| anyhow::anyhow!("the request is not UTF-8"))?;
+    // Shells of Windows begin a text with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(Zeroizing::new(text.trim_ascii().to_owned()))
 }

@@ -23,8 +23,7 @@ impl StoreRequest {
         let malformed = || {
             anyhow::anyhow!("the request is not a JSON object with ServerURL, Username and Secret")
         };
-        let value: Value =
-            serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|_| malformed())?;
+        let value: Value = serde_json::from_str(text).map_err(|_| malformed())?;
         let object = value.as_object().ok_or_else(malformed)?;
         let field = |name: &str| {
             let mut named = object

@@ -40,7 +40,7 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     let is_unread = !checks.is_empty();
     let names_us = files.iter().any(|file| file.ours().next().is_some());
     let program = "docker-credential-sentry";
-    if names_us && world.program(program).is_none() {
+    if names_us && world.command(program).is_none() {
         checks.push(not_on_path(NAME, world, program));
     }
     if names_us {

@@ -59,7 +59,10 @@ fn program(world: &World, name: &str, dir: &Path) -> Check {
     }
     let first = format!("`export PATH={}:\"$PATH\"`", quoted(dir));
     match &files[..] {
-        [] => Check::warning(NAME, format!("`{name}` is not on PATH"), first),
+        [] => match world.script(Path::new(name)) {
+            Some(script) => Check::ok(NAME, format!("`{name}` is {}", script.display())),
+            None => Check::warning(NAME, format!("`{name}` is not on PATH"), first),
+        },
         [(path, file), others @ ..] if file.parent() == Some(dir) => match others {
             [] => Check::ok(NAME, format!("`{name}` is {}", path.display())),
             [(other, _), ..] if name == "sentry" => Check::ok(

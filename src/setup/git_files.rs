@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use super::git::{Git, output_of};
+use crate::platform::files;
 
 /// One of git's configuration files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +80,10 @@ impl Git<'_> {
         if let Some(file) = self.world.variable_path("GIT_CONFIG_GLOBAL") {
             return Ok(std::path::absolute(file)?);
         }
-        let home = self.world.home()?;
+        let home = match files::home_of_git(|name| self.world.variable_path(name)) {
+            Some(home) => home,
+            None => self.world.home()?,
+        };
         let home_file = home.join(".gitconfig");
         let config_home = match self.world.variable_path("XDG_CONFIG_HOME") {
             Some(dir) => std::path::absolute(dir)?,

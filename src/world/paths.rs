@@ -94,6 +94,11 @@ impl World {
         self.programs(name).into_iter().next()
     }
 
+    /// What another program starts by a name: a program, or a script where the system has scripts that are typed as one.
+    pub(crate) fn command(&self, name: &str) -> Option<PathBuf> {
+        self.program(name).or_else(|| self.script(Path::new(name)))
+    }
+
     /// All programs of a name, in the order of `PATH`.
     pub(crate) fn programs(&self, name: &str) -> Vec<PathBuf> {
         let path = self.variable_path("PATH").unwrap_or_default();

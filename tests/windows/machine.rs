@@ -58,9 +58,9 @@ impl Windows {
         helper.stdin(input).run()
     }
 
-    /// One of the programs. The store is below the sandbox's home, where the test can look at it.
+    /// One of the programs. The store is where the sandbox has it, so that the test can look at it.
     pub fn program(&self, name: &str, args: &[&str]) -> Cmd {
-        let store = on_windows(&self.sandbox.home().join(".sentry"));
+        let store = on_windows(&self.sandbox.config_dir());
         self.bare(name, args).env("SENTRY_CONFIG_DIR", store)
     }
 
@@ -68,6 +68,13 @@ impl Windows {
     pub fn bare(&self, name: &str, args: &[&str]) -> Cmd {
         let program = programs().join(format!("{name}.exe"));
         self.sandbox.command("wine").arg(program).args(args)
+    }
+
+    /// The same, started by Windows' own shell after other commands, which change variables that Wine sets itself.
+    pub fn after(&self, commands: &str, args: &str) -> Cmd {
+        let sentry = on_windows(&programs().join("sentry.exe"));
+        let line = format!("{commands}&& {sentry} {args}");
+        self.sandbox.command("wine").args(["cmd", "/c", &line])
     }
 
     /// The stored access token expires.

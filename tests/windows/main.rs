@@ -14,6 +14,8 @@
 
 mod console;
 mod machine;
+mod other_programs;
+mod places;
 mod programs;
 mod refresh;
 

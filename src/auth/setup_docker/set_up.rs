@@ -260,7 +260,7 @@ fn with_hint(world: &World, args: &SetupDockerArgs, error: anyhow::Error) -> any
 }
 
 fn check_path(world: &World) -> Result<(), Failure> {
-    if world.program(HELPER).is_some() {
+    if world.command(HELPER).is_some() {
         return Ok(());
     }
     let what = format!("docker cannot find `{HELPER}`: it is not on PATH");

@@ -28,6 +28,11 @@ pub(crate) use system::NEEDS_FULLFSYNC;
 /// The variable that names the user's home directory.
 pub(crate) const HOME: &str = "HOME";
 
+/// The directory of git's configuration where that is another than the user's home.
+pub(crate) fn home_of_git(_variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    None
+}
+
 /// The administrator's file. Not by a variable, which a repository could set.
 pub(crate) const ADMINISTRATORS_FILE: &str = "/etc/sentry-credential/hosts";
 

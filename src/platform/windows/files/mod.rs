@@ -25,6 +25,22 @@ pub(crate) use reserve::{Reserve, fill};
 /// The variable that names the user's home directory. Not `HOME`, which Git for Windows sets for its children only.
 pub(crate) const HOME: &str = "USERPROFILE";
 
+/// The directory of git's configuration where that is another than the user's home: `HOME`, else the home share, if it is
+/// connected. As `setup_windows_environment` in git's `compat/mingw.c`.
+pub(crate) fn home_of_git(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let share = || {
+        let mut share = variable("HOMEDRIVE")?.into_os_string();
+        share.push(variable("HOMEPATH")?);
+        // That of services.
+        let is_of_system = |path: &Path| {
+            let name = path.file_name().unwrap_or_default();
+            name.eq_ignore_ascii_case("system32")
+        };
+        Some(PathBuf::from(share)).filter(|share| !is_of_system(share) && share.is_dir())
+    };
+    variable("HOME").or_else(share)
+}
+
 /// The administrator's file. Not by a variable, which a repository could set.
 pub(crate) const ADMINISTRATORS_FILE: &str = r"C:\ProgramData\sentry-credential\hosts";
 
@@ -59,4 +75,31 @@ pub(crate) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {
 /// podman runs containers in a virtual machine.
 pub(crate) fn containers_dir() -> Option<PathBuf> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_has_its_files_in_the_home_share() {
+        let dir = tempfile::tempdir().unwrap();
+        let (drive, path) = dir.path().to_str().unwrap().split_at(2);
+        let home = |variables: &[(&str, &str)]| {
+            let of = |name: &str| {
+                let found = variables.iter().find(|(other, _)| *other == name);
+                found.map(|(_, value)| PathBuf::from(value))
+            };
+            home_of_git(of)
+        };
+        let share = [("HOMEDRIVE", drive), ("HOMEPATH", path)];
+        assert_eq!(home(&share).as_deref(), Some(dir.path()));
+        let chosen = [&share[..], &[("HOME", r"D:\home")]].concat();
+        assert_eq!(home(&chosen).as_deref(), Some(Path::new(r"D:\home")));
+        let disconnected = [("HOMEDRIVE", "Q:"), ("HOMEPATH", r"\nowhere")];
+        let of_system = [("HOMEDRIVE", "C:"), ("HOMEPATH", r"\windows\System32")];
+        for variables in [&disconnected[..], &of_system, &share[..1], &[]] {
+            assert_eq!(home(variables), None, "{variables:?}");
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf, Prefix};
 use std::ptr;
-use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION,
@@ -14,13 +13,10 @@ use windows_sys::Win32::Storage::FileSystem::{
     ReplaceFileW, SetFileAttributesW,
 };
 
-use super::super::handle::wide;
+use super::super::handle::{repeated, wide};
 
-/// How often a file that another program has open is replaced again. Virus scanners open each new file.
-const ATTEMPTS: u32 = 50;
-
-/// Pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Longest path that is shown as other programs write it: files beside it have longer names.
+const LONGEST: usize = 220;
 
 /// Renames a file unless the target exists.
 ///
@@ -29,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[allow(unsafe_code, reason = "a call of the system")]
 pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
     let (path, target) = (wide(path)?, wide(target)?);
-    repeated(|| {
+    moved(|| {
         // SAFETY: both end with NUL.
         unsafe {
             // A new file of tempfile has an attribute that it must not keep.
@@ -46,7 +42,7 @@ pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
 #[allow(unsafe_code, reason = "a call of the system")]
 pub(crate) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     let (path, target) = (wide(path)?, wide(target)?);
-    repeated(|| {
+    moved(|| {
         // SAFETY: both end with NUL.
         unsafe {
             SetFileAttributesW(path.as_ptr(), FILE_ATTRIBUTE_NORMAL);
@@ -62,24 +58,20 @@ pub(crate) fn replace(path: &Path, target: &Path) -> io::Result<()> {
     })
 }
 
-/// Repeats a call for a second while another program has the file open.
-fn repeated(call: impl Fn() -> i32) -> io::Result<()> {
-    for attempt in 1.. {
-        if call() != 0 {
-            break;
-        }
-        let error = io::Error::last_os_error();
-        let code = error.raw_os_error().map(i32::cast_unsigned);
-        let is_in_use = matches!(
-            code,
-            Some(ERROR_SHARING_VIOLATION | ERROR_LOCK_VIOLATION | ERROR_ACCESS_DENIED)
-        );
-        if !is_in_use || attempt == ATTEMPTS {
-            return Err(error);
-        }
-        std::thread::sleep(PAUSE);
-    }
-    Ok(())
+/// Calls until no other program has the file open. Where one does, the system says that access is denied, too.
+fn moved(call: impl Fn() -> i32) -> io::Result<()> {
+    let call = || match call() {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    repeated(call, |code| {
+        [
+            ERROR_SHARING_VIOLATION,
+            ERROR_LOCK_VIOLATION,
+            ERROR_ACCESS_DENIED,
+        ]
+        .contains(&code)
+    })
 }
 
 /// There is no such call.
@@ -127,13 +119,15 @@ fn as_shown(path: &Path) -> PathBuf {
     shown.push_str(&components.as_path().display().to_string());
     // Only a path that means the same file: not one that is too long, or whose names end in a dot.
     match std::path::absolute(&shown) {
-        Ok(found) if found.as_os_str() == shown.as_str() && shown.len() < 260 => found,
+        Ok(found) if found.as_os_str() == shown.as_str() && shown.len() < LONGEST => found,
         _ => path.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
     use super::*;
 
     #[test]
@@ -163,5 +157,24 @@ mod tests {
         assert!(!path.exists());
         rename_new(&target, &path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+    #[test]
+    fn a_file_that_another_program_has_open_is_replaced_once_it_is_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("new"), dir.path().join("target"));
+        fs::write(&path, "new").unwrap();
+        fs::write(&target, "old").unwrap();
+        let alone = fs::OpenOptions::new()
+            .read(true)
+            .share_mode(0)
+            .open(&target);
+        let alone = alone.unwrap();
+        let scanner = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(60));
+            drop(alone);
+        });
+        replace(&path, &target).unwrap();
+        scanner.join().unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
     }
 }

@@ -1,0 +1,81 @@
+//! Where users have their files: names with spaces and letters beyond ASCII, long paths, no variables.
+
+use std::fs;
+
+use crate::machine::{Windows, on_windows};
+
+/// As a user of that name has it.
+const NAME: &str = "Jürgen Roe (Łódź) 日本";
+
+/// With that name in each path. Wine takes the encoding of file names from the locale.
+fn named() -> Windows {
+    let windows = Windows::new().env("LC_ALL", "C.UTF-8");
+    let home = windows.sandbox.home().join(NAME);
+    fs::create_dir(&home).unwrap();
+    let store = home.join(".sentry");
+    windows.env("SENTRY_CONFIG_DIR", store.to_str().unwrap())
+}
+
+#[test]
+fn the_store_is_below_the_profile_and_not_below_home() {
+    let windows = Windows::new();
+    let profile = windows.sandbox.home().join("profile");
+    fs::create_dir(&profile).unwrap();
+    let profile_there = on_windows(&profile);
+    let variables = format!("set USERPROFILE={profile_there}&& set HOME=Z:\\nowhere");
+    windows.sentry.approve_next();
+    let login = windows.after(&variables, "auth login --no-browser");
+    login.run().success();
+    assert!(profile.join(".sentry/cli.db").exists());
+}
+
+#[test]
+fn without_a_variable_the_system_knows_the_profile() {
+    let windows = Windows::new();
+    let status = windows.after("set USERPROFILE=", "auth status").run();
+    status
+        .stderr_has("not logged in to")
+        .never_says("home directory");
+}
+
+#[test]
+fn a_name_with_spaces_and_other_letters_is_one_for_all_that_is_started() {
+    let windows = named().logged_in();
+    let directory = on_windows(&windows.sandbox.config_dir());
+    let status = windows.sentry(&["auth", "status"]).run().success();
+    status.stdout_has(&format!("Storage: {directory}\\cli.db"));
+    // A worker refreshes.
+    windows.expires();
+    let git = windows.git_get().run().success();
+    git.stdout_has(&format!("password={}\n", windows.sentry.current_access()));
+    assert_eq!(windows.sentry.refreshes(), 1);
+    let doctor = windows.sentry(&["auth", "doctor"]).run();
+    doctor
+        .stdout_has(&format!("{directory} is private"))
+        .stdout_has("the files in it are private");
+}
+
+#[test]
+fn a_directory_with_a_long_path_is_one_like_others() {
+    let windows = Windows::new();
+    let long = windows.sandbox.home().join("x".repeat(150));
+    let long = long.join("y".repeat(150)).join(".sentry");
+    let windows = windows.env("SENTRY_CONFIG_DIR", long.to_str().unwrap());
+    let windows = windows.logged_in();
+    windows.expires();
+    let git = windows.git_get().run().success();
+    git.stdout_has(&format!("password={}\n", windows.sentry.current_access()));
+    windows.stores_the_current_pair();
+    windows.sentry(&["auth", "logout"]).run().success();
+    assert_eq!(windows.sandbox.stored_row(), None);
+}
+
+#[test]
+fn a_directory_that_depends_on_the_current_one_is_refused() {
+    let windows = Windows::new();
+    for relative in ["store", "C:store", "\\store"] {
+        let status = windows.bare("sentry", &["auth", "status"]);
+        let status = status.env("SENTRY_CONFIG_DIR", relative).run();
+        status.stderr_has("SENTRY_CONFIG_DIR must be an absolute path");
+    }
+}
