@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::platform::files::open_foreign;
 use crate::platform::process::CONFINES;
 use crate::printable::printable;
-use crate::world::World;
+use crate::world::{World, is_of_process};
 
 /// Most bytes that are read of a file.
 const MOST: u64 = 16 << 20;
@@ -159,7 +159,20 @@ fn unusable(source: &str, path: &Path, why: &str) -> Failure {
     }
 }
 
+/// A repository can carry a file with certificates, and a file that sets variables; it does not know where it is.
+fn check_path(source: &str, path: &Path) -> Result<(), Failure> {
+    let why = if !path.is_absolute() {
+        "it is relative to the current directory"
+    } else if is_of_process(path) {
+        "it is another one for each process"
+    } else {
+        return Ok(());
+    };
+    Err(unusable(source, path, why))
+}
+
 fn read_file(source: &str, file: &Path) -> Result<Vec<Certificate<'static>>, Failure> {
+    check_path(source, file)?;
     let certificates =
         certificates(file).map_err(|error| unusable(source, file, &error.to_string()))?;
     match certificates.is_empty() {
@@ -175,6 +188,7 @@ fn read_directories(
 ) -> Result<Vec<Certificate<'static>>, Failure> {
     let mut found = Vec::new();
     for directory in directories {
+        check_path(source, directory)?;
         let entries = fs::read_dir(directory)
             .map_err(|error| unusable(source, directory, &error.to_string()))?;
         for entry in entries.flatten() {

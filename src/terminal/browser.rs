@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::platform::process;
-use crate::world::World;
+use crate::world::{World, is_of_process};
 
 /// Whether a browser may be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +87,9 @@ fn chosen_opener(world: &World, entry: &str, url: &str) -> Option<Opener> {
     .into_iter();
     let name = words.next()?;
     let program = match Path::new(name).is_absolute() {
-        true => Some(PathBuf::from(name)).filter(|program| program.is_file()),
+        true => {
+            Some(PathBuf::from(name)).filter(|program| program.is_file() && !is_of_process(program))
+        }
         // Never relative to the current directory.
         false if name.contains('/') => None,
         false => world.program(name),
@@ -158,7 +160,7 @@ mod tests {
             ("cat --new %s", format!("cat --new {URL}")),
             ("cat --url=%s -x", format!("cat --url={URL} -x")),
             (
-                "no-such-program:/no/such:./true:bin/true:: :true",
+                "no-such-program:/no/such:./true:bin/true:: :/proc/self/root/bin/true:true",
                 format!("true {URL}"),
             ),
             // Words only where there is a place for the address, as a name may have spaces.

@@ -27,7 +27,7 @@ use crate::fast;
 pub(crate) use administrator::{ADMINISTRATORS_FILE, AdministratorsFile};
 pub(crate) use clients::writes_configuration;
 pub(crate) use clock::{Clock, SystemClock, Timestamp};
-pub(crate) use files::{file_name, is_same_file};
+pub(crate) use files::{file_name, is_of_process, is_same_file};
 pub(crate) use hand_over::{NotHandedOver, hand_over};
 pub(crate) use paths::NoHome;
 pub(crate) use process::{Process, arguments, harden, system};

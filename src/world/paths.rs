@@ -1,12 +1,12 @@
 //! Finds the home directory, the directory of `cli.db`, and programs.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
 use super::World;
-use super::files::{file_name, programs_in};
+use super::files::{file_name, is_of_process, programs_in};
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
 use crate::platform::process::SCRIPTS;
@@ -267,30 +267,12 @@ fn absolute(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-/// Refuses a directory that is another one for each process: `/proc/self/cwd` is absolute, and yet the current directory.
+/// Refuses a directory that is another one for each process.
 fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                // The parent of the target: `/dev/fd/..` is `/proc/self`.
-                plain = files::canonicalize(&plain).unwrap_or(plain);
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-        if is_of_process(&plain) {
-            bail!("{name} must not name a directory below /proc or /dev/fd");
-        }
+    if is_of_process(&path) {
+        bail!("{name} must not name a directory below /proc or /dev/fd");
     }
     Ok(path)
-}
-
-/// Whether a path belongs to the process that opens it. Another machine's `/proc` may be mounted elsewhere.
-fn is_of_process(path: &Path) -> bool {
-    let ends_with = |end: &str| path.ends_with(end);
-    ["/proc", "/dev/fd"].iter().any(|dir| path.starts_with(dir))
-        || ["proc/self", "proc/thread-self"].into_iter().any(ends_with)
 }
 
 // A symlink or a special file counts as present: opening it reports what is wrong with it.

@@ -146,7 +146,13 @@ fn a_program_is_an_executable_file_in_an_absolute_directory_of_the_path() {
     assert_eq!(tools, [format!("{home}/b/tool"), format!("{home}/a/tool")]);
     // It lies in the current directory of a test.
     assert!(std::path::Path::new("tests/run").exists());
-    let relative = World::of(&[("PATH", "tests:./tests")], Rc::new(SystemClock));
+    let relative = World::of(
+        &[(
+            "PATH",
+            "tests:./tests:/proc/self/cwd/tests:/dev/fd/../cwd/tests",
+        )],
+        Rc::new(SystemClock),
+    );
     assert_eq!(relative.program("run"), None);
     assert_eq!(world.program("text"), None);
     assert_eq!(world.program("dir"), None);

@@ -123,11 +123,34 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
             "it holds no certificate (PEM)",
         ),
         (root.join("\u{1b}[31mred"), "no such file or directory"),
+        // A repository can carry such a file, and a file that sets the variable.
+        (
+            "planted.pem".into(),
+            "it is relative to the current directory",
+        ),
+        (
+            "./planted.pem".into(),
+            "it is relative to the current directory",
+        ),
+        (
+            "/proc/self/cwd/planted.pem".into(),
+            "it is another one for each process",
+        ),
+        (
+            "/dev/fd/../cwd/planted.pem".into(),
+            "it is another one for each process",
+        ),
     ];
+    scene.file("planted.pem", &scene.authority());
     let directories = [
         (root.join("missing"), "no such file or directory"),
         (scene.tls.authority(), "not a directory"),
         (empty_directory, "it holds no certificate (PEM)"),
+        (".".into(), "it is relative to the current directory"),
+        (
+            "/proc/self/cwd".into(),
+            "it is another one for each process",
+        ),
     ];
     // The others would suffice; an unusable one is an error nevertheless.
     let good = |variable: &str| {
@@ -140,7 +163,8 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
     let told = |variable: &str, path: &Path, why: &str| {
         let shown = path.display().to_string().replace('\u{1b}', "");
         let words = format!("cannot use {shown}, which {variable} names: {why}");
-        scene.is_told(good(variable).env(variable, path), &words);
+        let get = good(variable).current_dir(root).env(variable, path);
+        scene.is_told(get, &words);
     };
     for variable in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
         for (file, why) in &files {
