@@ -8,6 +8,7 @@ use super::check::{Check, not_on_path};
 use super::snapshot::Snapshot;
 use crate::auth::set_up_command;
 use crate::origin::Origin;
+use crate::platform::files::is_executable;
 use crate::printable::printable;
 use crate::setup::{Git, Helper, Reach, Scope, Setting, chain, ending, only_bearer, same_file};
 use crate::store::{Binding, Client, Store};
@@ -45,14 +46,14 @@ impl Survey<'_> {
         checks.extend(
             self.settings
                 .iter()
-                .filter_map(|setting| self.missing_program(setting)),
+                .filter_map(|setting| self.unusable(setting)),
         );
         checks.extend(self.not_on_path());
         let mut served = Vec::new();
         for (host, binding) in self.hosts() {
             match self.of_host(&host, binding) {
                 Chain::OnlyOurs => served.push(host.to_string()),
-                Chain::InRepository => {}
+                Chain::InRepository | Chain::Unusable => {}
                 Chain::Finding(check) => checks.push(check),
             }
         }
@@ -102,6 +103,7 @@ impl Survey<'_> {
             return Chain::Finding(check.warning_if(is_minor));
         }
         match chain.iter().rfind(|found| !found.helper.is_ours()) {
+            None if chain.iter().all(|found| obstacle(found).is_some()) => Chain::Unusable,
             None => Chain::OnlyOurs,
             Some(other) => {
                 let what = format!(
@@ -154,17 +156,9 @@ impl Survey<'_> {
         Some(not_on_path(NAME, self.world, program))
     }
 
-    fn missing_program(&self, setting: &Setting) -> Option<Check> {
-        let Helper::Path(path) = &setting.helper else {
-            return None;
-        };
-        if path.is_file() {
-            return None;
-        }
-        let what = format!(
-            "git is configured to run {}, which does not exist",
-            printable(&path.display().to_string())
-        );
+    /// A helper that git cannot run, or not to any use.
+    fn unusable(&self, setting: &Setting) -> Option<Check> {
+        let what = obstacle(setting)?;
         let remedy = ending(setting);
         if !setting.helper.is_ours() {
             return Some(Check::warning(NAME, what, remedy));
@@ -249,5 +243,26 @@ enum Chain {
     OnlyOurs,
     /// This program, but only in some repository.
     InRepository,
+    /// This program only, in a way that does not work: see [`obstacle`].
+    Unusable,
     Finding(Check),
+}
+
+/// Why git cannot run a helper, or not to any use.
+fn obstacle(setting: &Setting) -> Option<String> {
+    if let Helper::Path(path) = &setting.helper {
+        let shown = printable(&path.display().to_string());
+        let run = format!("git is configured to run {shown}, which");
+        if !path.is_file() {
+            return Some(format!("{run} does not exist"));
+        }
+        if !is_executable(path) {
+            return Some(format!("{run} cannot be executed"));
+        }
+    }
+    // git puts them before the operation. They are not shown, as they could be meant for another program.
+    let is_refused = setting.helper.is_ours() && setting.has_arguments();
+    is_refused.then(|| {
+        "git is configured to run this program with arguments, which it does not take".to_owned()
+    })
 }

@@ -66,6 +66,12 @@ impl Setting {
         self.origin.strip_prefix("file:").map(Path::new)
     }
 
+    /// Whether git passes arguments before the operation.
+    pub(crate) fn has_arguments(&self) -> bool {
+        let command = self.value.strip_prefix('!').unwrap_or(&self.value);
+        Shlex::new(command).nth(1).is_some()
+    }
+
     /// Its URL; `None` if it applies to all hosts.
     pub(crate) fn url(&self) -> Option<&str> {
         self.key
@@ -151,9 +157,13 @@ impl Helper {
     /// gitcredentials(7): an absolute path or `!` is run by a shell, anything else is a name.
     pub(crate) fn of(value: &str) -> Helper {
         let command = value.strip_prefix('!').unwrap_or(value).trim_start();
+        // Without `!`, git takes a value in quotes for a name.
+        let is_quoted = value.starts_with(['"', '\'']);
         match Shlex::new(command).next() {
             // On Windows, too, a shell runs it.
-            Some(word) if word.starts_with('/') || Path::new(&word).is_absolute() => {
+            Some(word)
+                if !is_quoted && (word.starts_with('/') || Path::new(&word).is_absolute()) =>
+            {
                 Helper::Path(word.into())
             }
             None if command.is_empty() => Helper::Reset,

@@ -661,6 +661,35 @@ fn paths_that_are_dead_are_told() {
 }
 
 #[test]
+fn a_helper_that_git_cannot_run_is_not_called() {
+    for value in [
+        "/opt/old/git-credential-sentry",
+        "sentry --verbose",
+        "\"sentry\"",
+    ] {
+        let machine = Scene::new();
+        let bound = [
+            "auth",
+            "setup-git",
+            "g.example",
+            "--url",
+            "https://s.example",
+        ];
+        machine.sandbox.sentry(&bound).run().success();
+        let key = "credential.https://g.example.helper";
+        let replace = machine.sandbox.command("git");
+        let replace = replace.args(["config", "--global", "--replace-all", key, value]);
+        replace.run().success();
+        let report = machine.doctor().fails(1);
+        assert!(
+            !report.stdout.contains("ok       git: "),
+            "{value}: {}",
+            report.stdout
+        );
+    }
+}
+
+#[test]
 fn docker_that_asks_others_or_nobody_is_told() {
     let machine = Scene::new();
     let url = machine.sentry.url();

@@ -164,6 +164,25 @@ fn the_remedies_for_git_fix_the_problem() {
             "sentry auth setup-git --host g.example; \
              git config --global --replace-all credential.https://g.example.helper /opt/git-credential-sentry",
         ),
+        (
+            "which cannot be executed",
+            "sentry auth setup-git --host g.example; : > ~/git-credential-sentry; \
+             git config --global --replace-all credential.https://g.example.helper ~/git-credential-sentry",
+        ),
+        (
+            "with arguments, which it does not take",
+            "sentry auth setup-git --host g.example; \
+             git config --global --replace-all credential.https://g.example.helper 'sentry --verbose'",
+        ),
+        (
+            "with arguments, which it does not take",
+            "git config --global credential.helper 'sentry -v'",
+        ),
+        (
+            "git does not call this program for https://g.example",
+            "sentry auth setup-git --host g.example; \
+             git config --global --replace-all credential.https://g.example.helper '\"/opt/git-credential-sentry\"'",
+        ),
     ] {
         let machine = Scene::logged_in();
         machine.run(arrange);
