@@ -325,6 +325,10 @@ fn a_proxy_of_another_kind_is_named_as_that() {
             .env("all_proxy", format!("{scheme}://{address}"));
         match why {
             "" => {
+                let scene = Scene::new();
+                let cmd = scene
+                    .get()
+                    .env("all_proxy", format!("{scheme}://{address}"));
                 let told = cmd.run().fails(1);
                 told.stderr_has(
                     "did not answer in TLS: it may speak plain http, or this network may",
