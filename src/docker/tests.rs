@@ -191,6 +191,12 @@ fn a_sentry_token_of_another_login_is_refused_with_what_to_do() {
             "access-of-jane",
             "setup-docker --registry x.example",
         ),
+        // A pattern of file names to a shell.
+        (
+            "[fd12::1]:5000",
+            "access-of-jane",
+            "`sentry auth setup-docker --registry '[fd12::1]:5000'` lets [fd12::1]:5000 use it",
+        ),
     ] {
         let told = store(&machine, server, "oauth2", secret);
         assert!(told.starts_with("error: this is "), "{told}");

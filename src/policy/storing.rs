@@ -201,8 +201,9 @@ fn not_bound(facts: &Facts<'_>, request: &Request<'_>, provenance: Provenance<'_
         Provenance::Session(session) => options(facts, session),
         _ => String::new(),
     };
+    let typed = quoted(registry);
     Failure::new(format!(
-        "this is {owner}; `sentry auth setup-docker --registry {registry}{of}` lets {registry} use it"
+        "this is {owner}; `sentry auth setup-docker --registry {typed}{of}` lets {registry} use it"
     ))
 }
 
@@ -215,6 +216,7 @@ fn bound_elsewhere(
 ) -> Failure {
     let (registry, owner, instance) = (registry(request), owner(facts, provenance), host.instance);
     let what = format!("this is {owner}, and {registry} is bound to {instance}");
+    let registry = quoted(registry);
     let login = format!("`sentry auth login --url {instance} --with-token`");
     match provenance {
         Provenance::Session(session) => Failure::new(what).hint(format!(
