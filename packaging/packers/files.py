@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import time
 import zipfile
+from collections.abc import Callable
 from functools import cache
 
 from . import project, sbom
@@ -115,18 +116,25 @@ def zipped(files: list[tuple[str, int, bytes]]) -> bytes:
     return archive.getvalue()
 
 
-def archives(target: Target) -> dict[str, bytes]:
-    top = f"{project.name()}-{project.version()}-{target.triple}"
-    files = archived(target)
-    if target.npm_os == "win32":
-        return {f"{top}.zip": zipped([(f"{top}/{path}", *files[path]) for path in sorted(files)])}
-    content = tar(top, files)
-    return {
-        f"{top}.tar.gz": gzip.compress(content, 9, mtime=0),
-        f"{top}.tar.xz": lzma.compress(content, preset=9 | lzma.PRESET_EXTREME),
-    }
+def top(target: Target) -> str:
+    return f"{project.name()}-{project.version()}-{target.triple}"
 
 
-def write(name: str, content: bytes) -> None:
-    path = project.OUT / "dist" / name
-    path.write_bytes(content)
+def zip_archive(target: Target) -> dict[str, bytes]:
+    name, files = top(target), archived(target)
+    return {f"{name}.zip": zipped([(f"{name}/{path}", *files[path]) for path in sorted(files)])}
+
+
+def gzip_archive(target: Target) -> dict[str, bytes]:
+    name = top(target)
+    return {f"{name}.tar.gz": gzip.compress(tar(name, archived(target)), 9, mtime=0)}
+
+
+def xz_archive(target: Target) -> dict[str, bytes]:
+    name = top(target)
+    return {f"{name}.tar.xz": lzma.compress(tar(name, archived(target)), preset=9 | lzma.PRESET_EXTREME)}
+
+
+def archives(target: Target) -> list[Callable[[Target], dict[str, bytes]]]:
+    """What makes them, the slowest first."""
+    return [zip_archive] if target.npm_os == "win32" else [xz_archive, gzip_archive]

@@ -126,11 +126,13 @@ def config(target: Target, kind: str, content: Files, folder: Path) -> dict:
         "section": "vcs",
         "priority": "optional",
         "maintainer": project.maintainer(),
-        "description": description(),
+        # Arch's has one line.
+        "description": project.package()["description"] if kind == "archlinux" else description(),
         "license": project.package()["license"],
         "mtime": date,
         "contents": contents,
         "deb": {"compression": "xz"},
+        "archlinux": {"packager": project.maintainer()},
         "rpm": {"compression": "xz", "buildhost": "localhost", "summary": project.package()["description"]},
     }
     if project.repository():
@@ -138,17 +140,14 @@ def config(target: Target, kind: str, content: Files, folder: Path) -> dict:
     return result
 
 
-def packages(target: Target, nfpm: Path) -> dict[str, bytes]:
-    found = {}
-    for kind, pattern in FILES.items():
-        arch = target.linux if kind == "deb" else target.triple.split("-")[0]
-        name = pattern.format(name=project.name(), version=project.version(), arch=arch)
-        with tempfile.TemporaryDirectory() as folder:
-            path, package = Path(folder, "nfpm.json"), Path(folder, name)
-            path.write_text(json.dumps(config(target, kind, installed(target, kind), Path(folder))))
-            command = [nfpm, "package", "--config", path, "--packager", kind, "--target", package]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if done.returncode:
-                raise SystemExit(f"packaging/package: {kind}: {done.stdout}")
-            found[name] = package.read_bytes()
-    return found
+def package(kind: str, nfpm: Path, target: Target) -> dict[str, bytes]:
+    arch = target.linux if kind == "deb" else target.triple.split("-")[0]
+    name = FILES[kind].format(name=project.name(), version=project.version(), arch=arch)
+    with tempfile.TemporaryDirectory() as folder:
+        path, package = Path(folder, "nfpm.json"), Path(folder, name)
+        path.write_text(json.dumps(config(target, kind, installed(target, kind), Path(folder))))
+        command = [nfpm, "package", "--config", path, "--packager", kind, "--target", package]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise SystemExit(f"packaging/package: {kind}: {done.stdout}")
+        return {name: package.read_bytes()}
