@@ -34,8 +34,8 @@ pub(crate) enum Task {
     about = "One Sentry login for git, docker and scripts",
     arg_required_else_help = true,
     after_help = "It is the same program as `sentry auth`, under a name that Sentry's official CLI does not have. git \
-                  and docker call `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
-                  `sentry-credential setup-git` or `sentry-credential setup-docker` told them to."
+                  and docker start `git-credential-sentry` and `docker-credential-sentry` by themselves, once \
+                  `sentry-credential setup-git` or `sentry-credential setup-docker` has configured them."
 )]
 struct SentryCredential {
     /// How much to report
