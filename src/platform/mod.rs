@@ -1,8 +1,9 @@
 //! Everything that differs between operating systems, named by its purpose.
 //!
 //! Separate from the rest of the crate, which is the same on all systems: FFI, `unsafe` and a `cfg` for a system appear
-//! only here. Each system has a directory with the modules below. In `unix/`, code for a single system is in `linux.rs`,
-//! `apple.rs` and `other.rs`; `--cfg portable` selects `other.rs` on every Unix, which makes it testable on Linux.
+//! only here. Each system has a directory with the modules below; `files/` has what is the same on all of them. In
+//! `unix/`, code for a single system is in `linux.rs`, `apple.rs` and `other.rs`, and code for two of them in files of its
+//! own; `--cfg portable` selects `other.rs` on every Unix, which makes it testable on Linux.
 //!
 //! Imports nothing of this crate, and knows nothing of credentials.
 //!
@@ -75,7 +76,14 @@ mod windows;
 #[cfg(not(any(unix, windows)))]
 compile_error!("this system is not supported: src/platform/ has no directory for it");
 
+pub(crate) mod files;
+
 #[cfg(unix)]
-pub(crate) use unix::{clock, files, inheritance, process, shell, signals, streams, terminal};
+use unix as system;
 #[cfg(windows)]
-pub(crate) use windows::{clock, files, inheritance, process, shell, signals, streams, terminal};
+use windows as system;
+
+#[cfg(unix)]
+pub(crate) use unix::{clock, inheritance, process, shell, signals, streams, terminal};
+#[cfg(windows)]
+pub(crate) use windows::{clock, inheritance, process, shell, signals, streams, terminal};

@@ -9,18 +9,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-/// Who else can access a file or directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exposure {
-    /// It belongs to another user.
-    OtherOwner,
-    /// Writable by other users.
-    Writable,
-    /// Readable by other users.
-    Readable,
-    /// Only accessible by its owner.
-    Private,
-}
+use crate::platform::files::Exposure;
 
 impl Exposure {
     /// From the metadata of the file of that name.

@@ -1,10 +1,9 @@
-//! Files: private ones, those of other programs, and the file systems they are on.
+//! Files: what differs from other systems. `platform/files/` has the rest.
 
 mod attributes;
 mod names;
 mod of_root;
 mod private;
-mod reserve;
 
 use std::fs::File;
 use std::io;
@@ -13,16 +12,15 @@ use std::path::{Path, PathBuf};
 use super::system;
 
 pub(crate) use attributes::{
-    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged,
-    may_write, set_owner, stamp,
+    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged, may_write,
+    set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
-pub(crate) use of_root::read_of_root;
+pub(crate) use of_root::open_of_root;
 pub(crate) use private::{
-    Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
-    open_foreign, open_private, wider_than_private,
+    check, create_private, create_private_dir, is_private, make_private, open_foreign,
+    open_private, wider_than_private,
 };
-pub(crate) use reserve::{Reserve, fill};
 pub(crate) use system::NEEDS_FULLFSYNC;
 
 /// The variable that names the user's home directory.
@@ -36,6 +34,9 @@ pub(crate) fn home_of_git(_variable: impl Fn(&str) -> Option<PathBuf>) -> Option
 /// The administrator's file. Not by a variable, which a repository could set.
 pub(crate) const ADMINISTRATORS_FILE: &str = "/etc/sentry-credential/hosts";
 
+/// What is true of a file that other users can access.
+pub(crate) const NOT_PRIVATE: &str = "its mode is not 0600";
+
 /// What is true of a file after [`make_private`].
 pub(crate) const PRIVATE: &str = "its mode is 0600 now";
 
@@ -45,6 +46,14 @@ pub(crate) const VFS_WITHOUT_LOCKS: &str = "unix-none";
 /// Whether no other machine uses the file system of a directory. `None` if that is unknown.
 pub(crate) fn is_local(dir: &Path) -> Option<bool> {
     system::is_local(dir)
+}
+
+/// Reserves disk space for a file.
+///
+/// # Errors
+/// The disk is full; others if the file system, or the system, has no such call.
+pub(crate) fn allocate(file: &File, length: usize) -> io::Result<()> {
+    system::allocate(file, length)
 }
 
 /// Waits until the content of a file is on disk.

@@ -1,21 +1,20 @@
-//! Reads a file that only root can have written.
+//! Opens a file that only root can have written.
 //!
 //! Separate from `private`, whose files belong to the user.
 
-use std::fs::{Metadata, OpenOptions};
-use std::io::{self, Read as _};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// The content of a regular file of at most `longest` bytes. The file and its directory must belong to root and be
-/// writable by nobody else, and must not be symlinks. `None` if there is no such file: then it is one system call.
+/// Opens and checks it, as [`read_of_root`](crate::platform::files::read_of_root) promises.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub(crate) fn read_of_root(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn open_of_root(path: &Path) -> Result<Option<File>, String> {
     // Without waiting for the other end of a FIFO.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let opened = OpenOptions::new()
@@ -46,12 +45,7 @@ pub(crate) fn read_of_root(path: &Path, longest: u64) -> Result<Option<Vec<u8>>,
             return Err(format!("{what} {why}"));
         }
     }
-    let mut bytes = Vec::new();
-    match file.take(longest + 1).read_to_end(&mut bytes) {
-        Ok(_) if bytes.len() as u64 > longest => Err("it is longer than 1 MiB".to_owned()),
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) => Err(format!("cannot read it: {error}")),
-    }
+    Ok(Some(file))
 }
 
 /// Who besides root can write it. With an access list the group's bits are its mask.

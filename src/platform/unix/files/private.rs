@@ -1,9 +1,8 @@
-//! Files that only their owner can access: created, opened and checked.
+//! Files that only their owner can access: created, opened and checked, by their mode.
 //!
 //! Separate from the content of the files, because the rules are the same for all. Another program with write access to
 //! the directory can replace a file by anything, so the open file is checked, not its name.
 
-use std::fmt;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{
@@ -14,51 +13,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 
-/// How a file is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Its content is read.
-    Read,
-    /// Its content is read and overwritten.
-    Write,
-    /// Its content is read; writes append.
-    Append,
-    /// As [`Purpose::Write`]; created if it is missing.
-    Lock,
-}
-
-/// What a file must be. Each rule includes the previous one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rule {
-    /// A regular file of this user.
-    Ours,
-    /// With one name: a hard link may be in a directory of another user.
-    Single,
-    /// With mode 0600.
-    Private,
-}
-
-/// How a file violates its [`Rule`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Violation {
-    NotRegular,
-    OtherOwner,
-    SecondName,
-    NotPrivate,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Violation::NotRegular => "it is not a regular file",
-            Violation::OtherOwner => "it belongs to another user",
-            Violation::SecondName => "it has a second name (hard link)",
-            Violation::NotPrivate => "its mode is not 0600",
-        })
-    }
-}
-
-impl std::error::Error for Violation {}
+use crate::platform::files::{Properties, Purpose, Rule, Violation};
 
 /// Creates a file for writing, with mode 0600. An existing file or symlink stays as it is.
 ///
@@ -102,17 +57,25 @@ fn options(purpose: Purpose, flags: OFlags) -> OpenOptions {
 /// # Errors
 /// It violates the rule.
 pub(crate) fn check(file: &Metadata, _path: &Path, rule: Rule) -> Result<(), Violation> {
-    if !file.is_file() {
-        Err(Violation::NotRegular)
-    } else if file.uid() != geteuid().as_raw() {
-        Err(Violation::OtherOwner)
-    // 0 links: another process has just removed it.
-    } else if rule >= Rule::Single && file.nlink() > 1 {
-        Err(Violation::SecondName)
-    } else if rule >= Rule::Private && file.mode() & 0o7777 != 0o600 {
-        Err(Violation::NotPrivate)
-    } else {
-        Ok(())
+    rule.check(file)
+}
+
+impl Properties for Metadata {
+    fn is_regular(&self) -> bool {
+        self.is_file()
+    }
+
+    fn has_other_owner(&self) -> bool {
+        self.uid() != geteuid().as_raw()
+    }
+
+    fn has_second_name(&self) -> bool {
+        // 0 links: another process has just removed it.
+        self.nlink() > 1
+    }
+
+    fn is_open_to_others(&self) -> bool {
+        self.mode() & 0o7777 != 0o600
     }
 }
 

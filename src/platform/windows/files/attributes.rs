@@ -13,19 +13,7 @@ use windows_sys::Win32::System::WindowsProgramming::{DRIVE_REMOTE, DRIVE_UNKNOWN
 
 use super::super::access::{self, Access, Allowed};
 use super::super::handle::{How, Symlinks, information, look_at, open, wide};
-
-/// Who else can access a file or directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exposure {
-    /// It belongs to another user.
-    OtherOwner,
-    /// Writable by other users.
-    Writable,
-    /// Readable by other users.
-    Readable,
-    /// Only accessible by its owner, or not known: see [`is_judged`].
-    Private,
-}
+use crate::platform::files::Exposure;
 
 impl Exposure {
     /// Of the file or directory of that name.

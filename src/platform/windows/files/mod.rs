@@ -1,26 +1,24 @@
-//! Files: private ones, those of other programs, and the file systems they are on.
+//! Files: what differs from other systems. `platform/files/` has the rest.
 
 mod attributes;
 mod names;
 mod of_root;
 mod private;
-mod reserve;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use attributes::{
-    Exposure, FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged,
-    is_local, may_write, set_owner, stamp,
+    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged, is_local,
+    may_write, set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
-pub(crate) use of_root::read_of_root;
+pub(crate) use of_root::open_of_root;
 pub(crate) use private::{
-    Purpose, Rule, check, create_private, create_private_dir, is_private, make_private,
-    open_foreign, open_private, wider_than_private,
+    check, create_private, create_private_dir, is_private, make_private, open_foreign,
+    open_private, wider_than_private,
 };
-pub(crate) use reserve::{Reserve, fill};
 
 /// The variable that names the user's home directory. Not `HOME`, which Git for Windows sets for its children only.
 pub(crate) const HOME: &str = "USERPROFILE";
@@ -44,6 +42,9 @@ pub(crate) fn home_of_git(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<
 /// The administrator's file. Not by a variable, which a repository could set.
 pub(crate) const ADMINISTRATORS_FILE: &str = r"C:\ProgramData\sentry-credential\hosts";
 
+/// What is true of a file that other users can access.
+pub(crate) const NOT_PRIVATE: &str = "other users can access it";
+
 /// What is true of a file after [`make_private`].
 pub(crate) const PRIVATE: &str = "its access list names you, SYSTEM and the administrators now";
 
@@ -51,6 +52,14 @@ pub(crate) const NEEDS_FULLFSYNC: bool = false;
 
 /// The VFS of SQLite that takes no locks.
 pub(crate) const VFS_WITHOUT_LOCKS: &str = "win32-none";
+
+/// There is no call that reserves space on every file system.
+///
+/// # Errors
+/// Always.
+pub(crate) fn allocate(_file: &File, _length: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
 
 /// Waits until the content of a file is on disk.
 ///

@@ -1,8 +1,9 @@
-//! Reads a file that only an administrator can have written.
+//! Opens a file that only an administrator can have written.
 //!
 //! Separate from `private`, whose files belong to the user.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use windows_sys::Win32::Storage::FileSystem::{FILE_GENERIC_READ, OPEN_EXISTING};
@@ -10,12 +11,11 @@ use windows_sys::Win32::Storage::FileSystem::{FILE_GENERIC_READ, OPEN_EXISTING};
 use super::super::access::{self, Allowed, Owner};
 use super::super::handle::{How, Symlinks, look_at, open};
 
-/// The content of a regular file of at most `longest` bytes. The file and its directory must belong to an administrator and
-/// be writable by nobody else, and must not be symlinks. `None` if there is no such file.
+/// Opens and checks it, as [`read_of_root`](crate::platform::files::read_of_root) promises.
 ///
 /// # Errors
 /// Why it cannot be used.
-pub(crate) fn read_of_root(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, String> {
+pub(crate) fn open_of_root(path: &Path) -> Result<Option<File>, String> {
     let how = How {
         access: FILE_GENERIC_READ,
         disposition: OPEN_EXISTING,
@@ -52,10 +52,5 @@ pub(crate) fn read_of_root(path: &Path, longest: u64) -> Result<Option<Vec<u8>>,
             return Err(format!("{what} can be written by others"));
         }
     }
-    let mut bytes = Vec::new();
-    match file.take(longest + 1).read_to_end(&mut bytes) {
-        Ok(_) if bytes.len() as u64 > longest => Err("it is longer than 1 MiB".to_owned()),
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) => Err(format!("cannot read it: {error}")),
-    }
+    Ok(Some(file))
 }

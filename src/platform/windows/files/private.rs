@@ -3,7 +3,6 @@
 //! Separate from the content of the files, because the rules are the same for all. Another program with write access to
 //! the directory can replace a file by anything, so the open file is checked, not its name.
 
-use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
@@ -16,62 +15,16 @@ use windows_sys::Win32::Storage::FileSystem::{
 use super::super::access::{self, Access, Allowed, Kind, Owner, Private};
 use super::super::handle::{How, Symlinks, information, look_at, open, wide};
 use super::attributes::access_of;
+use crate::platform::files::{Properties, Purpose, Rule, Violation};
 
-/// How a file is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Its content is read.
-    Read,
-    /// Its content is read and overwritten.
-    Write,
-    /// Its content is read; writes append.
-    Append,
-    /// As [`Purpose::Write`]; created if it is missing.
-    Lock,
-}
-
-impl Purpose {
-    fn access(self) -> u32 {
-        match self {
-            Purpose::Read => FILE_GENERIC_READ,
-            Purpose::Write | Purpose::Lock => FILE_GENERIC_READ | FILE_GENERIC_WRITE,
-            Purpose::Append => FILE_GENERIC_READ | FILE_GENERIC_WRITE & !FILE_WRITE_DATA,
-        }
+/// The access rights that a purpose needs.
+fn rights(purpose: Purpose) -> u32 {
+    match purpose {
+        Purpose::Read => FILE_GENERIC_READ,
+        Purpose::Write | Purpose::Lock => FILE_GENERIC_READ | FILE_GENERIC_WRITE,
+        Purpose::Append => FILE_GENERIC_READ | FILE_GENERIC_WRITE & !FILE_WRITE_DATA,
     }
 }
-
-/// What a file must be. Each rule includes the previous one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rule {
-    /// A regular file of this user.
-    Ours,
-    /// With one name: a hard link may be in a directory of another user.
-    Single,
-    /// Inaccessible to other users.
-    Private,
-}
-
-/// How a file violates its [`Rule`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Violation {
-    NotRegular,
-    OtherOwner,
-    SecondName,
-    NotPrivate,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Violation::NotRegular => "it is not a regular file",
-            Violation::OtherOwner => "it belongs to another user",
-            Violation::SecondName => "it has a second name (hard link)",
-            Violation::NotPrivate => "other users can access it",
-        })
-    }
-}
-
-impl std::error::Error for Violation {}
 
 /// Creates a file for writing, which only its owner can access. An existing file or symlink stays as it is.
 ///
@@ -80,7 +33,7 @@ impl std::error::Error for Violation {}
 pub(crate) fn create_private(path: &Path, purpose: Purpose) -> io::Result<File> {
     let list = Private::list(Kind::File)?;
     let how = How {
-        access: purpose.access(),
+        access: rights(purpose),
         disposition: CREATE_NEW,
         symlinks: Symlinks::Open,
         security: Some(&list.attributes()),
@@ -95,7 +48,7 @@ pub(crate) fn create_private(path: &Path, purpose: Purpose) -> io::Result<File> 
 pub(crate) fn open_private(path: &Path, purpose: Purpose, rule: Rule) -> io::Result<File> {
     let list = Private::list(Kind::File)?;
     let how = How {
-        access: purpose.access(),
+        access: rights(purpose),
         disposition: match purpose {
             Purpose::Lock => OPEN_ALWAYS,
             _ => OPEN_EXISTING,
@@ -127,18 +80,37 @@ pub(crate) fn check(found: &Metadata, path: &Path, rule: Rule) -> Result<(), Vio
 }
 
 fn check_open(file: &File, found: &Metadata, rule: Rule) -> Result<(), Violation> {
-    // Not known: no violation either. The doctor says so.
-    let access = access::access(file);
-    if !found.is_file() {
-        Err(Violation::NotRegular)
-    } else if access.is_some_and(|access| access.owner == Owner::Other) {
-        Err(Violation::OtherOwner)
-    } else if rule >= Rule::Single && information(file).is_ok_and(|file| file.nNumberOfLinks > 1) {
-        Err(Violation::SecondName)
-    } else if rule >= Rule::Private && is_open_to_others(access) {
-        Err(Violation::NotPrivate)
-    } else {
-        Ok(())
+    rule.check(&Opened {
+        file,
+        found,
+        access: access::access(file),
+    })
+}
+
+/// An open file with what is known about it.
+struct Opened<'a> {
+    file: &'a File,
+    found: &'a Metadata,
+    /// `None` if it is not known, which the doctor reports.
+    access: Option<Access>,
+}
+
+impl Properties for Opened<'_> {
+    fn is_regular(&self) -> bool {
+        self.found.is_file()
+    }
+
+    fn has_other_owner(&self) -> bool {
+        self.access
+            .is_some_and(|access| access.owner == Owner::Other)
+    }
+
+    fn has_second_name(&self) -> bool {
+        information(self.file).is_ok_and(|file| file.nNumberOfLinks > 1)
+    }
+
+    fn is_open_to_others(&self) -> bool {
+        is_open_to_others(self.access)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Disk space, reserved before it is needed.
+//!
+//! Separate from the systems, which have a call for it or have none.
 
 use std::fs::{self, File};
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::attributes::is_at;
-use super::names::rename_new;
-use super::private::{Purpose, create_private};
+use super::super::system::files::{allocate, create_private, is_at, rename_new, sync};
+use super::rules::Purpose;
 
 /// A private file of a certain length without content. Removed on drop.
 pub(crate) struct Reserve {
@@ -29,8 +30,12 @@ impl Reserve {
             file: create_private(path, Purpose::Write)?,
             path: Some(path.to_owned()),
         };
-        // Only written blocks have space on every file system, and only after a sync.
-        fill(&reserve.file, &vec![0; length])?;
+        match allocate(&reserve.file, length) {
+            Ok(()) => {}
+            Err(error) if is_full(&error) => return Err(error),
+            // Without such a call, only written blocks have space, and only after a sync.
+            Err(_) => fill(&reserve.file, &vec![0; length])?,
+        }
         Ok(reserve)
     }
 
@@ -76,7 +81,14 @@ pub(crate) fn fill(mut file: &File, content: &[u8]) -> io::Result<()> {
     file.rewind()?;
     file.write_all(content)?;
     file.set_len(content.len() as u64)?;
-    file.sync_all()
+    sync(file)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
+    )
 }
 
 #[cfg(test)]
@@ -84,13 +96,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reserve_goes_unless_it_is_named() {
+    fn a_reserve_has_its_space_and_goes_unless_it_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let (path, target) = (dir.path().join("reserve"), dir.path().join("target"));
         fs::write(&path, "left by a process that was killed").unwrap();
         drop(Reserve::take(&path, 32 * 1024).unwrap());
         assert!(!path.exists());
         let mut reserve = Reserve::take(&path, 32 * 1024).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            // In units of 512 bytes.
+            assert!(path.metadata().unwrap().blocks() * 512 >= 32 * 1024);
+        }
         fs::write(&target, "taken").unwrap();
         reserve.fill(b"content").unwrap();
         let taken = reserve.rename_new(&target).unwrap_err();
@@ -100,5 +118,20 @@ mod tests {
         drop(reserve);
         assert_eq!(fs::read_to_string(&target).unwrap(), "content");
         assert!(!path.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_reserve_that_another_one_has_replaced_takes_nothing_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("reserve"), dir.path().join("target"));
+        let mut former = Reserve::take(&path, 1024).unwrap();
+        let mut latter = Reserve::take(&path, 1024).unwrap();
+        former.fill(b"former").unwrap();
+        assert!(former.rename_new(&target).is_err());
+        drop(former);
+        latter.fill(b"latter").unwrap();
+        latter.rename_new(&target).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "latter");
     }
 }
