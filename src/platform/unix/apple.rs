@@ -14,9 +14,12 @@ use zeroize::Zeroizing;
 use super::{procargs, signature};
 
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
+pub(crate) use super::not_linux::CONFINES;
+pub(super) use super::not_linux::{
+    confine, copy_access_list, keep_memory_private, lock_holder, name_of,
+};
 
 pub(crate) const OPENERS: &[&str] = &["open"];
-pub(crate) const CONFINES: bool = false;
 /// Programs that are started from the desktop have `/usr/bin:/bin:/usr/sbin:/sbin`, from launchd(8).
 pub(crate) const DESKTOP_HAS_USERS_PATH: bool = false;
 pub(crate) const HAS_DISPLAY: bool = true;
@@ -74,16 +77,6 @@ pub(super) fn keyring_identity() -> Result<(), &'static str> {
         return Err(signature::UNSIGNED);
     }
     signature::judge(u32::from_ne_bytes(flags), &identity)
-}
-
-pub(super) fn keep_memory_private() {}
-
-pub(super) fn confine(_directory: &Path, _port: Option<u16>) -> Option<String> {
-    None
-}
-
-pub(super) fn copy_access_list(_file: &File, _from: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 pub(super) fn containers_dir() -> Option<PathBuf> {
@@ -147,12 +140,4 @@ pub(super) fn running() -> Vec<u32> {
     found.truncate(usize::try_from(written).unwrap_or(0) / size_of::<c_int>());
     let pids = found.into_iter().filter_map(|pid| u32::try_from(pid).ok());
     pids.filter(|pid| *pid > 0).collect()
-}
-
-pub(super) fn name_of(_pid: u32) -> Option<String> {
-    None
-}
-
-pub(super) fn lock_holder(_file: &Path) -> Option<u32> {
-    None
 }

@@ -7,20 +7,20 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{XattrFlags, fsetxattr, getxattr, major, minor, statfs};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, geteuid, getuid, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use rustix::time::ClockId;
 
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
+pub(crate) use super::not_apple::{
+    DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, NEEDS_FULLFSYNC, SET_CLOCK,
+};
+pub(super) use super::not_apple::{containers_dir, docker_desktop_path, keyring_identity, sync};
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
-pub(crate) const DESKTOP_HAS_USERS_PATH: bool = true;
-pub(crate) const HAS_DISPLAY: bool = false;
-pub(crate) const SET_CLOCK: &str = "timedatectl set-ntp true";
-pub(crate) const NEEDS_FULLFSYNC: bool = false;
 pub(crate) const CONFINES: bool = true;
 
 /// CLOCK_MONOTONIC does not count suspended time.
@@ -45,18 +45,6 @@ pub(super) fn is_local(dir: &Path) -> Option<bool> {
     Some(!SHARED.contains(&found))
 }
 
-pub(super) fn docker_desktop_path() -> &'static [&'static str] {
-    &[]
-}
-
-pub(super) fn keyring_identity() -> Result<(), &'static str> {
-    Ok(())
-}
-
-pub(super) fn sync(file: &File) -> io::Result<()> {
-    file.sync_all()
-}
-
 pub(super) fn keep_memory_private() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
@@ -78,10 +66,6 @@ pub(super) fn copy_access_list(file: &File, from: &Path) -> io::Result<()> {
         Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-pub(super) fn containers_dir() -> Option<PathBuf> {
-    Some(format!("/run/containers/{}", getuid().as_raw()).into())
 }
 
 pub(super) fn arguments_of(pid: u32) -> Vec<OsString> {

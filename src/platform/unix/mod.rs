@@ -1,6 +1,7 @@
 //! Unix: one implementation, and a file each for what differs between Unix systems.
 //!
-//! `linux.rs`, `apple.rs` and `other.rs` define the same functions and share only `beyond_posix.rs`.
+//! `linux.rs`, `apple.rs` and `other.rs` define the same functions; two of them share `beyond_posix.rs`, `not_apple.rs` or
+//! `not_linux.rs`.
 
 pub(crate) mod clock;
 pub(crate) mod files;
@@ -16,6 +17,10 @@ pub(crate) mod terminal;
 mod beyond_posix;
 #[cfg(all(target_os = "linux", not(portable)))]
 mod linux;
+#[cfg(any(not(target_vendor = "apple"), portable))]
+mod not_apple;
+#[cfg(any(not(target_os = "linux"), portable))]
+mod not_linux;
 #[cfg(all(target_os = "linux", not(portable)))]
 use linux as system;
 
