@@ -15,6 +15,7 @@
 )]
 
 mod accounts;
+mod architecture;
 mod auth_errors;
 mod authorities;
 mod budget;
@@ -67,7 +68,6 @@ mod places;
 mod platforms;
 mod program_names;
 // What the model checker runs, and what it replays.
-mod architecture;
 #[path = "../../src/session/protocol/mod.rs"]
 #[allow(unused_imports, reason = "a replay takes part of it")]
 mod protocol;
