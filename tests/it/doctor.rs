@@ -1,57 +1,27 @@
 //! `sentry auth doctor`: the report on a healthy machine, and on each problem.
 
-use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
-use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Pair};
+use crate::fake_sentry::{Answer, Endpoint, FakeSentry};
 use crate::keyring::Keyring;
 use crate::machine::Machine;
 use crate::sandbox::{Age, Layout, Output, Sandbox};
+use crate::storage::{digest, set_mode};
 
-/// A machine with a session, and a registry and a git host that are bound to its Sentry.
-struct Scene {
-    sentry: FakeSentry,
-    sandbox: Sandbox,
-    pair: Pair,
+/// A machine with a session, whose store has the tables of this program: its first change makes them.
+fn logged_in() -> Machine {
+    let machine = Machine::new().session(Age::FRESH);
+    let switch = ["auth", "switch", &machine.sentry.url()];
+    machine.sandbox.sentry(&switch).run().success();
+    machine
 }
 
-impl Scene {
-    fn new() -> Scene {
-        let Machine {
-            sentry,
-            sandbox,
-            pair,
-            ..
-        } = Machine::new().session(Age::FRESH);
-        // Our tables are made by the first change.
-        sandbox
-            .sentry(&["auth", "switch", &sentry.url()])
-            .run()
-            .success();
-        Scene {
-            sentry,
-            sandbox,
-            pair,
-        }
-    }
-
-    fn env(self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Scene {
-        Scene {
-            sandbox: self.sandbox.env(name, value),
-            ..self
-        }
-    }
-
-    #[track_caller]
-    fn sql(&self, sql: &str) {
-        let database = self.sandbox.database().expect("a database");
-        database.execute_batch(sql).expect("good SQL");
-    }
-
+impl Machine {
     fn bind(&self, server: &str) {
         let url = self.sentry.url();
         self.sql(&format!(
@@ -91,17 +61,13 @@ impl Scene {
     fn complains(&self, lines: &str) {
         self.doctor().fails(1).stdout_has(lines);
     }
+}
 
-    fn dir(&self) -> PathBuf {
-        self.sandbox.config_dir()
-    }
-
-    fn time(millis: Option<i64>) -> String {
-        let seconds = millis.expect("a time") / 1000;
-        jiff::Timestamp::from_second(seconds)
-            .expect("a time")
-            .to_string()
-    }
+fn time(millis: Option<i64>) -> String {
+    let seconds = millis.expect("a time") / 1000;
+    jiff::Timestamp::from_second(seconds)
+        .expect("a time")
+        .to_string()
 }
 
 /// What the report begins with.
@@ -131,10 +97,6 @@ fn programs() -> PathBuf {
     sentry.parent().expect("a directory").to_owned()
 }
 
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own file");
-}
-
 fn write_program(path: &Path, script: &str) {
     fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
     fs::write(path, script).expect("a file");
@@ -143,7 +105,7 @@ fn write_program(path: &Path, script: &str) {
 
 #[test]
 fn a_healthy_machine_is_told_so_line_by_line() {
-    let machine = Scene::new();
+    let machine = logged_in();
     machine.git_config("credential.helper", "store");
     for setup in [
         ["setup-git", "--host", "git.example"],
@@ -162,7 +124,7 @@ fn a_healthy_machine_is_told_so_line_by_line() {
         machine.dir().display().to_string(),
         programs().display().to_string(),
     );
-    let until = Scene::time(before.as_ref().unwrap().expires_at);
+    let until = time(before.as_ref().unwrap().expires_at);
     let version = version(&machine.sandbox);
     let report = format!(
         "\
@@ -228,7 +190,7 @@ ok       network: to https://sentry.io: http://127.0.0.1:1, from HTTPS_PROXY; th
 
 #[test]
 fn json_says_the_same_in_one_object() {
-    let machine = Scene::new();
+    let machine = logged_in();
     machine.sql("UPDATE accounts SET token = NULL, refresh_token = NULL");
     let doctor = machine.sandbox.sentry(&["auth", "doctor", "--json"]);
     let report: Value = serde_json::from_str(&doctor.run().fails(1).stdout).expect("JSON");
@@ -261,7 +223,7 @@ fn json_says_the_same_in_one_object() {
 
 #[test]
 fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let dir = machine.dir();
     let shown = dir.display();
     set_mode(&dir, 0o755);
@@ -289,7 +251,7 @@ fn what_others_can_read_or_write_is_told_with_the_command_that_ends_it() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn what_other_runs_left_behind_is_told() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let dir = machine.dir();
     let shown = dir.display();
     fs::write(dir.join("credential.recovery"), "").unwrap();
@@ -323,7 +285,7 @@ fn what_other_runs_left_behind_is_told() {
 #[test]
 #[cfg_attr(any(not(target_os = "linux"), portable), ignore = "/proc/locks")]
 fn whoever_holds_a_lock_is_named() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let lock = |name: &str| {
         let file = File::create(machine.dir().join(name)).unwrap();
         set_mode(&machine.dir().join(name), 0o600);
@@ -344,7 +306,7 @@ fn whoever_holds_a_lock_is_named() {
 
 #[test]
 fn a_token_in_the_environment_is_held_against_what_is_stored() {
-    let machine = Scene::new().env("SENTRY_TOKEN", "from-the-environment");
+    let machine = logged_in().env("SENTRY_TOKEN", "from-the-environment");
     machine.sentry.add_api_token("from-the-environment");
     let url = machine.sentry.url();
     machine.warns(&format!(
@@ -376,7 +338,7 @@ fn a_token_in_the_environment_is_held_against_what_is_stored() {
 
 #[test]
 fn variables_that_name_an_instance_are_weighed() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
     let another = FakeSentry::start();
     let other = another.url();
@@ -404,17 +366,8 @@ fn variables_that_name_an_instance_are_weighed() {
 
 #[test]
 fn each_state_of_a_session_has_its_line() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
-    let digest = |token: &str| {
-        let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
-        let hex: String = digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("x'{hex}'")
-    };
     let mark = |columns: &str, values: &str| {
         machine.sql(&format!(
             "INSERT OR REPLACE INTO helper_session (account, origin, {columns}) \
@@ -472,7 +425,7 @@ fn a_database_of_an_older_cli_is_as_good() {
 
 #[test]
 fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
     machine.sentry.expire(&machine.pair.access);
     machine.complains(&format!(
@@ -490,7 +443,7 @@ fn a_server_that_rejects_or_does_not_answer_is_a_problem() {
 
 #[test]
 fn a_clock_that_is_wrong_is_told() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
     let at = |date: &str| {
         let answer = Answer::json(
@@ -523,7 +476,7 @@ fn a_clock_that_is_wrong_is_told() {
 #[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_keyring_is_asked_only_when_the_mirror_is_on() {
     let mut keyring = Keyring::start();
-    let machine = Scene::new().env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
+    let machine = logged_in().env("DBUS_SESSION_BUS_ADDRESS", keyring.address());
     machine.warns("ok       keyring: off\n");
     let machine = machine.env("SENTRY_CREDENTIAL_KEYRING", "mirror");
     let url = machine.sentry.url();
@@ -547,7 +500,7 @@ fn a_keyring_is_asked_only_when_the_mirror_is_on() {
 
 #[test]
 fn other_programs_of_our_names_are_told_apart() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let (root, ours) = (machine.sandbox.root().to_owned(), programs());
     let dir = ours.display();
     let first = format!("         hint: `export PATH={dir}:\"$PATH\"`\n");
@@ -588,7 +541,7 @@ fn other_programs_of_our_names_are_told_apart() {
 
 #[test]
 fn git_that_asks_others_or_nobody_is_told() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
     machine.bind("git https://git.example");
     let fix =
@@ -621,7 +574,7 @@ fn git_that_asks_others_or_nobody_is_told() {
 
 #[test]
 fn a_host_of_one_repository_is_not_missed_elsewhere() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let repository = machine.sandbox.home().join("a repository");
     let init = machine.sandbox.command("git").args(["init", "--quiet"]);
     init.arg(&repository).run().success();
@@ -636,9 +589,9 @@ fn a_host_of_one_repository_is_not_missed_elsewhere() {
 
 #[test]
 fn paths_that_are_dead_are_told() {
-    let machine = Scene::new();
+    let machine = logged_in();
     machine.git_config("credential.helper", "/opt/old/git-credential-sentry");
-    let file = |machine: &Scene| {
+    let file = |machine: &Machine| {
         let file = machine.sandbox.home().join(".gitconfig");
         file.display().to_string()
     };
@@ -647,7 +600,7 @@ fn paths_that_are_dead_are_told() {
          hint: `git config --file {} --unset-all credential.helper /opt/old/git-credential-sentry`\n",
         file(&machine)
     ));
-    let machine = Scene::new();
+    let machine = logged_in();
     machine.git_config(
         "credential.helper",
         "!'/opt/old/gh' auth --password hunter2",
@@ -667,7 +620,7 @@ fn a_helper_that_git_cannot_run_is_not_called() {
         "sentry --verbose",
         "\"sentry\"",
     ] {
-        let machine = Scene::new();
+        let machine = logged_in();
         let bound = [
             "auth",
             "setup-git",
@@ -691,7 +644,7 @@ fn a_helper_that_git_cannot_run_is_not_called() {
 
 #[test]
 fn docker_that_asks_others_or_nobody_is_told() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let url = machine.sentry.url();
     machine.bind("docker registry.example");
     let fix = format!(
@@ -748,7 +701,7 @@ fn docker_that_asks_others_or_nobody_is_told() {
 
 #[test]
 fn podman_has_a_file_of_its_own_and_docker_needs_its_helper_on_path() {
-    let machine = Scene::new();
+    let machine = logged_in();
     machine.bind("docker registry.example");
     let auth = machine.sandbox.root().join("auth.json");
     fs::write(
@@ -766,7 +719,7 @@ fn podman_has_a_file_of_its_own_and_docker_needs_its_helper_on_path() {
 
 #[test]
 fn the_git_that_it_starts_gets_no_token() {
-    let machine = Scene::new().env("SENTRY_TOKEN", "t0ken");
+    let machine = logged_in().env("SENTRY_TOKEN", "t0ken");
     let seen = machine.sandbox.root().join("seen");
     let bin = machine.sandbox.root().join("bin");
     write_program(
@@ -799,8 +752,8 @@ const DAMAGE: [(&str, Damage); 4] = [
 ];
 
 /// A machine whose database was damaged while it was not open; and its content now.
-fn damaged(damage: Damage) -> (Scene, Vec<u8>) {
-    let machine = Scene::new();
+fn damaged(damage: Damage) -> (Machine, Vec<u8>) {
+    let machine = logged_in();
     machine.sql("CREATE TABLE later (a); PRAGMA wal_checkpoint(TRUNCATE)");
     let mut bytes = fs::read(machine.sandbox.db()).unwrap();
     damage(&mut bytes);
@@ -878,7 +831,7 @@ fn after_a_repair_a_login_works() {
 
 #[test]
 fn a_healthy_database_is_not_repaired() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let nothing = format!(
         "ok       repair: there is nothing to repair in {}\n",
         machine.dir().display()
@@ -973,7 +926,7 @@ fn without_a_session_the_instance_is_asked_what_it_is() {
 
 #[test]
 fn a_host_that_is_bound_where_nobody_is_logged_in_is_named() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let other = FakeSentry::start();
     let url = other.url();
     let set_up = machine

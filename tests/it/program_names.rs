@@ -62,36 +62,21 @@ const OURS: [&str; 20] = [
     "auth",
 ];
 
-/// A machine with a session, and directories that are put on `PATH` one after the other.
-struct Scene {
-    sentry: FakeSentry,
-    sandbox: Sandbox,
-    token: String,
+/// A machine with a session, which Sentry's official CLI finds too.
+fn logged_in() -> Machine {
+    let machine = Machine::new().session(Age::FRESH);
+    let dir = machine.sandbox.config_dir();
+    machine
+        // Left alone, the official CLI would choose `~/.config/sentry`.
+        .env("SENTRY_CONFIG_DIR", dir)
+        .env("SENTRY_CLI_NO_TELEMETRY", "1")
+        .env("SENTRY_CLI_NO_UPDATE_CHECK", "1")
+        .env("NO_COLOR", "1")
 }
 
-impl Scene {
-    fn new() -> Scene {
-        let Machine {
-            sentry,
-            sandbox,
-            pair,
-            ..
-        } = Machine::new().session(Age::FRESH);
-        let dir = sandbox.config_dir();
-        let sandbox = sandbox
-            // Left alone, the official CLI would choose `~/.config/sentry`.
-            .env("SENTRY_CONFIG_DIR", dir)
-            .env("SENTRY_CLI_NO_TELEMETRY", "1")
-            .env("SENTRY_CLI_NO_UPDATE_CHECK", "1")
-            .env("NO_COLOR", "1");
-        Scene {
-            sentry,
-            sandbox,
-            token: pair.access,
-        }
-    }
-
-    fn dir(&self, name: &str) -> PathBuf {
+impl Machine {
+    /// A directory that may be put on `PATH`.
+    fn subdir(&self, name: &str) -> PathBuf {
         let dir = self.sandbox.root().join(name);
         fs::create_dir_all(&dir).unwrap();
         dir
@@ -99,21 +84,21 @@ impl Scene {
 
     /// A directory in which this program is called `name`.
     fn linked(&self, dir: &str, name: &str) -> PathBuf {
-        let dir = self.dir(dir);
+        let dir = self.subdir(dir);
         symlink(SENTRY, dir.join(name)).unwrap();
         dir
     }
 
     /// A directory with the official CLI, as npm installs it.
     fn official(&self) -> PathBuf {
-        let dir = self.dir("official");
+        let dir = self.subdir("official");
         symlink(CURRENT.script(), dir.join("sentry")).unwrap();
         dir
     }
 
     /// A directory with a script called `sentry`.
     fn script(&self, dir: &str, script: &str) -> PathBuf {
-        let dir = self.dir(dir);
+        let dir = self.subdir(dir);
         let new = dir.join("new");
         fs::write(&new, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&new, PermissionsExt::from_mode(0o755)).unwrap();
@@ -153,7 +138,7 @@ fn all<'a>(words: &[&'a str], command: impl Fn(&str) -> Cmd) -> Vec<(&'a str, Ou
 
 #[test]
 fn whoever_is_first_on_path_twenty_commands_of_each_program_reach_it() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let official = machine.official();
     let ours = machine.linked("ours", "sentry");
     symlink(SENTRY, ours.join("sentry-credential")).unwrap();
@@ -230,7 +215,7 @@ fn whoever_is_first_on_path_twenty_commands_of_each_program_reach_it() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -261,7 +246,7 @@ fn the_other_program_gets_arguments_streams_and_environment_as_they_came() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "/proc")]
 fn the_other_program_gets_signals_as_they_were() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -294,7 +279,7 @@ fn the_other_program_gets_signals_as_they_were() {
 
 #[test]
 fn a_signal_reaches_the_other_program_and_its_end_is_the_end() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     let other = machine.script(
         "other",
@@ -309,13 +294,13 @@ fn a_signal_reaches_the_other_program_and_its_end_is_the_end() {
 
 #[test]
 fn two_installations_do_not_hand_over_to_each_other_for_ever() {
-    let machine = Scene::new();
-    let (one, two) = (machine.dir("one"), machine.dir("two"));
+    let machine = logged_in();
+    let (one, two) = (machine.subdir("one"), machine.subdir("two"));
     machine.sandbox.copy(SENTRY, &one.join("sentry"));
     machine.sandbox.copy(SENTRY, &two.join("sentry"));
-    let linked = machine.dir("linked");
+    let linked = machine.subdir("linked");
     fs::hard_link(one.join("sentry"), linked.join("sentry")).unwrap();
-    let symlinked = machine.dir("symlinked");
+    let symlinked = machine.subdir("symlinked");
     symlink(two.join("sentry"), symlinked.join("sentry")).unwrap();
     let ours = [&*one, &symlinked, &linked, &two];
     let alone = machine.typed(&ours, "sentry issue list").run().fails(2);
@@ -344,7 +329,7 @@ const ALONE: &str = "error: this `sentry` is Sentry's credential helper for git 
 
 #[test]
 fn without_another_sentry_one_sentence_says_what_this_is() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     for words in [
         "issue list",
@@ -369,9 +354,9 @@ fn without_another_sentry_one_sentence_says_what_this_is() {
         .fails(2);
     let _said = unknown.stderr_has("unrecognized subcommand 'bootstrap'");
     // A directory and a file that cannot be run are no programs.
-    let dir = machine.dir("other");
+    let dir = machine.subdir("other");
     fs::create_dir(dir.join("sentry")).unwrap();
-    let plain = machine.dir("plain");
+    let plain = machine.subdir("plain");
     fs::write(plain.join("sentry"), "").unwrap();
     let run = machine
         .typed(&[&ours, &dir, &plain], "sentry issue list")
@@ -381,7 +366,7 @@ fn without_another_sentry_one_sentence_says_what_this_is() {
 
 #[test]
 fn a_wrapper_that_starts_ours_again_is_named() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     for exec in ["exec ", ""] {
         let name = format!("wrapper{}", exec.len());
@@ -393,13 +378,15 @@ fn a_wrapper_that_starts_ours_again_is_named() {
         ));
         // What is ours never gets there.
         let run = machine.typed(&[&wrapper, &ours], "sentry auth token").run();
-        let _token = run.success().stdout_is(&format!("{}\n", machine.token));
+        let _token = run
+            .success()
+            .stdout_is(&format!("{}\n", machine.pair.access));
     }
 }
 
 #[test]
 fn another_program_that_cannot_be_run_is_named() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     let broken = machine.script("broken", "");
     let file = broken.join("sentry");
@@ -415,13 +402,13 @@ fn another_program_that_cannot_be_run_is_named() {
 
 #[test]
 fn sentry_credential_is_the_same_program_by_every_kind_of_link() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let soft = machine.linked("soft", "sentry-credential");
-    let copied = machine.dir("copied");
+    let copied = machine.subdir("copied");
     machine
         .sandbox
         .copy(SENTRY, &copied.join("sentry-credential"));
-    let hard = machine.dir("hard");
+    let hard = machine.subdir("hard");
     fs::hard_link(
         copied.join("sentry-credential"),
         hard.join("sentry-credential"),
@@ -437,7 +424,7 @@ fn sentry_credential_is_the_same_program_by_every_kind_of_link() {
         let run = |words: &str| machine.typed(&[dir, &other], words).run();
         for words in ["token", "auth token"] {
             let token = run(&format!("sentry-credential {words}")).success();
-            let _token = token.stdout_is(&format!("{}\n", machine.token));
+            let _token = token.stdout_is(&format!("{}\n", machine.pair.access));
         }
         let unknown = run("sentry-credential issue list").fails(2).stdout_is("");
         let _unknown = unknown.stderr_has("unrecognized subcommand 'issue'");
@@ -459,8 +446,8 @@ fn sentry_credential_is_the_same_program_by_every_kind_of_link() {
 
 #[test]
 fn link_makes_a_symlink_and_replaces_none_that_is_not_ours() {
-    let machine = Scene::new();
-    let bin = machine.dir("bin");
+    let machine = logged_in();
+    let bin = machine.subdir("bin");
     let program = bin.join("sentry-credential");
     machine.sandbox.copy(SENTRY, &program);
     let link = bin.join("sentry");
@@ -479,7 +466,7 @@ fn link_makes_a_symlink_and_replaces_none_that_is_not_ours() {
     let again = run("sentry-credential link").success();
     let _again = again.stdout_is(&format!("{} is this program already\n", link.display()));
     // Elsewhere: by its whole path, and PATH is named.
-    let home = machine.dir("home/bin");
+    let home = machine.subdir("home/bin");
     let elsewhere = run("cd && sentry-credential link bin").success();
     let _elsewhere = elsewhere.stderr_is("");
     assert_eq!(fs::read_link(home.join("sentry")).unwrap(), program);
@@ -525,7 +512,7 @@ fn link_makes_a_symlink_and_replaces_none_that_is_not_ours() {
 #[test]
 fn the_commands_of_a_user_work_as_words_of_git() {
     for git in tools("git") {
-        let machine = Scene::new();
+        let machine = logged_in();
         let ours = Path::new(SENTRY).parent().unwrap().to_owned();
         let git = git.display();
         let run = |words: &str| {
@@ -650,7 +637,7 @@ fn hints_of_the_helpers_use_a_name_that_is_there() {
 
 #[test]
 fn each_name_has_completions() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry");
     symlink(SENTRY, ours.join("sentry-credential")).unwrap();
     let run = |words: &str| machine.typed(&[&ours], words).run();
@@ -707,7 +694,7 @@ fn each_name_has_completions() {
 
 #[test]
 fn each_helper_has_the_completions_of_its_usage() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry-credential");
     let run = |words: &str| machine.typed(&[&ours], words).run().success().stdout;
     for (helper, usage) in [
@@ -749,7 +736,7 @@ fn each_helper_has_the_completions_of_its_usage() {
 
 #[test]
 fn bash_completes_the_options_of_each_command() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry-credential");
     for name in ["sentry", "sentry-credential", "my-name-for-it"] {
         let words = match name {
@@ -768,7 +755,7 @@ fn bash_completes_the_options_of_each_command() {
 
 #[test]
 fn git_completes_the_commands_of_its_helper() {
-    let machine = Scene::new();
+    let machine = logged_in();
     let ours = machine.linked("ours", "sentry-credential");
     for (words, completed) in [
         ("credential-sentry lo", "login"),

@@ -10,11 +10,12 @@ use crate::registry::Registry;
 use crate::sandbox::{Age, Cmd, Output, Sandbox};
 use crate::server_page::{replaced, shown};
 use crate::service::{tool, tools};
+use crate::storage::set_mode;
 use crate::support::strace::read_trace;
 use crate::terminal::TtyUser;
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,10 +108,6 @@ impl ManagedMachine {
                 .env("SENTRY_TOKEN", token),
         )
     }
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
 fn json_of(output: Output) -> Value {

@@ -4,6 +4,7 @@ use super::{Row, Scene, close, row};
 use crate::fake_sentry::{Answer, Endpoint};
 use crate::keyring::Keyring;
 use crate::sandbox::Age;
+use crate::storage::digest;
 use serde_json::json;
 use std::fs;
 
@@ -529,15 +530,10 @@ fn mark(scene: &Scene, column: &str, token: Token) {
     let database = scene.sandbox.database().unwrap();
     let token: String = database.query_row(&sql, [], |row| row.get(0)).unwrap();
     drop(database);
-    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
-    let hex: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     scene.sql(&format!(
-        "UPDATE helper_session SET {column} = x'{hex}' \
-         WHERE account = (SELECT account_id FROM accounts WHERE username = 'jane')"
+        "UPDATE helper_session SET {column} = {} \
+         WHERE account = (SELECT account_id FROM accounts WHERE username = 'jane')",
+        digest(&token)
     ));
 }
 

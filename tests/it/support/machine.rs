@@ -3,6 +3,8 @@
 //! Separate from `sandbox`, which knows no server, and from `fake_sentry`, which knows no machine:
 //! `Machine::new().session(Age::STALE).bound_to("r.example")`.
 
+use std::ffi::OsStr;
+
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair};
 use crate::sandbox::{Age, Layout, Sandbox};
 
@@ -79,6 +81,15 @@ impl Machine {
             self.sandbox.bind(&server, &self.sentry.url(), None);
         }
         self
+    }
+
+    /// A variable of all its commands.
+    #[must_use]
+    pub fn env(self, name: &str, value: impl AsRef<OsStr>) -> Machine {
+        Machine {
+            sandbox: self.sandbox.env(name, value),
+            ..self
+        }
     }
 
     /// The server and the machine, for a test that needs each by its own name.

@@ -215,6 +215,14 @@ pub fn unprivileged(cmd: Cmd) -> Cmd {
     }
 }
 
+/// The digest of a token as SQL, as the state of a refresh has it.
+pub fn digest(token: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
+    let bytes = digest.as_ref().iter();
+    let hex: String = bytes.map(|byte| format!("{byte:02x}")).collect();
+    format!("x'{hex}'")
+}
+
 pub fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("our own file");
 }
