@@ -119,26 +119,6 @@ fn any_error_of_one_family_leads_to_the_other() {
 }
 
 #[test]
-fn every_request_asks_for_an_answer_as_it_is() {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    sentry.approve_next();
-    let machine = Sandbox::new().for_sentry(&sentry);
-    for command in ["login", "refresh --force", "status", "doctor"] {
-        let command = machine.sentry(&["auth"]).args(command.split(' '));
-        let _said = command.run();
-    }
-    let requests = sentry.requests();
-    let routes: std::collections::BTreeSet<&str> =
-        requests.iter().map(|request| request.route()).collect();
-    assert!(routes.len() >= 5, "{routes:?}");
-    for request in &requests {
-        let asked = request.header("accept-encoding");
-        assert_eq!(asked, Some("identity"), "{request:?}");
-    }
-}
-
-#[test]
 fn an_answer_that_came_while_the_process_was_stopped_is_read() {
     let scenes = [false, true].map(|has_tls| {
         let sentry = FakeSentry::start();

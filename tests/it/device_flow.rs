@@ -86,19 +86,17 @@ fn disturbances() -> Vec<(&'static str, Fault)> {
     all
 }
 
-#[test]
-fn polling_ends_at_an_error_of_oauth_only() {
-    let logins: Vec<_> = disturbances()
-        .into_iter()
-        .map(|(case, fault)| {
-            let sentry = sentry();
-            sentry.approve_next();
-            sentry.fault(Endpoint::Poll, fault);
-            let machine = Sandbox::new().for_sentry(&sentry);
-            let login = login(&machine).spawn();
-            (case, sentry, machine, login)
-        })
-        .collect();
+/// A login polls again, more slowly, after each of these answers.
+pub fn continues_polling(answers: Vec<(&'static str, Fault)>) {
+    let begin = |(case, fault)| {
+        let sentry = sentry();
+        sentry.approve_next();
+        sentry.fault(Endpoint::Poll, fault);
+        let machine = Sandbox::new().for_sentry(&sentry);
+        let login = login(&machine).spawn();
+        (case, sentry, machine, login)
+    };
+    let logins: Vec<_> = answers.into_iter().map(begin).collect();
     for (case, sentry, machine, login) in logins {
         login.wait().success();
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
@@ -107,6 +105,11 @@ fn polling_ends_at_an_error_of_oauth_only() {
         let pause = polls[1].at.duration_since(polls[0].at);
         assert!(pause >= Duration::from_millis(1900), "{case}: {pause:?}");
     }
+}
+
+#[test]
+fn polling_ends_at_an_error_of_oauth_only() {
+    continues_polling(disturbances());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::fake_sentry::FakeSentry;
 use crate::keyring::Keyring;
+use crate::mirror::logged_in;
 use crate::sandbox::{Age, Output, Sandbox};
 
 /// A call to the keyring may take 3 s; a command makes one, and sends requests to a server.
@@ -256,24 +257,11 @@ fn commands_that_only_read_never_connect_to_the_bus() {
     assert_eq!(bus.connections.load(Ordering::SeqCst), 0);
 }
 
-/// A working keyring, and a session that is mirrored in it.
-fn mirrored(keyring: &Keyring) -> (FakeSentry, Sandbox) {
-    let sentry = FakeSentry::start();
-    sentry.set_interval(Some(1));
-    sentry.approve_next();
-    let machine = Sandbox::new()
-        .for_sentry(&sentry)
-        .env("DBUS_SESSION_BUS_ADDRESS", keyring.address())
-        .env("SENTRY_CREDENTIAL_KEYRING", "mirror");
-    machine.sentry(&["auth", "login"]).run().success();
-    (sentry, machine)
-}
-
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring() {
     let keyring = Keyring::start();
-    let (sentry, machine) = mirrored(&keyring);
+    let (sentry, machine) = logged_in(&keyring);
     let former = sentry.current();
     let database = machine.database().unwrap();
     database.execute("DELETE FROM accounts", []).unwrap();
@@ -303,7 +291,7 @@ fn a_session_that_another_program_removed_is_not_brought_back_from_the_keyring()
 #[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
     let mut keyring = Keyring::start();
-    let (sentry, machine) = mirrored(&keyring);
+    let (sentry, machine) = logged_in(&keyring);
     let in_sync = || {
         let status = machine.sentry(&["auth", "status"]).run().success();
         status.stdout.contains("Keyring: mirror, in sync\n")
@@ -330,7 +318,7 @@ fn a_copy_that_comes_late_is_seen_and_mended_by_the_next_refresh() {
 #[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_locked_collection_is_a_warning_and_logout_reports_it() {
     let mut keyring = Keyring::with_password();
-    let (sentry, machine) = mirrored(&keyring);
+    let (sentry, machine) = logged_in(&keyring);
     keyring.lock();
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
     let refresh = refresh.success();
@@ -346,7 +334,7 @@ fn a_locked_collection_is_a_warning_and_logout_reports_it() {
 #[cfg_attr(not(target_os = "linux"), ignore = "gnome-keyring")]
 fn a_keyring_without_a_collection_costs_a_warning() {
     let keyring = Keyring::empty();
-    let (sentry, machine) = mirrored(&keyring);
+    let (sentry, machine) = logged_in(&keyring);
     let refresh = machine.sentry(&["auth", "refresh", "--force"]).run();
     let refresh = refresh.success();
     assert_eq!(warnings(&refresh), 1, "{refresh:?}");

@@ -4,7 +4,8 @@ use crate::fake_sentry::{Endpoint, FakeSentry};
 use crate::keyring::Keyring;
 use crate::sandbox::{Age, Sandbox};
 
-fn logged_in(keyring: &Keyring) -> (FakeSentry, Sandbox) {
+/// A working keyring, and a session that is mirrored in it.
+pub fn logged_in(keyring: &Keyring) -> (FakeSentry, Sandbox) {
     let sentry = FakeSentry::start();
     sentry.set_interval(Some(1));
     let machine = Sandbox::new()

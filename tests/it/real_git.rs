@@ -19,7 +19,7 @@ pub fn configure(machine: &Sandbox, server: &GitServer) {
 }
 
 /// A machine whose user has a token for the Sentry in the environment.
-fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
+pub fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
     Sandbox::new()
         .for_sentry(sentry)
         .env("SENTRY_AUTH_TOKEN", token)

@@ -5,6 +5,7 @@
 
 use crate::fake_sentry::{Answer, Endpoint, FakeSentry, Fault, User};
 use crate::nginx::{get, serve_with};
+use crate::real_git::machine;
 use crate::real_podman_skopeo::{podman, skopeo};
 use crate::sandbox::{Cmd, Sandbox};
 use crate::service::{Service, tool, tools};
@@ -216,13 +217,6 @@ fn stranger(sentry: &FakeSentry) -> String {
     let token = sentry.issue().access;
     sentry.set_user(member);
     token
-}
-
-fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
-    Sandbox::new()
-        .for_sentry(sentry)
-        .env("SENTRY_AUTH_TOKEN", token)
-        .env("GIT_TERMINAL_PROMPT", "0")
 }
 
 /// Commits 2 MiB that do not compress, and pushes them.

@@ -2,6 +2,7 @@
 
 use crate::fake_sentry::FakeSentry;
 use crate::git_server::{Challenge, GitServer};
+use crate::helpers::with_session;
 use crate::sandbox::{Age, Cmd, Sandbox};
 use crate::service::{tool, tools};
 use std::fs::{self, Permissions};
@@ -423,10 +424,7 @@ fn no_helper_that_came_later_gets_a_copy_of_the_token() {
     for program in tools("git") {
         let sentry = FakeSentry::start();
         let server = GitServer::start(&sentry, Challenge::Basic);
-        let machine = Sandbox::new()
-            .for_sentry(&sentry)
-            .env("GIT_TERMINAL_PROMPT", "0");
-        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let machine = with_session(&sentry, Age::FRESH).env("GIT_TERMINAL_PROMPT", "0");
         let url = format!("http://{}", server.host());
         let setup = || setup_git(&machine, &["--host", &url]).run().success();
         setup();

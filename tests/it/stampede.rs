@@ -11,6 +11,7 @@ use rustix::process::Signal;
 
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
+use crate::helpers::with_session;
 use crate::replay::Writers;
 use crate::sandbox::{Age, Cmd, Output, Running, Sandbox};
 use crate::signals::{random, variable};
@@ -297,10 +298,7 @@ fn a_cached_get_is_unaffected_by_a_login_that_waits_for_its_user() {
 fn signals_to_a_fetch_never_cost_the_session() {
     let sentry = FakeSentry::start();
     let server = GitServer::start(&sentry, Challenge::Basic);
-    let machine = Sandbox::new()
-        .for_sentry(&sentry)
-        .env("GIT_TERMINAL_PROMPT", "0");
-    machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+    let machine = with_session(&sentry, Age::FRESH).env("GIT_TERMINAL_PROMPT", "0");
     let _tables = machine
         .git_credential("store")
         .stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n")

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::device_flow::continues_polling;
 use crate::fake_sentry::{Answer, CLIENT_ID, Endpoint, FakeSentry, Fault, Pair};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Layout, Output, Running, Sandbox};
@@ -480,24 +481,7 @@ fn an_invalid_device_code_ends_the_login() {
 
 #[test]
 fn polling_continues_after_anything_that_is_not_an_answer() {
-    let logins = odd_bodies().into_iter().map(|(case, fault)| {
-        let sentry = FakeSentry::start();
-        sentry.set_interval(Some(1));
-        sentry.approve_next();
-        sentry.fault(Endpoint::Poll, fault);
-        let machine = Sandbox::new().for_sentry(&sentry);
-        let login = machine.sentry(&["auth", "login"]).spawn();
-        (case, sentry, machine, login)
-    });
-    for (case, sentry, machine, login) in logins.collect::<Vec<_>>() {
-        login.wait().success();
-        assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
-        let polls = sentry.requests_to(Endpoint::Poll);
-        assert_eq!(polls.len(), 2, "{case}");
-        // Slower than before.
-        let pause = polls[1].at.duration_since(polls[0].at);
-        assert!(pause >= Duration::from_millis(1900), "{case}: {pause:?}");
-    }
+    continues_polling(odd_bodies());
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::{SOON, waiting};
 use crate::fake_sentry::{Endpoint, FakeSentry, Fault};
 use crate::git_server::{Challenge, GitServer};
+use crate::helpers::with_session;
 use crate::machine::Machine;
-use crate::sandbox::{Age, Output, Running, Sandbox};
+use crate::sandbox::{Age, Output, Running};
 use crate::service::tools;
 use crate::signals::variable;
 use crate::storage::holder_of;
@@ -102,10 +103,7 @@ fn a_fetch_of_eight_remotes_near_expiry_fails_in_none() {
     for git in tools("git") {
         let sentry = FakeSentry::start();
         let server = GitServer::start(&sentry, Challenge::Basic);
-        let machine = Sandbox::new()
-            .for_sentry(&sentry)
-            .env("GIT_TERMINAL_PROMPT", "0");
-        machine.seed_session(&sentry, &sentry.issue(), Age::FRESH);
+        let machine = with_session(&sentry, Age::FRESH).env("GIT_TERMINAL_PROMPT", "0");
         crate::real_git::configure(&machine, &server);
         let in_home = |args: &[&str]| {
             let home = ["-C", "work"].iter().chain(args);

@@ -96,6 +96,7 @@ fn every_request_asks_for_an_answer_as_it_is() {
     auth(&["login"]);
     auth(&["status"]);
     auth(&["refresh", "--force"]);
+    let _report = machine.sentry(&["auth", "doctor"]).run();
     let asked = sentry.requests();
     for endpoint in [
         Endpoint::DeviceCode,

@@ -5,6 +5,7 @@
 use super::http::Request;
 use super::rules::{DeviceCode, Verdict};
 use super::server::State;
+use super::tokens::Family;
 use super::{CLIENT_ID, Endpoint, FakeSentry, Fault, Organization, Pair, Replay, User};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -129,14 +130,7 @@ impl FakeSentry {
 
     /// The valid pair of the latest session.
     pub fn current(&self) -> Pair {
-        self.server
-            .lock()
-            .rules
-            .tokens
-            .latest()
-            .expect("a session was issued")
-            .pair
-            .clone()
+        self.of_latest(|session| session.pair.clone())
     }
 
     pub fn current_access(&self) -> String {
@@ -145,14 +139,12 @@ impl FakeSentry {
 
     /// The scope of the latest session, as granted.
     pub fn current_scope(&self) -> String {
-        self.server
-            .lock()
-            .rules
-            .tokens
-            .latest()
-            .expect("a session was issued")
-            .scope
-            .clone()
+        self.of_latest(|session| session.scope.clone())
+    }
+
+    fn of_latest<T>(&self, read: impl FnOnce(&Family) -> T) -> T {
+        let server = self.server.lock();
+        read(server.rules.tokens.latest().expect("a session was issued"))
     }
 }
 
