@@ -13,8 +13,8 @@
 //! 3. [`broker::Broker::credential_for`] gathers the [`policy::Facts`] from the environment and the store, in one
 //!    transaction or of an idle database without locks ([`store::Store::gather`]).
 //! 4. [`policy::decide`] selects the credential and gives the reason. [`origin::Origin::may_receive`] decides whether
-//!    the    host may receive a token of an instance; a host that is bound to an instance ([`store::Binding`]) counts
-//!    as that    instance.
+//!    the host may receive a token of an instance; a host that is bound to an instance ([`store::Binding`]) counts as
+//!    that instance.
 //! 5. [`session::usable`] returns a fresh token at once: no lock, no network, no keyring. A stale token is refreshed
 //!    first.
 //! 6. The answer is rendered into a buffer, checked, and written once.
@@ -45,7 +45,7 @@
 //! 1. [`lock::Lock::login`] allows one device flow at a time; a second one waits and uses the result of the first.
 //! 2. [`device::DeviceFlow::begin`] requests a code from the instance and validates the answer before it is shown.
 //! 3. [`login::DeviceLogin`] shows the address and the code on the [`terminal`] and opens a browser. A helper does the
-//!    same    on `/dev/tty`, after the user has agreed.
+//!    same on `/dev/tty`, after the user has agreed.
 //! 4. [`device::DeviceFlow::wait`] polls as RFC 8628 prescribes, until the user approves or the code expires.
 //! 5. [`session::record_login`] stores the session under the credential lock and makes it the active one.
 //!

@@ -57,7 +57,6 @@ impl<'a> Facts<'a> {
     }
 
     /// Gathers what one request depends on. Few statements: every `get` pays for each of them.
-    ///
     pub(crate) fn for_request(
         world: &World,
         environment: &'a Environment,
@@ -131,7 +130,6 @@ impl<'a> Facts<'a> {
     }
 
     /// Gathers what any request of these clients depends on.
-    ///
     pub(crate) fn for_all(
         world: &World,
         environment: &'a Environment,
