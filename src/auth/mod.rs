@@ -6,6 +6,7 @@
 //! in backticks, a hint on a line of its own; no colour carries meaning alone.
 
 mod access;
+mod binding;
 mod completions;
 mod context;
 mod exec;

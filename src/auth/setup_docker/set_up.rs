@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::registries::{forget, log_of, names, warn_of};
+use crate::auth::binding::Rebound;
 use crate::auth::context::ConfigDir;
 use crate::auth::output::say;
 use crate::auth::report::{Report, Verb};
@@ -141,20 +142,14 @@ impl<'a> SetUp<'a> {
             if let Some(change) = change {
                 change.forget_refusals(&server)?;
             }
-            let known = view
-                .map(|view| view.binding(&server))
-                .transpose()?
-                .flatten();
-            let same = known.as_ref().filter(|known| known.origin == self.instance);
-            let (username, account) = (self.args.username.clone(), self.account.clone());
-            let binding = Binding {
-                username: username.or_else(|| same?.username.clone()),
-                account: account.or_else(|| same?.account.clone()),
+            let named = Binding {
+                username: self.args.username.clone(),
+                account: self.account.clone(),
                 origin: self.instance.clone(),
                 signed_out: false,
                 server,
             };
-            let is_known = known.as_ref() == Some(&binding);
+            let Rebound { binding, is_known } = Rebound::of(named, view)?;
             if !is_known {
                 report.bound(name, &binding);
                 if let Some(change) = change {

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::values::{is_in, is_ours, key, log_of, others, report_values, set_up_command};
+use crate::auth::binding::Rebound;
 use crate::auth::context::ConfigDir;
 use crate::auth::output::say;
 use crate::auth::report::{Report, Verb};
@@ -162,20 +163,14 @@ impl<'a> SetUp<'a> {
             if let Some(change) = change {
                 change.forget_refusals(&server)?;
             }
-            let known = view
-                .map(|view| view.binding(&server))
-                .transpose()?
-                .flatten();
-            let same = known.as_ref().filter(|known| known.origin == self.instance);
-            let (username, account) = (self.args.username.clone(), self.account.clone());
-            let binding = Binding {
-                username: username.or_else(|| same?.username.clone()),
-                account: account.or_else(|| same?.account.clone()),
+            let named = Binding {
+                username: self.args.username.clone(),
+                account: self.account.clone(),
                 origin: self.instance.clone(),
                 signed_out: false,
                 server,
             };
-            let is_known = known.as_ref() == Some(&binding);
+            let Rebound { binding, is_known } = Rebound::of(named, view)?;
             if is_known && found.is_configured(&self.helpers) {
                 report.note(format!("nothing to change for {host}"));
                 continue;
