@@ -33,8 +33,8 @@ const fn declined_for(client: Client) -> Duration {
     }
 }
 
-fn user_agrees(terminal: &Terminal, known: LoginBasis) -> bool {
-    match known {
+fn user_agrees(terminal: &Terminal, basis: LoginBasis) -> bool {
+    match basis {
         LoginBasis::Saas | LoginBasis::Before | LoginBasis::ByAdministrator => {
             match terminal.ask("log in now? [Y/n]", ANSWER) {
                 Some(answer) => matches!(answer.to_ascii_lowercase().as_str(), "" | "y" | "yes"),
@@ -77,13 +77,7 @@ impl Broker<'_> {
         if self.imports_pending_grant() {
             return self.credential_for(request);
         }
-        let client_id = match login.known {
-            LoginBasis::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
-            LoginBasis::Saas | LoginBasis::Before | LoginBasis::ByAdministrator => {
-                client_id_of(facts, instance)
-                    .or_else(|| environment::client_id(self.world, instance))
-            }
-        };
+        let client_id = self.client_id_for(login, facts);
         let (Some(client_id), true) = (client_id, environment::may_prompt(self.world)) else {
             return Err(absent());
         };
@@ -106,18 +100,7 @@ impl Broker<'_> {
             if self.was_declined(instance, start) {
                 return false;
             }
-            let client = request.client.name();
-            let host = host_of(request);
-            let host = match host == instance.authority() {
-                true => String::new(),
-                false => format!(" for {host}"),
-            };
-            terminal.say(&format!("{client} needs a login to Sentry{host}: {why}"));
-            let agreed = user_agrees(&terminal, login.known);
-            if !agreed {
-                self.remember_declined(instance);
-            }
-            agreed
+            self.agrees(request, login, &terminal, &why)
         };
         let flow = DeviceLogin {
             origin: instance,
@@ -144,6 +127,39 @@ impl Broker<'_> {
             Err(NotLoggedIn::Failed(error)) => return Err(NoCredential::Unavailable(error)),
         }
         self.after_login(request, instance)
+    }
+
+    /// The OAuth client to log in with: the one of the instance's session, unless only the environment names the instance.
+    fn client_id_for(&self, login: &LoginOffer<'_>, facts: &Facts<'_>) -> Option<String> {
+        match login.basis {
+            LoginBasis::ByEnvironment => self.world.variable("SENTRY_CLIENT_ID"),
+            LoginBasis::Saas | LoginBasis::Before | LoginBasis::ByAdministrator => {
+                client_id_of(facts, login.instance)
+                    .or_else(|| environment::client_id(self.world, login.instance))
+            }
+        }
+    }
+
+    /// Asks the user whether to log in, and remembers a "no".
+    fn agrees(
+        &self,
+        request: &Request<'_>,
+        login: &LoginOffer<'_>,
+        terminal: &Terminal,
+        why: &Failure,
+    ) -> bool {
+        let client = request.client.name();
+        let host = host_of(request);
+        let host = match host == login.instance.authority() {
+            true => String::new(),
+            false => format!(" for {host}"),
+        };
+        terminal.say(&format!("{client} needs a login to Sentry{host}: {why}"));
+        let agreed = user_agrees(terminal, login.basis);
+        if !agreed {
+            self.remember_declined(login.instance);
+        }
+        agreed
     }
 
     fn imports_pending_grant(&self) -> bool {

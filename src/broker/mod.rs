@@ -257,7 +257,7 @@ impl<'a> Broker<'a> {
                         drop(store);
                         let login = LoginOffer {
                             instance: &session.origin,
-                            known: LoginBasis::Before,
+                            basis: LoginBasis::Before,
                             account: decision.account,
                         };
                         self.log_in(request, &login, facts, PriorSession::Ended, why)
@@ -265,17 +265,7 @@ impl<'a> Broker<'a> {
                 }
             }
             Verdict::Login(login) => {
-                let why = match login.account {
-                    None => not_logged_in(login.instance),
-                    Some(_) => Failure::new(format!(
-                        "the account at {} that this host is bound to is not logged in",
-                        login.instance
-                    ))
-                    .hint(format!(
-                        "as that account, `sentry auth login --url {} --force`",
-                        login.instance
-                    )),
-                };
+                let why = not_logged_in_as(&login);
                 self.log_in(request, &login, facts, PriorSession::None, why)
             }
             Verdict::Broken(failure) => Err(NoCredential::Unavailable(failure.clone().into())),
@@ -289,6 +279,17 @@ fn leave(store: Option<Store>) {
     if let Some(store) = store {
         store.leave();
     }
+}
+
+/// Why a host has no session of the instance, or of the account that it is bound to.
+fn not_logged_in_as(login: &LoginOffer<'_>) -> Failure {
+    let instance = login.instance;
+    if login.account.is_none() {
+        return not_logged_in(instance);
+    }
+    let what = format!("the account at {instance} that this host is bound to is not logged in");
+    let hint = format!("as that account, `sentry auth login --url {instance} --force`");
+    Failure::new(what).hint(hint)
 }
 
 fn token_of(tokens: Tokens, username: Option<String>) -> Credential {

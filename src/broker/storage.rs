@@ -8,7 +8,7 @@ use super::Broker;
 use crate::account::Session;
 use crate::environment::{self, Environment};
 use crate::lock::{Lock, LockGuard};
-use crate::policy::{Facts, Provenance, Request};
+use crate::policy::{Facts, KnownFrom, Provenance, Request};
 use crate::secret::Secret;
 use crate::store::{ReadTransaction, Store, WriteTransaction};
 use crate::world;
@@ -60,7 +60,6 @@ impl Broker<'_> {
         policy: impl FnOnce(&Facts<'_>, Provenance<'_>) -> T,
     ) -> anyhow::Result<T> {
         let environment = Environment::of(self.world);
-        let in_environment = environment::holds(self.world, secret);
         let gathered = self.read(|view| {
             let facts = Facts::for_request(self.world, &environment, view, request)?;
             Ok(Some((facts, view.is_former(secret)?)))
@@ -69,10 +68,12 @@ impl Broker<'_> {
             let facts = Facts::without_store(self.world, &environment, Some(request));
             (facts, false)
         });
-        Ok(policy(
-            &facts,
-            Provenance::of(&facts, secret, is_former, in_environment),
-        ))
+        let known = match (environment::holds(self.world, secret), is_former) {
+            (true, _) => KnownFrom::Environment,
+            (false, true) => KnownFrom::FormerSession,
+            (false, false) => KnownFrom::Nowhere,
+        };
+        Ok(policy(&facts, Provenance::of(&facts, secret, known)))
     }
 
     /// Records whether a server takes a token only as `Bearer`, which explains why a push may fail. Writes only a

@@ -49,7 +49,7 @@ pub(crate) struct LoginOffer<'a> {
     /// The instance.
     pub(crate) instance: &'a Origin,
     /// Why this instance may be logged in to.
-    pub(crate) known: LoginBasis,
+    pub(crate) basis: LoginBasis,
     /// The key of the account that the host is bound to; `None` if any account will do.
     pub(crate) account: Option<&'a str>,
 }
@@ -114,7 +114,7 @@ pub(crate) fn decide<'a>(
         None => is(
             Verdict::Login(LoginOffer {
                 instance: host.instance,
-                known: host.known,
+                basis: host.basis,
                 account: host.account(),
             }),
             reason,

@@ -28,7 +28,7 @@ pub(crate) enum LoginBasis {
 pub(super) struct Host<'a> {
     pub(super) instance: &'a Origin,
     pub(super) binding: Option<&'a Binding>,
-    pub(super) known: LoginBasis,
+    pub(super) basis: LoginBasis,
     pub(super) session: Option<&'a Session>,
     pub(super) choice: ChosenBy,
 }
@@ -74,7 +74,7 @@ impl<'a> Host<'a> {
             );
         let environment = facts.environment;
         let by_token = |found: &EnvironmentToken| instance.may_receive(&found.origin);
-        let known = if instance.is_saas() {
+        let basis = if instance.is_saas() {
             LoginBasis::Saas
         } else if matches!(bound, Some((_, BoundBy::User))) || session.is_some() {
             LoginBasis::Before
@@ -97,7 +97,7 @@ impl<'a> Host<'a> {
         Some(Host {
             instance,
             binding,
-            known,
+            basis,
             session,
             choice: named.map_or(choice, |_| ChosenBy::Request),
         })

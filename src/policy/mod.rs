@@ -36,5 +36,5 @@ pub(crate) use host::LoginBasis;
 pub(crate) use hosts::{Server, Use, bindings_in_force, servers};
 pub(crate) use request::{Request, USERNAME};
 pub(crate) use storing::{
-    Provenance, StoreVerdict, decide_docker_store, decide_git_store, signed_out_binding,
+    KnownFrom, Provenance, StoreVerdict, decide_docker_store, decide_git_store, signed_out_binding,
 };

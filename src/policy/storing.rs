@@ -28,6 +28,17 @@ pub(crate) enum Provenance<'a> {
     Foreign,
 }
 
+/// Where else a secret is known, besides the stored sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KnownFrom {
+    /// An environment variable holds it.
+    Environment,
+    /// A session had it before.
+    FormerSession,
+    /// Nowhere else.
+    Nowhere,
+}
+
 /// What to do with a credential that a client stores.
 #[derive(Debug)]
 pub(crate) enum StoreVerdict {
@@ -45,24 +56,23 @@ pub(crate) enum StoreVerdict {
 }
 
 impl Provenance<'_> {
-    /// Classifies a secret. `is_former`: a session had it before; `in_environment`: a variable holds it.
+    /// Classifies a secret.
     pub(crate) fn of<'a>(
         facts: &'a Facts<'_>,
         secret: &Secret,
-        is_former: bool,
-        in_environment: bool,
+        known: KnownFrom,
     ) -> Provenance<'a> {
         let has = |session: &&Session| {
             session.tokens.as_ref().is_some_and(|tokens| {
                 tokens.access == *secret || tokens.refresh.as_ref() == Some(secret)
             })
         };
-        if in_environment {
+        if known == KnownFrom::Environment {
             return Provenance::Environment;
         }
         match facts.sessions.iter().find(has) {
             Some(session) => Provenance::Session(session),
-            None if is_former => Provenance::Former,
+            None if known == KnownFrom::FormerSession => Provenance::Former,
             None if secret.looks_like_prefixed_token() => Provenance::Token,
             None => Provenance::Foreign,
         }

@@ -53,8 +53,12 @@ impl Known {
         let facts = self.facts();
         let secret = Secret::new(secret);
         let server = Server::parse(&Client::Docker.server(HOST)).unwrap();
-        let held = secret.expose() == "of-the-environment";
-        let from = Provenance::of(&facts, &secret, former, held);
+        let known = match secret.expose() {
+            "of-the-environment" => KnownFrom::Environment,
+            _ if former => KnownFrom::FormerSession,
+            _ => KnownFrom::Nowhere,
+        };
+        let from = Provenance::of(&facts, &secret, known);
         match decide_docker_store(&facts, &server.request(), username, &secret, from) {
             StoreVerdict::Ignore => "nothing".to_owned(),
             StoreVerdict::Store => "kept".to_owned(),
@@ -186,7 +190,7 @@ fn a_way_out_of_a_refusal_names_the_account_where_it_is_not_the_active_one() {
         ("ann", " --url https://self.example"),
     ] {
         let secret = Secret::new(format!("token-of-{who}"));
-        let from = Provenance::of(&facts, &secret, false, false);
+        let from = Provenance::of(&facts, &secret, KnownFrom::Nowhere);
         let keep = decide_docker_store(&facts, &server.request(), "oauth2", &secret, from);
         let StoreVerdict::Refuse(failure) = keep else {
             panic!("{keep:?}")
@@ -201,18 +205,18 @@ fn git_keeps_what_is_foreign_and_at_hosts_of_ours_nothing_that_looks_like_a_toke
     let mut known = known(Some((SAAS, false)));
     known.bindings[0].server = Client::Git.server("https://r.example");
     let facts = known.facts();
-    for (secret, former, held, at_ours, at_others) in [
-        ("secret", false, false, true, true),
-        ("sntryu_0123", false, false, false, true),
-        (GRANTED, false, false, false, true),
-        ("token-of-ann", false, false, false, false),
-        ("whatever", true, false, false, false),
-        ("whatever", false, true, false, false),
+    for (secret, known, at_ours, at_others) in [
+        ("secret", KnownFrom::Nowhere, true, true),
+        ("sntryu_0123", KnownFrom::Nowhere, false, true),
+        (GRANTED, KnownFrom::Nowhere, false, true),
+        ("token-of-ann", KnownFrom::Nowhere, false, false),
+        ("whatever", KnownFrom::FormerSession, false, false),
+        ("whatever", KnownFrom::Environment, false, false),
     ] {
         let is_kept = |host: &str| {
             let server = Server::parse(&Client::Git.server(host)).unwrap();
             let secret = Secret::new(secret);
-            let from = Provenance::of(&facts, &secret, former, held);
+            let from = Provenance::of(&facts, &secret, known);
             let keep = decide_git_store(&facts, &server.request(), &secret, from);
             match keep {
                 StoreVerdict::Store => true,

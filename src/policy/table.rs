@@ -242,7 +242,7 @@ fn verdict(decision: &Decision<'_>) -> String {
         Verdict::Stored(stored) => format!("stored {}", stored.username.as_deref().unwrap()),
         Verdict::Environment(found) => found.variable.to_owned(),
         Verdict::Session(session) => format!("session {}", session.account),
-        Verdict::Login(login) => format!("login {}, {:?}", login.instance, login.known),
+        Verdict::Login(login) => format!("login {}, {:?}", login.instance, login.basis),
         Verdict::Broken(_) => "broken".to_owned(),
         Verdict::Nothing => "nothing".to_owned(),
     };
