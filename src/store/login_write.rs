@@ -53,48 +53,11 @@ impl WriteTransaction<'_> {
                     || uuid::Uuid::now_v7().to_string(),
                     |session| session.account,
                 );
-                self.execute("UPDATE accounts SET is_active = 0 WHERE is_active <> 0", [])?;
-                self.execute(
-                    "INSERT INTO accounts (account_id, host, user_id, email, username, name, token, refresh_token, \
-                     expires_at, issued_at, is_active, created_at, updated_at, last_used_at)
-                     VALUES (:account, :host, :id, :email, :username, :name, :token, :refresh, :expires, :issued, 1, \
-                     :now, :now, :now)
-                     ON CONFLICT (account_id) DO UPDATE SET host = :host, user_id = :id, email = :email, username = :username, \
-                     name = :name, token = :token, refresh_token = :refresh, expires_at = :expires, \
-                     issued_at = :issued, is_active = 1, updated_at = :now, last_used_at = :now",
-                    named_params! {
-                        ":account": account, ":host": origin.to_string(), ":id": user.id, ":email": user.email,
-                        ":username": user.username, ":name": user.name, ":token": tokens.access.expose(),
-                        ":refresh": tokens.refresh.as_ref().map(Secret::expose),
-                        ":expires": tokens.expires_at.map(Timestamp::millis),
-                        ":issued": tokens.issued_at.map(Timestamp::millis), ":now": now.millis(),
-                    },
-                )?;
+                self.write_account(&account, origin, user, tokens, now)?;
                 account
             }
             _ => {
-                self.execute(
-                    "INSERT OR REPLACE INTO auth (id, token, refresh_token, expires_at, issued_at, updated_at, host)
-                     VALUES (1, ?, ?, ?, ?, ?, ?)",
-                    params![
-                        tokens.access.expose(),
-                        tokens.refresh.as_ref().map(Secret::expose),
-                        tokens.expires_at.map(Timestamp::millis),
-                        tokens.issued_at.map(Timestamp::millis),
-                        now.millis(),
-                        origin.to_string(),
-                    ],
-                )?;
-                if self.layout.user_info {
-                    self.execute("DELETE FROM user_info", [])?;
-                    if let Some(id) = &user.id {
-                        self.execute(
-                            "INSERT INTO user_info (id, user_id, email, username, name, updated_at)
-                             VALUES (1, ?, ?, ?, ?, ?)",
-                            params![id, user.email, user.username, user.name, now.millis()],
-                        )?;
-                    }
-                }
+                self.write_auth(origin, user, tokens, now)?;
                 ONLY.to_owned()
             }
         };
@@ -109,6 +72,69 @@ impl WriteTransaction<'_> {
             ],
         )?;
         self.set_default_instance(origin)
+    }
+
+    /// Writes the active row of `accounts`.
+    fn write_account(
+        &self,
+        account: &str,
+        origin: &Origin,
+        user: &User,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        self.execute("UPDATE accounts SET is_active = 0 WHERE is_active <> 0", [])?;
+        self.execute(
+            "INSERT INTO accounts (account_id, host, user_id, email, username, name, token, refresh_token, \
+             expires_at, issued_at, is_active, created_at, updated_at, last_used_at)
+             VALUES (:account, :host, :id, :email, :username, :name, :token, :refresh, :expires, :issued, 1, \
+             :now, :now, :now)
+             ON CONFLICT (account_id) DO UPDATE SET host = :host, user_id = :id, email = :email, username = :username, \
+             name = :name, token = :token, refresh_token = :refresh, expires_at = :expires, \
+             issued_at = :issued, is_active = 1, updated_at = :now, last_used_at = :now",
+            named_params! {
+                ":account": account, ":host": origin.to_string(), ":id": user.id, ":email": user.email,
+                ":username": user.username, ":name": user.name, ":token": tokens.access.expose(),
+                ":refresh": tokens.refresh.as_ref().map(Secret::expose),
+                ":expires": tokens.expires_at.map(Timestamp::millis),
+                ":issued": tokens.issued_at.map(Timestamp::millis), ":now": now.millis(),
+            },
+        )?;
+        Ok(())
+    }
+
+    /// Writes the single row of `auth`, and that of `user_info` if there is such a table.
+    fn write_auth(
+        &self,
+        origin: &Origin,
+        user: &User,
+        tokens: &Tokens,
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        self.execute(
+            "INSERT OR REPLACE INTO auth (id, token, refresh_token, expires_at, issued_at, updated_at, host)
+             VALUES (1, ?, ?, ?, ?, ?, ?)",
+            params![
+                tokens.access.expose(),
+                tokens.refresh.as_ref().map(Secret::expose),
+                tokens.expires_at.map(Timestamp::millis),
+                tokens.issued_at.map(Timestamp::millis),
+                now.millis(),
+                origin.to_string(),
+            ],
+        )?;
+        if !self.layout.user_info {
+            return Ok(());
+        }
+        self.execute("DELETE FROM user_info", [])?;
+        if let Some(id) = &user.id {
+            self.execute(
+                "INSERT INTO user_info (id, user_id, email, username, name, updated_at)
+                 VALUES (1, ?, ?, ?, ?, ?)",
+                params![id, user.email, user.username, user.name, now.millis()],
+            )?;
+        }
+        Ok(())
     }
 
     /// The sessions that a login replaces: of the same account, or with the same token; in the old layout, whichever is
