@@ -112,11 +112,7 @@ impl DeviceLogin<'_> {
         dir: &Path,
         terminal: &Terminal,
     ) -> Result<LoggedIn, NotLoggedIn> {
-        // Proves that the token can be stored, before the user does anything.
-        let store = Store::open_or_create(world, dir)?;
-        let guard = lock(world, dir).map_err(anyhow::Error::from)?;
-        store.change(&guard, world.clock())?.commit()?;
-        drop(guard);
+        let store = writable_store(world, dir)?;
         let set_exit_message = |message: String| {
             let ending = terminal.ending();
             world.signals().on_interrupt(move || ending(&message));
@@ -138,14 +134,7 @@ impl DeviceLogin<'_> {
         let flow = DeviceFlow::begin(&oauth, world.clock(), self.origin, self.scope, self.timeout)
             .map_err(|error| self.explain(error))?;
         self.show(world, terminal, flow.prompt());
-        let grant = flow.wait(|left| {
-            let left = left.as_secs();
-            terminal.status(&format!(
-                "waiting for approval, {}:{:02} left ",
-                left / 60,
-                left % 60
-            ));
-        });
+        let grant = flow.wait(|left| show_time_left(terminal, left));
         terminal.status("");
         let grant = grant.map_err(|error| self.explain(error))?;
         self.check_approver(&oauth, &grant)
@@ -160,12 +149,7 @@ impl DeviceLogin<'_> {
         };
         let access = login.tokens.access.clone();
         let user_id = login.user.id.clone();
-        let committed = session::record_login(world, &store, login).map_err(|error| {
-            let failure = Failure::of(&error);
-            let what =
-                format!("the login was approved, but its token could not be stored: {failure}");
-            anyhow::Error::from(failure.with_text(what))
-        });
+        let committed = session::record_login(world, &store, login).map_err(not_stored);
         // A deferred signal takes effect now, and must not hide the outcome.
         set_exit_message(match &committed {
             Ok(_) => "interrupted; the login itself is stored".to_owned(),
@@ -357,6 +341,26 @@ fn name_user(world: &World, store: &Store, dir: &Path, session: &mut Session, us
         world.trace(|| format!("the user's names were not stored: {error:#}"));
     }
     store.erase_removed_or_warn(world);
+}
+/// Opens the store, and proves that a token can be stored, before the user does anything.
+fn writable_store(world: &World, dir: &Path) -> anyhow::Result<Store> {
+    let store = Store::open_or_create(world, dir)?;
+    let guard = lock(world, dir)?;
+    store.change(&guard, world.clock())?.commit()?;
+    Ok(store)
+}
+
+fn show_time_left(terminal: &Terminal, left: Duration) {
+    let (minutes, seconds) = (left.as_secs() / 60, left.as_secs() % 60);
+    terminal.status(&format!(
+        "waiting for approval, {minutes}:{seconds:02} left "
+    ));
+}
+
+fn not_stored(error: anyhow::Error) -> anyhow::Error {
+    let failure = Failure::of(&error);
+    let what = format!("the login was approved, but its token could not be stored: {failure}");
+    failure.with_text(what).into()
 }
 
 fn lock(world: &World, dir: &Path) -> Result<LockGuard, LockError> {

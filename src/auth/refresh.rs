@@ -27,29 +27,7 @@ struct Refreshed<'a> {
 }
 
 pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitCode> {
-    let (store, session) = match Source::of(world, &args.instance)? {
-        Source::Session(store, session) => (store, *session),
-        Source::Environment(found) => {
-            let what = format!(
-                "the token in {} is used as it is; only a stored session can be refreshed",
-                found.variable
-            );
-            let hint = format!("`unset {}`", found.variable);
-            return Err(Failure::new(what).hint(hint).into());
-        }
-    };
-    // One that has expired needs a login, like any other.
-    if session
-        .tokens
-        .as_ref()
-        .is_some_and(|tokens| tokens.refresh.is_none() && !tokens.is_expired(world.now()))
-    {
-        let what = format!(
-            "the session of {} is an API token, which is never refreshed",
-            session.origin
-        );
-        return Err(Failure::new(what).into());
-    }
+    let (store, session) = refreshable(world, args)?;
     if args.read_only || !args.scope.is_empty() {
         return with_scopes(world, &store, &session, args);
     }
@@ -76,18 +54,44 @@ pub(crate) fn refresh(world: &World, args: &RefreshArgs) -> anyhow::Result<ExitC
             Some(time) => format!("expires at {time}"),
             None => "does not expire".to_owned(),
         };
-        match refreshed {
-            true => say(&format!(
-                "the token of {} was refreshed; it {expires}",
-                session.origin
-            )),
-            false => say(&format!(
-                "the token of {} is not due for a refresh; it {expires}",
-                session.origin
-            )),
-        }
+        let outcome = match refreshed {
+            true => "was refreshed",
+            false => "is not due for a refresh",
+        };
+        say(&format!(
+            "the token of {} {outcome}; it {expires}",
+            session.origin
+        ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The stored session to refresh.
+///
+/// # Errors
+/// The token is one that is never refreshed: a variable's, or an API token.
+fn refreshable(world: &World, args: &RefreshArgs) -> anyhow::Result<(Store, Session)> {
+    let (store, session) = match Source::of(world, &args.instance)? {
+        Source::Session(store, session) => (store, *session),
+        Source::Environment(found) => {
+            let what = format!(
+                "the token in {} is used as it is; only a stored session can be refreshed",
+                found.variable
+            );
+            let hint = format!("`unset {}`", found.variable);
+            return Err(Failure::new(what).hint(hint).into());
+        }
+    };
+    let tokens = session.tokens.as_ref();
+    // One that has expired needs a login, like any other.
+    if tokens.is_some_and(|tokens| tokens.refresh.is_none() && !tokens.is_expired(world.now())) {
+        let what = format!(
+            "the session of {} is an API token, which is never refreshed",
+            session.origin
+        );
+        return Err(Failure::new(what).into());
+    }
+    Ok((store, session))
 }
 
 /// Logs in for these scopes and replaces the session, if the same user approves the login. A refresh cannot change the

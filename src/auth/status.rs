@@ -144,28 +144,30 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
     {
         return Err(failure.into());
     }
-    Ok(match status.verified {
-        Verified::Rejected => {
-            say(&format!(
-                "error: {} does not accept this token",
-                status.instance
-            ));
-            say(&match status.source {
-                SESSION => {
-                    let sessions = config.sessions()?;
-                    let session = status.session.as_ref();
-                    let login = session.map_or_else(
-                        || format!("sentry auth login --url {}", status.instance),
-                        |session| login_command(session, &sessions),
-                    );
-                    format!("hint: `{login} --force`")
-                }
-                variable => format!("hint: `unset {variable}`, or set it to another token"),
-            });
-            ExitCode::FAILURE
+    if let Verified::Rejected = status.verified {
+        return report_rejected(&status, &config);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reports that Sentry does not accept the token, and how to get another one.
+fn report_rejected(status: &Status, config: &ConfigDir) -> anyhow::Result<ExitCode> {
+    let instance = &status.instance;
+    say(&format!("error: {instance} does not accept this token"));
+    let hint = match status.source {
+        SESSION => {
+            let sessions = config.sessions()?;
+            let session = status.session.as_ref();
+            let login = session.map_or_else(
+                || format!("sentry auth login --url {instance}"),
+                |session| login_command(session, &sessions),
+            );
+            format!("`{login} --force`")
         }
-        _ => ExitCode::SUCCESS,
-    })
+        variable => format!("`unset {variable}`, or set it to another token"),
+    };
+    say(&format!("hint: {hint}"));
+    Ok(ExitCode::FAILURE)
 }
 
 fn absent(args: &StatusArgs, instance: &Origin, error: &anyhow::Error) -> anyhow::Result<ExitCode> {
@@ -242,17 +244,9 @@ fn of_session(
         tokens: Some(tokens.clone()),
         ..session
     };
-    let mirror = Mirror::of(world, store);
-    let keyring = match mirror.is_on().then(|| mirror.is_in_sync(&session)) {
-        None => Keyring::Off,
-        Some(Ok(true)) => Keyring::InSync,
-        Some(Ok(false)) => Keyring::OutOfSync,
-        Some(Err(_)) => Keyring::Unavailable,
-    };
     Ok(Ok(Status {
-        session: Some(session.clone()),
-        instance: session.origin,
-        user: session.user,
+        instance: session.origin.clone(),
+        user: session.user.clone(),
         organizations: None,
         is_refreshed: tokens.refresh.is_some(),
         token: tokens.access,
@@ -260,10 +254,23 @@ fn of_session(
         source: SESSION,
         shadows: None,
         storage: Some(store.path().display().to_string()),
-        keyring,
+        keyring: Keyring::of(&Mirror::of(world, store), &session),
         verified,
         scopes: None,
+        session: Some(session),
     }))
+}
+
+impl Keyring {
+    /// Whether the copy of a session in the keyring is as it should be.
+    fn of(mirror: &Mirror, session: &Session) -> Keyring {
+        match mirror.is_on().then(|| mirror.is_in_sync(session)) {
+            None => Keyring::Off,
+            Some(Ok(true)) => Keyring::InSync,
+            Some(Ok(false)) => Keyring::OutOfSync,
+            Some(Err(_)) => Keyring::Unavailable,
+        }
+    }
 }
 
 impl Status {
