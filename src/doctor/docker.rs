@@ -16,58 +16,25 @@ use crate::store::{Binding, Client};
 use crate::world::World;
 
 const NAME: &str = "docker";
+const PROGRAM: &str = "docker-credential-sentry";
 
 pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let mut files: Vec<ConfigFile> = Vec::new();
-    // Without a home directory there are no such files.
-    for path in [
-        world.docker_config(),
-        world.podman_auth(),
-        world.podman_fallback(),
-    ]
-    .into_iter()
-    .flatten()
-    {
-        match ConfigFile::read(&path) {
-            Err(_) if world.podman_has_no_place(&path) => {}
-            Ok(_) if files.iter().any(|file| same_file(file.path(), &path)) => {}
-            Ok(file) => files.push(file),
-            Err(error) => checks.push(Check::failed(NAME, &error)),
+    let (files, mut checks) = read_files(world);
+    // The content of an unreadable file is unknown, and no set-up can change it.
+    let is_complete = checks.is_empty();
+    if files.iter().any(|file| file.ours().next().is_some()) {
+        if world.command(PROGRAM).is_none() {
+            checks.push(not_on_path(NAME, world, PROGRAM));
         }
-    }
-    // The content of such a file is unknown, and no set-up can change it.
-    let is_unread = !checks.is_empty();
-    let names_us = files.iter().any(|file| file.ours().next().is_some());
-    let program = "docker-credential-sentry";
-    if names_us && world.command(program).is_none() {
-        checks.push(not_on_path(NAME, world, program));
-    }
-    if names_us {
         checks.extend(hidden_from_desktop(world, process::docker_desktop_path()));
     }
-    let prefix = Client::Docker.server("");
     let mut served = Vec::new();
     for binding in &snapshot.docker {
-        let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
-        let key = files.iter().find_map(|file| file.key_for(&binding.server));
-        let Some(key) = key else {
-            if is_unread {
-                continue;
-            }
-            let what = format!("docker does not call this program for {host}");
-            let remedy = format!("`{}`", set_up(host, binding));
-            let check = Check::problem(NAME, what, remedy);
-            checks.push(check.warning_if(snapshot.is_by_administrator(binding)));
-            continue;
-        };
-        let typed = if key == DEFAULT { host } else { key };
-        if binding.signed_out {
-            let what = format!("{host} was signed out: docker gets no token for it");
-            let remedy = format!("`{}`", set_up(typed, binding));
-            checks.push(Check::warning(NAME, what, remedy));
-        } else {
-            served.push(printable(typed));
+        match bound(binding, &files, snapshot) {
+            Bound::Served(name) => served.push(name),
+            Bound::SignedOut(check) => checks.push(check),
+            Bound::NotCalled(check) if is_complete => checks.push(check),
+            Bound::NotCalled(_) => {}
         }
     }
     for file in &files {
@@ -91,9 +58,55 @@ pub(super) fn docker(world: &World, snapshot: &Snapshot) -> Vec<Check> {
     checks
 }
 
+/// The files that docker and podman read, and a finding for each that cannot be read.
+fn read_files(world: &World) -> (Vec<ConfigFile>, Vec<Check>) {
+    let (mut files, mut unreadable): (Vec<ConfigFile>, _) = (Vec::new(), Vec::new());
+    let paths = [
+        world.docker_config(),
+        world.podman_auth(),
+        world.podman_fallback(),
+    ];
+    // Without a home directory there are no such files.
+    for path in paths.into_iter().flatten() {
+        match ConfigFile::read(&path) {
+            Err(_) if world.podman_has_no_place(&path) => {}
+            Ok(_) if files.iter().any(|file| same_file(file.path(), &path)) => {}
+            Ok(file) => files.push(file),
+            Err(error) => unreadable.push(Check::failed(NAME, &error)),
+        }
+    }
+    (files, unreadable)
+}
+
+/// What becomes of a bound registry.
+enum Bound {
+    /// docker calls this program for the registry of this name, and gets a token.
+    Served(String),
+    /// docker calls this program, and gets no token.
+    SignedOut(Check),
+    /// docker does not call this program.
+    NotCalled(Check),
+}
+
+fn bound(binding: &Binding, files: &[ConfigFile], snapshot: &Snapshot) -> Bound {
+    let prefix = Client::Docker.server("");
+    let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
+    let Some(key) = files.iter().find_map(|file| file.key_for(&binding.server)) else {
+        let what = format!("docker does not call this program for {host}");
+        let check = Check::problem(NAME, what, format!("`{}`", set_up(host, binding)));
+        return Bound::NotCalled(check.warning_if(snapshot.is_by_administrator(binding)));
+    };
+    let typed = if key == DEFAULT { host } else { key };
+    if binding.signed_out {
+        let what = format!("{host} was signed out: docker gets no token for it");
+        let remedy = format!("`{}`", set_up(typed, binding));
+        return Bound::SignedOut(Check::warning(NAME, what, remedy));
+    }
+    Bound::Served(printable(typed))
+}
+
 /// Docker Desktop looks for helpers in directories of its own choice, not in the user's `PATH`.
 pub(super) fn hidden_from_desktop(world: &World, path: &[&str]) -> Option<Check> {
-    const PROGRAM: &str = "docker-credential-sentry";
     let is_found = |dir: &&str| is_executable(&Path::new(dir).join(PROGRAM));
     let first = path.first().filter(|_| !path.iter().any(is_found))?;
     let what = format!(
