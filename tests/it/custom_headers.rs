@@ -12,7 +12,6 @@ const KEY: &str = "k3y-of-the-proxy";
 struct Guarded {
     sentry: FakeSentry,
     machine: Sandbox,
-    url: String,
     _nginx: Service,
 }
 
@@ -53,7 +52,6 @@ impl Guarded {
         Guarded {
             sentry,
             machine,
-            url,
             _nginx: nginx,
         }
     }

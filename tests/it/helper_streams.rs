@@ -87,10 +87,10 @@ fn a_caller_that_does_not_finish_times_out_and_blocks_no_other() {
             callers.iter().enumerate().map({
                 let machine = &machine;
                 move |(of, caller)| {
-                    let room = machine.root().join(format!("caller-{number}-{of}"));
-                    fs::create_dir(&room).expect("a new directory");
+                    let sandbox = machine.root().join(format!("caller-{number}-{of}"));
+                    fs::create_dir(&sandbox).expect("a new directory");
                     let script = format!("mkfifo pipe; {caller}");
-                    let cmd = helper.through_shell(machine, &script).current_dir(room);
+                    let cmd = helper.through_shell(machine, &script).current_dir(sandbox);
                     (helper, cmd.limit(Duration::from_secs(30)).spawn())
                 }
             })

@@ -7,7 +7,6 @@
 
 #![cfg(unix)]
 #![allow(
-    dead_code,
     missing_docs,
     unreachable_pub,
     clippy::unwrap_used,
@@ -69,7 +68,7 @@ mod platforms;
 mod program_names;
 // What the model checker runs, and what it replays.
 #[path = "../../src/session/protocol/mod.rs"]
-#[allow(unused_imports, reason = "a replay takes part of it")]
+#[allow(dead_code, unused_imports, reason = "a replay takes part of it")]
 mod protocol;
 mod proxies;
 mod readme;

@@ -27,8 +27,8 @@ fn endless(head: &str, again: impl Into<Vec<u8>>) -> Fault {
 /// 60 MiB in 60 KiB.
 fn bomb(field: &str) -> Vec<u8> {
     let inside = format!("{{\"{field}\":\"{}\"}}", "x".repeat(60 << 20));
-    let room = Sandbox::new();
-    let gzip = room.command("gzip").stdin(inside);
+    let sandbox = Sandbox::new();
+    let gzip = sandbox.command("gzip").stdin(inside);
     let packed = gzip.run().success().stdout_bytes;
     assert!(packed.len() < 64 * 1024);
     packed

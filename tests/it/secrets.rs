@@ -205,7 +205,7 @@ struct Life {
     other: FakeSentry,
     machine: Sandbox,
     /// Where strace writes.
-    room: Sandbox,
+    sandbox: Sandbox,
     secrets: Vec<(Kind, String)>,
     seen: BTreeSet<(Kind, Place)>,
     /// What stands behind each command of `sentry auth`.
@@ -238,7 +238,7 @@ impl Life {
             sentry,
             other,
             machine,
-            room: Sandbox::new(),
+            sandbox: Sandbox::new(),
             secrets,
             seen: BTreeSet::new(),
             options: &[],
@@ -305,7 +305,7 @@ impl Life {
     }
 
     fn trace(&self) -> PathBuf {
-        self.room.root().join("trace")
+        self.sandbox.root().join("trace")
     }
 
     /// Runs one command and searches everywhere.

@@ -49,20 +49,20 @@ struct Server {
     nginx: Service,
     address: SocketAddr,
     _backend: Service,
-    room: Sandbox,
+    sandbox: Sandbox,
     log: &'static str,
 }
 
 impl Server {
     #[track_caller]
     fn git(sentry: &str, organization: &str) -> Server {
-        let room = Sandbox::new();
-        let socket = room.root().join("fcgiwrap.socket");
+        let sandbox = Sandbox::new();
+        let socket = sandbox.root().join("fcgiwrap.socket");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let backend = Service::start(room.command(tool("fcgiwrap")), OwnedFd::from(listener));
-        let repository = room.root().join("git/demo.git");
+        let backend = Service::start(sandbox.command(tool("fcgiwrap")), OwnedFd::from(listener));
+        let repository = sandbox.root().join("git/demo.git");
         fs::create_dir_all(&repository).expect("a directory");
-        let root = room.root().display().to_string();
+        let root = sandbox.root().display().to_string();
         let site = shown(PAGE, "/etc/nginx/sites-enabled/git");
         let site = replaced(
             &site,
@@ -70,7 +70,7 @@ impl Server {
             &format!("{root}/fcgiwrap.socket"),
         );
         let site = replaced(&site, "/srv/git", &format!("{root}/git"));
-        let server = Server::start(room, backend, "git.log", &site, sentry, organization);
+        let server = Server::start(sandbox, backend, "git.log", &site, sentry, organization);
         let init = ["init", "--quiet", "--bare", "--initial-branch=main", "."];
         server.in_repository(&init);
         let hook = repository.join("hooks/pre-receive");
@@ -81,8 +81,8 @@ impl Server {
 
     #[track_caller]
     fn registry(sentry: &str) -> Server {
-        let room = Sandbox::new();
-        let root = room.root().display().to_string();
+        let sandbox = Sandbox::new();
+        let root = sandbox.root().display().to_string();
         let socket = format!("{root}/registry.sock");
         let config = shown(PAGE, "/etc/docker/registry/config.yml");
         let config = replaced(
@@ -92,9 +92,9 @@ impl Server {
         );
         let listen = format!("  net: unix\n  addr: {socket}\n");
         let config = replaced(&config, "  addr: 127.0.0.1:5000\n", &listen);
-        let file = room.root().join("registry.yml");
+        let file = sandbox.root().join("registry.yml");
         fs::write(&file, config).expect("a file");
-        let serve = room
+        let serve = sandbox
             .command(tool("docker-registry"))
             .arg("serve")
             .arg(&file);
@@ -106,25 +106,25 @@ impl Server {
             "http://127.0.0.1:5000",
             &format!("http://unix:{socket}"),
         );
-        Server::start(room, backend, "registry.log", &site, sentry, "my-org")
+        Server::start(sandbox, backend, "registry.log", &site, sentry, "my-org")
     }
 
     #[track_caller]
     fn start(
-        room: Sandbox,
+        sandbox: Sandbox,
         backend: Service,
         log: &'static str,
         site: &str,
         sentry: &str,
         organization: &str,
     ) -> Server {
-        let root = room.root().display().to_string();
+        let root = sandbox.root().display().to_string();
         let script = shown(PAGE, "/etc/nginx/sentry.js");
-        fs::write(room.root().join("sentry.js"), script).expect("a file");
+        fs::write(sandbox.root().join("sentry.js"), script).expect("a file");
         let snippet = shown(PAGE, "/etc/nginx/snippets/sentry.conf");
         let snippet = replaced(&snippet, "https://sentry.io/", &format!("{sentry}/"));
         let snippet = replaced(&snippet, "/ORG/", &format!("/{organization}/"));
-        fs::write(room.root().join("snippet.conf"), snippet).expect("a file");
+        fs::write(sandbox.root().join("snippet.conf"), snippet).expect("a file");
         let http = shown(PAGE, "/etc/nginx/conf.d/sentry.conf");
         let http = replaced(&http, "/etc/nginx/sentry.js", &format!("{root}/sentry.js"));
         let http = replaced(&http, "/var/lib/nginx/sentry", &format!("{root}/cache"));
@@ -134,7 +134,7 @@ impl Server {
         let is_kept = |line: &&str| !line.trim_start().starts_with("ssl_certificate");
         let site: Vec<&str> = site.lines().filter(is_kept).collect();
         let site = site.join("\n");
-        let (mut nginx, address) = serve_with(&room, MODULE, "info", |address| {
+        let (mut nginx, address) = serve_with(&sandbox, MODULE, "info", |address| {
             let site = replaced(&site, "listen 443 ssl;", &format!("listen {address};"));
             format!("{http}\n{site}")
         });
@@ -146,7 +146,7 @@ impl Server {
             nginx,
             address,
             _backend: backend,
-            room,
+            sandbox,
             log,
         }
     }
@@ -161,14 +161,16 @@ impl Server {
 
     #[track_caller]
     fn in_repository(&self, args: &[&str]) -> String {
-        let git = self.room.command("git").args(args);
-        let run = git.current_dir(self.room.root().join("git/demo.git")).run();
+        let git = self.sandbox.command("git").args(args);
+        let run = git
+            .current_dir(self.sandbox.root().join("git/demo.git"))
+            .run();
         run.success().stdout.trim().to_owned()
     }
 
     /// What both of nginx's logs have.
     fn logs(&self) -> String {
-        let log = fs::read_to_string(self.room.root().join(self.log)).expect("a log");
+        let log = fs::read_to_string(self.sandbox.root().join(self.log)).expect("a log");
         log + &self.nginx.said()
     }
 
@@ -259,7 +261,7 @@ fn members_clone_and_push_two_mebibytes_with_every_git() {
             let head = head.success().stdout;
             assert_eq!(server.in_repository(&["rev-parse", "main"]), head.trim());
         }
-        let hook = fs::read_to_string(server.room.root().join("hook")).expect("the hook ran");
+        let hook = fs::read_to_string(server.sandbox.root().join("hook")).expect("the hook ran");
         assert!(hook.contains("\nREMOTE_USER=jane\n"), "{hook}");
         assert!(!hook.contains(&token), "a hook has the token");
         let logs = server.logs();

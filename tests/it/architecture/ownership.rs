@@ -28,7 +28,7 @@ fn each_of_these_is_used_where_it_belongs_only() {
         let users: Vec<String> = modules(&files())
             .into_iter()
             .filter(|(_, code)| code.contains(what))
-            .map(|(room, _)| room)
+            .map(|(name, _)| name)
             .collect();
         assert_eq!(users.join(" "), home, "{what}");
     }

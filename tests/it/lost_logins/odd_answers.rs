@@ -114,8 +114,8 @@ fn every_request_asks_for_an_answer_as_it_is() {
 
 /// Compressed, although that was not requested.
 fn gzip(answer: Answer) -> Answer {
-    let room = Sandbox::new();
-    let gzip = room.command("gzip").stdin(&answer.body).run().success();
+    let sandbox = Sandbox::new();
+    let gzip = sandbox.command("gzip").stdin(&answer.body).run().success();
     let body = gzip.stdout_bytes;
     Answer { body, ..answer }.header("Content-Encoding", "gzip")
 }

@@ -29,12 +29,12 @@ pub struct World {
     pub saas: FakeSentry,
     /// `sentry.example.com`
     pub own: FakeSentry,
-    pub registry: Registry,
+    _registry: Registry,
     engine: Engine,
     _git: GitServer,
     _tls: Service,
     proxy: SocketAddr,
-    room: Sandbox,
+    sandbox: Sandbox,
 }
 
 impl World {
@@ -51,9 +51,9 @@ impl World {
         let git = GitServer::start(&saas, Challenge::Both);
         let registry = Registry::start(&saas);
         let _image = registry.push_image("team/image:latest");
-        let room = Sandbox::new();
-        make_certificate(&room);
-        let (mut tls, address) = nginx::serve(&room, "crit", |address| {
+        let sandbox = Sandbox::new();
+        make_certificate(&sandbox);
+        let (mut tls, address) = nginx::serve(&sandbox, "crit", |address| {
             let host = |name: &str, location: &str| {
                 format!(
                     "server {{
@@ -91,11 +91,11 @@ impl World {
             format!("access_log off; client_max_body_size 0; {}", hosts.concat())
         });
         tls.wait_until(|| {
-            let started = room.root().join("nginx.pid").exists();
+            let started = sandbox.root().join("nginx.pid").exists();
             (started && TcpStream::connect(address).is_ok()).then_some(())
         });
         let engine = registry.host().parse().expect("an address");
-        programs(&room);
+        programs(&sandbox);
         World {
             engine: Engine::that_knows("registry.example.com", engine),
             proxy: always_to(address),
@@ -103,20 +103,20 @@ impl World {
             _git: git,
             saas,
             own,
-            registry,
-            room,
+            _registry: registry,
+            sandbox,
         }
     }
 
     /// The certificate of the authority.
     pub fn authority(&self) -> PathBuf {
-        self.room.root().join("ca.pem")
+        self.sandbox.root().join("ca.pem")
     }
 
     /// A machine with nothing but the programs, as after the first step of any installation.
     pub fn machine(&self) -> Sandbox {
         let machine = Sandbox::new();
-        let bin = self.room.root().join("bin");
+        let bin = self.sandbox.root().join("bin");
         let mut path = OsString::from(bin);
         path.push(":/usr/local/bin:/usr/bin:/bin");
         let ca = self.authority();
@@ -134,7 +134,7 @@ impl World {
             // Of the tests, not of the documents.
             .env("CA", &ca)
             .env("API_TOKEN", API_TOKEN)
-            .env("BIN", self.room.root().join("bin"))
+            .env("BIN", self.sandbox.root().join("bin"))
             .env("PROJECT", env!("CARGO_MANIFEST_DIR"))
     }
 }
@@ -154,7 +154,7 @@ fn sentry(name: &'static str) -> FakeSentry {
 }
 
 #[track_caller]
-fn make_certificate(room: &Sandbox) {
+fn make_certificate(sandbox: &Sandbox) {
     let script = "
         set -e
         new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -163,14 +163,14 @@ fn make_certificate(room: &Sandbox) {
         openssl req $new -keyout server.key -out server.csr -subj /CN=example.com
         echo 'subjectAltName=DNS:sentry.io,DNS:*.sentry.io,DNS:*.example.com' >names
         openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.pem";
-    let made = room.command("/bin/sh").args(["-c", script]);
-    made.current_dir(room.root()).run().success();
+    let made = sandbox.command("/bin/sh").args(["-c", script]);
+    made.current_dir(sandbox.root()).run().success();
 }
 
 /// The directory that comes first on `PATH`: the programs as a package has them, `sentry` as cargo does, and `sentry-cli`.
 #[track_caller]
-fn programs(room: &Sandbox) {
-    let bin = room.root().join("bin");
+fn programs(sandbox: &Sandbox) {
+    let bin = sandbox.root().join("bin");
     fs::create_dir(&bin).expect("a directory");
     let link = |program: &str, name: &str| symlink(program, bin.join(name)).expect("a link");
     link(env!("CARGO_BIN_EXE_sentry"), "sentry");

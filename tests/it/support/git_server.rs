@@ -17,28 +17,28 @@ use std::path::PathBuf;
 pub struct GitServer {
     nginx: Nginx,
     _backend: Service,
-    room: Sandbox,
+    sandbox: Sandbox,
 }
 
 impl GitServer {
     /// Grants access to clients with an access token that the Sentry accepts.
     #[track_caller]
     pub fn start(sentry: &FakeSentry, challenge: Challenge) -> Self {
-        let room = Sandbox::new();
-        let socket = room.root().join("fastcgi.sock");
+        let sandbox = Sandbox::new();
+        let socket = sandbox.root().join("fastcgi.sock");
         let listener = UnixListener::bind(&socket).expect("a socket");
-        let backend = Service::start(room.command(tool("fcgiwrap")), OwnedFd::from(listener));
+        let backend = Service::start(sandbox.command(tool("fcgiwrap")), OwnedFd::from(listener));
         let nginx = Nginx::start(
-            &room,
+            &sandbox,
             Door::Sentry(sentry, challenge),
             "",
-            &hand_to_git(&room),
+            &hand_to_git(&sandbox),
         );
-        fs::create_dir_all(repository(&room)).expect("a directory");
+        fs::create_dir_all(repository(&sandbox)).expect("a directory");
         let server = Self {
             nginx,
             _backend: backend,
-            room,
+            sandbox,
         };
         server.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
         server.git(&["config", "http.receivepack", "true"]);
@@ -84,7 +84,7 @@ impl GitServer {
              data 6\nhello\n\n"
         );
         let import = self
-            .room
+            .sandbox
             .command("git")
             .args(["fast-import", "--quiet"])
             .stdin(commit);
@@ -93,7 +93,7 @@ impl GitServer {
 
     #[track_caller]
     fn git(&self, args: &[&str]) -> String {
-        self.room
+        self.sandbox
             .command("git")
             .args(args)
             .current_dir(self.repository())
@@ -103,19 +103,19 @@ impl GitServer {
     }
 
     fn repository(&self) -> PathBuf {
-        repository(&self.room)
+        repository(&self.sandbox)
     }
 }
 
-fn repository(room: &Sandbox) -> PathBuf {
-    room.root().join("repositories/demo.git")
+fn repository(sandbox: &Sandbox) -> PathBuf {
+    sandbox.root().join("repositories/demo.git")
 }
 
 /// The directives that pass a request to `git http-backend`, as in its manual page.
 #[track_caller]
-fn hand_to_git(room: &Sandbox) -> String {
-    let root = room.root().display();
-    let programs = room
+fn hand_to_git(sandbox: &Sandbox) -> String {
+    let root = sandbox.root().display();
+    let programs = sandbox
         .command("git")
         .arg("--exec-path")
         .run()

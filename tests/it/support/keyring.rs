@@ -29,7 +29,7 @@ const BUS: &str = r#"<busconfig>
 pub struct Keyring {
     daemon: Service,
     _bus: Service,
-    room: Sandbox,
+    sandbox: Sandbox,
 }
 
 impl Keyring {
@@ -73,37 +73,38 @@ impl Keyring {
 
     #[track_caller]
     fn with(fill: impl FnOnce(&Path) -> Option<fs::File>) -> Self {
-        let room = Sandbox::new();
-        fs::set_permissions(room.root(), Permissions::from_mode(0o700)).expect("our own directory");
-        let address = format!("unix:path={}", room.root().join("bus").display());
-        let room = room.env("DBUS_SESSION_BUS_ADDRESS", &address);
-        let keyrings = room.home().join(".local/share/keyrings");
+        let sandbox = Sandbox::new();
+        fs::set_permissions(sandbox.root(), Permissions::from_mode(0o700))
+            .expect("our own directory");
+        let address = format!("unix:path={}", sandbox.root().join("bus").display());
+        let sandbox = sandbox.env("DBUS_SESSION_BUS_ADDRESS", &address);
+        let keyrings = sandbox.home().join(".local/share/keyrings");
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(&keyrings)
             .expect("a directory");
         let password = fill(&keyrings);
-        let config = room.root().join("bus.conf");
+        let config = sandbox.root().join("bus.conf");
         fs::write(&config, BUS.replace("@ADDRESS@", &address)).expect("a file");
 
-        let cmd = room
+        let cmd = sandbox
             .command(tool("dbus-daemon"))
             .args(["--nofork", "--nopidfile", "--config-file"])
             .arg(&config);
         let mut bus = Service::start(cmd, Stdio::null());
-        bus.wait_until(|| UnixStream::connect(room.root().join("bus")).ok());
+        bus.wait_until(|| UnixStream::connect(sandbox.root().join("bus")).ok());
         let mut args = vec!["--foreground", "--components=secrets"];
         if password.is_some() {
             args.push("--unlock");
         }
-        let cmd = room.command(tool("gnome-keyring-daemon")).args(args);
-        let cmd = cmd.env("XDG_RUNTIME_DIR", room.root());
+        let cmd = sandbox.command(tool("gnome-keyring-daemon")).args(args);
+        let cmd = cmd.env("XDG_RUNTIME_DIR", sandbox.root());
         let daemon = Service::start(cmd, password.map_or_else(Stdio::null, Stdio::from));
         let mut keyring = Self {
             daemon,
             _bus: bus,
-            room,
+            sandbox,
         };
         keyring.call("ReadAlias", "string:default");
         keyring
@@ -112,8 +113,10 @@ impl Keyring {
     /// Calls the service itself, as soon as it is available.
     #[track_caller]
     fn call(&mut self, method: &str, argument: &str) {
-        let Self { daemon, room, .. } = self;
-        let call = room.command(tool("dbus-send")).args([
+        let Self {
+            daemon, sandbox, ..
+        } = self;
+        let call = sandbox.command(tool("dbus-send")).args([
             "--session",
             "--print-reply",
             "--dest=org.freedesktop.secrets",
@@ -126,27 +129,31 @@ impl Keyring {
 
     /// The value of `DBUS_SESSION_BUS_ADDRESS`.
     pub fn address(&self) -> String {
-        format!("unix:path={}", self.room.root().join("bus").display())
+        format!("unix:path={}", self.sandbox.root().join("bus").display())
     }
 
     /// The secret of an item with these attributes.
     #[track_caller]
     pub fn lookup(&self, attributes: &[(&str, &str)]) -> Option<String> {
-        let found = secret_tool(&self.room, &["lookup"], attributes).run();
+        let found = secret_tool(&self.sandbox, &["lookup"], attributes).run();
         (found.code == 0).then_some(found.stdout)
     }
 
     /// The content of the keyring, labels, attributes and secrets, as stored on disk.
     #[track_caller]
     pub fn search_all(&self) -> String {
-        fs::read_to_string(self.room.home().join(".local/share/keyrings/login.keyring"))
-            .expect("a keyring")
+        fs::read_to_string(
+            self.sandbox
+                .home()
+                .join(".local/share/keyrings/login.keyring"),
+        )
+        .expect("a keyring")
     }
 
     /// Adds an item, as another program of the desktop would.
     #[track_caller]
     pub fn store(&self, attributes: &[(&str, &str)], secret: &str) {
-        secret_tool(&self.room, &["store", "--label=test"], attributes)
+        secret_tool(&self.sandbox, &["store", "--label=test"], attributes)
             .stdin(secret)
             .run()
             .success();
@@ -166,20 +173,24 @@ impl Keyring {
     }
 
     fn wait_until_it_stores(&mut self) {
-        let Self { daemon, room, .. } = self;
+        let Self {
+            daemon, sandbox, ..
+        } = self;
         daemon.wait_until(|| {
-            let stored = secret_tool(room, &["store", "--label=test"], &[("ready", "yes")]).run();
+            let stored =
+                secret_tool(sandbox, &["store", "--label=test"], &[("ready", "yes")]).run();
             (stored.code == 0).then_some(())
         });
-        secret_tool(room, &["clear"], &[("ready", "yes")])
+        secret_tool(sandbox, &["clear"], &[("ready", "yes")])
             .run()
             .success();
     }
 }
 
-fn secret_tool(room: &Sandbox, args: &[&str], attributes: &[(&str, &str)]) -> Cmd {
+fn secret_tool(sandbox: &Sandbox, args: &[&str], attributes: &[(&str, &str)]) -> Cmd {
     let attributes = attributes.iter().flat_map(|(name, value)| [name, value]);
-    room.command(tool("secret-tool"))
+    sandbox
+        .command(tool("secret-tool"))
         .args(args)
         .args(attributes)
 }
@@ -217,7 +228,7 @@ fn two_keyrings_do_not_share_anything() {
 fn a_silent_keyring_keeps_its_callers_waiting() {
     let mut keyring = Keyring::start();
     keyring.fall_silent();
-    let mut lookup = secret_tool(&keyring.room, &["lookup"], &[("service", "sentry")]).spawn();
+    let mut lookup = secret_tool(&keyring.sandbox, &["lookup"], &[("service", "sentry")]).spawn();
     thread::sleep(Duration::from_secs(1));
     assert!(lookup.is_running(), "{}", lookup.stderr());
 }

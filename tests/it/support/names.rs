@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 pub struct Names(PathBuf);
 
 impl Names {
-    pub fn new(room: &Sandbox, hosts: &str) -> Self {
-        let file = room.root().join("hosts");
+    pub fn new(sandbox: &Sandbox, hosts: &str) -> Self {
+        let file = sandbox.root().join("hosts");
         fs::write(&file, hosts).expect("a file");
         Self(file)
     }

@@ -42,17 +42,17 @@ impl Nginx {
     /// Serves on a free port of the loopback what the directives of a `location` in `inside` say, with
     /// the `add_header` directives in `headers` on every answer. All files lie in the sandbox's root.
     #[track_caller]
-    pub fn start(room: &Sandbox, door: Door<'_>, headers: &str, inside: &str) -> Self {
-        let root = room.root().display();
+    pub fn start(sandbox: &Sandbox, door: Door<'_>, headers: &str, inside: &str) -> Self {
+        let root = sandbox.root().display();
         if let Door::Password(user, password) = door {
             fs::write(
-                room.root().join("htpasswd"),
+                sandbox.root().join("htpasswd"),
                 format!("{user}:{{PLAIN}}{password}\n"),
             )
             .expect("a file");
         }
         let (outside, guard) = door.directives(headers);
-        let (mut service, address) = serve(room, "warn", |address| {
+        let (mut service, address) = serve(sandbox, "warn", |address| {
             format!(
                 "log_format exchange '$scheme_used $status $request_method $request_uri';
                  access_log {root}/access.log exchange;
@@ -74,7 +74,7 @@ impl Nginx {
         Self {
             _service: service,
             address,
-            log: room.root().join("access.log"),
+            log: sandbox.root().join("access.log"),
         }
     }
 
@@ -135,24 +135,24 @@ impl Door<'_> {
 /// Starts nginx on a free port of the loopback, with these directives in `http`. Not waited for.
 #[track_caller]
 pub fn serve(
-    room: &Sandbox,
+    sandbox: &Sandbox,
     log_level: &str,
     directives: impl Fn(SocketAddr) -> String,
 ) -> (Service, SocketAddr) {
-    serve_with(room, "", log_level, directives)
+    serve_with(sandbox, "", log_level, directives)
 }
 
 /// The same with these directives before all others.
 #[track_caller]
 pub fn serve_with(
-    room: &Sandbox,
+    sandbox: &Sandbox,
     modules: &str,
     log_level: &str,
     directives: impl Fn(SocketAddr) -> String,
 ) -> (Service, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
-    let root = room.root().display();
+    let root = sandbox.root().display();
     let config = format!(
         "{modules}
          daemon off;
@@ -171,12 +171,12 @@ pub fn serve_with(
          }}",
         directives(address)
     );
-    let config_file = room.root().join("nginx.conf");
+    let config_file = sandbox.root().join("nginx.conf");
     fs::write(&config_file, config).expect("a file");
-    let cmd = room
+    let cmd = sandbox
         .command(tool("nginx"))
         .args(["-e", "stderr", "-p"])
-        .arg(room.root())
+        .arg(sandbox.root())
         .arg("-c")
         .arg(&config_file)
         .env("NGINX", "0;");

@@ -20,7 +20,7 @@ use std::thread;
 pub struct Proxy {
     services: Vec<Service>,
     address: SocketAddr,
-    room: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// A free port. Another process may bind it before the proxy does; the proxy then fails with an error.
@@ -33,8 +33,8 @@ impl Proxy {
     /// SOCKS5, with a user name and a password if there are any.
     #[track_caller]
     pub fn socks5(credentials: Option<(&str, &str)>) -> Self {
-        Self::start(|room, address| {
-            let mut cmd = room.command(tool("microsocks"));
+        Self::start(|sandbox, address| {
+            let mut cmd = sandbox.command(tool("microsocks"));
             if let Some((user, password)) = credentials {
                 cmd = cmd.args(["-u", user, "-P", password]);
             }
@@ -46,7 +46,7 @@ impl Proxy {
     /// `CONNECT`, with a user name and a password if there are any.
     #[track_caller]
     pub fn http(credentials: Option<(&str, &str)>) -> Self {
-        Self::start(|room, address| {
+        Self::start(|sandbox, address| {
             let credentials = credentials.map_or(String::new(), |(user, password)| {
                 format!("BasicAuth {user} {password}\n")
             });
@@ -54,9 +54,12 @@ impl Proxy {
                 "Port {}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\nLogLevel Connect\n{credentials}",
                 address.port()
             );
-            let file = room.root().join("tinyproxy.conf");
+            let file = sandbox.root().join("tinyproxy.conf");
             fs::write(&file, config).expect("a file");
-            room.command(tool("tinyproxy")).args(["-d", "-c"]).arg(file)
+            sandbox
+                .command(tool("tinyproxy"))
+                .args(["-d", "-c"])
+                .arg(file)
         })
     }
 
@@ -72,7 +75,7 @@ impl Proxy {
             certificate.display(),
             key.display()
         );
-        let socat = proxy.room.command(tool("socat"));
+        let socat = proxy.sandbox.command(tool("socat"));
         let socat = socat.arg(listen).arg(format!("TCP:{plain}"));
         proxy.services.push(ready(socat, proxy.address));
         proxy
@@ -80,14 +83,14 @@ impl Proxy {
 
     #[track_caller]
     fn start(program: impl Fn(&Sandbox, SocketAddr) -> Cmd) -> Self {
-        let room = Sandbox::new();
+        let sandbox = Sandbox::new();
         let address = free_address();
-        let names = Names::new(&room, &format!("127.0.0.1 {}\n", crate::tls::NAME));
-        let cmd = names.known_to(program(&room, address));
+        let names = Names::new(&sandbox, &format!("127.0.0.1 {}\n", crate::tls::NAME));
+        let cmd = names.known_to(program(&sandbox, address));
         Self {
             services: vec![ready(cmd, address)],
             address,
-            room,
+            sandbox,
         }
     }
 

@@ -20,7 +20,7 @@ const API_VERSION: &str = "add_header Docker-Distribution-Api-Version registry/2
 pub struct Registry {
     nginx: Nginx,
     _backend: Service,
-    room: Sandbox,
+    sandbox: Sandbox,
     /// `user:password` with which images are pushed.
     owner: String,
 }
@@ -44,18 +44,18 @@ impl Registry {
 
     #[track_caller]
     fn behind(door: Door<'_>, owner: String) -> Self {
-        let room = Sandbox::new();
-        let root = room.root().display();
-        let socket = room.root().join("registry.sock");
+        let sandbox = Sandbox::new();
+        let root = sandbox.root().display();
+        let socket = sandbox.root().join("registry.sock");
         let config = format!(
             "version: 0.1\n\
              log: {{level: error, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {root}/images}}}}\n\
              http: {{net: unix, addr: {root}/registry.sock, relativeurls: true}}\n"
         );
-        let config_file = room.root().join("registry.yml");
+        let config_file = sandbox.root().join("registry.yml");
         fs::write(&config_file, config).expect("a file");
-        let cmd = room
+        let cmd = sandbox
             .command(tool("docker-registry"))
             .arg("serve")
             .arg(&config_file);
@@ -67,11 +67,11 @@ impl Registry {
              proxy_set_header Authorization ''; \
              proxy_hide_header Docker-Distribution-Api-Version;"
         );
-        let nginx = Nginx::start(&room, door, API_VERSION, &inside);
+        let nginx = Nginx::start(&sandbox, door, API_VERSION, &inside);
         Self {
             nginx,
             _backend: backend,
-            room,
+            sandbox,
             owner,
         }
     }
@@ -81,21 +81,16 @@ impl Registry {
         self.nginx.host()
     }
 
-    /// The exchanges so far, one line each: scheme of the `Authorization` or `-`, status, method, path.
-    pub fn log(&self) -> String {
-        self.nginx.log()
-    }
-
     /// Pushes a small image as `name`, like `feas/hello:1`, and returns its full name.
     #[track_caller]
     pub fn push_image(&self, name: &str) -> String {
-        let directory = self.room.root().join("image");
+        let directory = self.sandbox.root().join("image");
         image::write(&directory);
         let full_name = format!("{}/{name}", self.host());
-        let push = self
-            .room
-            .command(tool("skopeo"))
-            .args(["--insecure-policy", "copy", "--quiet"]);
+        let push =
+            self.sandbox
+                .command(tool("skopeo"))
+                .args(["--insecure-policy", "copy", "--quiet"]);
         push.args(["--dest-tls-verify=false", "--dest-creds", &self.owner])
             .args([
                 format!("dir:{}", directory.display()),

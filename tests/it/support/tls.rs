@@ -16,7 +16,7 @@ pub const NAME: &str = "sentry.test";
 pub struct Tls {
     _service: Service,
     address: SocketAddr,
-    room: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// What the server shows.
@@ -40,10 +40,10 @@ impl Tls {
 
     #[track_caller]
     pub fn with(certificate: Certificate, sentry: &FakeSentry) -> Self {
-        let room = Sandbox::new();
-        let root = room.root().display().to_string();
-        make_certificates(&room, certificate);
-        let (mut service, address) = nginx::serve(&room, "crit", |address| {
+        let sandbox = Sandbox::new();
+        let root = sandbox.root().display().to_string();
+        make_certificates(&sandbox, certificate);
+        let (mut service, address) = nginx::serve(&sandbox, "crit", |address| {
             format!(
                 "access_log off;
                  server {{
@@ -56,13 +56,13 @@ impl Tls {
             )
         });
         service.wait_until(|| {
-            let started = room.root().join("nginx.pid").exists();
+            let started = sandbox.root().join("nginx.pid").exists();
             (started && TcpStream::connect(address).is_ok()).then_some(())
         });
         Self {
             _service: service,
             address,
-            room,
+            sandbox,
         }
     }
 
@@ -82,12 +82,12 @@ impl Tls {
 
     /// What the server shows.
     pub fn certificate(&self) -> PathBuf {
-        self.room.root().join("server.pem")
+        self.sandbox.root().join("server.pem")
     }
 
     /// The key of its certificate.
     pub fn key(&self) -> PathBuf {
-        self.room.root().join("server.key")
+        self.sandbox.root().join("server.key")
     }
 
     /// `https://sentry.test:<port>`
@@ -97,17 +97,17 @@ impl Tls {
 
     /// The certificate of the authority.
     pub fn authority(&self) -> PathBuf {
-        self.room.root().join("ca.pem")
+        self.sandbox.root().join("ca.pem")
     }
 
     /// A directory that holds it under the name that OpenSSL looks for.
     pub fn authorities(&self) -> PathBuf {
-        self.room.root().join("authorities")
+        self.sandbox.root().join("authorities")
     }
 }
 
 #[track_caller]
-fn make_certificates(room: &Sandbox, certificate: Certificate) {
+fn make_certificates(sandbox: &Sandbox, certificate: Certificate) {
     let name = match certificate {
         Certificate::Of(host) => format!("DNS:{host}"),
         Certificate::OfAnotherHost => "IP:127.0.0.2".to_owned(),
@@ -133,12 +133,13 @@ fn make_certificates(room: &Sandbox, certificate: Certificate) {
         faketime -f \"$CLOCK\" openssl x509 -req -in server.csr $sign -days 2 -extfile names -out server.pem
         mkdir authorities
         cp ca.pem \"authorities/$(openssl x509 -hash -noout -in ca.pem).0\"";
-    room.command("/bin/sh")
+    sandbox
+        .command("/bin/sh")
         .args(["-c", script])
         .env("NAME", name)
         .env("CLOCK", clock)
         .env("CA", ca)
-        .current_dir(room.root())
+        .current_dir(sandbox.root())
         .run()
         .success();
 }

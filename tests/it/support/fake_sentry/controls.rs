@@ -49,12 +49,6 @@ impl FakeSentry {
         self.server.change(|state| state.rules.interval = seconds);
     }
 
-    /// Of device codes to come. Default: 600 s.
-    pub fn set_code_lifetime(&self, lifetime: Duration) {
-        self.server
-            .change(|state| state.rules.code_lifetime = lifetime);
-    }
-
     /// Another public OAuth client besides `CLIENT_ID`.
     pub fn add_client(&self, client_id: &str) {
         self.server
@@ -178,10 +172,6 @@ impl FakeSentry {
 
     pub fn approve(&self, user_code: &str) {
         self.decide(user_code, |code| code.verdict = Verdict::Approved);
-    }
-
-    pub fn deny(&self, user_code: &str) {
-        self.decide(user_code, |code| code.verdict = Verdict::Denied);
     }
 
     pub fn expire_code(&self, user_code: &str) {

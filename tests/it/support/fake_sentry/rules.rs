@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const TOLERANCE: Duration = Duration::from_millis(150);
 /// What `slow_down` adds to the interval, RFC 8628 section 3.5.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
+/// How long a device code is valid.
+const CODE_LIFETIME: Duration = Duration::from_secs(600);
 
 pub(super) struct Rules {
     pub(super) origin: String,
@@ -30,7 +32,6 @@ pub(super) struct Rules {
     pub(super) knows_regions: bool,
     /// Seconds between polls as announced; `None` announces nothing and means 5.
     pub(super) interval: Option<u64>,
-    pub(super) code_lifetime: Duration,
     pub(super) tokens: Tokens,
     pub(super) uploads: Uploads,
     pub(super) codes: Vec<DeviceCode>,
@@ -69,7 +70,6 @@ impl Rules {
             strangers: Vec::new(),
             knows_regions: true,
             interval: Some(5),
-            code_lifetime: Duration::from_secs(600),
             tokens: Tokens::default(),
             uploads: Uploads::default(),
             codes: Vec::new(),
@@ -132,7 +132,7 @@ impl Rules {
             user_code: user_code(),
             client,
             scope: request.field("scope").unwrap_or_default().to_owned(),
-            dies: Instant::now() + self.code_lifetime,
+            dies: Instant::now() + CODE_LIFETIME,
             interval: Duration::from_secs(self.interval.unwrap_or(5)),
             polled: None,
             verdict: self.verdicts.pop_front().unwrap_or(Verdict::Pending),
@@ -143,7 +143,7 @@ impl Rules {
             "user_code": code.user_code,
             "verification_uri": page,
             "verification_uri_complete": format!("{page}?user_code={}", code.user_code),
-            "expires_in": self.code_lifetime.as_secs(),
+            "expires_in": CODE_LIFETIME.as_secs(),
         });
         if let Some(interval) = self.interval {
             body["interval"] = interval.into();

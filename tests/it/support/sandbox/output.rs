@@ -12,7 +12,6 @@ pub struct Output {
     /// Standard error, invalid UTF-8 replaced.
     pub stderr: String,
     pub stdout_bytes: Vec<u8>,
-    pub stderr_bytes: Vec<u8>,
     command: String,
 }
 
@@ -28,7 +27,6 @@ impl Output {
             stdout: String::from_utf8_lossy(&stdout).into_owned(),
             stderr: String::from_utf8_lossy(&stderr).into_owned(),
             stdout_bytes: stdout,
-            stderr_bytes: stderr,
             command,
         }
     }

@@ -105,6 +105,7 @@ impl TtyUser {
     }
 
     /// Waits until the terminal passes keys on as they are pressed: what Wine's console sets before it reads.
+    #[allow(dead_code, reason = "the tests of Windows need it")]
     #[track_caller]
     pub fn wait_for_raw_mode(&self) -> &Self {
         let deadline = Instant::now() + self.timeout;
