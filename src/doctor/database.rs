@@ -65,7 +65,7 @@ pub(super) fn repair(world: &World) -> anyhow::Result<Check> {
     let repair = store::set_aside(&dir, &guard, world.clock())?;
     let message = format!(
         "the damaged database was set aside as {}",
-        repair.kept_as.display()
+        repair.moved_to.display()
     );
     Ok(Check {
         hint: Some(

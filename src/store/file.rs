@@ -1,27 +1,26 @@
-//! The database file itself: made safely, checked before SQLite sees it.
+//! The database file itself: created safely, checked before SQLite sees it.
 //!
-//! SQLite alone makes files that others can read, follows a planted link, and would let a view or a fifo stand for the
-//! database. So the file is checked by name, or made with `O_CREAT|O_EXCL|O_NOFOLLOW` and mode 0600, before SQLite
-//! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode. Those that are there are checked in the same way:
-//! SQLite would write tokens into whatever lies at their names.
+//! SQLite alone creates files that other users can read, follows a planted symlink, and opens a FIFO in place of the
+//! database. So the file is checked by name, or created with `O_CREAT|O_EXCL|O_NOFOLLOW` and mode 0600, before SQLite
+//! opens it; its `-wal`, `-shm` and `-journal` then inherit the mode. Existing ones are checked in the same way: SQLite
+//! would write tokens into any file of their names.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use rusqlite::OpenFlags;
 
 use crate::failure::Failure;
 use crate::fast::IdleFile;
-use crate::platform::files::{self, Exposure, Purpose, Rule, VFS_WITHOUT_LOCKS};
+use crate::platform::files::{self, Exposure, Purpose, Rule};
 use crate::printable::quoted;
 use crate::world::{Timestamp, World};
 
-const NAME: &str = "cli.db";
+pub(super) const NAME: &str = "cli.db";
 
-/// What SQLite adds to the name for the log, its index, and the journal.
-const SIDES: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// What SQLite adds to the name for the WAL, its index, and the rollback journal.
+pub(super) const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// A database that is safe to open, as it was found.
 pub(super) struct CheckedFile {
@@ -57,13 +56,13 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
         }
     };
     check_directory(dir, by)?;
-    check_plain(&path, &metadata)?;
+    check_regular(&path, &metadata)?;
     let mut open = Vec::new();
     if !files::is_private(&metadata, &path) {
         open.push(path.clone());
     }
     let mut is_alone = true;
-    for side in SIDES.map(|side| beside(&path, side)) {
+    for side in SIDECARS.map(|side| beside(&path, side)) {
         let metadata = match side.symlink_metadata() {
             Ok(metadata) => metadata,
             // Not there, or gone by now: another process closed the database.
@@ -74,7 +73,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
         };
         is_alone = false;
         // SQLite would follow it, wait for it, or share it with another process.
-        check_plain(&side, &metadata)?;
+        check_regular(&side, &metadata)?;
         if !files::is_private(&metadata, &side) {
             open.push(side);
         }
@@ -90,26 +89,26 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
     }))
 }
 
-/// The same file without links on the way. SQLITE_OPEN_NOFOLLOW refuses them anywhere in a path; only the last component
+/// The same file without symlinks in its path. SQLITE_OPEN_NOFOLLOW refuses them anywhere in a path; only the last component
 /// matters to us.
-pub(super) fn without_links(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn without_symlinks(path: &Path) -> io::Result<PathBuf> {
     let dir = path.parent().unwrap_or(path);
     Ok(files::canonicalize(dir)?.join(NAME))
 }
 
-fn beside(path: &Path, side: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, side: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(side);
     name.into()
 }
 
-/// Whether the database has a log now. In WAL mode it has one while anybody has it open.
-pub(super) fn has_log(path: &Path) -> bool {
-    let [log, ..] = SIDES;
-    beside(path, log).symlink_metadata().is_ok()
+/// Whether the database has a WAL now: in WAL mode, while a process has it open.
+pub(super) fn has_wal(path: &Path) -> bool {
+    let [wal, ..] = SIDECARS;
+    beside(path, wal).symlink_metadata().is_ok()
 }
 
-fn check_plain(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
+fn check_regular(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
     files::check(metadata, path, Rule::Single)
         .map_err(|violation| anyhow!("refusing to use {}: {violation}", path.display()))
 }
@@ -206,137 +205,4 @@ pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<CheckedFile> {
         }
     }
     checked(world, dir)?.with_context(|| format!("{} vanished", dir.join(NAME).display()))
-}
-
-/// One way to open a database.
-pub(super) struct OpenMode {
-    pub(super) name: PathBuf,
-    pub(super) flags: OpenFlags,
-    pub(super) access: Access,
-}
-
-/// Who else uses the file meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Others, and SQLite's locks keep them apart.
-    Shared,
-    /// Nobody: without locks and shared memory, and with the log read into our own memory.
-    Alone,
-    /// Nobody, and there is no log: without locks, and so without transactions.
-    Immutable,
-}
-
-/// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
-pub(super) fn ways_to_open(path: &Path) -> impl Iterator<Item = OpenMode> {
-    let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let by_name = |flags| OpenMode {
-        name: path.to_owned(),
-        flags: flags | nofollow,
-        access: Access::Shared,
-    };
-    let ways = [
-        // Not read-only even for a mere `get`: as the last user of a WAL it would leave `-shm` behind, which keeps the
-        // official CLI's WASM driver out.
-        by_name(OpenFlags::SQLITE_OPEN_READ_WRITE),
-        by_name(OpenFlags::SQLITE_OPEN_READ_ONLY),
-    ];
-    ways.into_iter()
-        .chain(std::iter::once_with(|| unchanged(path)).flatten())
-}
-
-/// The file as nobody changes it.
-fn unchanged(path: &Path) -> Option<OpenMode> {
-    let has_content = |side: &str| {
-        let side = beside(path, side).symlink_metadata();
-        side.is_ok_and(|side| side.len() > 0)
-    };
-    // A WAL database cannot be opened in a directory that cannot be written, because it has no `-shm` there. Nobody can
-    // change it there either, so it can be read without one. A journal means that the file itself is half written.
-    let [log, _, journal] = SIDES;
-    if has_content(journal) {
-        return None;
-    }
-    Some(match has_content(log) {
-        true => by_uri(path, &format!("vfs={VFS_WITHOUT_LOCKS}"), Access::Alone),
-        false => immutable(path),
-    })
-}
-
-/// As a file that does not change. SQLite then neither locks it nor looks for sidecar files.
-pub(super) fn immutable(path: &Path) -> OpenMode {
-    by_uri(path, "immutable=1", Access::Immutable)
-}
-
-fn by_uri(path: &Path, how: &str, access: Access) -> OpenMode {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => {
-                uri.push(char::from(*byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri.push('?');
-    uri.push_str(how);
-    let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    OpenMode {
-        name: uri.into(),
-        flags: OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | nofollow,
-        access,
-    }
-}
-
-/// Where a damaged database went.
-#[derive(Debug)]
-pub(crate) struct Repair {
-    /// The new name.
-    pub(crate) kept_as: PathBuf,
-}
-
-/// The files that [`set_aside`] has renamed, sorted.
-pub(super) fn set_aside_in(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    let is_set_aside = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(NAME) && name.contains(".corrupt-")
-    };
-    let mut found: Vec<PathBuf> = entries
-        .map(|entry| entry.path())
-        .filter(is_set_aside)
-        .collect();
-    found.sort();
-    found
-}
-
-/// Renames the database and its sidecar files; nothing is deleted.
-pub(super) fn set_aside(dir: &Path, now: Timestamp) -> io::Result<Repair> {
-    let sides = SIDES.map(|side| format!("{NAME}{side}"));
-    let files: Vec<&str> = [NAME]
-        .into_iter()
-        .chain(sides.iter().map(String::as_str))
-        .collect();
-    // The clock may have stood here before: nothing that was kept is written over.
-    let suffix = (0..)
-        .map(|number| match number {
-            0 => format!("corrupt-{}", now.seconds()),
-            _ => format!("corrupt-{}-{number}", now.seconds()),
-        })
-        .find(|suffix| {
-            let mut names = files
-                .iter()
-                .map(|name| dir.join(format!("{name}.{suffix}")));
-            names.all(|name| name.symlink_metadata().is_err())
-        })
-        .unwrap_or_default();
-    let kept_as = dir.join(format!("{NAME}.{suffix}"));
-    for name in files {
-        match fs::rename(dir.join(name), dir.join(format!("{name}.{suffix}"))) {
-            Err(error) if name == NAME || error.kind() != io::ErrorKind::NotFound => {
-                return Err(error);
-            }
-            _ => {}
-        }
-    }
-    Ok(Repair { kept_as })
 }

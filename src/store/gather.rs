@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{ReadTransaction, Store, file};
+use super::{ReadTransaction, Store, file, open_mode};
 use crate::fast::IdleFile;
 use crate::world::World;
 
@@ -46,7 +46,7 @@ impl Store {
         idle: &IdleFile<'_>,
         read: impl Fn(&ReadTransaction<'_>) -> anyhow::Result<T>,
     ) -> Option<T> {
-        let store = Store::open_with(path, file::immutable(path)).ok()?;
+        let store = Store::open_with(path, open_mode::immutable(path)).ok()?;
         let view = store.read().ok()?;
         let found = read(&view).ok()?;
         if !idle.is_unchanged() {

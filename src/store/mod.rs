@@ -23,10 +23,12 @@ mod lock_dir;
 mod login_write;
 mod migrations;
 mod official;
+mod open_mode;
 mod removal;
 mod row;
 mod session_read;
 mod session_write;
+mod set_aside;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -47,14 +49,14 @@ use crate::world::{Clock, World};
 pub(crate) use bindings::{Binding, Client};
 pub(crate) use credentials::{Credential, Match};
 pub(crate) use error::{is_damaged, is_temporary};
-pub(crate) use file::Repair;
 pub(crate) use host_notes::HostRefusal;
 pub(crate) use removal::Removal;
+pub(crate) use set_aside::Repair;
 
 use error::{explain, is_symlink_error, is_unwritable};
-use file::{Access, OpenMode};
 use layout::Layout;
 use lock_dir::LockDir;
+use open_mode::{Access, OpenMode};
 use transaction::Transaction;
 
 /// How long SQLite waits for another program's transaction.
@@ -139,7 +141,7 @@ impl Store {
     fn open_checked(path: PathBuf) -> anyhow::Result<Store> {
         match Store::open_by_name(path.clone()) {
             Err(error) if is_symlink_error(&error) => {
-                Store::open_by_name(file::without_links(&path)?)
+                Store::open_by_name(file::without_symlinks(&path)?)
             }
             result => result,
         }
@@ -147,7 +149,7 @@ impl Store {
 
     fn open_by_name(path: PathBuf) -> anyhow::Result<Store> {
         let mut refusal = None;
-        for mode in file::ways_to_open(&path) {
+        for mode in open_mode::open_modes(&path) {
             match Store::open_with(&path, mode) {
                 Ok(store) => return Ok(store),
                 Err(error) if is_unwritable(&error) => drop(refusal.get_or_insert(error)),
@@ -208,7 +210,7 @@ impl Store {
     /// Skips the orderly close, because the process is about to exit and closing would free memory piece by piece. A
     /// WAL is checkpointed by the last process that closes the file.
     pub(crate) fn leave(self) {
-        if !file::has_log(&self.path) {
+        if !file::has_wal(&self.path) {
             std::mem::forget(self);
         }
     }
@@ -418,11 +420,11 @@ pub(crate) fn set_aside(
     _guard: &LockGuard,
     clock: &dyn Clock,
 ) -> anyhow::Result<Repair> {
-    file::set_aside(dir, clock.now())
+    set_aside::set_aside(dir, clock.now())
         .with_context(|| format!("cannot set the database in {} aside", dir.display()))
 }
 
 /// The damaged databases of a directory that were moved aside, with their sidecar files.
 pub(crate) fn set_aside_in(dir: &Path) -> Vec<PathBuf> {
-    file::set_aside_in(dir)
+    set_aside::set_aside_in(dir)
 }

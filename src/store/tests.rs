@@ -417,7 +417,10 @@ fn a_damaged_database_is_set_aside_whole_and_nothing_is_deleted() {
     assert!(is_damaged(&error) && !is_temporary(&error), "{error:#}");
     let held = credential_lock(&dir);
     let repair = set_aside(&dir, &held, machine.clock()).unwrap();
-    assert_eq!(std::fs::read_to_string(&repair.kept_as).unwrap(), "damaged");
+    assert_eq!(
+        std::fs::read_to_string(&repair.moved_to).unwrap(),
+        "damaged"
+    );
     assert!(!machine.has_store());
     drop(held);
     assert!(machine.sessions().is_empty(), "a new one is made");
