@@ -3,13 +3,14 @@
 //! Separate from [`crate::auth`] because the helpers start the same login, and from [`crate::device`], which shows
 //! nothing and stores nothing.
 
+mod approver;
 mod explain;
 mod setup_code;
 
 use std::path::Path;
 use std::time::Duration;
 
-use crate::account::{Freshness, Identity, Session, User};
+use crate::account::{Freshness, Session, User};
 use crate::device::{DeviceFlow, DeviceFlowError, Prompt};
 use crate::failure::{Failure, hint_of};
 use crate::lock::{Lock, LockError, LockGuard};
@@ -17,12 +18,12 @@ use crate::mirror::Mirror;
 use crate::oauth::{Check, Grant, OAuth};
 use crate::origin::Origin;
 use crate::policy::{account_called, account_of, active_account};
-use crate::printable::quoted;
 use crate::session::{self, NewLogin};
 use crate::store::Store;
 use crate::terminal::{Browser, Terminal, open_browser};
 use crate::world::World;
 
+pub(crate) use approver::Approver;
 pub(crate) use setup_code::SetupCode;
 
 use explain::{explain, login_at};
@@ -62,17 +63,6 @@ pub(crate) struct DeviceLogin<'a> {
     /// Asks the user to agree to a login that they did not start. Called when this is the only login in progress and
     /// before anything is sent; not called if another process has obtained a session by then.
     pub(crate) consent: Option<&'a dyn Fn() -> bool>,
-}
-
-/// Who has to approve a login. An approval by another user is refused, and nothing is stored.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Approver<'a> {
-    /// Any user.
-    Any,
-    /// The user with this name or e-mail address.
-    Called(&'a str),
-    /// The account with this [key](Session::key).
-    Account(&'a str),
 }
 
 /// A successful login.
@@ -137,7 +127,8 @@ impl DeviceLogin<'_> {
         let grant = flow.wait(|left| show_time_left(terminal, left));
         terminal.status("");
         let grant = grant.map_err(|error| self.explain(error))?;
-        self.check_approver(&oauth, &grant)
+        self.approver
+            .check(self.origin, &oauth, &grant)
             .map_err(anyhow::Error::from)?;
         // From here on the token exists, and only this process has it.
         let deferral = world.signals().defer().ok();
@@ -211,44 +202,6 @@ impl DeviceLogin<'_> {
         Ok(session.filter(is_fresh).cloned())
     }
 
-    /// Refuses an approval by another user: Sentry approves a login for the user who is signed in to the browser.
-    fn check_approver(&self, oauth: &OAuth, grant: &Grant) -> Result<(), Failure> {
-        if let Approver::Any = self.approver {
-            return Ok(());
-        }
-        let user = match &grant.user.email {
-            Some(_) => grant.user.clone(),
-            None => match oauth.check(&grant.access) {
-                Check::Accepted(user) => user,
-                _ => grant.user.clone(),
-            },
-        };
-        let (is_expected, expected) = match self.approver {
-            Approver::Any => (true, String::new()),
-            Approver::Called(email) => (user.is_called(email), email.to_owned()),
-            Approver::Account(key) => {
-                let identity = Identity::of(&user, Some(&grant.access));
-                let is_it = identity.is_some_and(|identity| identity.to_string() == key);
-                (is_it, "the account that the host is bound to".to_owned())
-            }
-        };
-        if is_expected {
-            return Ok(());
-        }
-        let origin = self.origin;
-        let what = match user.email.as_deref().or(user.label()) {
-            Some(other) => {
-                format!("{other} approved the login, not {expected}; nothing was stored")
-            }
-            None => format!("{origin} did not report who approved the login; nothing was stored"),
-        };
-        let again = match self.approver {
-            Approver::Called(email) => format!("{} {}", login_at(origin), quoted(email)),
-            _ => format!("{} --force", login_at(origin)),
-        };
-        Err(Failure::new(what).hint(format!("`{again}`, signed in as {expected} in the browser")))
-    }
-
     fn show(&self, world: &World, terminal: &Terminal, prompt: &Prompt) {
         let Prompt {
             user_code,
@@ -297,10 +250,7 @@ impl DeviceLogin<'_> {
 
     fn explain(&self, error: DeviceFlowError) -> NotLoggedIn {
         let is_denied = matches!(error, DeviceFlowError::Denied(_));
-        let again = match self.approver {
-            Approver::Called(email) => format!("`{} {}`", login_at(self.origin), quoted(email)),
-            _ => format!("`{}`", login_at(self.origin)),
-        };
+        let again = format!("`{}`", self.approver.login_at(self.origin));
         let failure = explain(error, self.origin, &again);
         match is_denied {
             true => NotLoggedIn::Denied(failure),
