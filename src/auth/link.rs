@@ -83,7 +83,7 @@ fn make(target: &Path, link: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is what this command has made for another installation, or one that is gone.
+/// Whether it is a symlink that this command created for another installation, perhaps a removed one.
 fn is_earlier(link: &Path) -> bool {
     let target = std::fs::read_link(link).ok();
     let name = target.as_deref().and_then(Path::file_stem);

@@ -113,7 +113,7 @@ impl Report {
         self.lines.extend(lines.map(stays_bound));
     }
 
-    /// A result of its own: what is gone does not come back with `--undo`.
+    /// A result of its own: `--undo` does not restore it.
     pub(super) fn removed_stored(&mut self, client: Client, name: &str) {
         let steps = self.steps.take();
         self.did(Verb::Remove, &format!("{} for {name}", stored_by(client)));

@@ -105,7 +105,7 @@ fn docker(podman: bool, dry_run: bool) -> SetupDockerArgs {
     }
 }
 
-/// Removes what `sentry-credential link` made.
+/// Removes the symlink that `sentry-credential link` created.
 fn unlink(link: &Path, dry_run: bool) -> anyhow::Result<ExitCode> {
     let name = link.display();
     if dry_run {

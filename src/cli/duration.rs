@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// Longest span that is taken: no token is known to live longer than this by a promise of its server.
+/// Longest accepted span: no server is known to promise that a token lives longer.
 const LONGEST: u64 = 10 * 365 * 86_400;
 
 /// Reads numbers with a unit each (`s`, `m`, `h`, `d`), larger units first; a number alone counts seconds.

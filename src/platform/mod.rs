@@ -7,7 +7,7 @@
 //!
 //! Imports nothing of this crate, and knows nothing of credentials.
 //!
-//! On Windows, what a mode says is said by the access list: the user, SYSTEM and the administrators, and nobody else.
+//! Where this page names a mode, Windows has an access list: for the user, SYSTEM and the administrators only.
 //!
 //! # files
 //!

@@ -93,7 +93,7 @@ impl<'a> Facts<'a> {
             bindings: Vec::from_iter(binding),
             administrators: Vec::new(),
         };
-        // A file to open, for hosts that nothing else answers for.
+        // Opens a file, so only for a host that neither a binding nor a login serves.
         if facts.depends_on_administrator(request) {
             facts.administrators = administrators(world);
         }

@@ -31,8 +31,8 @@ pub(super) struct CheckedFile {
 }
 
 impl CheckedFile {
-    /// The file, if nobody uses it and it can be read as one that does not change. A WAL may have more than the file has,
-    /// and a rollback journal means that the file is half written.
+    /// The file, if no process uses it, so that it can be read without locks. A WAL may contain newer transactions, and a
+    /// rollback journal means that the file is half written.
     pub(super) fn idle(&self, dir: &Path, now: Timestamp) -> Option<IdleFile<'_>> {
         let is_ready = self.is_alone && files::is_private(&self.metadata, &self.path);
         is_ready.then(|| IdleFile::of(dir, &self.path, &self.metadata, now.millis()))?
@@ -65,7 +65,7 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
     for side in SIDECARS.map(|side| beside(&path, side)) {
         let metadata = match side.symlink_metadata() {
             Ok(metadata) => metadata,
-            // Not there, or gone by now: another process closed the database.
+            // It does not exist, or another process has just closed the database and removed it.
             Err(error) => {
                 is_alone &= error.kind() == io::ErrorKind::NotFound;
                 continue;

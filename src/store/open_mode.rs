@@ -27,7 +27,7 @@ pub(super) enum Access {
     Immutable,
 }
 
-/// Ways to open the file, best first: for writing; for reading; as a file that nobody changes meanwhile.
+/// Ways to open the file, best first: for writing; for reading; as a file that no process changes meanwhile.
 pub(super) fn open_modes(path: &Path) -> impl Iterator<Item = OpenMode> {
     let nofollow = OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let by_name = |flags| OpenMode {
@@ -46,7 +46,7 @@ pub(super) fn open_modes(path: &Path) -> impl Iterator<Item = OpenMode> {
         .chain(std::iter::once_with(|| unchanged(path)).flatten())
 }
 
-/// The file as nobody changes it.
+/// As a file that no process changes; `None` if a rollback journal makes that impossible.
 fn unchanged(path: &Path) -> Option<OpenMode> {
     let has_content = |sidecar: &str| {
         let sidecar = beside(path, sidecar).symlink_metadata();

@@ -2,7 +2,7 @@
 //!
 //! Separate from [`Inheritance`], which replaces a process by any program.
 //!
-//! Rules: never to this program itself, by whatever name and link; nothing has been changed before (limits, signals,
+//! Rules: never to this program itself, by any name or symlink; nothing has been changed before (limits, signals,
 //! descriptors), and the environment gets one variable, so that two installations of this program do not start each
 //! other in a loop.
 

@@ -143,7 +143,7 @@ impl World {
         None
     }
 
-    /// The file that is running; on Linux with all links resolved.
+    /// The file that is running; on Linux with all symlinks resolved.
     pub(crate) fn executable(&self) -> Option<PathBuf> {
         std::env::current_exe().ok()
     }

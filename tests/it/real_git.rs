@@ -18,12 +18,9 @@ pub fn configure(machine: &Sandbox, server: &GitServer) {
         .success();
 }
 
-/// A machine whose user has a token for the Sentry in the environment.
+/// A machine whose user has a token for the Sentry in the environment, and gets no prompts of git.
 pub fn machine(sentry: &FakeSentry, token: &str) -> Sandbox {
-    Sandbox::new()
-        .for_sentry(sentry)
-        .env("SENTRY_AUTH_TOKEN", token)
-        .env("GIT_TERMINAL_PROMPT", "0")
+    crate::real_docker::machine(sentry, token).env("GIT_TERMINAL_PROMPT", "0")
 }
 
 /// Clones to `work`, pushes a commit, and fetches one of another user.

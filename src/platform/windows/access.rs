@@ -205,7 +205,7 @@ fn read_user() -> Option<String> {
     let mut found = [0_u64; 32];
     let mut length = 0;
     let mut token = ptr::null_mut();
-    // SAFETY: the buffer is as long as is said, and TOKEN_USER points into it.
+    // SAFETY: the buffer is of the given length, and TOKEN_USER points into it.
     unsafe {
         if OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) == 0 {
             return None;

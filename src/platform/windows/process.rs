@@ -146,7 +146,7 @@ pub(crate) fn open_url(url: &str) -> Option<bool> {
 pub(crate) fn parent() -> Option<u32> {
     let mut found = PROCESS_BASIC_INFORMATION::default();
     let length = u32::try_from(size_of_val(&found)).ok()?;
-    // SAFETY: the structure is as long as is said.
+    // SAFETY: the structure is of the given length.
     let status = unsafe {
         NtQueryInformationProcess(
             GetCurrentProcess(),
@@ -178,7 +178,7 @@ pub(crate) fn arguments_of(pid: u32) -> Vec<OsString> {
     // Aligned for the descriptor at its start.
     let mut found = vec![0_u64; LONGEST / size_of::<u64>() + 1];
     let length = u32::try_from(size_of_val(&found[..])).unwrap_or_default();
-    // SAFETY: the buffer is as long as is said; on success it begins with the descriptor, which points into it.
+    // SAFETY: the buffer is of the given length; on success it begins with the descriptor, which points into it.
     let line = unsafe {
         let status = NtQueryInformationProcess(
             process.0,
@@ -239,7 +239,7 @@ pub(crate) fn name_of(pid: u32) -> Option<String> {
     let process = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
     let mut path = vec![0_u16; 1024];
     let mut length = u32::try_from(path.len()).ok()?;
-    // SAFETY: the buffer is as long as is said.
+    // SAFETY: the buffer is of the given length.
     let done =
         unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
     let path = PathBuf::from(OsString::from_wide(path.get(..length as usize)?));

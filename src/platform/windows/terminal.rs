@@ -78,7 +78,7 @@ impl Console {
         for chunk in text.chunks(CHUNK) {
             let length = u32::try_from(chunk.len()).unwrap_or_default();
             let mut written = 0;
-            // SAFETY: the handle is open, and the text is as long as is said.
+            // SAFETY: the handle is open, and the text is of the given length.
             unsafe {
                 WriteConsoleW(
                     raw(&self.output),
@@ -166,7 +166,7 @@ fn line_of(input: &File) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut line = Zeroizing::new(vec![0_u16; LONGEST]);
     let longest = u32::try_from(LONGEST).unwrap_or_default();
     let mut length = 0;
-    // SAFETY: the handle is open, and the buffer is as long as is said.
+    // SAFETY: the handle is open, and the buffer is of the given length.
     let done = unsafe {
         ReadConsoleW(
             raw(input),

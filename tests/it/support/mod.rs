@@ -1,9 +1,9 @@
 //! The fixtures of the tests.
 //!
-//! `machine` is where most tests begin: `fake_sentry` is the server, `sandbox` the computer, `terminal` the user; `git_server`, `registry`, `engine`, `keyring`,
-//! `tls`, `names` and `proxy_server` stand around them, on `service` and `nginx`; `helpers` has the machines that the tests
-//! of git's and docker's helper begin with; `binding` and `storage` look into the store, `strace` and `processes` into a process,
-//! and `transcript` keeps what was said.
+//! `machine` is where most tests begin: `fake_sentry` is the server, `sandbox` the computer, `terminal` the user;
+//! `git_server`, `registry`, `engine`, `keyring`, `tls`, `names` and `proxy_server` are their surroundings, built on
+//! `service` and `nginx`; `helpers` has the machines that the tests of git's and docker's helper begin with; `binding` and
+//! `storage` inspect the store, `strace` and `processes` a process, and `transcript` collects what a stream prints.
 //!
 //! Separate from the tests, which `main.rs` names: here is nothing about the programs' behaviour.
 

@@ -128,7 +128,7 @@ pub(crate) fn is_local(dir: &Path) -> Option<bool> {
     let dir = wide(dir).ok()?;
     let mut root = vec![0_u16; dir.len().max(260) + 1];
     let length = u32::try_from(root.len()).ok()?;
-    // SAFETY: both end with NUL, and the buffer is as long as is said.
+    // SAFETY: both end with NUL, and the buffer is of the given length.
     let kind = unsafe {
         if GetVolumePathNameW(dir.as_ptr(), root.as_mut_ptr(), length) == 0 {
             return None;
