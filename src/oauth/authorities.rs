@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use crate::failure::Failure;
-use crate::platform::files::open_foreign;
+use crate::platform::files::{open_foreign, passes_magic_link};
 use crate::platform::process::CONFINES;
 use crate::printable::printable;
 use crate::world::{World, is_of_process};
@@ -163,7 +163,7 @@ fn unusable(source: &str, path: &Path, why: &str) -> Failure {
 fn check_path(source: &str, path: &Path) -> Result<(), Failure> {
     let why = if !path.is_absolute() {
         "it is relative to the current directory"
-    } else if is_of_process(path) {
+    } else if is_of_process(path) || passes_magic_link(path) {
         "it is another one for each process"
     } else {
         return Ok(());

@@ -37,7 +37,7 @@ impl World {
     /// When the directory would depend on the current one.
     pub(crate) fn config_dir(&self) -> anyhow::Result<PathBuf> {
         if let Some(dir) = self.variable_path(CONFIG_DIR) {
-            return lasting(absolute(dir, CONFIG_DIR)?, CONFIG_DIR);
+            return selected(absolute(dir, CONFIG_DIR)?, CONFIG_DIR);
         }
         let home = self.home()?;
         let ours = home.join(".sentry");
@@ -49,7 +49,7 @@ impl World {
         // Since 0.45 the official CLI logs in there. A new `~/.sentry/cli.db` beside it would hide that login.
         let theirs = xdg.unwrap_or_else(|| home.join(".config")).join("sentry");
         match (has_database(&theirs), is_selected) {
-            (true, true) => lasting(theirs, XDG),
+            (true, true) => selected(theirs, XDG),
             (true, false) => Ok(theirs),
             (false, _) => Ok(ours),
         }
@@ -273,6 +273,14 @@ fn lasting(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
         bail!("{name} must not name a directory below /proc or /dev/fd");
     }
     Ok(path)
+}
+
+/// The same for a directory that a variable selects, by whatever symlinks; `HOME` selects more than this program's.
+fn selected(path: PathBuf, name: &str) -> anyhow::Result<PathBuf> {
+    if files::passes_magic_link(&path) {
+        bail!("{name} must not name a directory below /proc or /dev/fd");
+    }
+    lasting(path, name)
 }
 
 // A symlink or a special file counts as present: opening it reports what is wrong with it.

@@ -142,6 +142,16 @@ fn what_names_authorities_and_cannot_be_read_is_an_error() {
         ),
     ];
     scene.file("planted.pem", &scene.authority());
+    #[cfg(target_os = "linux")]
+    let files = {
+        let link = root.join("link");
+        std::os::unix::fs::symlink("/proc/self/cwd", &link).expect("a symlink");
+        let behind_link = (
+            link.join("planted.pem"),
+            "it is another one for each process",
+        );
+        files.into_iter().chain([behind_link]).collect::<Vec<_>>()
+    };
     let directories = [
         (root.join("missing"), "no such file or directory"),
         (scene.tls.authority(), "not a directory"),

@@ -7,7 +7,7 @@ use crate::storage::{files, files_with, mode};
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -272,6 +272,9 @@ fn the_default_place_is_repaired_whatever_variable_names_it() {
 fn a_place_that_is_another_for_each_process_is_refused() {
     let (machine, _) = planted("SENTRY_CONFIG_DIR", 0o700, 0o600);
     let repository = machine.root().join("repo");
+    let link = machine.root().join("link");
+    symlink("/proc/self/cwd", &link).expect("a symlink");
+    let behind_link = link.join("sentry").display().to_string();
     let words = "must not name a directory below /proc or /dev/fd\n";
     for value in [
         "/proc/self/cwd/sentry",
@@ -284,6 +287,9 @@ fn a_place_that_is_another_for_each_process_is_refused() {
         // Another machine's, as in a container that watches its host.
         "/host/proc/self/cwd/sentry",
         "/srv/proc/thread-self/root/sentry",
+        // By any name; only Linux has such symlinks.
+        #[cfg(target_os = "linux")]
+        &behind_link,
         "/dev/fd/3/sentry",
         "/proc",
     ] {

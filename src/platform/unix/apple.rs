@@ -16,7 +16,7 @@ use super::{procargs, signature};
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 pub(crate) use super::not_linux::CONFINES;
 pub(super) use super::not_linux::{
-    confine, copy_access_list, keep_memory_private, lock_holder, name_of,
+    confine, copy_access_list, keep_memory_private, lock_holder, name_of, passes_magic_link,
 };
 
 pub(crate) const OPENERS: &[&str] = &["open"];

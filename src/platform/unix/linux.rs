@@ -9,7 +9,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{XattrFlags, fsetxattr, getxattr, major, minor, statfs};
+use rustix::fs::{
+    CWD, Mode, OFlags, ResolveFlags, XattrFlags, fsetxattr, getxattr, major, minor, openat2, statfs,
+};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use rustix::time::ClockId;
@@ -43,6 +45,13 @@ pub(super) fn is_local(dir: &Path) -> Option<bool> {
     // The type of the number differs between architectures; its lower half is the same.
     let found = statfs(dir).ok()?.f_type as u32;
     Some(!SHARED.contains(&found))
+}
+
+/// openat2(2), which exists since Linux 5.6: ELOOP at a link that is another one for each process.
+pub(super) fn passes_magic_link(path: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
+    matches!(opened, Err(Errno::LOOP))
 }
 
 pub(super) fn keep_memory_private() {

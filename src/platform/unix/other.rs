@@ -13,7 +13,7 @@ pub(crate) use super::not_apple::{
 pub(super) use super::not_apple::{containers_dir, docker_desktop_path, keyring_identity, sync};
 pub(crate) use super::not_linux::CONFINES;
 pub(super) use super::not_linux::{
-    confine, copy_access_list, keep_memory_private, lock_holder, name_of,
+    confine, copy_access_list, keep_memory_private, lock_holder, name_of, passes_magic_link,
 };
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "sensible-browser", "x-www-browser"];

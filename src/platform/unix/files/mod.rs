@@ -56,6 +56,11 @@ pub(crate) fn allocate(file: &File, length: usize) -> io::Result<()> {
     system::allocate(file, length)
 }
 
+/// Whether a path leads through a link that is another one for each process, such as `/proc/self/cwd`, under any name.
+pub(crate) fn passes_magic_link(path: &Path) -> bool {
+    system::passes_magic_link(path)
+}
+
 /// Waits until the content of a file is on disk.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use attributes::{
     FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged, is_local,
-    may_write, set_owner, stamp,
+    may_write, passes_magic_link, set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
 pub(crate) use of_root::open_of_root;
