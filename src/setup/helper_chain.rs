@@ -394,7 +394,8 @@ mod tests {
         );
         assert_eq!(
             command("credential.helper\n!f() { echo hush; }; f"),
-            "git config --file /x --unset-all credential.helper '^[^A-Za-z0-9/~]'"
+            // Two quoted parts, which a shell joins.
+            "git config --file /x --unset-all credential.helper '^[''^A-Za-z0-9/~]'"
         );
         let setting = Setting::parse("command line:", "credential.helper\nstore").unwrap();
         assert_eq!(removal(&setting), None);
