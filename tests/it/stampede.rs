@@ -134,8 +134,10 @@ fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
         let scene = Scene::new();
         let gate = Gate::shut(&scene.machine);
         let mut crowd = scene.crowd(&gate, CROWD);
+        scene.sentry.fix();
+        scene.sentry.fault_always(Endpoint::Refresh, Fault::Held);
         gate.open();
-        scene.sentry.wait_for_requests(Endpoint::Refresh, 1, SOON);
+        scene.sentry.wait_for_held(SOON);
         // The one whose request is under way, and 19 of the others.
         let holder = holder_of(&scene);
         let position = crowd
@@ -148,6 +150,7 @@ fn gets_that_are_killed_do_not_keep_the_others_from_their_token() {
         for victim in &victims {
             crowd[*victim].signal(Signal::KILL);
         }
+        scene.sentry.release();
         let answers: Vec<Output> = crowd.into_iter().map(Running::wait).collect();
         let token = scene.sentry.current_access();
         let case = format!("STAMPEDE_SEED={seed}, round {round}");
