@@ -128,7 +128,7 @@ pub(crate) fn status(world: &World, args: &StatusArgs) -> anyhow::Result<ExitCod
 fn report_rejected(status: &Status, config: &ConfigDir) -> anyhow::Result<ExitCode> {
     let instance = &status.instance;
     say(&format!("error: {instance} does not accept this token"));
-    let hint = match status.source {
+    say(&match status.source {
         SESSION => {
             let sessions = config.sessions()?;
             let session = status.session.as_ref();
@@ -136,11 +136,10 @@ fn report_rejected(status: &Status, config: &ConfigDir) -> anyhow::Result<ExitCo
                 || format!("sentry auth login --url {instance}"),
                 |session| login_command(session, &sessions),
             );
-            format!("`{login} --force`")
+            format!("hint: `{login} --force`")
         }
-        variable => format!("`unset {variable}`, or set it to another token"),
-    };
-    say(&format!("hint: {hint}"));
+        variable => format!("hint: `unset {variable}`, or set it to another token"),
+    });
     Ok(ExitCode::FAILURE)
 }
 

@@ -93,7 +93,8 @@ fn bound(binding: &Binding, files: &[ConfigFile], snapshot: &Snapshot) -> Bound 
     let host = binding.server.strip_prefix(&prefix).unwrap_or_default();
     let Some(key) = files.iter().find_map(|file| file.key_for(&binding.server)) else {
         let what = format!("docker does not call this program for {host}");
-        let check = Check::problem(NAME, what, format!("`{}`", set_up(host, binding)));
+        let remedy = format!("`{}`", set_up(host, binding));
+        let check = Check::problem(NAME, what, remedy);
         return Bound::NotCalled(check.warning_if(snapshot.is_by_administrator(binding)));
     };
     let typed = if key == DEFAULT { host } else { key };

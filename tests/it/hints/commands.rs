@@ -305,7 +305,7 @@ pub const ROWS: &[Row] = &[
         "`sentry auth login --url $URL*`",
     ),
     row(
-        &["broker/mod.rs: format!( \"as that account, `sentry auth login --url {} --for"],
+        &["broker/mod.rs: hint"],
         |scene| {
             two_accounts(scene, "bob");
             scene.run("sentry auth setup-git g.example --account bob; sentry auth logout --account bob");
@@ -462,7 +462,7 @@ pub const ROWS: &[Row] = &[
     )
     .instead(),
     row(
-        &["login.rs: format!(\"`{again}`, signed in as {expected} in the browser\")"],
+        &["login/approver.rs: format!(\"`{again}`, signed in as {expected} in the browser\")"],
         |scene| {
             scene.bob();
             scene.sentry.approve_next();
