@@ -38,6 +38,9 @@ fn is_hidden(character: char) -> bool {
 /// What the standard library adds to an error of the operating system.
 const NUMBER: &str = " (os error ";
 
+/// What musl says of an error that it does not know; others then name the number.
+const NO_WORDS: &str = "No error information";
+
 /// Returns a message with the errors of the operating system as parts of a sentence: without their numbers, which mean
 /// nothing to a user, and in lower case. An unknown error has its number in its text.
 pub(crate) fn without_numbers(message: &str) -> Cow<'_, str> {
@@ -71,7 +74,11 @@ fn error_in<'a>(before: &'a str, found: &'a str) -> Option<(&'a str, String, &'a
     let error = io::Error::from_raw_os_error(number.parse().ok()?).to_string();
     let text = error.strip_suffix(&format!("{NUMBER}{number})"))?;
     let before = before.strip_suffix(text)?;
-    Some((before, in_a_sentence(text), after))
+    let words = match text {
+        NO_WORDS => format!("operating system error {number}"),
+        _ => in_a_sentence(text),
+    };
+    Some((before, words, after))
 }
 
 /// The text of an error as part of a sentence.
