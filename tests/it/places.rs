@@ -276,7 +276,7 @@ fn a_place_that_is_another_for_each_process_is_refused() {
     symlink("/proc/self/cwd", &link).expect("a symlink");
     let behind_link = link.join("sentry").display().to_string();
     let words = "must not name a directory below /proc or /dev/fd\n";
-    for value in [
+    let mut values = vec![
         "/proc/self/cwd/sentry",
         "/proc/self/../self/cwd/sentry",
         "//proc/./thread-self/cwd/sentry",
@@ -287,12 +287,14 @@ fn a_place_that_is_another_for_each_process_is_refused() {
         // Another machine's, as in a container that watches its host.
         "/host/proc/self/cwd/sentry",
         "/srv/proc/thread-self/root/sentry",
-        // By any name; only Linux has such symlinks.
-        #[cfg(all(target_os = "linux", not(portable)))]
-        &behind_link,
         "/dev/fd/3/sentry",
         "/proc",
-    ] {
+    ];
+    // By any name; only Linux has such symlinks.
+    if cfg!(all(target_os = "linux", not(portable))) {
+        values.push(&behind_link);
+    }
+    for value in values {
         let helper = machine.git_credential("get").current_dir(&repository);
         let helper = helper.env("SENTRY_CONFIG_DIR", value);
         let refused = helper.stdin("protocol=https\nhost=evil.example\n").run();
