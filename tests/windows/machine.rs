@@ -47,6 +47,13 @@ impl Windows {
         self.program("sentry", args)
     }
 
+    /// Sets docker up for the registry `r.example`.
+    pub fn set_up_docker(&self) -> crate::sandbox::Output {
+        let url = self.sentry.url();
+        let words = ["auth", "setup-docker", "--registry", "r.example", "--url"];
+        self.sentry(&[&words[..], &[&url]].concat()).run()
+    }
+
     pub fn git_get(&self) -> Cmd {
         let request = format!("protocol=http\nhost={}\n\n", self.sentry.address());
         self.program("git-credential-sentry", &["get"])

@@ -74,19 +74,6 @@ fn with_docker(path: &str) -> Windows {
         .env("DOCKER_CONFIG", &on_windows(&config))
 }
 
-fn set_up(windows: &Windows) -> crate::sandbox::Output {
-    let url = windows.sentry.url();
-    let words = [
-        "auth",
-        "setup-docker",
-        "--registry",
-        "r.example",
-        "--url",
-        &url,
-    ];
-    windows.sentry(&words).run()
-}
-
 fn config_of(windows: &Windows) -> Value {
     let config = windows.sandbox.home().join("docker/config.json");
     serde_json::from_slice(&fs::read(config).unwrap()).unwrap()
@@ -96,12 +83,14 @@ fn config_of(windows: &Windows) -> Value {
 #[test]
 fn a_script_on_path_is_a_helper_for_docker() {
     let windows = with_docker(r"Z:\nowhere");
-    set_up(&windows).stderr_has("docker cannot find `docker-credential-sentry`");
+    windows
+        .set_up_docker()
+        .stderr_has("docker cannot find `docker-credential-sentry`");
     let scripts = windows.sandbox.home().join("scripts");
     fs::create_dir(&scripts).unwrap();
     fs::write(scripts.join("docker-credential-sentry.cmd"), "@exit 0\r\n").unwrap();
     let windows = windows.env("WINEPATH", &on_windows(&scripts));
-    set_up(&windows).success();
+    windows.set_up_docker().success();
     let expected = json!({ "credHelpers": { "r.example": "sentry" } });
     assert_eq!(config_of(&windows), expected);
     let script = on_windows(&scripts.join("docker-credential-sentry.cmd"));
@@ -116,7 +105,7 @@ fn a_file_that_may_only_be_read_stays_and_is_named() {
     let windows = with_docker(&on_windows(&programs()));
     let config = windows.sandbox.home().join("docker/config.json");
     fs::set_permissions(&config, fs::Permissions::from_mode(0o400)).unwrap();
-    let refused = set_up(&windows);
+    let refused = windows.set_up_docker();
     assert_ne!(refused.code, 0, "{}", refused.stdout);
     refused.stderr_has("config.json");
     assert_eq!(config_of(&windows), json!({}));

@@ -69,19 +69,10 @@ fn docker_is_set_up_served_and_restored() {
     let before = "{\n\t\"auths\": {}\n}";
     fs::write(config.join("config.json"), before).unwrap();
     let path = on_windows(&programs());
-    let url = windows.sentry.url();
     let windows = windows
         .env("WINEPATH", &path)
         .env("DOCKER_CONFIG", &on_windows(&config));
-    let setup = [
-        "auth",
-        "setup-docker",
-        "--registry",
-        "r.example",
-        "--url",
-        &url,
-    ];
-    windows.sentry(&setup).run().success();
+    windows.set_up_docker().success();
     let read = || fs::read_to_string(config.join("config.json")).unwrap();
     let after: Value = serde_json::from_str(&read()).unwrap();
     assert_eq!(after["credHelpers"], json!({ "r.example": "sentry" }));

@@ -280,11 +280,11 @@ pub const ROWS: &[Row] = &[
         &["auth/setup_git/undo.rs: {}"],
         |scene| {
             scene.session(Age::FRESH);
-            scene.run("git init --quiet work; cd work; sentry auth setup-git --local g.example");
-            scene.before("cd work");
+            scene.run("git init --quiet clone; cd clone; sentry auth setup-git --local g.example");
+            scene.before("cd clone");
         },
         "sentry auth setup-git --undo g.example",
-        "`git config --file $HOME/work/.git/config --unset-all credential.https://g.example.helper *`",
+        "`git config --file $HOME/clone/.git/config --unset-all credential.https://g.example.helper *`",
     ),
     row(
         &["auth/status.rs: `unset {variable}`, or set it to another token"],
