@@ -15,6 +15,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Timeout};
 
 use super::addresses::Addresses;
+use super::reframe::ReframeConnector;
 use super::socket::Direct;
 use super::tunnel::Tunnel;
 
@@ -27,15 +28,17 @@ const LATE_READS: u32 = 32;
 /// An agent that connects to these addresses and reports to the watch. The time limits in `config` cover only lookup
 /// and connect.
 pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) -> Agent {
+    let proxied = config.proxy().is_some();
     let watch_connector = WatchConnector {
-        proxied: config.proxy().is_some(),
+        proxied,
         watch: Arc::clone(watch),
     };
     let connector =
         ().chain(Tunnel)
             .chain(Direct)
             .chain(RustlsConnector::default())
-            .chain(watch_connector);
+            .chain(watch_connector)
+            .chain(ReframeConnector { proxied });
     Agent::with_parts(config, connector, addresses)
 }
 
@@ -77,7 +80,7 @@ impl Watch {
     }
 }
 
-/// The last element of the chain. A `CONNECT` to a proxy is not the request, and is bounded by the connect timeout.
+/// Bounds the time of a request. A `CONNECT` to a proxy is not the request, and is bounded by the connect timeout.
 #[derive(Debug)]
 struct WatchConnector {
     proxied: bool,

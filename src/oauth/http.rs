@@ -3,6 +3,7 @@
 //! Separate from the endpoints, which do not depend on an HTTP client, and from [`super::connect`], which does not depend
 //! on requests.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::addresses::LOOKUP;
 use super::connect::{self, Watch};
+use super::form;
 use super::json;
 use super::route::{PreparedRoute, Route};
 use super::transport_error::TransportError;
@@ -90,9 +92,9 @@ impl Answer {
         }
     }
 
-    /// The body, if it is a JSON object.
+    /// The body, if it is a JSON object or a form with the fields of one.
     pub(super) fn json(&self) -> Option<Value> {
-        json::object(&self.body.0)
+        json::object(&self.body.0).or_else(|| form::object(&self.body.0))
     }
 
     /// The body, if it is JSON.
@@ -225,21 +227,15 @@ impl Http {
         let retry_after = header("retry-after").and_then(|value| pause(value, date));
         let is_compressed = header("content-encoding").is_some_and(|name| name != "identity");
         let is_html = header("content-type").is_some_and(|kind| kind.starts_with("text/html"));
-        // A truncated body means that the server has acted on the request.
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(MAX_BODY)
-            .read_to_vec()
-            .map_err(&transport_error)?;
+        let body = read(response.body_mut()).map_err(&transport_error)?;
         Ok(Answer {
             status: response.status().as_u16(),
             retry_after,
             date,
             sent: None,
             is_compressed,
-            is_page: is_html || is_page(&body),
-            body: body.into(),
+            is_page: is_html || is_page(&body.0),
+            body,
         })
     }
 
@@ -266,6 +262,20 @@ fn with_headers<Body>(mut request: RequestBuilder<Body>, route: &Route) -> Reque
         request = request.header(name, value);
     }
     request
+}
+
+/// Reads a body up to its end, or an object of JSON up to its end: what a server or a proxy does after that, such as to
+/// close the connection before the length that it announced, does not undo what the object says.
+///
+/// # Errors
+/// The body is truncated, which means that the server has acted on the request; or it is too long.
+fn read(body: &mut ureq::Body) -> Result<Body, Error> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let mut reader = body.with_config().limit(MAX_BODY).reader();
+    match reader.read_to_end(&mut bytes) {
+        Err(error) if json::object(&bytes).is_none() => Err(error.into()),
+        _ => Ok(Body(bytes)),
+    }
 }
 
 fn is_page(body: &[u8]) -> bool {

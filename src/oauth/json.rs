@@ -4,7 +4,8 @@
 //! tokens: a lone surrogate, an infinite number, or invalid UTF-8 in an irrelevant field must not lose them. The strict
 //! parser is tried first; what it refuses is split into fields, and only the malformed ones are dropped.
 //!
-//! Rules: an object that is not closed is refused; the last of duplicate names wins, as in the strict parser.
+//! Rules: an object that is not closed is refused; what a server or a proxy puts before it or behind it is skipped,
+//! unless it is a page; the last of duplicate names wins, as in the strict parser.
 
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -18,10 +19,31 @@ pub(super) fn object(body: &[u8]) -> Option<Value> {
     }
 }
 
+/// The text of a body. Invalid UTF-8 becomes U+FFFD, which no token contains.
+fn text(body: &[u8]) -> Zeroizing<String> {
+    let unit: fn([u8; 2]) -> u16 = match body {
+        [0xfe, 0xff, ..] | [0, b'{', ..] => u16::from_be_bytes,
+        [0xff, 0xfe, ..] | [b'{', 0, ..] => u16::from_le_bytes,
+        _ => return Zeroizing::new(String::from_utf8_lossy(body).into_owned()),
+    };
+    let units = body.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    let characters = char::decode_utf16(units);
+    Zeroizing::new(
+        characters
+            .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect(),
+    )
+}
+
+/// The text from where its object begins. A page, a list or a string holds none.
+fn from_object(text: &str) -> Option<&str> {
+    let (before, _) = text.split_at(text.find('{')?);
+    (!before.contains(['<', '[', '"'])).then(|| &text[before.len()..])
+}
+
 fn fields(body: &[u8]) -> Option<Map<String, Value>> {
-    // Invalid UTF-8 becomes U+FFFD, which no token contains.
-    let text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
-    let mut rest = Scanner(&text);
+    let text = text(body);
+    let mut rest = Scanner(from_object(&text)?);
     let mut fields = Map::new();
     rest.take('{')?;
     if rest.take('}').is_none() {
@@ -32,13 +54,14 @@ fn fields(body: &[u8]) -> Option<Map<String, Value>> {
             if let Some(Value::String(name)) = name {
                 fields.insert(name, value.unwrap_or_default());
             }
-            if rest.take(',').is_none() {
-                rest.take('}')?;
+            let is_followed = rest.take(',').is_some();
+            if rest.take('}').is_some() {
                 break;
             }
+            is_followed.then_some(())?;
         }
     }
-    rest.is_at_end().then_some(fields)
+    Some(fields)
 }
 
 /// Parses a single value. A string with lone surrogates or control characters is parsed without those.
@@ -98,11 +121,6 @@ impl<'a> Scanner<'a> {
         self.skip_space();
         self.0 = self.0.strip_prefix(character)?;
         Some(())
-    }
-
-    fn is_at_end(&mut self) -> bool {
-        self.skip_space();
-        self.0.is_empty()
     }
 
     fn value(&mut self) -> Option<&'a str> {
@@ -172,6 +190,16 @@ mod tests {
             b"\xef\xbb\xbf \r\n{\"t\":\"x\",\"e\":1e400} \n",
             b"{ \"t\" : \"y\" , \"e\" : 1e400 , \"t\" : \"x\" }",
             deep.as_bytes(),
+            b"{\"t\":\"x\",\"e\":1e400}}",
+            b"{\"t\":\"x\"}<!-- served by web1 -->",
+            b"{\"t\":\"x\"}{\"t\":\"y\"}",
+            b"{\"t\":\"x\"}\0",
+            b"{\"t\":\"x\",}",
+            b"\xef\xbb\xbf\xef\xbb\xbf{\"t\":\"x\"}",
+            b")]}',\n{\"t\":\"x\"}",
+            b"/* api */ {\"t\":\"x\"}",
+            b"\xff\xfe{\0\"\0t\0\"\0:\0\"\0x\0\"\0}\0",
+            b"\0{\0\"\0t\0\"\0:\0\"\0x\0\"\0}",
         ] {
             let shown = body.escape_ascii();
             assert_eq!(token(body), Some(json!("x")), "{shown}");
@@ -199,12 +227,15 @@ mod tests {
             b"[]",
             b"null",
             b"<html>",
+            b"<script>{\"t\":\"x\"}</script>",
+            b"[{\"t\":\"x\"}]",
+            b"[{\"t\":\"x\"}",
+            b"\"{\\\"t\\\":\\\"x\\\"}",
+            b"{\"t\":\"x\",,}",
+            b"{,}",
             b"{\"t\":\"x\"",
             b"{\"t\":\"x\",\"e\":1e400",
-            b"{\"t\":\"x\",\"e\":1e400}}",
-            b"{\"t\":\"x\",\"e\":1e400} x",
             b"{\"t\":\"x\" \"e\":1e400}",
-            b"{\"t\":\"x\",\"e\":1e400,}",
             b"{\"t\":\"x\",\"e\":[1e400}",
             b"{\"t\":\"x\",\"e\":\"1e400}",
             b"{\"t\":\"x\",\"e\":}",

@@ -19,6 +19,8 @@ mod answers;
 mod api;
 mod authorities;
 mod connect;
+mod form;
+mod framing;
 mod git_http;
 mod headers;
 mod http;
@@ -26,6 +28,7 @@ mod json;
 mod judge;
 mod parse;
 mod proxy;
+mod reframe;
 mod route;
 mod socket;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::http::Answer;
 use crate::account::User;
 use crate::printable::printable;
 use crate::secret::{NotAToken, Secret};
+use crate::world::Timestamp;
 
 /// RFC 8628 section 3.2: the interval if the server sends none.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);
@@ -51,6 +52,7 @@ pub(super) fn grant(answer: &Answer) -> Option<Result<Grant, NotAToken>> {
             access,
             refresh,
             expires_in: seconds(&body["expires_in"])
+                .or_else(|| until(&body["expires_at"], answer.date?))
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.min(LONGEST_LIFETIME))),
             user: user(&body["user"]),
@@ -81,9 +83,28 @@ fn seconds(value: &Value) -> Option<u64> {
                 .filter(|seconds| *seconds >= 0.0)
                 .map(|seconds| seconds as u64)
         }),
-        Value::String(text) => text.parse().ok(),
+        Value::String(text) => {
+            let seconds = text.trim().parse::<f64>().ok()?;
+            (seconds >= 0.0).then_some(seconds as u64)
+        }
         _ => None,
     }
+}
+
+/// The seconds from the server's time until a time: RFC 3339, or seconds or milliseconds since the epoch.
+fn until(time: &Value, now: Timestamp) -> Option<u64> {
+    /// Larger numbers are milliseconds: the seconds of the year 5138.
+    const LARGEST: i64 = 100_000_000_000;
+
+    let time = match time {
+        Value::String(text) => Timestamp::from_rfc3339(text)?,
+        Value::Number(number) => match number.as_f64()? as i64 {
+            millis if millis > LARGEST => Timestamp::from_millis(millis),
+            seconds => Timestamp::from_millis(seconds.saturating_mul(1000)),
+        },
+        _ => return None,
+    };
+    Some(now.until(time).as_secs())
 }
 
 pub(super) fn user(value: &Value) -> User {
@@ -133,7 +154,13 @@ pub(super) fn refusal(answer: &Answer) -> ErrorAnswer {
 /// Whether an answer contains an error in any form, and is therefore not a success.
 pub(super) fn has_error(answer: &Answer) -> bool {
     let body = answer.json();
-    body.is_some_and(|body| body.get("error").is_some_and(|error| !error.is_null()))
+    // Servers that send every field they know send an empty one.
+    body.is_some_and(|body| match body.get("error") {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(error)) => !error.is_empty(),
+        Some(Value::Number(error)) => error.as_f64() != Some(0.0),
+        Some(_) => true,
+    })
 }
 
 #[cfg(test)]
@@ -197,6 +224,9 @@ mod tests {
             ("-1", None),
             ("0", None),
             ("\"3600\"", Some(3600)),
+            ("\" 3600.0 \"", Some(3600)),
+            ("\"NaN\"", None),
+            ("\"-1\"", None),
             ("1e18", Some(LONGEST_LIFETIME)),
             ("\"soon\"", None),
             ("{}", None),
@@ -208,6 +238,39 @@ mod tests {
                 expected.map(Duration::from_secs),
                 "{expires_in}"
             );
+        }
+    }
+
+    #[test]
+    fn a_time_of_expiry_counts_where_the_server_tells_its_time_and_no_lifetime() {
+        for (fields, expected) in [
+            (r#""expires_at":"1994-11-06T09:49:37Z""#, Some(3600)),
+            (r#""expires_at":"1994-11-06T10:49:37.5+01:00""#, Some(3600)),
+            (r#""expires_at":784115377"#, Some(3600)),
+            (r#""expires_at":784115377000.0"#, Some(3600)),
+            (r#""expires_in":60,"expires_at":784115377"#, Some(60)),
+            (
+                r#""expires_in":null,"expires_at":"1994-11-06T09:49:37Z""#,
+                Some(3600),
+            ),
+            (r#""expires_at":"1994-11-06T07:49:37Z""#, None),
+            (r#""expires_at":"tomorrow""#, None),
+            (r#""expires_at":null"#, None),
+        ] {
+            let body = format!(r#"{{"access_token":"a",{fields}}}"#);
+            let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+            for (date, expected) in [(date, expected), (None, None)] {
+                let answer = Answer {
+                    date,
+                    ..answer(200, &body)
+                };
+                let expires_in = grant(&answer).unwrap().unwrap().expires_in;
+                let expected = match fields.contains(":60") {
+                    true => Some(60),
+                    false => expected,
+                };
+                assert_eq!(expires_in, expected.map(Duration::from_secs), "{fields}");
+            }
         }
     }
 
@@ -251,7 +314,16 @@ mod tests {
             assert!(has_error(&answer), "{body}");
             assert_eq!(super::refusal(&answer).code, None, "{body}");
         }
-        for body in ["", "null", "[]", "<html>", r#"{"error":null}"#] {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "<html>",
+            r#"{"error":null}"#,
+            r#"{"error":""}"#,
+            r#"{"error":false}"#,
+            r#"{"error":0}"#,
+        ] {
             let answer = answer(200, body);
             assert!(!has_error(&answer), "{body}");
             assert_eq!(super::refusal(&answer).code, None, "{body}");

@@ -25,6 +25,12 @@ impl Timestamp {
         Some(Timestamp(time.as_millisecond()))
     }
 
+    /// From a time of RFC 3339.
+    pub(crate) fn from_rfc3339(text: &str) -> Option<Timestamp> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Timestamp(time.as_millisecond()))
+    }
+
     /// Milliseconds since the epoch.
     pub(crate) fn millis(self) -> i64 {
         self.0

@@ -14,6 +14,7 @@ mod lost_answers;
 mod near_expiry;
 mod neighbours;
 mod odd_answers;
+mod odd_framing;
 mod recovery;
 mod rejected;
 mod slow_answers;
