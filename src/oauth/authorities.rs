@@ -21,6 +21,9 @@ use crate::world::{World, is_of_process};
 /// Most bytes that are read of a file.
 const MOST: u64 = 16 << 20;
 
+/// On Linux the platform verifier uses nothing but the system's certificates.
+const USES_CERTIFICATES_ONLY: bool = CONFINES;
+
 /// The trusted authorities, and the settings they come from.
 #[derive(Debug, Default)]
 pub(super) struct Authorities {
@@ -100,9 +103,9 @@ impl Authorities {
         Ok(())
     }
 
-    /// Loads the system's authorities now, if they are used. On Linux the platform verifier uses nothing else.
+    /// Loads the system's authorities now, if they are used.
     pub(super) fn load_system(&mut self) {
-        if self.is_empty() && CONFINES {
+        if self.is_empty() && USES_CERTIFICATES_ONLY {
             self.system = Some(system_certificates());
         }
     }
@@ -120,13 +123,15 @@ impl Authorities {
     /// Converts them for ureq.
     pub(super) fn roots(&self) -> RootCerts {
         if self.is_empty() {
-            return match &self.system {
-                None => RootCerts::PlatformVerifier,
+            let system = match &self.system {
+                Some(loaded) => loaded.clone(),
+                None if USES_CERTIFICATES_ONLY => system_certificates(),
+                None => return RootCerts::PlatformVerifier,
+            };
+            return match system.is_empty() {
                 // A container image without certificates: use the built-in ones.
-                Some(none) if none.is_empty() => RootCerts::WebPki,
-                Some(system_certificates) => {
-                    RootCerts::Specific(Arc::new(system_certificates.clone()))
-                }
+                true => RootCerts::WebPki,
+                false => RootCerts::Specific(Arc::new(system)),
             };
         }
         let mut all = self

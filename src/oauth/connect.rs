@@ -17,6 +17,7 @@ use ureq::{Agent, Error, Timeout};
 use super::addresses::Addresses;
 use super::reframe::ReframeConnector;
 use super::socket::Direct;
+use super::tls::Tls;
 use super::tunnel::Tunnel;
 
 /// How long an expired request still reads what has already arrived.
@@ -36,6 +37,7 @@ pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) ->
     let connector =
         ().chain(Tunnel)
             .chain(Direct)
+            .chain(Tls)
             .chain(RustlsConnector::default())
             .chain(watch_connector)
             .chain(ReframeConnector { proxied });

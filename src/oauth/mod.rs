@@ -33,6 +33,7 @@ mod route;
 mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod transport_error;
 mod tunnel;
 

@@ -5,7 +5,7 @@
 
 use std::io;
 
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError, OtherError};
 use ureq::{Error, ProxyProtocol};
 
 use super::addresses::LookupError;
@@ -52,7 +52,8 @@ impl TransportError {
         if let Some(certificate) = certificate(error) {
             return untrusted(&host, certificate, route, sent);
         }
-        let why = match error {
+        let required = alert(error).map(|why| format!("{host} {why}"));
+        let why = required.unwrap_or_else(|| match error {
             Error::HostNotFound => format!("cannot find {host}"),
             Error::Other(other) if other.is::<LookupError>() => {
                 format!("cannot find {host} ({other})")
@@ -67,7 +68,7 @@ impl TransportError {
             Error::Rustls(why) => format!("the TLS handshake with {host} failed ({why})"),
             Error::BodyExceedsLimit(_) => format!("the answer of {host} is too long"),
             _ => format!("{host} did not answer in HTTP ({error})"),
-        };
+        });
         TransportError {
             why: Failure::new(printable(&why)),
             sent,
@@ -93,6 +94,25 @@ fn certificate(error: &Error) -> Option<&CertificateError> {
     }
 }
 
+/// Why the other end ended the handshake, where that concerns what it requires.
+fn alert(error: &Error) -> Option<&'static str> {
+    let rustls::Error::AlertReceived(alert) = handshake(error)? else {
+        return None;
+    };
+    match alert {
+        AlertDescription::CertificateRequired => {
+            Some("requires a certificate of the client, which this program does not have")
+        }
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => Some(
+            "ended the TLS handshake: its algorithms are out of date, or it requires a certificate of the client",
+        ),
+        AlertDescription::ProtocolVersion => {
+            Some("ended the TLS handshake: its versions of TLS are out of date (before 1.2)")
+        }
+        _ => None,
+    }
+}
+
 /// Whether the other end answered in another protocol.
 fn is_not_tls(error: &Error) -> bool {
     use rustls::InvalidMessage as I;
@@ -105,6 +125,11 @@ fn is_not_tls(error: &Error) -> bool {
     )
 }
 
+/// Whether a server uses a certificate that may sign others.
+fn is_of_authority(why: &OtherError) -> bool {
+    why.0.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity)
+}
+
 fn untrusted(
     whom: &str,
     certificate: &CertificateError,
@@ -114,9 +139,21 @@ fn untrusted(
     use CertificateError as C;
 
     let why = match certificate {
-        C::UnknownIssuer | C::BadSignature => {
+        C::UnknownIssuer => {
             format!("its certificate is signed by an unknown authority ({certificate})")
         }
+        C::BadSignature => format!(
+            "its certificate is signed by an unknown authority ({certificate}), or its key is too short"
+        ),
+        C::UnsupportedSignatureAlgorithmContext { .. }
+        | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed with an algorithm that is out of date, such as SHA-1"
+                .to_owned()
+        }
+        C::Other(why) if is_of_authority(why) => {
+            format!("its certificate is that of an authority ({})", why.0)
+        }
+        C::Other(why) => format!("its certificate is not valid ({})", why.0),
         C::Expired | C::ExpiredContext { .. } => format!(
             "its certificate has expired, or the clock of this machine is wrong ({certificate})"
         ),
@@ -127,6 +164,9 @@ fn untrusted(
     };
     let why = Failure::new(printable(&format!("cannot trust {whom}: {why}")));
     let why = match certificate {
+        C::Other(other) if is_of_authority(other) => {
+            why.hint("`export SSL_CERT_FILE=FILE` with that certificate itself")
+        }
         C::UnknownIssuer | C::BadSignature if route.authorities.has_systems() => why.hint(
             "`export SSL_CERT_FILE=FILE` with the certificate of that authority, \
                  or NODE_EXTRA_CA_CERTS to add it to the system's",
@@ -193,6 +233,9 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
         };
         format!("`export {variable}={scheme}://USER:PASSWORD@{authority}`")
     };
+    if let Some(why) = alert(error) {
+        return misplaced(&format!("{proxy} {why}"));
+    }
     match error {
         Error::ConnectProxyFailed(why) => match status(why) {
             // tinyproxy answers 401 to a wrong password.
@@ -232,4 +275,39 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
 /// `proxy server responded 407/407`.
 fn status(why: &str) -> Option<u16> {
     why.rsplit(['/', ' ']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_requires_what_this_program_does_not_have_is_named_as_that() {
+        use AlertDescription as A;
+
+        for (description, expected) in [
+            (
+                A::CertificateRequired,
+                Some("requires a certificate of the client, which this program does not have"),
+            ),
+            (
+                A::HandshakeFailure,
+                Some(
+                    "ended the TLS handshake: its algorithms are out of date, \
+                     or it requires a certificate of the client",
+                ),
+            ),
+            (
+                A::ProtocolVersion,
+                Some("ended the TLS handshake: its versions of TLS are out of date (before 1.2)"),
+            ),
+            (A::InternalError, None),
+        ] {
+            let error = || rustls::Error::AlertReceived(description);
+            assert_eq!(alert(&Error::Rustls(error())), expected);
+            let wrapped = io::Error::new(io::ErrorKind::InvalidData, error());
+            assert_eq!(alert(&Error::Io(wrapped)), expected);
+        }
+        assert_eq!(alert(&Error::ConnectionFailed), None);
+    }
 }

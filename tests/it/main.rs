@@ -63,6 +63,7 @@ mod network;
 mod official;
 mod official_accounts;
 mod one_login;
+mod own_certificates;
 mod places;
 mod platforms;
 mod program_names;

@@ -100,6 +100,18 @@ pub const ROWS: &[Row] = &[
     )
     .fill(&[("=FILE", "=$CA")]),
     row(
+        &["oauth/transport_error.rs: \"`export SSL_CERT_FILE=FILE` with that certificate itself\""],
+        |scene| {
+            token(scene);
+            let own = Tls::with(Certificate::Own(&Certificate::Good), &scene.sentry);
+            scene.before(&format!("export OWN={}", own.certificate().display()));
+            scene.tls.push(own);
+        },
+        BY_TLS,
+        "`export SSL_CERT_FILE=FILE` with that certificate itself",
+    )
+    .fill(&[("=FILE", "=$OWN")]),
+    row(
         &["oauth/transport_error.rs: \"SSL_CERT_FILE and SSL_CERT_DIR replace the system's authori"],
         |scene| {
             token(scene);

@@ -30,6 +30,8 @@ pub enum Certificate {
     NotYetValid,
     /// Valid except that another authority signed it.
     SelfSigned,
+    /// This, but signed with its own key and marked as an authority, as `openssl req -x509` does.
+    Own(&'static Certificate),
 }
 
 impl Tls {
@@ -108,6 +110,10 @@ impl Tls {
 
 #[track_caller]
 fn make_certificates(sandbox: &Sandbox, certificate: Certificate) {
+    let (certificate, is_own) = match certificate {
+        Certificate::Own(certificate) => (*certificate, true),
+        certificate => (certificate, false),
+    };
     let name = match certificate {
         Certificate::Of(host) => format!("DNS:{host}"),
         Certificate::OfAnotherHost => "IP:127.0.0.2".to_owned(),
@@ -119,6 +125,7 @@ fn make_certificates(sandbox: &Sandbox, certificate: Certificate) {
         Certificate::SelfSigned => ("+0", "server"),
         _ => ("+0", "ca"),
     };
+    let ca = if is_own { "own" } else { ca };
     let script = "
         set -e
         new='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
@@ -128,6 +135,7 @@ fn make_certificates(sandbox: &Sandbox, certificate: Certificate) {
         echo subjectAltName=$NAME >names
         case $CA in
             ca) sign='-CA ca.pem -CAkey ca.key -CAcreateserial' ;;
+            own) sign='-signkey server.key'; echo basicConstraints=critical,CA:TRUE >>names ;;
             *) sign='-signkey server.key' ;;
         esac
         faketime -f \"$CLOCK\" openssl x509 -req -in server.csr $sign -days 2 -extfile names -out server.pem
