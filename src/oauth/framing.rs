@@ -177,6 +177,10 @@ impl Reframer {
             State::Fields(head) if text.is_empty() && !is_continued => {
                 head.end_field();
                 let (next, keeps) = head.next(self.peer);
+                // RFC 9110 section 9.3.6: any 2xx opens the tunnel; ureq knows 200 only.
+                if self.peer == Peer::Proxy && (200..=299).contains(&head.status) {
+                    head.status = 200;
+                }
                 if keeps {
                     head.write(&next, out);
                 }

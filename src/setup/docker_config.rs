@@ -6,8 +6,10 @@
 //! Clients look a registry up by its host as typed, so keys are compared byte by byte; several keys may name the same
 //! registry of our database.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::file::ForeignFile;
@@ -41,8 +43,8 @@ impl Slot<'_> {
     }
 }
 
-impl std::fmt::Display for Slot<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Slot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             DEFAULT => f.write_str(DEFAULT),
             registry => write!(f, "{REGISTRIES}.{registry}"),
@@ -65,6 +67,38 @@ pub(crate) fn key_of(registry: &str, podman: bool) -> &str {
         true if podman => NAMES_OF_DOCKER_HUB[0],
         true => DOCKER_HUB,
         false => registry,
+    }
+}
+
+/// The top level of a file as docker reads it: Go fills one map from every object that a key has.
+struct Merged(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Merged {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Merged, D::Error> {
+        deserializer.deserialize_map(Merge).map(Merged)
+    }
+}
+
+struct Merge;
+
+impl<'de> Visitor<'de> for Merge {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut merged = Map::new();
+        while let Some((key, value)) = access.next_entry::<String, Value>()? {
+            match (merged.get_mut(&key), value) {
+                (Some(Value::Object(earlier)), Value::Object(later)) => earlier.extend(later),
+                (_, value) => {
+                    merged.insert(key, value);
+                }
+            }
+        }
+        Ok(merged)
     }
 }
 
@@ -91,7 +125,7 @@ impl ConfigFile {
         let text = std::str::from_utf8(file.content().unwrap_or_default()).map(str::trim);
         let config = match text {
             Ok("") => Some(Map::new()),
-            Ok(text) => serde_json::from_str(text).ok(),
+            Ok(text) => serde_json::from_str(text).ok().map(|Merged(config)| config),
             Err(_) => None,
         };
         let path = file.path().to_owned();

@@ -120,6 +120,9 @@ fn an_answer_without_a_body_has_none_and_a_tunnel_is_left_alone() {
     let consent = b"HTTP/1.0 200 established\r\nX: a\r\n b\r\n\r\n\x16\x03\x01\n\0";
     let tunnel = reframed(Peer::Proxy, consent).unwrap();
     assert_eq!(tunnel, b"HTTP/1.1 200\r\n\r\n\x16\x03\x01\n\0");
+    let other = b"HTTP/1.1 204 No Content\r\n\r\n\x16";
+    let other = reframed(Peer::Proxy, other).unwrap();
+    assert_eq!(other, b"HTTP/1.1 200\r\n\r\n\x16");
     let refusal = b"HTTP/1.0 407 Who\r\nContent-Length: 0\r\n\r\n";
     let refusal = reframed(Peer::Proxy, refusal).unwrap();
     assert!(refusal.starts_with(b"HTTP/1.1 407\r\n"));
