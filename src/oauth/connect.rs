@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Timeout};
 
 use super::addresses::Addresses;
-use super::reframe::ReframeConnector;
+use super::reframe::{Offered, ReframeConnector};
 use super::socket::Direct;
 use super::tls::Tls;
 use super::tunnel::Tunnel;
@@ -26,9 +26,14 @@ const LATE_READ: Duration = Duration::from_millis(20);
 /// How many such reads are allowed: more than the longest answer needs, but not unlimited.
 const LATE_READS: u32 = 32;
 
-/// An agent that connects to these addresses and reports to the watch. The time limits in `config` cover only lookup
+/// An agent that connects to these addresses, and reports to the watch and what a proxy offers. The time limits in `config` cover only lookup
 /// and connect.
-pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) -> Agent {
+pub(super) fn agent(
+    config: Config,
+    addresses: Addresses,
+    watch: &Arc<Watch>,
+    offered: &Offered,
+) -> Agent {
     let proxied = config.proxy().is_some();
     let watch_connector = WatchConnector {
         proxied,
@@ -40,7 +45,10 @@ pub(super) fn agent(config: Config, addresses: Addresses, watch: &Arc<Watch>) ->
             .chain(Tls)
             .chain(RustlsConnector::default())
             .chain(watch_connector)
-            .chain(ReframeConnector { proxied });
+            .chain(ReframeConnector {
+                proxied,
+                offered: offered.clone(),
+            });
     Agent::with_parts(config, connector, addresses)
 }
 

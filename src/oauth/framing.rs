@@ -45,6 +45,8 @@ pub(super) struct Reframer {
     /// The current line, as far as it has arrived.
     line: Zeroizing<Vec<u8>>,
     head_length: usize,
+    /// The ways to log in that a proxy offers, in lower case.
+    offered: Vec<String>,
 }
 
 enum State {
@@ -74,6 +76,7 @@ struct Head {
     length: Option<u64>,
     has_unusable_length: bool,
     is_chunked: bool,
+    offered: Vec<String>,
     /// The field that the next line may continue.
     current: Option<(String, Vec<u8>)>,
 }
@@ -85,7 +88,13 @@ impl Reframer {
             state: State::StatusLine,
             line: Zeroizing::default(),
             head_length: 0,
+            offered: Vec::new(),
         }
+    }
+
+    /// The ways to log in that a proxy offers, in lower case (RFC 9110 section 11.7.1).
+    pub(super) fn offered(&self) -> &[String] {
+        &self.offered
     }
 
     /// Whether the end of the connection is the end of the answer.
@@ -176,6 +185,7 @@ impl Reframer {
             },
             State::Fields(head) if text.is_empty() && !is_continued => {
                 head.end_field();
+                self.offered.append(&mut head.offered);
                 let (next, keeps) = head.next(self.peer);
                 // RFC 9110 section 9.3.6: any 2xx opens the tunnel; ureq knows 200 only.
                 if self.peer == Peer::Proxy && (200..=299).contains(&head.status) {
@@ -250,6 +260,7 @@ impl Head {
             length: None,
             has_unusable_length: false,
             is_chunked: false,
+            offered: Vec::new(),
             current: None,
         }
     }
@@ -283,6 +294,11 @@ impl Head {
                 _ => self.has_unusable_length = true,
             },
             "transfer-encoding" => self.transfer_encoding(&value),
+            "proxy-authenticate" => {
+                let scheme = value.split(u8::is_ascii_whitespace).next();
+                let scheme = String::from_utf8_lossy(scheme.unwrap_or_default());
+                self.offered.push(scheme.to_ascii_lowercase());
+            }
             _ => {
                 let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\t');
                 let kept = KEPT.into_iter().find(|kept| *kept == name);

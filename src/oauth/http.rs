@@ -17,6 +17,7 @@ use super::addresses::LOOKUP;
 use super::connect::{self, Watch};
 use super::form;
 use super::json;
+use super::reframe::Offered;
 use super::route::{PreparedRoute, Route};
 use super::transport_error::TransportError;
 use crate::failure::Failure;
@@ -207,11 +208,14 @@ impl Http {
             .as_ref()
             .map_err(|failure| TransportError::unusable(failure.clone()))?;
         let watch = Arc::new(Watch::begin(limit));
-        let transport_error =
-            |error: Error| TransportError::of(&error, &self.origin, route, watch.is_sent());
+        let offered = Offered::default();
+        let transport_error = |error: Error| {
+            let schemes = offered.schemes();
+            TransportError::of(&error, &self.origin, route, &schemes, watch.is_sent())
+        };
         let attempt = |roots| {
             let config = self.config(route, roots);
-            let agent = connect::agent(config, route.addresses.clone(), &watch);
+            let agent = connect::agent(config, route.addresses.clone(), &watch, &offered);
             send(&agent, route)
         };
         let mut response = match attempt(route.authorities.roots()) {

@@ -42,7 +42,7 @@ impl PollAnswer {
                 // The code has been redeemed, so polling again is pointless.
                 Some(_) => PollAnswer::Refused(refused),
                 None => PollAnswer::Transient(PollFailure {
-                    why: format!("the server answered {}", without_code(answer)),
+                    why: format!("the server answered {}", described(answer)),
                     retry_after: answer.retry_after,
                 }),
             },
@@ -79,7 +79,7 @@ impl RefreshAnswer {
             },
             (429 | 500..=599, _) => transient(format!("the server answered {refused}")),
             (400..=499, Some(_)) => RefreshAnswer::Refused(refused),
-            _ => transient(format!("the server answered {}", without_code(answer))),
+            _ => transient(format!("the server answered {}", described(answer))),
         }
     }
 }
@@ -89,12 +89,14 @@ fn is_inconclusive(status: u16) -> bool {
     matches!(status, 429 | 500..=599)
 }
 
-/// Describes an answer without an OAuth error code.
-fn without_code(answer: &Answer) -> String {
+/// Describes an answer that is not about the request.
+fn described(answer: &Answer) -> String {
     let status = answer.status;
+    let refused = refusal(answer);
     match status {
         300..=399 => format!("with a redirect (HTTP {status}), which is not followed"),
         _ if answer.is_page => format!("HTTP {status} with an HTML page"),
+        _ if refused.code.is_some() => refused.to_string(),
         _ => format!("HTTP {status} without an OAuth error"),
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ureq::Error;
 use ureq::unversioned::transport::{
@@ -14,11 +15,29 @@ use zeroize::Zeroizing;
 
 use super::framing::{HeadTooLong, MAX_HEAD, Peer, Reframer};
 
+/// The ways to log in that a proxy has offered during one request, in lower case.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Offered(Arc<Mutex<Vec<String>>>);
+
+impl Offered {
+    pub(super) fn schemes(&self) -> Vec<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn set(&self, schemes: &[String]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = schemes.to_vec();
+    }
+}
+
 /// Rewrites the answers of a server, and of a proxy before the tunnel.
 #[derive(Debug)]
 pub(super) struct ReframeConnector {
     /// Whether requests use a proxy.
     pub(super) proxied: bool,
+    pub(super) offered: Offered,
 }
 
 impl<In: Transport> Connector<In> for ReframeConnector {
@@ -42,6 +61,7 @@ impl<In: Transport> Connector<In> for ReframeConnector {
             connection,
             buffers,
             reframer: Reframer::new(peer),
+            offered: self.offered.clone(),
             pending: Zeroizing::default(),
             is_closed: false,
         }))
@@ -53,6 +73,7 @@ pub(super) struct Reframed<T> {
     connection: T,
     buffers: LazyBuffers,
     reframer: Reframer,
+    offered: Offered,
     /// Rewritten, and not yet in the buffer.
     pending: Zeroizing<Vec<u8>>,
     is_closed: bool,
@@ -90,6 +111,9 @@ impl<T: Transport> Reframed<T> {
         let length = buffers.input().len();
         let fed = self.reframer.feed(buffers.input(), &mut self.pending);
         buffers.input_consume(length);
+        if !self.reframer.offered().is_empty() {
+            self.offered.set(self.reframer.offered());
+        }
         fed.map_err(|HeadTooLong| Error::LargeResponseHeader(MAX_HEAD, MAX_HEAD))?;
         if self.is_closed {
             self.reframer.end(&mut self.pending);

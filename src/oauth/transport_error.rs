@@ -40,14 +40,20 @@ impl TransportError {
         }
     }
 
-    /// Maps an error of ureq.
-    pub(super) fn of(error: &Error, origin: &Origin, route: &Route, sent: bool) -> TransportError {
+    /// Maps an error of ureq. `offered`: the ways to log in that the proxy has offered.
+    pub(super) fn of(
+        error: &Error,
+        origin: &Origin,
+        route: &Route,
+        offered: &[String],
+        sent: bool,
+    ) -> TransportError {
         let host = origin.authority();
         if let Error::Other(other) = error
             && let Some(tunnel) = other.downcast_ref::<TunnelError>()
             && let Some(via) = &route.via
         {
-            return at_proxy(tunnel, &host, route, via);
+            return at_proxy(tunnel, &host, route, via, offered);
         }
         if let Some(certificate) = certificate(error) {
             return untrusted(&host, certificate, route, sent);
@@ -186,7 +192,13 @@ fn untrusted(
 }
 
 /// Nothing was sent to the instance: the proxy, or the connection to it, failed.
-fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> TransportError {
+fn at_proxy(
+    error: &TunnelError,
+    host: &str,
+    route: &Route,
+    via: &Via,
+    offered: &[String],
+) -> TransportError {
     let (authority, source) = (via.authority(), via.source);
     let variable = variable(source);
     let proxy = format!("the proxy {authority} ({source})");
@@ -238,6 +250,16 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
     }
     match error {
         Error::ConnectProxyFailed(why) => match status(why) {
+            Some(407) if !offered.is_empty() && !offered.iter().any(|scheme| scheme == "basic") => {
+                let error = of(&format!(
+                    "{proxy} requires a login by {}, which this program does not support",
+                    offered.join(" or ")
+                ));
+                let hint = format!(
+                    "`export {variable}=PROXY` names one that logs in there, such as cntlm or Px"
+                );
+                permanent(error, hint)
+            }
             // tinyproxy answers 401 to a wrong password.
             Some(status @ (401 | 407)) => {
                 let what = match via.has_credentials() {
@@ -262,6 +284,13 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
             of(&format!("{proxy} closed the connection"))
         }
         error if is_not_tls(error) => misplaced(&format!("{proxy} did not answer in TLS")),
+        Error::Io(why) if is_login(why) => {
+            let what = match via.has_credentials() {
+                true => "rejected the user name and password",
+                false => "requires a user name and a password",
+            };
+            permanent(of(&format!("{proxy} {what} ({why})")), wants_credentials())
+        }
         // A server of another protocol, rather than a refusal in this one.
         Error::Io(why) if why.kind() == io::ErrorKind::InvalidData => misplaced(&format!(
             "{proxy} did not answer like a {} proxy ({why})",
@@ -270,6 +299,16 @@ fn at_proxy(error: &TunnelError, host: &str, route: &Route, via: &Via) -> Transp
         Error::Io(why) => of(&format!("{proxy} refused the connection ({why})")),
         _ => of(&format!("{proxy} did not answer like a proxy ({error})")),
     }
+}
+
+/// Whether a SOCKS proxy refuses the login (RFC 1928 section 3, RFC 1929).
+fn is_login(why: &io::Error) -> bool {
+    let why = why.to_string();
+    [
+        "no acceptable auth methods",
+        "password authentication failed",
+    ]
+    .contains(&why.as_str())
 }
 
 /// `proxy server responded 407/407`.

@@ -62,6 +62,7 @@ mod mirror;
 mod misread;
 mod name_servers;
 mod network;
+mod odd_proxies;
 mod official;
 mod official_accounts;
 mod one_login;

@@ -170,21 +170,21 @@ fn user_name_and_password_go_to_the_proxy_and_nowhere_else() {
             proxy.address()
         );
         let hint = format!(
-            "(hint: `export HTTPS_PROXY=http://USER:PASSWORD@{}`)",
+            "(hint: `export HTTPS_PROXY={scheme}://USER:PASSWORD@{}`)",
             proxy.address()
         );
         for (user, why) in [
             (
                 "",
                 [
-                    "refused the connection (no acceptable auth methods)",
+                    "requires a user name and a password (no acceptable auth methods)",
                     "requires a user name and a password (HTTP 407)",
                 ],
             ),
             (
                 "joe:wrong%2Dword@",
                 [
-                    "refused the connection (password authentication failed)",
+                    "rejected the user name and password (password authentication failed)",
                     "rejected the user name and password (HTTP 401)",
                 ],
             ),
@@ -194,9 +194,7 @@ fn user_name_and_password_go_to_the_proxy_and_nowhere_else() {
             let why = why[usize::from(scheme == "http")];
             let told = told.stderr_has(&format!("{named}{why}"));
             let told = told.never_says("%2Dword").never_says("-word");
-            if scheme == "http" {
-                told.stderr_has(&hint);
-            }
+            told.stderr_has(&hint);
         }
         scene.is_served(through(&format!("joe:{WORD}@")));
     }
@@ -280,7 +278,7 @@ fn what_fails_at_the_proxy_is_named_as_the_proxys() {
 }
 
 /// A server that answers whatever it is asked with these bytes, for as long as the test runs.
-fn answering(bytes: &'static [u8]) -> SocketAddr {
+pub fn answering(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a bound listener");
     thread::spawn(move || {

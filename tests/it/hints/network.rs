@@ -3,6 +3,7 @@
 use super::{Row, Scene, close, row};
 use crate::fake_sentry::{Endpoint, SAAS_CLIENT};
 use crate::names::Names;
+use crate::proxies::answering;
 use crate::proxy_server::{Proxy, Socks4, always_to};
 use crate::tls::{Certificate, NAME, Tls};
 
@@ -76,6 +77,26 @@ pub const ROWS: &[Row] = &[
         },
         "sentry auth login --with-token --url \"$INSTANCE\" <token",
         "`export HTTPS_PROXY=PROXY` names another proxy, and `unset HTTPS_PROXY` none",
+    )
+    .fill(&[("=PROXY", "=$$GOOD")]),
+    row(
+        &[],
+        |scene| {
+            token(scene);
+            let tls = Tls::with(Certificate::Of(NAME), &scene.sentry);
+            let proxy = Proxy::http(None);
+            scene.before(&format!(
+                "export SSL_CERT_FILE=\"$CA\" GOOD=http://{} INSTANCE={}",
+                proxy.address(),
+                tls.url_by_name()
+            ));
+            let ntlm = answering(b"HTTP/1.1 407 Who\r\nProxy-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n");
+            scene.before(&format!("export HTTPS_PROXY=http://{ntlm}"));
+            scene.tls.push(tls);
+            scene.proxy = Some(proxy);
+        },
+        "sentry auth login --with-token --url \"$INSTANCE\" <token",
+        "`export HTTPS_PROXY=PROXY` names one that logs in there, such as cntlm or Px",
     )
     .fill(&[("=PROXY", "=$$GOOD")]),
     row(

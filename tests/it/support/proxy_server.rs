@@ -196,25 +196,31 @@ fn carry(client: &TcpStream, server: Option<SocketAddr>, log: &Mutex<String>) ->
 
 /// An HTTP proxy that connects every client to this server, whatever name was asked for. It ends with the test run.
 pub fn always_to(server: SocketAddr) -> SocketAddr {
+    opening(server, "HTTP/1.1 200 OK\r\n\r\n".to_owned())
+}
+
+/// This, and it consents in these words.
+pub fn opening(server: SocketAddr, consent: String) -> SocketAddr {
     let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = proxy.local_addr().expect("a bound listener");
     thread::spawn(move || {
         for client in proxy.incoming().flatten() {
-            thread::spawn(move || connect(client, server));
+            let consent = consent.clone();
+            thread::spawn(move || connect(client, server, &consent));
         }
     });
     address
 }
 
 /// `CONNECT`, wherever to.
-fn connect(client: TcpStream, target: SocketAddr) -> io::Result<()> {
+fn connect(client: TcpStream, target: SocketAddr, consent: &str) -> io::Result<()> {
     let mut reader = BufReader::new(client.try_clone()?);
     let mut line = String::new();
     while reader.read_line(&mut line)? > 2 {
         line.clear();
     }
     let server = TcpStream::connect(target)?;
-    (&client).write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    (&client).write_all(consent.as_bytes())?;
     let (mut from, mut to) = (reader, server.try_clone()?);
     thread::spawn(move || {
         let _ended = io::copy(&mut from, &mut to);
