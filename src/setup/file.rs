@@ -11,7 +11,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use tempfile::TempPath;
@@ -23,13 +23,16 @@ use crate::platform::files::{
     sync,
 };
 use crate::printable::quoted;
-use crate::world::World;
+use crate::world::{Timestamp, World};
 
 /// How long to wait for a lock file of another program: git holds it for milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Pause between two attempts to create a lock file.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// The age from which a file beside the target is a leftover: its process would have ended long ago.
+const LEFTOVER: Duration = Duration::from_secs(60);
 
 /// How often a file that other programs keep changing is read again.
 pub(super) const ATTEMPTS: usize = 50;
@@ -127,6 +130,7 @@ impl ForeignFile {
             let dir = self.dir(world)?;
             let name = self.target.file_name().unwrap_or_default();
             let prefix = format!(".{}-", name.to_string_lossy());
+            remove_leftovers(dir, &prefix, world.now());
             let (file, path) = tempfile::Builder::new()
                 .prefix(&prefix)
                 .tempfile_in(dir)?
@@ -321,6 +325,28 @@ fn without_symlinks(path: &Path) -> PathBuf {
     match (dir, path.file_name()) {
         (Some(dir), Some(name)) => dir.join(name),
         _ => path,
+    }
+}
+
+/// Removes what a process of ours that was killed has left beside the file: the old content may hold passwords.
+fn remove_leftovers(dir: &Path, prefix: &str, now: Timestamp) {
+    let is_leftover = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
+        let is_old = |metadata: fs::Metadata| {
+            let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            let age = Timestamp::from_millis(0).after(modified).until(now);
+            Some(metadata.is_file() && age >= LEFTOVER)
+        };
+        random.is_some_and(|random| {
+            random.len() == 6 && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        }) && entry.metadata().ok().and_then(is_old) == Some(true)
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_leftover(&entry) {
+            // One that cannot be removed is no reason not to write.
+            fs::remove_file(entry.path()).ok();
+        }
     }
 }
 

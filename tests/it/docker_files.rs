@@ -1,7 +1,9 @@
 //! Files of docker that were written by hand: `setup-docker` reads them as docker does.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use crate::real_docker::docker;
 use crate::sandbox::Sandbox;
@@ -64,4 +66,62 @@ fn what_a_file_names_twice_is_merged_as_by_docker() {
         serde_json::json!({"one.example": {"auth": "dTpw"}, "two.example": {}})
     );
     assert_eq!(asked(), before);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1)")]
+fn what_a_killed_set_up_left_is_removed_by_the_next() {
+    let machine = Sandbox::new().env("SENTRY_URL", "https://sentry.io");
+    let dir = machine.home().join(".docker");
+    fs::create_dir_all(&dir).unwrap();
+    let text = r#"{"auths":{"a.example":{"auth":"dTpw"}}}"#;
+    fs::write(dir.join("config.json"), text).unwrap();
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    let age = |name: &str| {
+        let file = fs::File::options()
+            .write(true)
+            .open(dir.join(name))
+            .unwrap();
+        file.set_modified(hour_ago).unwrap();
+    };
+    let names = || {
+        let entries = fs::read_dir(&dir).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names.collect::<BTreeSet<String>>()
+    };
+    let set_up = || machine.sentry(&["auth", "setup-docker", "--registry", "r.example"]);
+    let kill = [
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        "inject=renameat2:signal=KILL",
+    ];
+    let killed = set_up().under("strace", &kill).run();
+    assert_ne!(killed.code, 0);
+    let left: Vec<String> = names()
+        .into_iter()
+        .filter(|name| name != "config.json")
+        .collect();
+    // With the passwords of the file.
+    assert_eq!(left.len(), 1, "{left:?}");
+    let copy = fs::read_to_string(dir.join(&left[0])).unwrap();
+    assert!(copy.contains("dTpw"), "{copy}");
+    age(&left[0]);
+    // What is not ours, or may be in use, stays.
+    let others = [
+        "config.json-abcdef",
+        ".config.json-abc",
+        ".config.json-abc.ef",
+    ];
+    for other in others {
+        fs::write(dir.join(other), "").unwrap();
+        age(other);
+    }
+    fs::write(dir.join(".config.json-abcdef"), "").unwrap();
+    set_up().run().success();
+    let expected = ["config.json", ".config.json-abcdef"]
+        .into_iter()
+        .chain(others);
+    assert_eq!(names(), expected.map(str::to_owned).collect());
 }
