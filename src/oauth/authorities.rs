@@ -103,9 +103,9 @@ impl Authorities {
         Ok(())
     }
 
-    /// Loads the system's authorities now, if they are used.
+    /// Loads the system's authorities now, if they are used: a confined process cannot.
     pub(super) fn load_system(&mut self) {
-        if self.is_empty() && USES_CERTIFICATES_ONLY {
+        if self.has_systems() && USES_CERTIFICATES_ONLY {
             self.system = Some(system_certificates());
         }
     }
@@ -134,10 +134,8 @@ impl Authorities {
                 false => RootCerts::Specific(Arc::new(system)),
             };
         }
-        let mut all = self
-            .replacements
-            .clone()
-            .unwrap_or_else(system_certificates);
+        let system = || self.system.clone().unwrap_or_else(system_certificates);
+        let mut all = self.replacements.clone().unwrap_or_else(system);
         all.extend_from_slice(&self.additions);
         RootCerts::Specific(Arc::new(all))
     }

@@ -218,7 +218,12 @@ impl Http {
             let agent = connect::agent(config, route.addresses.clone(), &watch, &offered);
             send(&agent, route)
         };
-        let mut response = match attempt(route.authorities.roots()) {
+        let roots = match self.origin.scheme() {
+            Scheme::Https => route.authorities.roots(),
+            // Without TLS nothing is read.
+            Scheme::Http => RootCerts::PlatformVerifier,
+        };
+        let mut response = match attempt(roots) {
             // A container image without certificates: use the built-in ones.
             Err(error) if error.to_string().contains("No CA certificates were loaded") => {
                 attempt(RootCerts::WebPki)

@@ -109,6 +109,7 @@ mod storage_locks;
 mod storage_versions;
 mod style;
 mod support;
+mod system_authorities;
 mod terminal_rules;
 mod token_endpoint;
 mod token_formats;
