@@ -2,7 +2,7 @@
 //! itself. git and curl accept it, whatever it says about authorities.
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry};
-use crate::sandbox::{Age, Cmd, Sandbox};
+use crate::sandbox::{Age, Sandbox};
 use crate::tls::{Certificate, Tls};
 
 /// A machine with an expired session at a server with this certificate.
@@ -15,10 +15,15 @@ fn scene(certificate: Certificate) -> (FakeSentry, Tls, Sandbox) {
     (sentry, tls, machine)
 }
 
-fn curl(machine: &Sandbox, tls: &Tls) -> Cmd {
-    let url = format!("{}/api/0/", tls.url());
-    let curl = machine.command("curl").args(["-sS", "-o", "/dev/null"]);
-    curl.arg(url).env("SSL_CERT_FILE", tls.certificate())
+/// What curl makes of it; with OpenSSL, and not with the libraries of other systems.
+#[track_caller]
+fn curl_ends(machine: &Sandbox, tls: &Tls, code: i32) {
+    if cfg!(target_os = "linux") {
+        let url = format!("{}/api/0/", tls.url());
+        let curl = machine.command("curl").args(["-sS", "-o", "/dev/null"]);
+        let curl = curl.arg(url).env("SSL_CERT_FILE", tls.certificate());
+        assert_eq!(curl.run().code, code);
+    }
 }
 
 #[test]
@@ -35,7 +40,7 @@ fn a_certificate_that_is_named_itself_is_trusted() {
             let token = token.env(variable, tls.certificate()).run().success();
             let expected = format!("{}\n", sentry.current_access());
             token.stdout_is(&expected);
-            curl(&machine, &tls).run().success();
+            curl_ends(&machine, &tls, 0);
         }
     }
     let (sentry, tls, machine) = scene(Certificate::Own(&Certificate::Good));
@@ -64,7 +69,7 @@ fn a_certificate_that_is_named_itself_is_valid_for_its_host_and_its_time_only() 
             let token = token.env("SSL_CERT_FILE", tls.certificate()).run();
             token.fails(1).stdout_is("").stderr_has(why);
             assert_eq!(sentry.requests().len(), 0, "{certificate:?}");
-            curl(&machine, &tls).run().fails(60);
+            curl_ends(&machine, &tls, 60);
         }
     }
 }
