@@ -55,7 +55,7 @@ pub(super) struct Capabilities {
 
 impl Description {
     /// Parses `key=value` lines up to a blank one; `None` for a well-formed request that no credential can match: host
-    /// or protocol missing, empty, or contradictory.
+    /// or protocol missing, empty, or contradictory. Where a path is the key, the host may be empty.
     ///
     /// # Errors
     /// [`Malformed`]: a NUL or carriage return anywhere, a line without `=` or over 65535 bytes, over 1 MiB in total.
@@ -123,8 +123,16 @@ impl Description {
                 _ => {}
             }
         }
-        let (Some(protocol), Some(host), false) = (protocol.value(), host.value(), is_unusable)
-        else {
+        let is_without_host = host.is_empty();
+        let (protocol, mut host) = (protocol.value(), host.value());
+        // The key of a client certificate's password is the file: `cert`, an empty host, and a path.
+        if is_without_host
+            && description.path.is_some()
+            && !protocol.as_deref().is_some_and(is_http)
+        {
+            host = Some(String::new());
+        }
+        let (Some(protocol), Some(host), false) = (protocol, host, is_unusable) else {
             return Ok(None);
         };
         (description.protocol, description.host) = (protocol, host);
@@ -175,10 +183,21 @@ impl Once {
         }
     }
 
+    /// Whether it is missing, or present and empty.
+    fn is_empty(&self) -> bool {
+        !self.contradicted && self.value.as_deref().unwrap_or_default().is_empty()
+    }
+
     fn value(self) -> Option<String> {
         self.value
             .filter(|value| !value.is_empty() && !self.contradicted)
     }
+}
+
+fn is_http(protocol: &str) -> bool {
+    ["https", "http"]
+        .iter()
+        .any(|http| protocol.eq_ignore_ascii_case(http))
 }
 
 #[cfg(test)]

@@ -186,6 +186,43 @@ fn git_fills_in_what_it_approved() {
 }
 
 #[test]
+fn the_password_of_a_client_certificate_is_kept_for_its_file() {
+    let key = |path: &str| format!("protocol=cert\nhost=\npath={path}\nusername=\n");
+    let (ours, other) = (key("/home/ann/a.p12"), key("/home/ann/b.p12"));
+    for git in tools("git") {
+        let machine = Sandbox::new().env("GIT_TERMINAL_PROMPT", "0");
+        let configure = ["config", "--global", "credential.helper", "sentry"];
+        machine.command("git").args(configure).run().success();
+        let credential = |word: &str, input: &str| {
+            let git = machine.command(&git).args(["credential", word]);
+            git.stdin(input).run()
+        };
+        let typed = format!("{ours}password=typed\n");
+        credential("approve", &typed).success().stdout_is("");
+        credential("fill", &ours).success().stdout_is(&typed);
+        credential("fill", &other).fails(128).stdout_is("");
+        for request in [
+            "protocol=cert\nhost=\n",
+            "protocol=cert\npath=\n",
+            "protocol=cert\nhost=a.example\npath=/home/ann/a.p12\n",
+            "protocol=https\nhost=\npath=/home/ann/a.p12\n",
+            "protocol=http\npath=/home/ann/a.p12\n",
+        ] {
+            gets(&machine, request, b"");
+        }
+        let hosts = machine.sentry(&["auth", "hosts"]).run().success();
+        hosts.stdout_has("cert:// (git): the stored credential of");
+        // The file is part of the key: nothing is removed for another one, or for none.
+        tells(&machine, "erase", "protocol=cert\nhost=\n");
+        credential("reject", &format!("{other}password=typed\n")).success();
+        credential("fill", &ours).success().stdout_is(&typed);
+        credential("reject", &typed).success();
+        credential("fill", &ours).fails(128).stdout_is("");
+        assert_eq!(machine.stored_credentials(), 0);
+    }
+}
+
+#[test]
 fn the_refresh_token_of_an_expired_password_is_returned_without_it() {
     let machine = Sandbox::new();
     let host = "protocol=https\nhost=code.example\n";
