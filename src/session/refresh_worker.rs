@@ -93,6 +93,8 @@ pub(crate) fn run_if_worker(world: &World) -> Option<ExitCode> {
 /// Performs the exchange under the lock.
 fn work(world: &World, dir: &Path, guard: LockGuard, order: &Order) -> anyhow::Result<Report> {
     guard.describe(Doing::WaitsForSentry, world.now());
+    // The worker starts no program.
+    world.rely_on_callers_check();
     let store = Store::open(world, dir)?.context("the database was removed")?;
     if !process::LOCKS_PASS_TO_CHILDREN {
         // Another process held the lock meanwhile, and may have been killed.

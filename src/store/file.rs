@@ -79,7 +79,10 @@ pub(super) fn checked(world: &World, dir: &Path) -> anyhow::Result<Option<Checke
         }
     }
     match by {
-        Some(variable) => check_selected(dir, variable, &open)?,
+        Some(variable) => {
+            check_selected(dir, variable, &open)?;
+            check_origin(world, dir, variable)?;
+        }
         None => close_to_others(world, &open),
     }
     Ok(Some(CheckedFile {
@@ -168,6 +171,22 @@ fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Resul
     );
     Err(Failure::new(what)
         .hint(format!("`{}`, if you made it", remedy.join(" && ")))
+        .into())
+}
+
+/// Refuses a database that a repository contains: its author decided which hosts get tokens. Modes are not sufficient,
+/// because a checkout has those of the user's umask.
+fn check_origin(world: &World, dir: &Path, variable: &str) -> anyhow::Result<()> {
+    let Some(tree) = world.checkout_with(dir, NAME) else {
+        return Ok(());
+    };
+    let what = format!(
+        "refusing to use {}, which {variable} selects: it is part of the git repository in {}",
+        dir.join(NAME).display(),
+        tree.display()
+    );
+    Err(Failure::new(what)
+        .hint(format!("`unset {variable}`"))
         .into())
 }
 

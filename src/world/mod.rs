@@ -4,6 +4,7 @@
 //! the standard streams and the system clocks. A test makes a [`World`] of its own.
 
 mod administrator;
+mod checkout;
 mod clients;
 mod clock;
 mod files;
@@ -59,6 +60,8 @@ pub(crate) struct World {
     /// Whether [`crate::fast`] was not turned off.
     fast: bool,
     administrators_file: OnceCell<AdministratorsFile>,
+    /// Whether this process has found, or its caller has, that no repository contains the database.
+    is_of_no_checkout: Cell<bool>,
 }
 
 impl World {
@@ -73,6 +76,7 @@ impl World {
             quiet: false,
             fast: true,
             administrators_file: OnceCell::new(),
+            is_of_no_checkout: Cell::default(),
         };
         let world = world.turned_off_by_environment();
         fast::set_up(world.fast);
@@ -107,6 +111,7 @@ impl World {
             quiet: false,
             fast: true,
             administrators_file: OnceCell::new(),
+            is_of_no_checkout: Cell::default(),
         };
         world.turned_off_by_environment()
     }

@@ -58,6 +58,7 @@ impl World {
             quiet: true,
             fast: self.fast,
             administrators_file: std::cell::OnceCell::new(),
+            is_of_no_checkout: std::cell::Cell::default(),
         })
     }
 }

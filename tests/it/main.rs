@@ -18,6 +18,7 @@ mod architecture;
 mod auth_errors;
 mod authorities;
 mod budget;
+mod checkouts;
 mod completions;
 mod concurrency;
 // Landlock's crate is for Linux only.

@@ -67,6 +67,16 @@ pub const ROWS: &[Row] = &[
         "sentry auth list",
         "`chmod 700 '$HOME/a b' && chmod 600 '$HOME/a b/cli.db'*`, if you made it",
     ),
+    row(
+        &["store/file.rs: format!(\"`unset {variable}`\")"],
+        |scene| {
+            scene.login(Age::FRESH);
+            scene.run("mkdir a; mv .sentry a/b; cd a; git init -q; git add b/cli.db");
+            scene.before("export SENTRY_CONFIG_DIR=\"$HOME/a/b\"");
+        },
+        "sentry auth list",
+        "`unset SENTRY_CONFIG_DIR`",
+    ),
 ];
 
 #[test]

@@ -1,0 +1,71 @@
+//! Determines whether a git repository contains the database.
+//!
+//! Separate from [`super::paths`] because it starts git: the mode of a file does not show where it comes from. With umask
+//! 077 git checks out private files.
+//!
+//! Rules: git is started only for a directory inside a work tree, and only once per process. It reads the index and nothing
+//! else: no variable of git applies, no program that the configuration names is started, and no lock is acquired. Where git
+//! is missing or fails, no repository is known to contain the file.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::World;
+use crate::platform::files::canonicalize;
+
+impl World {
+    /// The work tree whose repository contains files in `dir` whose names begin with `name`, in any case.
+    pub(crate) fn checkout_with(&self, dir: &Path, name: &str) -> Option<PathBuf> {
+        if self.is_of_no_checkout.get() {
+            return None;
+        }
+        let found = work_tree(dir).filter(|tree| self.is_tracked(tree, dir, name));
+        self.is_of_no_checkout.set(found.is_none());
+        found
+    }
+
+    /// Relies on the caller of this process, which has called [`World::checkout_with`].
+    pub(crate) fn rely_on_callers_check(&self) {
+        self.is_of_no_checkout.set(true);
+    }
+
+    fn is_tracked(&self, tree: &Path, dir: &Path, name: &str) -> bool {
+        let (Some(git), Ok(dir)) = (self.program("git"), canonicalize(dir)) else {
+            return false;
+        };
+        let mut command = Command::new(git);
+        for prefix in ["GIT_", "SENTRY_"] {
+            for variable in self.variables_with_prefix(prefix) {
+                command.env_remove(variable);
+            }
+        }
+        command
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .args(["-c", "core.fsmonitor=false", "--git-dir"])
+            .arg(tree.join(".git"))
+            .arg("--work-tree")
+            .arg(tree)
+            .args(["ls-files", "-z", "--"])
+            .arg(format!(":(icase){name}*"))
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
+        let listed = command.output();
+        listed.is_ok_and(|listed| listed.status.success() && !listed.stdout.is_empty())
+    }
+}
+
+/// The innermost work tree around a directory. A repository cannot contain a file called `.git`.
+fn work_tree(dir: &Path) -> Option<PathBuf> {
+    // The parent of the target, where `dir` leads through a symlink. `/` is no work tree, and every `get` pays for a step.
+    let steps = dir.components().count().saturating_sub(1);
+    let mut above = dir.to_owned();
+    for _ in 0..steps {
+        if above.join(".git").symlink_metadata().is_ok() {
+            return canonicalize(&above).ok();
+        }
+        above.push("..");
+    }
+    None
+}
