@@ -38,6 +38,9 @@ impl ConfigDir {
             Err(error) => return Err(error),
         };
         let store = Store::open(world, &dir)?;
+        if let Some(store) = &store {
+            store.check_layout()?;
+        }
         // A grant that waits to be imported is a login, too.
         if let Some(store) = &store
             && let Err(error) = session::import_pending(world, store)

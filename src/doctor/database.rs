@@ -88,6 +88,7 @@ fn condition(world: &World, dir: &Path) -> anyhow::Result<Condition> {
             return Ok(Condition::Absent);
         };
         let examination = store.examine()?;
+        store.check_layout()?;
         // Reads every page that a login needs.
         store.read()?.sessions()?;
         if examination.integrity == "ok" {

@@ -9,11 +9,16 @@ use std::time::Duration;
 
 use super::check::{Check, quoted};
 use crate::auth::SetAside;
-use crate::platform::files::{Exposure, is_judged, may_write};
+use crate::platform::files::{Exposure, full, is_judged, may_write};
 use crate::session;
 
 /// A `cli.db.lock` older than this was left behind by a crashed program.
 const ABANDONED: Duration = Duration::from_secs(60);
+
+/// What a refresh writes beside the database.
+const ROOM: usize = 32 * 1024;
+
+const ONLY_SERVED: &str = "a token that is still valid is served, none is refreshed";
 
 const FILES: [&str; 7] = [
     "cli.db",
@@ -37,7 +42,15 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
     };
     let shown = dir.display();
     let fix = |command: &str| format!("`{command} {}`", quoted(dir));
-    Some(match Exposure::of(&metadata, dir) {
+    let exposure = Exposure::of(&metadata, dir);
+    if metadata.is_dir()
+        && matches!(exposure, Exposure::Readable | Exposure::Private)
+        && let Some(error) = unwritable_disk(dir)
+    {
+        let what = format!("{shown} cannot be written ({error}): {ONLY_SERVED}");
+        return Some(Check::fault("directory", what));
+    }
+    Some(match exposure {
         _ if !metadata.is_dir() => Check::problem(
             "directory",
             format!("{shown} is not a directory"),
@@ -55,9 +68,7 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
         ),
         Exposure::Readable | Exposure::Private if is_read_only(dir, &metadata) => Check::problem(
             "directory",
-            format!(
-                "{shown} cannot be written: a token that is still valid is served, none is refreshed"
-            ),
+            format!("{shown} cannot be written: {ONLY_SERVED}"),
             fix("chmod 700"),
         ),
         Exposure::Readable => Check::warning(
@@ -76,6 +87,8 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
 pub(super) fn files(dir: &Path) -> Vec<Check> {
     let mut checks = Vec::new();
     let recovery = session::pending(dir).unwrap_or_default();
+    // `directory` reports it.
+    let is_disk_read_only = read_only_disk(dir).is_some();
     for path in FILES.map(|name| dir.join(name)).iter().chain(&recovery) {
         let Ok(metadata) = path.symlink_metadata() else {
             continue;
@@ -93,11 +106,15 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
                 format!("{shown} belongs to another user"),
                 fix("sudo chown \"$(id -un)\""),
             )),
-            Exposure::Readable | Exposure::Private if is_read_only(path, &metadata) => checks.push(Check::problem(
-                "files",
-                format!("{shown} cannot be written: a token that is still valid is served, none is refreshed"),
-                fix("chmod 600"),
-            )),
+            Exposure::Readable | Exposure::Private
+                if !is_disk_read_only && is_read_only(path, &metadata) =>
+            {
+                checks.push(Check::problem(
+                    "files",
+                    format!("{shown} cannot be written: {ONLY_SERVED}"),
+                    fix("chmod 600"),
+                ))
+            }
             Exposure::Writable | Exposure::Readable => checks.push(Check::warning(
                 "files",
                 format!("{shown} is readable by other users"),
@@ -145,6 +162,16 @@ fn leftovers(dir: &Path) -> Vec<Check> {
         checks.push(Check::warning("files", found.shown(), found.remedy()));
     }
     checks
+}
+
+/// Why no file can be written in a directory, whatever its mode.
+fn unwritable_disk(dir: &Path) -> Option<io::Error> {
+    read_only_disk(dir).or_else(|| full(dir, ROOM))
+}
+
+fn read_only_disk(dir: &Path) -> Option<io::Error> {
+    let is_of_disk = |error: &io::Error| error.kind() == io::ErrorKind::ReadOnlyFilesystem;
+    may_write(dir).err().filter(is_of_disk)
 }
 
 /// Whether not even its owner can write a file.

@@ -8,6 +8,10 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_CANTOPEN_SYMLINK;
 
 use crate::failure::Failure;
+use crate::platform::files;
+
+/// What SQLite needs to write at all: the index of the WAL.
+const ROOM: usize = 32 * 1024;
 
 /// SQLite's message, without the statement that rusqlite adds and without repetition.
 #[derive(Debug)]
@@ -45,7 +49,13 @@ impl From<rusqlite::Error> for Sqlite {
 /// Adds the file's path and the remedy to SQLite's error.
 pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     let shown = path.display();
-    let error = Sqlite::from(error);
+    let mut error = Sqlite::from(error);
+    // A database that is open for reading only: SQLite does not report why.
+    if error.code == Some(ErrorCode::ReadOnly)
+        && let Some(full) = path.parent().and_then(|dir| files::full(dir, ROOM))
+    {
+        error.message = full.to_string();
+    }
     let context = match error.code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             let failure = Failure::new(format!("{shown} is damaged")).hint(

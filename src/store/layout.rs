@@ -143,6 +143,17 @@ impl Layout {
         }
     }
 
+    /// Refuses a database with tables of which none is for logins: those may be in one that this version does not know.
+    pub(super) fn check_known(&self, path: &Path) -> anyhow::Result<()> {
+        if self.sessions == Sessions::None && !self.empty {
+            bail!(
+                "{} has no table for logins that this version knows; a newer `sentry-credential` is needed",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+
     /// Reads the schema, creates what is missing, and reads it again.
     pub(super) fn complete(connection: &Connection, path: &Path) -> anyhow::Result<Layout> {
         let explain = |error| super::error::explain(path, error);
@@ -153,13 +164,8 @@ impl Layout {
         };
         layout.refuse_planted(path)?;
         let create = |sql: &str| connection.execute_batch(sql).map_err(explain);
+        layout.check_known(path)?;
         if layout.sessions == Sessions::None {
-            if !layout.empty {
-                bail!(
-                    "{} has no table for logins that this version knows; a newer `sentry-credential` is needed",
-                    path.display()
-                );
-            }
             create(OFFICIAL)?;
             create(&format!(
                 "INSERT INTO schema_version (version) VALUES ({SCHEMA_VERSION})"

@@ -247,6 +247,14 @@ impl Store {
         })
     }
 
+    /// Checks that the database shows whether there is a login.
+    ///
+    /// # Errors
+    /// As [`Store::read`], or logins may be in a table that this version does not know.
+    pub(crate) fn check_layout(&self) -> anyhow::Result<()> {
+        self.read()?.layout.check_known(&self.path)
+    }
+
     /// Begins a write transaction. The caller holds the credential lock.
     ///
     /// # Errors

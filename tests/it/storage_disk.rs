@@ -178,6 +178,50 @@ fn on_a_read_only_disk_nothing_can_be_changed() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
+fn on_a_full_disk_what_cannot_be_changed_names_the_cause() {
+    let scene = Machine::new().session(Age::FRESH);
+    let disk = disk(&scene);
+    let told = format!(
+        "cannot write {}/cli.db: no space left on device\n",
+        disk.display()
+    );
+    for (command, program) in [
+        ("sentry auth logout", "error"),
+        (
+            "printf 'protocol=https\\nhost=h.example\\nusername=u\\npassword=p\\n' | git-credential-sentry store",
+            "git-credential-sentry",
+        ),
+    ] {
+        let said = on_a_disk(&scene, &format!("{FILL}; {command}")).run();
+        said.fails(1)
+            .stdout_is("")
+            .stderr_is(&format!("{program}: {told}"));
+    }
+    scene.serves(&scene.pair.access);
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
+fn the_doctor_names_a_disk_that_takes_nothing_and_no_mode_that_would_not_help() {
+    let scene = Machine::new().session(Age::FRESH);
+    let disk = disk(&scene);
+    for (state, cause) in [
+        (FILL, "no space left on device"),
+        (READ_ONLY, "read-only file system"),
+    ] {
+        let doctor = format!("{state}; sentry auth doctor || ls -A \"$DISK\"");
+        let said = on_a_disk(&scene, &doctor).run().success();
+        assert!(!said.stdout.contains("chmod"), "{}", said.stdout);
+        assert!(!said.stdout.contains("probe"), "{}", said.stdout);
+        said.stdout_has(&format!(
+            "problem  directory: {} cannot be written ({cause}): a token that is still valid is served, none is refreshed\n",
+            disk.display()
+        ));
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_log_that_waits_to_be_read_is_read_where_nothing_can_be_written() {
     for nothing in [READ_ONLY, FILL] {
         let scene = Machine::new().session(Age::FRESH);

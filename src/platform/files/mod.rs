@@ -9,7 +9,7 @@ mod rules;
 
 pub(crate) use exposure::Exposure;
 pub(crate) use of_root::read_of_root;
-pub(crate) use reserve::{Reserve, fill};
+pub(crate) use reserve::{Reserve, fill, full};
 pub(crate) use rules::{Properties, Purpose, Rule, Violation};
 
 pub(crate) use super::system::files::{

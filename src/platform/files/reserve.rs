@@ -73,6 +73,12 @@ impl Drop for Reserve {
     }
 }
 
+/// The error if the disk has no room for a file of this length in a directory; leaves nothing there.
+pub(crate) fn full(dir: &Path, length: usize) -> Option<io::Error> {
+    let probe = dir.join(format!("credential.probe-{}", std::process::id()));
+    Reserve::take(&probe, length).err().filter(is_full)
+}
+
 /// Replaces the content of a file and syncs it.
 ///
 /// # Errors
