@@ -8,6 +8,7 @@ use super::context::Source;
 use super::output::{print, print_json};
 use crate::account::{Identity, User};
 use crate::cli::{Format, WhoamiArgs};
+use crate::failure::Failure;
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
 use crate::session;
@@ -25,9 +26,11 @@ struct Owner<'a> {
 }
 
 pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCode> {
+    let mut variable = None;
     let (origin, token, known, check) = match Source::of(world, &args.instance)? {
         Source::Environment(found) => {
             let check = OAuth::new(world, &found.origin, "").check(&found.token);
+            variable = Some(found.variable);
             (found.origin, found.token, User::default(), check)
         }
         Source::Session(store, session) => {
@@ -39,7 +42,16 @@ pub(crate) fn whoami(world: &World, args: &WhoamiArgs) -> anyhow::Result<ExitCod
     let user = match check {
         Check::Accepted(user) if user != User::default() => user,
         Check::Accepted(_) | Check::Forbidden => known,
-        Check::Rejected => anyhow::bail!("{origin} does not accept the token"),
+        Check::Rejected => {
+            let failure = Failure::new(format!("{origin} does not accept the token"));
+            return Err(match variable {
+                Some(variable) => {
+                    failure.hint(format!("`unset {variable}`, or set it to another token"))
+                }
+                None => failure,
+            }
+            .into());
+        }
         Check::Unknown(why) => {
             let what = format!("cannot check the token with {origin}: {why}");
             return Err(why.with_text(what).into());

@@ -296,6 +296,15 @@ pub const ROWS: &[Row] = &[
         "`unset SENTRY_AUTH_TOKEN`, or set it to another token",
     ),
     row(
+        &["auth/whoami.rs: format!(\"`unset {variable}`, or set it to another token\")"],
+        |scene| {
+            scene.login(Age::FRESH);
+            scene.before("export SENTRY_URL=\"$URL\" SENTRY_AUTH_TOKEN=sntryu_unknown");
+        },
+        "sentry auth whoami",
+        "`unset SENTRY_AUTH_TOKEN`, or set it to another token",
+    ),
+    row(
         &["auth/status.rs: `{login} --force`"],
         |scene| {
             scene.session(Age::FRESH);
