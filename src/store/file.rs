@@ -19,6 +19,9 @@ use crate::world::{Timestamp, World};
 
 pub(super) const NAME: &str = "cli.db";
 
+/// Logins that wait to be imported.
+const RECOVERY: &str = "credential.recovery";
+
 /// What SQLite adds to the name for the WAL, its index, and the rollback journal.
 pub(super) const SIDECARS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
@@ -174,14 +177,14 @@ fn check_selected(dir: &Path, variable: &str, open: &[PathBuf]) -> anyhow::Resul
         .into())
 }
 
-/// Refuses a database that a repository contains: its author decided which hosts get tokens. Modes are not sufficient,
-/// because a checkout has those of the user's umask.
+/// Refuses a database that a repository contains, or would add a login to: its author would decide which hosts get which
+/// tokens. Modes are not sufficient, because a checkout has those of the user's umask.
 fn check_origin(world: &World, dir: &Path, variable: &str) -> anyhow::Result<()> {
-    let Some(tree) = world.checkout_with(dir, NAME) else {
+    let Some(tree) = world.checkout_with(dir, &[NAME, RECOVERY]) else {
         return Ok(());
     };
     let what = format!(
-        "refusing to use {}, which {variable} selects: it is part of the git repository in {}",
+        "refusing to use {}, which {variable} selects: files of it are part of the git repository in {}",
         dir.join(NAME).display(),
         tree.display()
     );
@@ -214,6 +217,7 @@ pub(super) fn create(world: &World, dir: &Path) -> anyhow::Result<CheckedFile> {
     check_directory(dir, by)?;
     if let Some(variable) = by {
         check_selected(dir, variable, &[])?;
+        check_origin(world, dir, variable)?;
     }
     match files::create_private(&dir.join(NAME), Purpose::Write) {
         Ok(_) => {}

@@ -1,4 +1,4 @@
-//! Determines whether a git repository contains the database.
+//! Determines whether a git repository contains the files of the store.
 //!
 //! Separate from [`super::paths`] because it starts git: the mode of a file does not show where it comes from. With umask
 //! 077 git checks out private files.
@@ -14,12 +14,12 @@ use super::World;
 use crate::platform::files::canonicalize;
 
 impl World {
-    /// The work tree whose repository contains files in `dir` whose names begin with `name`, in any case.
-    pub(crate) fn checkout_with(&self, dir: &Path, name: &str) -> Option<PathBuf> {
+    /// The work tree whose repository contains files in `dir` whose names begin with one of `names`, in any case.
+    pub(crate) fn checkout_with(&self, dir: &Path, names: &[&str]) -> Option<PathBuf> {
         if self.is_of_no_checkout.get() {
             return None;
         }
-        let found = work_tree(dir).filter(|tree| self.is_tracked(tree, dir, name));
+        let found = work_tree(dir).filter(|tree| self.is_tracked(tree, dir, names));
         self.is_of_no_checkout.set(found.is_none());
         found
     }
@@ -29,7 +29,7 @@ impl World {
         self.is_of_no_checkout.set(true);
     }
 
-    fn is_tracked(&self, tree: &Path, dir: &Path, name: &str) -> bool {
+    fn is_tracked(&self, tree: &Path, dir: &Path, names: &[&str]) -> bool {
         let (Some(git), Ok(dir)) = (self.program("git"), canonicalize(dir)) else {
             return false;
         };
@@ -47,7 +47,7 @@ impl World {
             .arg("--work-tree")
             .arg(tree)
             .args(["ls-files", "-z", "--"])
-            .arg(format!(":(icase){name}*"))
+            .args(names.iter().map(|name| format!(":(icase){name}*")))
             .current_dir(dir)
             .stdin(Stdio::null())
             .stderr(Stdio::null());

@@ -60,7 +60,7 @@ pub(crate) struct World {
     /// Whether [`crate::fast`] was not turned off.
     fast: bool,
     administrators_file: OnceCell<AdministratorsFile>,
-    /// Whether this process has found, or its caller has, that no repository contains the database.
+    /// Whether this process has found, or its caller has, that no repository contains the store.
     is_of_no_checkout: Cell<bool>,
 }
 

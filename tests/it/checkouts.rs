@@ -1,6 +1,7 @@
 //! A database that a git repository contains: with umask 077 it is checked out as private as one of the user's own.
 
 use crate::environment::git;
+use crate::fake_sentry::FakeSentry;
 use crate::sandbox::Sandbox;
 use crate::service::tools;
 use crate::storage::mode;
@@ -47,7 +48,7 @@ fn is_refused(machine: Sandbox, variable: &str, value: impl AsRef<OsStr>, tree: 
     let machine = machine.env(variable, value);
     let tree = fs::canonicalize(tree).expect("a work tree");
     let words = format!(
-        "/cli.db, which {variable} selects: it is part of the git repository in {}",
+        "/cli.db, which {variable} selects: files of it are part of the git repository in {}",
         tree.display()
     );
     let refused = git(&machine, "https://evil.example").fails(1).stdout_is("");
@@ -119,6 +120,43 @@ fn a_database_that_a_repository_contains_is_refused_however_private_it_is() {
         }
         is_refused(machine, "XDG_CONFIG_HOME", at("clone"), &at("clone"));
     }
+}
+
+#[test]
+fn a_login_that_a_repository_contains_is_not_imported() {
+    let sentry = FakeSentry::start();
+    let pair = sentry.issue();
+    let (token, refresh) = (&pair.access, &pair.refresh);
+    let login = format!(
+        r#"{{"version":1,"origin":"{}","account":null,"old_token":null,"old_refresh_token":null,"old_issued_at":null,"token":"{token}","refresh_token":"{refresh}","issued_at":null,"expires_at":null,"client_id":null,"user":{{"id":"9","username":"eve","email":null,"name":null}}}}"#,
+        sentry.url()
+    );
+    let machine = Sandbox::new().for_sentry(&sentry);
+    script(
+        &machine,
+        Path::new("git"),
+        &format!(
+            "mkdir -p evil/sentry; cd evil; printf %s '{login}' > sentry/credential.recovery; git init -q; \
+             git add -f .; git commit -qm x; cd ..; git clone -q evil clone"
+        ),
+    );
+    let directory = machine.root().join("clone/sentry");
+    let machine = machine.env("SENTRY_CONFIG_DIR", &directory);
+    let words =
+        "/cli.db, which SENTRY_CONFIG_DIR selects: files of it are part of the git repository in ";
+    let set_up = machine.sentry(&["auth", "setup-git", "code.example"]).run();
+    set_up.fails(1).stderr_has(words);
+    assert!(!machine.db().exists());
+    // The same file elsewhere is a login.
+    let copy = machine.root().join("copy");
+    fs::rename(&directory, &copy).expect("our own");
+    let machine = machine.env("SENTRY_CONFIG_DIR", &copy);
+    machine
+        .sentry(&["auth", "setup-git", "code.example"])
+        .run()
+        .success();
+    let list = machine.sentry(&["auth", "list"]).run().success();
+    list.stdout_has("eve");
 }
 
 #[test]
