@@ -7,11 +7,12 @@
 //! else: no variable of git applies, no program that the configuration names is started, and no lock is acquired. Where git
 //! is missing or fails, no repository is known to contain the file.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::World;
-use crate::platform::files::canonicalize;
+use crate::platform::files::{Exposure, canonicalize};
 
 impl World {
     /// The work tree whose repository contains files in `dir` whose names begin with one of `names`, in any case.
@@ -19,7 +20,7 @@ impl World {
         if self.is_of_no_checkout.get() {
             return None;
         }
-        let found = work_tree(dir).filter(|tree| self.is_tracked(tree, dir, names));
+        let found = work_trees(dir).find(|tree| self.is_tracked(tree, dir, names));
         self.is_of_no_checkout.set(found.is_none());
         found
     }
@@ -56,16 +57,18 @@ impl World {
     }
 }
 
-/// The innermost work tree around a directory. A repository cannot contain a file called `.git`.
-fn work_tree(dir: &Path) -> Option<PathBuf> {
+/// The work trees of this user around a directory, the innermost first. A repository cannot contain a file called `.git`.
+fn work_trees(dir: &Path) -> impl Iterator<Item = PathBuf> {
     // The parent of the target, where `dir` leads through a symlink. `/` is no work tree, and every `get` pays for a step.
     let steps = dir.components().count().saturating_sub(1);
     let mut above = dir.to_owned();
-    for _ in 0..steps {
-        if above.join(".git").symlink_metadata().is_ok() {
-            return canonicalize(&above).ok();
-        }
+    (0..steps).filter_map(move |_| {
+        let tree = above.clone();
         above.push("..");
-    }
-    None
+        let git_dir = tree.join(".git");
+        // In one of another user, as in `/tmp`, their settings would apply.
+        let is_ours = |found: Metadata| Exposure::of(&found, &git_dir) != Exposure::OtherOwner;
+        let found = git_dir.symlink_metadata().is_ok_and(is_ours);
+        found.then(|| canonicalize(&tree).ok())?
+    })
 }

@@ -169,7 +169,8 @@ fn variables_and_settings_of_git_hide_no_repository() {
         "cd evil/sentry; mkdir objects refs; touch objects/x refs/x; echo ref: refs/heads/x > HEAD; \
          printf '[core]\\n\\tbare = true\\n' > config; cd ..; git init -q; git add -f .; git commit -qm x; cd ..; \
          git clone -q evil clone; printf '#!/bin/sh\\ntouch started\\n' > monitor; chmod +x monitor; \
-         git -C clone config core.fsmonitor \"$PWD/monitor\"",
+         git -C clone config core.fsmonitor \"$PWD/monitor\"; mkdir clone/sentry/.git; \
+         cp -r clone/.git .git; chown -R 65534 .git || rm -r .git",
     );
     let (root, clone) = (machine.root().to_owned(), machine.root().join("clone"));
     let machine = machine
