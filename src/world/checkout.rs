@@ -59,16 +59,21 @@ impl World {
 
 /// The work trees of this user around a directory, the innermost first. A repository cannot contain a file called `.git`.
 fn work_trees(dir: &Path) -> impl Iterator<Item = PathBuf> {
-    // The parent of the target, where `dir` leads through a symlink. `/` is no work tree, and every `get` pays for a step.
+    // `/` is no work tree, and every `get` pays for a step.
     let steps = dir.components().count().saturating_sub(1);
-    let mut above = dir.to_owned();
+    let mut git_dir = PathBuf::with_capacity(dir.as_os_str().len() + 3 * steps + 8);
+    git_dir.push(dir);
+    git_dir.push(".git");
     (0..steps).filter_map(move |_| {
-        let tree = above.clone();
-        above.push("..");
-        let git_dir = tree.join(".git");
         // In one of another user, as in `/tmp`, their settings would apply.
         let is_ours = |found: Metadata| Exposure::of(&found, &git_dir) != Exposure::OtherOwner;
-        let found = git_dir.symlink_metadata().is_ok_and(is_ours);
-        found.then(|| canonicalize(&tree).ok())?
+        let tree = match git_dir.symlink_metadata().is_ok_and(is_ours) {
+            true => git_dir.parent().and_then(|tree| canonicalize(tree).ok()),
+            false => None,
+        };
+        // The parent of the target, where `dir` leads through a symlink.
+        git_dir.set_file_name("..");
+        git_dir.push(".git");
+        tree
     })
 }
