@@ -20,8 +20,6 @@ fn setting(world: &World) -> Option<String> {
         .args(["config", "--get", "credential.interactive"])
         .stdin(Stdio::null())
         .stderr(Stdio::null());
-    for name in world.variables_with_prefix("SENTRY_") {
-        command.env_remove(name);
-    }
+    world.prepare_git(&mut command);
     String::from_utf8(command.output().ok()?.stdout).ok()
 }

@@ -96,9 +96,7 @@ fn run_git_config(world: &World, origin: &Origin) -> Option<String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    for name in world.variables_with_prefix("SENTRY_") {
-        command.env_remove(name);
-    }
+    world.prepare_git(&mut command);
     if let Some(repository) = world.variable_path("GIT_DIR") {
         command.env("GIT_DIR", std::path::absolute(repository).ok()?);
     }

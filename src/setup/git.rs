@@ -2,7 +2,6 @@
 //!
 //! Separate from [`super::git_config`], which knows the content of that configuration.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -42,11 +41,7 @@ impl<'a> Git<'a> {
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).stdin(Stdio::null());
-        // git does not need our tokens here.
-        let ours: Vec<OsString> = self.world.variables_with_prefix("SENTRY_").collect();
-        for name in ours {
-            command.env_remove(name);
-        }
+        self.world.prepare_git(&mut command);
         command
     }
 }

@@ -123,6 +123,15 @@ impl World {
         Some(printable(text.lines().next()?))
     }
 
+    /// Keeps from git our variables, which it does not need, and `GIT_CONFIG`, which names another file to `git config` alone:
+    /// that would not print what git uses (git-config(1), section Environment).
+    pub(crate) fn prepare_git(&self, command: &mut Command) {
+        for variable in self.variables_with_prefix("SENTRY_") {
+            command.env_remove(variable);
+        }
+        command.env_remove("GIT_CONFIG");
+    }
+
     /// The script that a name stands for, where the system itself finds only programs by their name.
     pub(crate) fn script(&self, name: &Path) -> Option<PathBuf> {
         if SCRIPTS.is_empty() || name.components().count() != 1 || name.extension().is_some() {

@@ -39,6 +39,7 @@ mod exec;
 mod expired_api_token;
 mod fake_sentry_rules;
 mod foreign_files;
+mod git_config_variable;
 mod git_keys;
 mod git_lfs;
 mod git_protocol;

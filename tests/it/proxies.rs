@@ -482,6 +482,11 @@ fn gits_own_proxy_is_used_where_nothing_else_names_one() {
     ]);
     scene.is_served(scene.get());
     assert!(proxy.log().contains(NAME), "{}", proxy.log());
+    // No other command of git than `git config` reads that file.
+    let seen = proxy.log().len();
+    scene.expire();
+    scene.is_served(scene.get().env("GIT_CONFIG", "/dev/null"));
+    assert!(proxy.log().len() > seen);
     // As git itself has it: the environment of this program comes first, and names exceptions.
     let seen = proxy.log().len();
     let named = format!("http://{}", other.address());
