@@ -2,7 +2,7 @@
 //!
 //! Separate from [`super::database`], because opening the database would correct some of the modes.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +43,10 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
     let shown = dir.display();
     let fix = |command: &str| format!("`{command} {}`", quoted(dir));
     let exposure = Exposure::of(&metadata, dir);
+    if metadata.is_dir() && exposure != Exposure::OtherOwner && is_closed(dir) {
+        let what = format!("{shown} cannot be read");
+        return Some(Check::problem("directory", what, fix("chmod 700")));
+    }
     if metadata.is_dir()
         && matches!(exposure, Exposure::Readable | Exposure::Private)
         && let Some(error) = unwritable_disk(dir)
@@ -162,6 +166,13 @@ fn leftovers(dir: &Path) -> Vec<Check> {
         checks.push(Check::warning("files", found.shown(), found.remedy()));
     }
     checks
+}
+
+/// Whether this user may not list a directory, or not open the files in it.
+fn is_closed(dir: &Path) -> bool {
+    let is_denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    fs::read_dir(dir).is_err_and(is_denied)
+        || dir.join(FILES[0]).symlink_metadata().is_err_and(is_denied)
 }
 
 /// Why no file can be written in a directory, whatever its mode.

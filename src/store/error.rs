@@ -2,6 +2,7 @@
 //!
 //! Separate from the statements so that the same error always has the same text.
 
+use std::io;
 use std::path::Path;
 
 use rusqlite::ErrorCode;
@@ -50,11 +51,8 @@ impl From<rusqlite::Error> for Sqlite {
 pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
     let shown = path.display();
     let mut error = Sqlite::from(error);
-    // A database that is open for reading only: SQLite does not report why.
-    if error.code == Some(ErrorCode::ReadOnly)
-        && let Some(full) = path.parent().and_then(|dir| files::full(dir, ROOM))
-    {
-        error.message = full.to_string();
+    if let Some(cause) = cause(path, &error) {
+        error.message = cause.to_string();
     }
     let context = match error.code {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
@@ -72,6 +70,22 @@ pub(super) fn explain(path: &Path, error: rusqlite::Error) -> anyhow::Error {
         _ => format!("cannot use {shown}"),
     };
     anyhow::Error::new(error).context(context)
+}
+
+/// Why a database cannot be opened or written, where SQLite reports only that.
+fn cause(path: &Path, error: &Sqlite) -> Option<io::Error> {
+    let is_vague = matches!(
+        error.code,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    );
+    if !is_vague || error.extended == Some(SQLITE_CANTOPEN_SYMLINK) {
+        return None;
+    }
+    let dir = path.parent()?;
+    let denied = |path| files::may_write(path).err();
+    denied(path)
+        .or_else(|| denied(dir))
+        .or_else(|| files::full(dir, ROOM))
 }
 
 /// The error for a database that another program holds by a lock unknown to SQLite.

@@ -230,7 +230,7 @@ fn a_file_that_cannot_be_read_is_reported() {
         set_mode(&path, closed);
         for (who, cmd) in readers(&sandbox, &sentry) {
             let said = failure(unprivileged(cmd));
-            let expected = format!("cannot open {}: ", sandbox.db().display());
+            let expected = format!("cannot open {}: permission denied", sandbox.db().display());
             assert!(said.contains(&expected), "{who}: {said}");
         }
         let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
@@ -241,6 +241,21 @@ fn a_file_that_cannot_be_read_is_reported() {
         set_mode(&path, open);
     }
     assert_eq!(sandbox.stored_tokens(), Some(pair));
+}
+
+#[test]
+fn the_doctor_sees_a_directory_that_cannot_be_listed_or_searched() {
+    let (_sentry, sandbox, _) = machine(Age::FRESH);
+    let dir = sandbox.config_dir();
+    for closed in [0o600, 0o300] {
+        set_mode(&dir, closed);
+        let report = unprivileged(sandbox.sentry(&["auth", "doctor"])).run();
+        set_mode(&dir, 0o700);
+        let dir = dir.display();
+        report.fails(1).stdout_has(&format!(
+            "problem  directory: {dir} cannot be read\n         hint: `chmod 700 {dir}`\n"
+        ));
+    }
 }
 
 #[test]
@@ -256,6 +271,11 @@ fn a_read_only_database_file_serves_and_is_not_refreshed() {
         .fails(1)
         .stdout_has("problem  files: ")
         .stdout_has("cli.db cannot be written");
+    let logout = unprivileged(sandbox.sentry(&["auth", "logout"])).run();
+    logout.fails(1).stderr_is(&format!(
+        "error: cannot write {}: permission denied\n",
+        sandbox.db().display()
+    ));
 }
 
 #[test]

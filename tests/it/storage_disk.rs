@@ -244,7 +244,7 @@ fn a_database_that_is_half_written_is_not_read_where_it_cannot_be_fixed() {
     half_written(&scene);
     let said = on_a_disk(&scene, &format!("{READ_ONLY}; sentry auth token")).run();
     said.fails(1).stdout_is("").stderr_is(&format!(
-        "error: cannot write {}/cli.db: attempt to write a readonly database\n",
+        "error: cannot write {}/cli.db: read-only file system\n",
         disk(&scene).display()
     ));
     // It is stored as soon as that is possible.
