@@ -43,10 +43,6 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
     let shown = dir.display();
     let fix = |command: &str| format!("`{command} {}`", quoted(dir));
     let exposure = Exposure::of(&metadata, dir);
-    if metadata.is_dir() && exposure != Exposure::OtherOwner && is_closed(dir) {
-        let what = format!("{shown} cannot be read");
-        return Some(Check::problem("directory", what, fix("chmod 700")));
-    }
     if metadata.is_dir()
         && matches!(exposure, Exposure::Readable | Exposure::Private)
         && let Some(error) = unwritable_disk(dir)
@@ -70,11 +66,15 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
             format!("others may write {shown}"),
             fix("chmod 700"),
         ),
-        Exposure::Readable | Exposure::Private if is_read_only(dir, &metadata) => Check::problem(
-            "directory",
-            format!("{shown} cannot be written: {ONLY_SERVED}"),
-            fix("chmod 700"),
-        ),
+        Exposure::Readable | Exposure::Private
+            if is_closed(dir) || is_read_only(dir, &metadata) =>
+        {
+            let what = match is_closed(dir) {
+                true => format!("{shown} cannot be read"),
+                false => format!("{shown} cannot be written: {ONLY_SERVED}"),
+            };
+            Check::problem("directory", what, fix("chmod 700"))
+        }
         Exposure::Readable => Check::warning(
             "directory",
             format!("{shown} is readable by other users"),
