@@ -181,7 +181,8 @@ impl Host {
 fn described(decision: &Decision<'_>, has_answer: bool) -> String {
     let what = match decision.verdict {
         Verdict::Stored(stored) => {
-            let of = stored.username.as_deref().map(printable);
+            let name = stored.username.as_deref().filter(|name| !name.is_empty());
+            let of = name.map(printable);
             let of = of.map_or_else(String::new, |name| format!(" of {name}"));
             format!("the stored credential{of}")
         }

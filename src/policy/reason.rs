@@ -79,7 +79,7 @@ impl fmt::Display for Reason<'_> {
             }
             Reason::OnlyStored => f.write_str("it belongs to no Sentry instance"),
             Reason::NoOrigin => f.write_str(
-                "no token is sent to such an address (plain http, or an ambiguous host name)",
+                "no token is sent to such an address (not https, or an ambiguous host name)",
             ),
             Reason::Unknown => {
                 f.write_str("it belongs to no Sentry instance, and nothing is stored for it")

@@ -192,12 +192,12 @@ const DOCKER: &[(&str, &[Fact], &str, &str)] = &[
     ("https://r.example", &[RolledOut(SAAS), Account("jane", SAAS)],
      "session jane", "it is bound to https://sentry.io, where jane is the active account"),
     ("http://r.example", &[RolledOut(SAAS), Account("jane", SAAS)],
-     "nothing", "no token is sent to such an address (plain http, or an ambiguous host name)"),
+     "nothing", "no token is sent to such an address (not https, or an ambiguous host name)"),
     // `docker login http://r.example`: no token goes over plain http.
     ("http://r.example", &[Bound(SAAS), Account("jane", SAAS)],
-     "nothing", "no token is sent to such an address (plain http, or an ambiguous host name)"),
+     "nothing", "no token is sent to such an address (not https, or an ambiguous host name)"),
     ("http://r.example", &[Bound(SAAS), Account("jane", SAAS), Stored("ann")],
-     "stored ann", "no token is sent to such an address (plain http, or an ambiguous host name)"),
+     "stored ann", "no token is sent to such an address (not https, or an ambiguous host name)"),
 ];
 
 #[test]

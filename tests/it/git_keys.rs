@@ -211,7 +211,9 @@ fn the_password_of_a_client_certificate_is_kept_for_its_file() {
             gets(&machine, request, b"");
         }
         let hosts = machine.sentry(&["auth", "hosts"]).run().success();
-        hosts.stdout_has("cert:// (git): the stored credential of");
+        hosts.stdout_has(
+            "cert:// (git): the stored credential, because no token is sent to such an address (not https, ",
+        );
         // The file is part of the key: nothing is removed for another one, or for none.
         tells(&machine, "erase", "protocol=cert\nhost=\n");
         credential("reject", &format!("{other}password=typed\n")).success();

@@ -124,7 +124,7 @@ fn a_trace_has_the_source_of_a_credential() {
     assert_eq!(
         steps(&said.stderr),
         ["git https://sentry.io\\\\.evil.com: nothing \
-             (no token is sent to such an address (plain http, or an ambiguous host name))"]
+             (no token is sent to such an address (not https, or an ambiguous host name))"]
     );
     let said = docker(&machine, "https://sentry.io/v2/").success();
     assert_eq!(
