@@ -112,6 +112,7 @@ mod storage_versions;
 mod style;
 mod support;
 mod system_authorities;
+mod system_calls;
 mod terminal_rules;
 mod token_endpoint;
 mod token_formats;

@@ -1,6 +1,7 @@
 //! Linux: `/proc`, file system types, access lists, renameat2, Landlock.
 
 mod confine;
+mod magic_links;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,9 +10,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rustix::fs::{
-    CWD, Mode, OFlags, ResolveFlags, XattrFlags, fsetxattr, getxattr, major, minor, openat2, statfs,
-};
+use rustix::fs::{XattrFlags, fsetxattr, getxattr, major, minor, statfs};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
 use rustix::time::ClockId;
@@ -47,11 +46,8 @@ pub(super) fn is_local(dir: &Path) -> Option<bool> {
     Some(!SHARED.contains(&found))
 }
 
-/// openat2(2), which exists since Linux 5.6: ELOOP at a link that is another one for each process.
 pub(super) fn passes_magic_link(path: &Path) -> bool {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let opened = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS);
-    matches!(opened, Err(Errno::LOOP))
+    magic_links::passes(path)
 }
 
 pub(super) fn keep_memory_private() {
