@@ -2,6 +2,7 @@
 
 use std::ffi::{OsString, c_int};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -9,8 +10,7 @@ use std::process::{Child, Command};
 use std::sync::{Arc, OnceLock};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::process::{Pid, Resource, Rlimit};
-use rustix::process::{getppid, getrlimit, setrlimit, setsid, test_kill_process};
+use rustix::process::{Pid, getppid, setsid, test_kill_process};
 
 use super::system;
 
@@ -35,29 +35,48 @@ pub(crate) const LIBC: Option<&str> = if cfg!(target_env = "musl") {
 };
 
 /// The limit of core dumps before it was lowered, if it was recorded.
-static CORE_LIMIT: OnceLock<Rlimit> = OnceLock::new();
+static CORE_LIMIT: OnceLock<Option<libc::rlimit>> = OnceLock::new();
 
 /// Notes the limits that [`harden`] lowers, for a program that may be replaced by another one: the hard limit then stays.
 pub(crate) fn note_limits() {
-    CORE_LIMIT.get_or_init(|| getrlimit(Resource::Core));
+    CORE_LIMIT.get_or_init(core_limit);
 }
 
 /// Restores the limits.
 pub(super) fn restore_limits() {
-    if let Some(limit) = CORE_LIMIT.get() {
-        setrlimit(Resource::Core, *limit).ok();
+    if let Some(Some(limit)) = CORE_LIMIT.get() {
+        set_core_limit(limit);
     }
+}
+
+/// `None` where a filter of system calls forbids it, as in units of systemd without `@resources`.
+#[allow(
+    unsafe_code,
+    reason = "rustix takes this call for one that cannot fail: it panics, or returns what it did not read"
+)]
+fn core_limit() -> Option<libc::rlimit> {
+    let mut limit = MaybeUninit::uninit();
+    // SAFETY: the limit is initialized if the call succeeds.
+    unsafe {
+        (libc::getrlimit(libc::RLIMIT_CORE, limit.as_mut_ptr()) == 0).then(|| limit.assume_init())
+    }
+}
+
+#[allow(unsafe_code, reason = "the counterpart of core_limit")]
+fn set_core_limit(limit: &libc::rlimit) {
+    // SAFETY: the limit is read, and nothing else.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, limit) };
 }
 
 /// Keeps the memory out of core dumps and, on Linux, away from other processes of the same user. A file that grows too
 /// large becomes an error. Best effort: the program goes on if the kernel refuses.
 pub(crate) fn harden() {
     system::keep_memory_private();
-    let nothing = Rlimit {
-        current: Some(0),
-        maximum: CORE_LIMIT.get().map_or(Some(0), |limit| limit.maximum),
-    };
-    let _ = setrlimit(Resource::Core, nothing);
+    let former = CORE_LIMIT.get().copied().flatten();
+    set_core_limit(&libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: former.map_or(0, |limit| limit.rlim_max),
+    });
     // A write beyond RLIMIT_FSIZE must be an error that can be reported, not the end of the process.
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()).ok();
 }

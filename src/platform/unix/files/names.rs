@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::super::system;
 
 /// Renames a file unless the target exists.
@@ -46,12 +48,20 @@ pub(crate) fn exchange(path: &Path, target: &Path) -> io::Result<()> {
 }
 
 /// Whether this is not supported. renameat2(2): EINVAL if the file system does not support the flag, ENOSYS if the kernel
-/// does not.
+/// does not, EPERM from filters of system calls that do not know it; a rename that is not permitted fails in any case.
+/// renameatx_np(2) on macOS: ENOTSUP, for which `io::ErrorKind` has no name there.
 pub(crate) fn cannot_exchange(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    )
+    let is_one_of = |errno: Errno| {
+        [
+            Errno::INVAL,
+            Errno::NOSYS,
+            Errno::PERM,
+            Errno::NOTSUP,
+            Errno::OPNOTSUPP,
+        ]
+        .contains(&errno)
+    };
+    error.kind() == io::ErrorKind::Unsupported || Errno::from_io_error(error).is_some_and(is_one_of)
 }
 
 /// Creates a symlink to a file.
