@@ -238,7 +238,7 @@ impl World {
         let Ok(home) = self.home() else {
             return Ok(());
         };
-        match is_within(path, &home) && belongs_to_another(&home) {
+        match belongs_to_another(&home) && is_within(path, &home) {
             true => Err(Failure::new(format!(
                 "nothing is created in {}: it is the home directory of another user; run it without sudo",
                 home.display()
@@ -252,15 +252,19 @@ impl World {
 }
 
 /// Whether what is made at a path lies in a directory, by whatever name: what is missing of the path is made below the
-/// part that is there.
+/// part that is there. By identity: a directory has more than one path where it is mounted twice, where a file system ignores
+/// case, and on macOS by firmlinks.
 fn is_within(path: &Path, directory: &Path) -> bool {
-    let there = || {
-        path.ancestors()
-            .find_map(|part| files::canonicalize(part).ok())
+    if path.starts_with(directory) {
+        return true;
+    }
+    let Ok(directory) = files::identity(directory) else {
+        return false;
     };
-    let directory_itself = || files::canonicalize(directory).ok();
-    path.starts_with(directory)
-        || matches!((there(), directory_itself()), (Some(part), Some(directory)) if part.starts_with(&directory))
+    let is_it = |part: &Path| files::identity(part).is_ok_and(|found| found == directory);
+    let mut parts = path.ancestors();
+    let there = parts.find_map(|part| files::canonicalize(part).ok());
+    there.is_some_and(|there| there.ancestors().any(is_it))
 }
 
 /// A file that does not exist has no owner.

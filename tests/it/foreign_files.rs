@@ -462,6 +462,24 @@ fn nothing_is_created_in_the_home_of_another_user_by_another_name() {
     }
 }
 
+/// A second mount here, and on macOS a firmlink or another spelling.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "strace(1), unshare(1)")]
+fn nothing_is_created_in_the_home_of_another_user_by_another_mount() {
+    let sandbox = Sandbox::new();
+    let (root, home) = (sandbox.root().to_owned(), sandbox.home());
+    fs::create_dir(root.join("alias")).unwrap();
+    let mounted = "mount --bind \"$0/home\" \"$0/alias\"; exec \"$@\"";
+    let apart = ["-Urm", "sh", "-euc", mounted, root.to_str().unwrap()];
+    let store = sandbox.git_credential("store");
+    let store = store.stdin("protocol=https\nhost=h.example\nusername=u\npassword=p\n");
+    let store = store.env("SENTRY_CONFIG_DIR", root.join("alias/store"));
+    let store = store.with_injected("geteuid:retval=4242");
+    let stored = store.under(tool("unshare"), &apart).run();
+    stored.fails(1).stderr_has("; run it without sudo");
+    assert_eq!(names(&home), [""; 0]);
+}
+
 /// All at once.
 fn run_all(commands: Vec<Cmd>) {
     let running: Vec<_> = commands.into_iter().map(Cmd::spawn).collect();
