@@ -17,7 +17,7 @@ use crate::login::{Approver, DEFAULT_SCOPES, DeviceLogin, LoggedIn, NotLoggedIn,
 use crate::mirror::{self, Mirror};
 use crate::oauth::{Check, OAuth};
 use crate::origin::Origin;
-use crate::platform::files::is_judged;
+use crate::platform::files::judged;
 use crate::policy::{account_called, active_account};
 use crate::secret::Secret;
 use crate::session::{self, Demand, NewLogin, Usable};
@@ -94,9 +94,9 @@ pub(super) fn tell(world: &World, config: &ConfigDir, session: &Session) -> anyh
     let name = name.map_or_else(String::new, |name| format!(" as {name}"));
     say(&format!("logged in to {}{name}", session.origin));
     let database = config.dir()?.join("cli.db");
-    let readers = match is_judged(&database) {
-        true => "readable by you only",
-        false => "its file system has no access lists",
+    let readers = match judged(&database) {
+        Ok(()) => "readable by you only",
+        Err(why) => why,
     };
     say(&format!(
         "the token is stored in {} ({readers})",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::check::{Check, quoted};
 use crate::auth::SetAside;
-use crate::platform::files::{Exposure, full, is_judged, may_write};
+use crate::platform::files::{Exposure, full, judged, may_write};
 use crate::session;
 
 /// A `cli.db.lock` older than this was left behind by a crashed program.
@@ -80,11 +80,10 @@ pub(super) fn directory(dir: &Path) -> Option<Check> {
             format!("{shown} is readable by other users"),
             fix("chmod 700"),
         ),
-        Exposure::Private if !is_judged(dir) => Check::notice(
-            "directory",
-            format!("{shown} was not checked: its file system has no access lists"),
-        ),
-        Exposure::Private => Check::ok("directory", format!("{shown} is private")),
+        Exposure::Private => match judged(dir) {
+            Ok(()) => Check::ok("directory", format!("{shown} is private")),
+            Err(why) => Check::notice("directory", format!("{shown} was not checked: {why}")),
+        },
     })
 }
 
@@ -138,7 +137,7 @@ pub(super) fn files(dir: &Path) -> Vec<Check> {
         )
     }));
     checks.extend(leftovers(dir));
-    if checks.is_empty() && is_judged(dir) {
+    if checks.is_empty() && judged(dir).is_ok() {
         checks.push(Check::ok("files", "the files in it are private"));
     }
     checks

@@ -17,8 +17,8 @@
 //! | `open_private` | opens a regular file of this user that follows a [`Rule`](files::Rule); follows no symlink, does not block on a FIFO | |
 //! | `read_of_root` | reads a regular file that nobody but root can have written: owner and mode of it and of its directory, no symlinks | |
 //! | `open_foreign` | opens a file of another program, through symlinks; does not block on a FIFO | |
-//! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode, on Windows by owner and access list | Unix access lists: only their mask, which is part of the mode |
-//! | `is_judged` | whether that is known | |
+//! | `check`, `Exposure`, `is_private`, `wider_than_private` | who else can read or write a file or directory, by owner and mode, on Windows by owner and access list | Unix access lists: on Linux their mask only, which is part of the mode; Apple: nothing of them, see `judged` |
+//! | `judged` | whether that is known; if not, why: no access lists (Windows), an access list that allows anything, a volume that ignores ownership (Apple) | other Unix: access lists of NFSv4 and ZFS |
 //! | `create_private_dir`, `make_private` | mode 0700, mode 0600 | |
 //! | `sync`, `sync_dir` | content and directory entries survive a power failure (Apple: `F_FULLFSYNC`) | disks that report too early; Windows: directory entries, which NTFS keeps in a journal of its own |
 //! | `Reserve` | disk space for a later write, under a name | other Unix: copy-on-write file systems, where a later write needs new space |
@@ -46,6 +46,7 @@
 //! | `arguments_of` | the command line of a process of this user | other Unix |
 //! | `running`, `environment_of` | the processes of this user, and what they started with | other Unix; Windows |
 //! | `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix; Windows: `lock_holder` |
+//! | `opens_installer`, `INSTALL_GIT` | Apple: whether a program is a placeholder that opens a dialog; the command that installs git | |
 //! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |
 //! | `open_url` | Windows: opens a URL by the system | |

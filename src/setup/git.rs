@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context as _;
 
 use crate::failure::Failure;
+use crate::platform::process::INSTALL_GIT;
 use crate::printable::printable;
 use crate::world::World;
 
@@ -23,7 +24,14 @@ impl<'a> Git<'a> {
     /// # Errors
     /// It is not on PATH.
     pub(crate) fn new(world: &'a World) -> anyhow::Result<Git<'a>> {
-        let program = world.program("git").context("`git` is not on PATH")?;
+        let Some(program) = world.program("git") else {
+            let absent = Failure::new("`git` is not on PATH");
+            return Err(match INSTALL_GIT {
+                Some(command) => absent.hint(format!("`{command}`")),
+                None => absent,
+            }
+            .into());
+        };
         Ok(Git { world, program })
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::platform::files::{canonicalize, identity, is_executable};
+use crate::platform::process::opens_installer;
 
 /// Whether two paths lead to one file.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -47,7 +48,7 @@ pub(super) fn programs_in(path: &OsStr, name: &str) -> impl Iterator<Item = Path
     std::env::split_paths(path)
         .filter(|dir| dir.is_absolute() && !is_of_process(dir))
         .map(move |dir| dir.join(&name))
-        .filter(|file| is_executable(file))
+        .filter(|file| is_executable(file) && !opens_installer(file))
 }
 
 /// How the file of a program is called on this system.

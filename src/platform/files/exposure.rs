@@ -11,6 +11,6 @@ pub(crate) enum Exposure {
     Writable,
     /// Readable by other users.
     Readable,
-    /// Only accessible by its owner, or not known: see `is_judged`.
+    /// Only accessible by its owner, or not known: see `judged`.
     Private,
 }

@@ -16,7 +16,7 @@ pub(crate) use super::system::files::{
     ADMINISTRATORS_FILE, FileStamp, HOME, NEEDS_FULLFSYNC, Owner, PRIVATE, VFS_WITHOUT_LOCKS,
     cannot_exchange, canonicalize, check, containers_dir, copy_access_list, create_private,
     create_private_dir, exchange, has_other_owner, home_of_git, identity, is_at, is_executable,
-    is_judged, is_local, is_private, make_private, may_write, open_foreign, open_private,
+    is_local, is_private, judged, make_private, may_write, open_foreign, open_private,
     passes_magic_link, rename_new, replace, set_owner, stamp, symlink, sync, sync_dir,
     wider_than_private,
 };

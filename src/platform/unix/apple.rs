@@ -1,9 +1,10 @@
-//! macOS: MNT_LOCAL, renamex_np, F_FULLFSYNC, processes by libproc and sysctl, signatures by csops.
+//! macOS: flags of volumes, renamex_np, F_FULLFSYNC, processes by libproc and sysctl, signatures by csops, developer tools.
 
 use std::ffi::{OsString, c_int, c_void};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::ptr;
 
 use rustix::fs::{fsync, statfs};
@@ -11,7 +12,7 @@ use rustix::process::geteuid;
 use rustix::time::ClockId;
 use zeroize::Zeroizing;
 
-use super::{procargs, signature};
+use super::{access_list, developer_tools, procargs, signature};
 
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 pub(crate) use super::not_linux::CONFINES;
@@ -24,6 +25,7 @@ pub(crate) const OPENERS: &[&str] = &["open"];
 pub(crate) const DESKTOP_HAS_USERS_PATH: bool = false;
 pub(crate) const HAS_DISPLAY: bool = true;
 pub(crate) const SET_CLOCK: &str = "sudo sntp -sS time.apple.com";
+pub(crate) const INSTALL_GIT: Option<&str> = Some("xcode-select --install");
 
 /// fsync(2) leaves data in the cache of the disk.
 pub(crate) const NEEDS_FULLFSYNC: bool = true;
@@ -37,6 +39,27 @@ const LONGEST: usize = 1024 * 1024;
 pub(super) fn is_local(dir: &Path) -> Option<bool> {
     let flags = statfs(dir).ok()?.f_flags;
     Some(flags & libc::MNT_LOCAL.cast_unsigned() != 0)
+}
+
+pub(super) fn judged(path: &Path) -> Result<(), &'static str> {
+    let flags = statfs(path).map_or(0, |found| found.f_flags);
+    // Each user owns all files there: mount(8), `noowners`. The default of external volumes.
+    if flags & libc::MNT_IGNORE_OWNERSHIP.cast_unsigned() != 0 {
+        return Err("its volume ignores ownership");
+    }
+    match access_list::allows(path) {
+        true => Err("it has an access list, which `ls -le` shows"),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn opens_installer(program: &Path) -> bool {
+    developer_tools::opens_installer(program, || {
+        let mut ask = Command::new("/usr/bin/xcode-select");
+        ask.arg("--print-path").stdin(Stdio::null());
+        ask.stdout(Stdio::null()).stderr(Stdio::null());
+        ask.status().ok()?.code()
+    })
 }
 
 /// `F_FULLFSYNC`, which file systems of other machines may not know; there, fsync(2) is all there is. As SQLite does.

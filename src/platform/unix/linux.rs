@@ -17,9 +17,11 @@ use rustix::time::ClockId;
 
 pub(super) use super::beyond_posix::{allocate, exchange, rename_new};
 pub(crate) use super::not_apple::{
-    DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, NEEDS_FULLFSYNC, SET_CLOCK,
+    DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, INSTALL_GIT, NEEDS_FULLFSYNC, SET_CLOCK,
 };
-pub(super) use super::not_apple::{containers_dir, docker_desktop_path, keyring_identity, sync};
+pub(super) use super::not_apple::{
+    containers_dir, docker_desktop_path, judged, keyring_identity, opens_installer, sync,
+};
 
 pub(crate) const OPENERS: &[&str] = &["xdg-open", "wslview", "sensible-browser", "x-www-browser"];
 pub(crate) const CONFINES: bool = true;

@@ -25,9 +25,13 @@ mod not_linux;
 use linux as system;
 
 #[cfg(all(target_vendor = "apple", not(portable)))]
+mod access_list;
+#[cfg(all(target_vendor = "apple", not(portable)))]
 mod apple;
 #[cfg(all(target_vendor = "apple", not(portable)))]
 use apple as system;
+#[cfg(any(all(target_vendor = "apple", not(portable)), test))]
+mod developer_tools;
 #[cfg(any(all(target_vendor = "apple", not(portable)), test))]
 mod procargs;
 #[cfg(any(all(target_vendor = "apple", not(portable)), test))]

@@ -8,9 +8,11 @@ use std::path::Path;
 use rustix::time::ClockId;
 
 pub(crate) use super::not_apple::{
-    DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, NEEDS_FULLFSYNC, SET_CLOCK,
+    DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, INSTALL_GIT, NEEDS_FULLFSYNC, SET_CLOCK,
 };
-pub(super) use super::not_apple::{containers_dir, docker_desktop_path, keyring_identity, sync};
+pub(super) use super::not_apple::{
+    containers_dir, docker_desktop_path, judged, keyring_identity, opens_installer, sync,
+};
 pub(crate) use super::not_linux::CONFINES;
 pub(super) use super::not_linux::{
     confine, copy_access_list, keep_memory_private, lock_holder, name_of, passes_magic_link,

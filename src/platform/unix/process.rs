@@ -14,7 +14,9 @@ use rustix::process::{Pid, getppid, setsid, test_kill_process};
 
 use super::system;
 
-pub(crate) use system::{CONFINES, DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, OPENERS, SET_CLOCK};
+pub(crate) use system::{
+    CONFINES, DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, INSTALL_GIT, OPENERS, SET_CLOCK,
+};
 
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ':';
@@ -147,6 +149,11 @@ pub(crate) fn open_url(_url: &str) -> Option<bool> {
 /// The directories in which Docker Desktop looks for commands, if it is installed and does not use the user's `PATH`.
 pub(crate) fn docker_desktop_path() -> &'static [&'static str] {
     system::docker_desktop_path()
+}
+
+/// Whether a program only opens a dialog that installs what has its name. Known only if it is asked for by its absolute path.
+pub(crate) fn opens_installer(program: &Path) -> bool {
+    system::opens_installer(program)
 }
 
 /// Whether the keyring identifies this program by more than its bytes. Otherwise an entry of another program or version

@@ -41,6 +41,14 @@ pub(crate) const DESKTOP_HAS_USERS_PATH: bool = false;
 /// From a console of an administrator.
 pub(crate) const SET_CLOCK: &str = "w32tm /resync";
 
+/// git has no command line that installs it on every Windows.
+pub(crate) const INSTALL_GIT: Option<&str> = None;
+
+/// Not for programs that this one starts.
+pub(crate) fn opens_installer(_program: &Path) -> bool {
+    false
+}
+
 /// Docker Desktop uses the user's `PATH`.
 pub(crate) fn docker_desktop_path() -> &'static [&'static str] {
     &[]

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
+use super::super::system;
 use crate::platform::files::Exposure;
 
 impl Exposure {
@@ -28,8 +29,11 @@ impl Exposure {
 }
 
 /// Whether [`Exposure`] is known.
-pub(crate) fn is_judged(_path: &Path) -> bool {
-    true
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn judged(path: &Path) -> Result<(), &'static str> {
+    system::judged(path)
 }
 
 /// Whether a file or directory belongs to another user.

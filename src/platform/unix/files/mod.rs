@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use super::system;
 
 pub(crate) use attributes::{
-    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged, may_write,
+    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, judged, may_write,
     set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};

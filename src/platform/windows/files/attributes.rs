@@ -36,8 +36,14 @@ pub(super) fn access_of(path: &Path) -> Option<Access> {
 }
 
 /// Whether [`Exposure`] is known: FAT has no access lists, and not every one can be read.
-pub(crate) fn is_judged(path: &Path) -> bool {
-    access_of(path).is_some()
+///
+/// # Errors
+/// The reason why not.
+pub(crate) fn judged(path: &Path) -> Result<(), &'static str> {
+    match access_of(path) {
+        Some(_) => Ok(()),
+        None => Err("its file system has no access lists"),
+    }
 }
 
 /// Whether a file or directory belongs to another user.

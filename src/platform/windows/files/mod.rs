@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use attributes::{
-    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_judged, is_local,
-    may_write, passes_magic_link, set_owner, stamp,
+    FileStamp, Owner, has_other_owner, identity, is_at, is_executable, is_local, judged, may_write,
+    passes_magic_link, set_owner, stamp,
 };
 pub(crate) use names::{cannot_exchange, canonicalize, exchange, rename_new, replace, symlink};
 pub(crate) use of_root::open_of_root;
