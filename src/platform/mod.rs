@@ -38,7 +38,7 @@
 //! | function | promise | not promised |
 //! |---|---|---|
 //! | `harden` | no core dumps; a file that grows too large is an error; Linux: other processes of the user cannot read the memory | all but Linux: protection from the user's debuggers |
-//! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 2 without `fdescfs`; Windows: handles that the caller made inheritable, but for the standard ones, which `harden` protects |
+//! | `close_others_on_exec` | children do not inherit the descriptors that the caller left open | other Unix: descriptors above 1023 without `fdescfs`; Windows: handles that the caller made inheritable, but for the standard ones, which `harden` protects |
 //! | `detach`, `begin_session`, `spawn_apart` | signals to the caller's process group and terminal do not reach the process | |
 //! | `Inheritance`, `note_ignored_signals_before_main`, `note_limits` | a program that replaces this one gets descriptors, limits and ignored signals as this one did | Apple, other Unix: ignored SIGPIPE and SIGXFSZ; Windows: nothing replaces a process, which waits and ends with the exit code |
 //! | `confine`, `CONFINES` | Linux: no programs, no files outside of one directory, one port (Landlock), as far as the kernel supports it | all others |

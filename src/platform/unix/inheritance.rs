@@ -62,7 +62,7 @@ impl Inheritance {
                 .is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
         };
         Inheritance {
-            descriptors: descriptors().filter(is_inherited).collect(),
+            descriptors: descriptors().into_iter().filter(is_inherited).collect(),
         }
     }
 

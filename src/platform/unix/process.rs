@@ -94,11 +94,20 @@ pub(crate) fn close_others_on_exec() {
     }
 }
 
-/// The open descriptors above the standard streams.
-pub(super) fn descriptors() -> impl Iterator<Item = c_int> {
+/// Descriptors that may be open where the system does not list them: the usual limit.
+const UNLISTED: c_int = 1024;
+
+/// The open descriptors above the standard streams, and where they are not known, numbers that may be open.
+pub(super) fn descriptors() -> Vec<c_int> {
     let entries = std::fs::read_dir("/dev/fd").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<c_int>().ok());
-    numbers.filter(|number| *number > 2)
+    let listed: Vec<c_int> = numbers.filter(|number| *number > 2).collect();
+    // A complete list has the descriptor by which it is read. Linux has none without `/proc`; FreeBSD has that of the standard
+    // streams without fdescfs(4).
+    match listed.is_empty() {
+        true => (3..UNLISTED).collect(),
+        false => listed,
+    }
 }
 
 /// Reads or sets the flags of a descriptor that may belong to another part of the program.

@@ -11,6 +11,7 @@ use super::{SOON, stores};
 use crate::fake_sentry::{Endpoint, Fault};
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Output, Running};
+use crate::service::tool;
 use crate::storage::holder_of;
 use crate::terminal::TtyUser;
 
@@ -50,33 +51,65 @@ fn a_lock_of_the_caller_ends_with_the_caller_and_not_with_the_worker() {
     ];
     for (program, input) in programs {
         let scene = Machine::new().session(Age::EXPIRED);
-        let lock = scene.sandbox.root().join("script.lock");
-        let script = format!("exec 9>\"$LOCK\"; flock 9; exec {program}");
-        let shell = scene.sandbox.command("sh").args(["-c", &script]);
-        let shell = shell.env("LOCK", &lock).stdin(input(&scene));
-        let mut caller = held(&scene, shell);
-        let worker = caller.exchange();
-        assert!(has_open(caller.pid(), &lock));
-        // Its own streams and files, and the inherited lock: nothing else is shared.
-        let of_worker: BTreeSet<PathBuf> = open_files(worker)
-            .into_iter()
-            .map(|(_, open)| open)
-            .collect();
-        for (descriptor, open) in open_files(caller.pid()) {
-            let is_the_callers = ["1", "2", "9"].contains(&descriptor.as_str());
-            assert!(
-                !is_the_callers || !of_worker.contains(&open),
-                "{program}: the worker has descriptor {descriptor} of its caller: {open:?}"
-            );
-        }
-        caller.signal(Signal::KILL);
-        caller.wait().fails(-9);
-        let flock = scene.sandbox.command("flock").arg("--nonblock").arg(&lock);
-        flock.arg("true").run().success();
-        assert_eq!(test_kill_process(worker), Ok(()), "the worker lives on");
-        scene.sentry.release();
-        stores(&scene.sandbox, &scene.sentry.current());
+        let input = input(&scene);
+        a_lock_ends_with_its_holder(&scene, program, |shell| shell.stdin(input));
     }
+}
+
+/// As on FreeBSD, whose `/dev/fd` has the standard streams only.
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "/proc, unshare(1)")]
+fn a_lock_of_the_caller_ends_with_it_where_the_system_lists_no_descriptors() {
+    let scene = Machine::new().session(Age::EXPIRED);
+    let devices = scene.sandbox.root().join("dev");
+    fs::create_dir_all(devices.join("fd")).unwrap();
+    for name in ["null", "urandom", "fd/0", "fd/1", "fd/2"] {
+        fs::write(devices.join(name), "").unwrap();
+    }
+    let other_devices = r#"
+        for name in null urandom; do mount --bind /dev/$name "$0/$name"; done
+        mount --rbind "$0" /dev
+        exec "$@""#;
+    let apart = [
+        "-Urm",
+        "sh",
+        "-euc",
+        other_devices,
+        devices.to_str().unwrap(),
+    ];
+    a_lock_ends_with_its_holder(&scene, "sentry auth token", |shell| {
+        shell.under(tool("unshare"), &apart)
+    });
+}
+
+/// A program whose caller holds a lock is killed while it refreshes.
+#[track_caller]
+fn a_lock_ends_with_its_holder(scene: &Machine, program: &str, how: impl FnOnce(Cmd) -> Cmd) {
+    let lock = scene.sandbox.root().join("script.lock");
+    let script = format!("exec 9>\"$LOCK\"; flock 9; exec {program}");
+    let shell = scene.sandbox.command("sh").args(["-c", &script]);
+    let mut caller = held(scene, how(shell.env("LOCK", &lock)));
+    let worker = caller.exchange();
+    assert!(has_open(caller.pid(), &lock));
+    // Its own streams and files, and the inherited lock: nothing else is shared.
+    let of_worker: BTreeSet<PathBuf> = open_files(worker)
+        .into_iter()
+        .map(|(_, open)| open)
+        .collect();
+    for (descriptor, open) in open_files(caller.pid()) {
+        let is_the_callers = ["1", "2", "9"].contains(&descriptor.as_str());
+        assert!(
+            !is_the_callers || !of_worker.contains(&open),
+            "{program}: the worker has descriptor {descriptor} of its caller: {open:?}"
+        );
+    }
+    caller.signal(Signal::KILL);
+    caller.wait().fails(-9);
+    let flock = scene.sandbox.command("flock").arg("--nonblock").arg(&lock);
+    flock.arg("true").run().success();
+    assert_eq!(test_kill_process(worker), Ok(()), "the worker lives on");
+    scene.sentry.release();
+    stores(&scene.sandbox, &scene.sentry.current());
 }
 
 /// The process that an error names as the holder of the lock.
