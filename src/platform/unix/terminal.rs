@@ -2,12 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant};
 
+use libc::{ECHO, ECHONL, TCSANOW, termios};
 use rustix::fs::OFlags;
-use rustix::termios::{LocalModes, OptionalActions::Now, QueueSelector, Termios};
-use rustix::termios::{tcflush, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::termios::{QueueSelector, tcflush, tcgetpgrp};
 use zeroize::Zeroizing;
 
 use super::input;
@@ -23,7 +25,7 @@ pub(crate) struct Console {
 /// Whether the terminal shows what is typed.
 pub(crate) struct Echo<'a> {
     console: &'a Console,
-    before: Termios,
+    before: termios,
 }
 
 impl Console {
@@ -85,7 +87,7 @@ impl Console {
     pub(crate) fn echo(&self) -> io::Result<Echo<'_>> {
         Ok(Echo {
             console: self,
-            before: tcgetattr(&self.tty)?,
+            before: attributes(&self.tty)?,
         })
     }
 }
@@ -96,10 +98,10 @@ impl Echo<'_> {
     /// # Errors
     /// The terminal is gone.
     pub(crate) fn off(&self) -> io::Result<()> {
-        let mut silent = self.before.clone();
-        silent.local_modes -= LocalModes::ECHO;
-        silent.local_modes |= LocalModes::ECHONL;
-        Ok(tcsetattr(&self.console.tty, Now, &silent)?)
+        let mut silent = self.before;
+        silent.c_lflag &= !ECHO;
+        silent.c_lflag |= ECHONL;
+        set_attributes(&self.console.tty, &silent)
     }
 
     /// Restores the state.
@@ -107,7 +109,7 @@ impl Echo<'_> {
     /// # Errors
     /// The terminal is gone.
     pub(crate) fn restore(&self) -> io::Result<()> {
-        Ok(tcsetattr(&self.console.tty, Now, &self.before)?)
+        set_attributes(&self.console.tty, &self.before)
     }
 
     /// As [`restore`](Echo::restore), for another thread.
@@ -115,9 +117,33 @@ impl Echo<'_> {
     /// # Errors
     /// No file descriptor is available.
     pub(crate) fn restoring(&self) -> io::Result<impl FnOnce() + Send + 'static> {
-        let (console, before) = (self.console.try_clone()?, self.before.clone());
+        let (console, before) = (self.console.try_clone()?, self.before);
         Ok(move || {
-            tcsetattr(&console.tty, Now, &before).ok();
+            set_attributes(&console.tty, &before).ok();
         })
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "rustix uses TCGETS2 on Linux, which qemu lacks: a container for another processor could hide nothing"
+)]
+fn attributes(tty: &File) -> io::Result<termios> {
+    let mut found = MaybeUninit::uninit();
+    // SAFETY: the attributes are initialized if the call succeeds.
+    unsafe {
+        match libc::tcgetattr(tty.as_raw_fd(), found.as_mut_ptr()) {
+            0 => Ok(found.assume_init()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+#[allow(unsafe_code, reason = "the counterpart of attributes")]
+fn set_attributes(tty: &File, attributes: &termios) -> io::Result<()> {
+    // SAFETY: the attributes are read, and nothing else.
+    match unsafe { libc::tcsetattr(tty.as_raw_fd(), TCSANOW, attributes) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
