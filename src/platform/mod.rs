@@ -30,7 +30,7 @@
 //! | `symlink` | creates a symlink, overwrites nothing | Windows: needs a privilege |
 //! | `is_local` | whether no other machine uses the file system | other Unix |
 //! | `home_of_git` | the directory of git's configuration, where it is not the user's home | |
-//! | `passes_magic_link` | whether a path is another one for each process, by `/proc/self/cwd` under any name | all but Linux, which have no such links |
+//! | `passes_magic_link` | whether a path is another one for each process, by `/proc/self/cwd` under any name | all but Linux: macOS and FreeBSD have no such links, NetBSD and illumos have |
 //! | `copy_access_list` | copies the access list of a file | Apple, other Unix; Windows: `replace` does |
 //!
 //! # process

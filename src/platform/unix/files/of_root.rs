@@ -8,7 +8,6 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
-use rustix::io::Errno;
 
 /// Opens and checks it, as [`read_of_root`](crate::platform::files::read_of_root) promises.
 ///
@@ -24,9 +23,8 @@ pub(crate) fn open_of_root(path: &Path) -> Result<Option<File>, String> {
     let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err("it is a symlink".to_owned());
-        }
+        // ELOOP; FreeBSD: EMLINK; NetBSD: EFTYPE.
+        Err(_) if path.is_symlink() => return Err("it is a symlink".to_owned()),
         Err(error) => return Err(format!("cannot open it: {error}")),
     };
     // By root alone, so that what is judged now is still what was opened.
