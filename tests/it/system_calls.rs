@@ -7,6 +7,7 @@
 use crate::environment::git;
 use crate::machine::Machine;
 use crate::sandbox::{Age, Cmd, Sandbox};
+use crate::service::tool;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -105,5 +106,21 @@ fn a_directory_that_is_another_for_each_process_is_refused_without_openat2() {
                 "git-credential-sentry: {variable} must not name a directory below /proc or /dev/fd\n"
             ));
         }
+    }
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
+fn tokens_are_served_and_refreshed_without_proc_and_temporary_files() {
+    let hidden = "mount -t tmpfs none /proc; exec \"$@\"";
+    for age in [Age::FRESH, Age::EXPIRED] {
+        let scene = Machine::new().session(age);
+        for reader in scene.readers() {
+            let reader = reader.env("TMPDIR", "/nonexistent");
+            let served = reader.under(tool("unshare"), &["-Urm", "sh", "-euc", hidden, "sh"]);
+            let served = served.run().success().stderr_is("");
+            served.stdout_has(&scene.sentry.current().access);
+        }
+        scene.is_alive();
     }
 }
