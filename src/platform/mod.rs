@@ -58,7 +58,7 @@
 //!
 //! | function | promise | not promised |
 //! |---|---|---|
-//! | `quoted`, `translated` | a word, and a message with commands, for the shell of the system: POSIX, or PowerShell | |
+//! | `quoted`, `translated` | a word, and a message with commands, for the user's shell: POSIX; Windows: PowerShell, cmd or Git Bash, by the processes that this one descends from | |
 //! | `path_for_git` | the path of a program for the shell that git starts, which is a POSIX shell everywhere | |
 //!
 //! # terminal, streams, signals, clock

@@ -109,7 +109,7 @@ fn commands_as_typed(text: &str) -> Cow<'_, str> {
         let first = programs_in(&path, "sentry").next();
         first.is_some_and(|first| is_our_sentry(&first))
     };
-    match shell::translated(text) {
+    match shell::translated(text, || std::env::var_os("SHELL")) {
         Cow::Borrowed(text) => rewritten(text, Program::running(), is_sentry_ours),
         Cow::Owned(text) => {
             Cow::Owned(rewritten(&text, Program::running(), is_sentry_ours).into_owned())

@@ -18,6 +18,7 @@ mod other_programs;
 mod places;
 mod programs;
 mod refresh;
+mod shells;
 
 #[path = "../it/support/fake_sentry/mod.rs"]
 mod fake_sentry;

@@ -46,7 +46,7 @@ pub(super) fn from_stdin(world: &World, noun: &str, args: &LoginArgs) -> anyhow:
     if world::terminal_on_stdin() {
         let typed = Terminal::of_user(world)
             .and_then(|terminal| terminal.ask_secretly(world, &format!("{noun}:"), TIMEOUT))
-            .with_context(|| format!("no {noun} was entered"))?;
+            .with_context(|| not_entered(noun, args))?;
         return Secret::from_input(typed.as_bytes())
             .map_err(|why| unusable("the entered text", noun, why, args));
     }
@@ -59,6 +59,16 @@ pub(super) fn from_stdin(world: &World, noun: &str, args: &LoginArgs) -> anyhow:
         .read_to_end(&mut bytes)
         .with_context(|| format!("cannot read the {noun}"))?;
     Secret::from_input(&bytes).map_err(|why| unusable("standard input", noun, why, args))
+}
+
+/// Where the terminal shows what is typed, nothing is asked: mintty, the one of Git Bash, is no console.
+fn not_entered(noun: &str, args: &LoginArgs) -> String {
+    let option = match noun {
+        "token" => "--with-token",
+        _ => "--setup-code",
+    };
+    let login = command(args);
+    format!("no {noun} was entered; `{login} {option} <FILE` reads one from a file")
 }
 
 fn unusable(what: &str, noun: &str, why: TokenInputError, args: &LoginArgs) -> anyhow::Error {

@@ -1,6 +1,7 @@
 //! Commands as a POSIX shell reads them.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 
 /// Quotes a word, if it needs quoting. A NUL, which no shell can pass, is left out.
 pub(crate) fn quoted(word: &str) -> String {
@@ -20,7 +21,7 @@ pub(crate) fn path_for_git(path: &str) -> String {
 const LITERAL: &str = "://[";
 
 /// A message as it is: its commands are those of a POSIX shell. Only a URL with an IPv6 address is quoted in them.
-pub(crate) fn translated(text: &str) -> Cow<'_, str> {
+pub(crate) fn translated(text: &str, _variable: impl FnOnce() -> Option<OsString>) -> Cow<'_, str> {
     if !text.contains(LITERAL) {
         return Cow::Borrowed(text);
     }
@@ -68,7 +69,7 @@ mod tests {
                 "`git config --global 'http.https://[fd12::1]:8443.postBuffer' 500m`",
             ),
         ] {
-            assert_eq!(translated(text), typed);
+            assert_eq!(translated(text, || None), typed);
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod access;
 pub(crate) mod clock;
+mod commands;
 pub(crate) mod files;
 mod handle;
 pub(crate) mod inheritance;

@@ -12,8 +12,8 @@ use windows_sys::Wdk::System::Threading::{
     NtQueryInformationProcess, ProcessBasicInformation, ProcessCommandLineInformation,
 };
 use windows_sys::Win32::Foundation::{
-    CloseHandle, ERROR_ACCESS_DENIED, GetLastError, HANDLE, HANDLE_FLAG_INHERIT, LocalFree,
-    SetHandleInformation, UNICODE_STRING, WAIT_TIMEOUT,
+    CloseHandle, ERROR_ACCESS_DENIED, FILETIME, GetLastError, HANDLE, HANDLE_FLAG_INHERIT,
+    LocalFree, SetHandleInformation, UNICODE_STRING, WAIT_TIMEOUT,
 };
 use windows_sys::Win32::System::Console::{
     FreeConsole, GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
@@ -23,8 +23,8 @@ use windows_sys::Win32::System::Diagnostics::Debug::{
 };
 use windows_sys::Win32::System::Threading::{
     CREATE_BREAKAWAY_FROM_JOB, CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess,
-    OpenProcess, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
-    QueryFullProcessImageNameW, WaitForSingleObject,
+    GetProcessTimes, OpenProcess, PROCESS_BASIC_INFORMATION, PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_SYNCHRONIZE, QueryFullProcessImageNameW, WaitForSingleObject,
 };
 use windows_sys::Win32::UI::Shell::{CommandLineToArgvW, ShellExecuteW};
 use windows_sys::Win32::UI::WindowsAndMessaging::SW_SHOWNORMAL;
@@ -79,6 +79,9 @@ pub(crate) const LOCKS_PASS_TO_CHILDREN: bool = false;
 
 /// Longest command line in bytes, and its descriptor: `UNICODE_STRING` counts in 16 bits.
 const LONGEST: usize = 0x1_0000 + size_of::<UNICODE_STRING>();
+
+/// More than a shell, git and what they start need.
+const MOST_ANCESTORS: usize = 64;
 
 /// There are no such limits.
 pub(crate) fn note_limits() {}
@@ -150,21 +153,21 @@ pub(crate) fn open_url(url: &str) -> Option<bool> {
 }
 
 /// The parent process.
-#[allow(unsafe_code, reason = "calls of the system")]
 pub(crate) fn parent() -> Option<u32> {
-    let mut found = PROCESS_BASIC_INFORMATION::default();
-    let length = u32::try_from(size_of_val(&found)).ok()?;
-    // SAFETY: the structure is of the given length.
-    let status = unsafe {
-        NtQueryInformationProcess(
-            GetCurrentProcess(),
-            ProcessBasicInformation,
-            (&raw mut found).cast(),
-            length,
-            ptr::null_mut(),
-        )
+    Process::itself().parent()
+}
+
+/// The processes that this one descends from, the parent first, each with the name of its program and its command line. A
+/// parent that has ended is the last: what has its number by now was started later than its child.
+pub(super) fn ancestors() -> impl Iterator<Item = (String, Vec<OsString>)> {
+    let parent = |child: &Process| {
+        let parent = Process::open(child.parent()?, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+        (parent.started()? <= child.started()?).then_some(parent)
     };
-    (status == 0).then_some(u32::try_from(found.InheritedFromUniqueProcessId).ok()?)
+    // Numbers without end cannot be: each was started before the one before it, but for those of one moment.
+    std::iter::successors(parent(&Process::itself()), parent)
+        .take(MOST_ANCESTORS)
+        .map(|process| (process.name().unwrap_or_default(), process.arguments()))
 }
 
 /// Whether a process exists.
@@ -178,35 +181,9 @@ pub(crate) fn is_running(pid: u32) -> bool {
 }
 
 /// The command line of a process of this user, starting with the program's name. Empty if it is unknown.
-#[allow(unsafe_code, reason = "calls of the system")]
 pub(crate) fn arguments_of(pid: u32) -> Vec<OsString> {
-    let Ok(process) = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION) else {
-        return Vec::new();
-    };
-    // Aligned for the descriptor at its start.
-    let mut found = vec![0_u64; LONGEST / size_of::<u64>() + 1];
-    let length = u32::try_from(size_of_val(&found[..])).unwrap_or_default();
-    // SAFETY: the buffer is of the given length; on success it begins with the descriptor, which points into it.
-    let line = unsafe {
-        let status = NtQueryInformationProcess(
-            process.0,
-            ProcessCommandLineInformation,
-            found.as_mut_ptr().cast(),
-            length,
-            ptr::null_mut(),
-        );
-        let line = &*found.as_ptr().cast::<UNICODE_STRING>();
-        if status != 0 || line.Buffer.is_null() {
-            return Vec::new();
-        }
-        std::slice::from_raw_parts(line.Buffer, usize::from(line.Length) / 2)
-    };
-    // Of an empty line, the system would make the name of this program.
-    if line.is_empty() {
-        return Vec::new();
-    }
-    let line: Vec<u16> = line.iter().copied().chain([0]).collect();
-    words(&line)
+    let process = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION);
+    process.map_or_else(|_| Vec::new(), |process| process.arguments())
 }
 
 /// Splits a command line that ends with NUL.
@@ -242,16 +219,9 @@ pub(crate) fn environment_of(_pid: u32) -> Option<Vec<(OsString, OsString)>> {
 }
 
 /// The name of a process's program.
-#[allow(unsafe_code, reason = "a call of the system")]
 pub(crate) fn name_of(pid: u32) -> Option<String> {
     let process = Process::open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
-    let mut path = vec![0_u16; 1024];
-    let mut length = u32::try_from(path.len()).ok()?;
-    // SAFETY: the buffer is of the given length.
-    let done =
-        unsafe { QueryFullProcessImageNameW(process.0, 0, path.as_mut_ptr(), &raw mut length) };
-    let path = PathBuf::from(OsString::from_wide(path.get(..length as usize)?));
-    (done != 0).then_some(path.file_name()?.to_string_lossy().into_owned())
+    process.name()
 }
 
 /// Not supported.
@@ -273,6 +243,90 @@ impl Process {
                 handle => Ok(Process(handle)),
             }
         }
+    }
+
+    /// This one.
+    #[allow(unsafe_code, reason = "a call of the system")]
+    fn itself() -> Process {
+        // SAFETY: has no conditions. This handle stays valid when it is closed.
+        Process(unsafe { GetCurrentProcess() })
+    }
+
+    /// Its parent, which may have ended, and another process have its number.
+    #[allow(unsafe_code, reason = "a call of the system")]
+    fn parent(&self) -> Option<u32> {
+        let mut found = PROCESS_BASIC_INFORMATION::default();
+        let length = u32::try_from(size_of_val(&found)).ok()?;
+        // SAFETY: the structure is of the given length.
+        let status = unsafe {
+            NtQueryInformationProcess(
+                self.0,
+                ProcessBasicInformation,
+                (&raw mut found).cast(),
+                length,
+                ptr::null_mut(),
+            )
+        };
+        (status == 0).then_some(u32::try_from(found.InheritedFromUniqueProcessId).ok()?)
+    }
+
+    /// When it was started, in the system's units.
+    #[allow(unsafe_code, reason = "a call of the system")]
+    fn started(&self) -> Option<u64> {
+        let [mut created, mut exited, mut kernel, mut user] = [FILETIME::default(); 4];
+        // SAFETY: the handle is open, and the structures are valid.
+        let done = unsafe {
+            GetProcessTimes(
+                self.0,
+                &raw mut created,
+                &raw mut exited,
+                &raw mut kernel,
+                &raw mut user,
+            )
+        };
+        let started = u64::from(created.dwHighDateTime) << 32 | u64::from(created.dwLowDateTime);
+        (done != 0).then_some(started)
+    }
+
+    /// The name of its program.
+    #[allow(unsafe_code, reason = "a call of the system")]
+    fn name(&self) -> Option<String> {
+        let mut path = vec![0_u16; 1024];
+        let mut length = u32::try_from(path.len()).ok()?;
+        // SAFETY: the buffer is of the given length.
+        let done =
+            unsafe { QueryFullProcessImageNameW(self.0, 0, path.as_mut_ptr(), &raw mut length) };
+        let path = PathBuf::from(OsString::from_wide(path.get(..length as usize)?));
+        (done != 0).then_some(path.file_name()?.to_string_lossy().into_owned())
+    }
+
+    /// Its command line, starting with the program's name. Empty if it is unknown.
+    #[allow(unsafe_code, reason = "calls of the system")]
+    fn arguments(&self) -> Vec<OsString> {
+        // Aligned for the descriptor at its start.
+        let mut found = vec![0_u64; LONGEST / size_of::<u64>() + 1];
+        let length = u32::try_from(size_of_val(&found[..])).unwrap_or_default();
+        // SAFETY: the buffer is of the given length; on success it begins with the descriptor, which points into it.
+        let line = unsafe {
+            let status = NtQueryInformationProcess(
+                self.0,
+                ProcessCommandLineInformation,
+                found.as_mut_ptr().cast(),
+                length,
+                ptr::null_mut(),
+            );
+            let line = &*found.as_ptr().cast::<UNICODE_STRING>();
+            if status != 0 || line.Buffer.is_null() {
+                return Vec::new();
+            }
+            std::slice::from_raw_parts(line.Buffer, usize::from(line.Length) / 2)
+        };
+        // Of an empty line, the system would make the name of this program.
+        if line.is_empty() {
+            return Vec::new();
+        }
+        let line: Vec<u16> = line.iter().copied().chain([0]).collect();
+        words(&line)
     }
 }
 
@@ -298,6 +352,24 @@ mod tests {
         assert!(parent().is_some());
         assert!(!is_running(u32::MAX - 3));
         assert_eq!(arguments_of(u32::MAX - 3), Vec::<OsString>::new());
+    }
+
+    /// Set in the process that a test starts.
+    const CHILD: &str = "SENTRY_CREDENTIAL_TEST_ANCESTORS";
+
+    #[test]
+    fn the_parent_is_the_first_of_the_ancestors() {
+        let itself = std::env::current_exe().unwrap();
+        let name = itself.file_name().unwrap().to_string_lossy().into_owned();
+        if std::env::var_os(CHILD).is_some() {
+            assert_eq!(ancestors().next().unwrap().0, name);
+            return;
+        }
+        let test = std::thread::current().name().unwrap().to_owned();
+        let mut child = Command::new(itself);
+        child.args(["--exact", &test, "--test-threads=1"]);
+        let child = child.env(CHILD, "1").output().unwrap();
+        assert!(child.status.success(), "{child:?}");
     }
 
     #[test]

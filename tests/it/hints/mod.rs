@@ -7,9 +7,9 @@
 mod commands;
 mod doctor;
 mod network;
-mod powershell;
 mod sites;
 mod store;
+mod windows;
 
 use crate::fake_sentry::{CLIENT_ID, FakeSentry, Pair, User};
 use crate::keyring::Keyring;

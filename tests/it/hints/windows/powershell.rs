@@ -1,17 +1,7 @@
-//! What Windows shows in place of these commands is read by PowerShell as it is meant.
-//!
-//! Separate from the rows that run the commands, because nothing here runs them: they are taken apart by the rules of Windows
-//! PowerShell 5.1 (about_Parsing, about_Quoting_Rules). The translation itself is compiled in, so that its own tests run on
-//! every system.
-
-use super::{Row, commands, doctor, network, sites, store};
-
-#[path = "../../../src/platform/windows/shell.rs"]
-#[allow(dead_code, reason = "the program uses the rest")]
-mod shell;
+//! What Windows PowerShell 5.1 reads as it is meant (about_Parsing, about_Quoting_Rules).
 
 /// What a command may begin with.
-const COMMANDS: [&str; 11] = [
+pub const COMMANDS: [&str; 11] = [
     "Get-Content",
     "Move-Item",
     "Remove-Item",
@@ -28,20 +18,8 @@ const COMMANDS: [&str; 11] = [
 /// Those of PowerShell itself, whose arguments stay as they are written.
 const CMDLETS: [&str; 3] = ["Get-Content", "Move-Item", "Remove-Item"];
 
-/// Commands of a POSIX shell: what begins with one, between backticks, is a command.
-const POSIX: [&str; 20] = [
-    "cat", "chmod", "chown", "cp", "curl", "echo", "env", "export", "iconv", "kill", "ln", "mkdir",
-    "mv", "printf", "rm", "rmdir", "sh", "sudo", "touch", "unset",
-];
-
-/// Never shown on Windows: `platform::process` has another one there, or none.
-const OF_OTHER_SYSTEMS: [&str; 2] = [
-    "timedatectl set-ntp true",
-    "sudo mkdir -p X && sudo ln -sf X X/",
-];
-
 /// Why PowerShell does not read a command as it is meant.
-fn refusal(command: &str) -> Option<String> {
+pub fn refusal(command: &str) -> Option<String> {
     let mut parts = vec![String::new()];
     let mut rest = command.chars().peekable();
     let mut before = ' ';
@@ -112,85 +90,6 @@ fn is_variable(text: &str) -> bool {
     ["env:", "{env:", "HOME"]
         .iter()
         .any(|name| text.starts_with(name))
-}
-
-/// A refused command with the text that it stands in.
-fn refused(text: &str, command: &str) -> Option<String> {
-    let translated = shell::translated(&format!("`{command}`")).into_owned();
-    let translated = translated.trim_matches('`');
-    let why = refusal(translated)?;
-    (!OF_OTHER_SYSTEMS.contains(&command)).then(|| format!("{text}: `{translated}`: {why}"))
-}
-
-#[test]
-fn each_hint_is_a_command_of_powershell() {
-    let tables = [doctor::ROWS, commands::ROWS, network::ROWS, store::ROWS];
-    let rows: Vec<&Row> = tables.into_iter().flatten().collect();
-    let refused: Vec<String> = rows
-        .iter()
-        .filter_map(|row| {
-            let hint = row
-                .hint
-                .replace("$$", "\0")
-                .replace("$HOME", r"C:\Users\jane")
-                .replace("$URL", "https://s.example")
-                .replace("$TLS", "https://s.example")
-                .replace("$CA", r"C:\Users\jane\ca.pem")
-                .replace("$BIN", r"C:\Users\jane\bin")
-                .replace('\0', "$");
-            // What a row types.
-            let command = hint.split('`').nth(1).unwrap();
-            refused(row.hint, command)
-        })
-        .collect();
-    assert_eq!(refused, Vec::<String>::new());
-    assert!(rows.len() > 50, "{}", rows.len());
-}
-
-#[test]
-fn each_command_of_a_message_is_one_of_powershell() {
-    let (mut refused_ones, mut found) = (Vec::new(), 0);
-    for (file, literal) in sites::literals() {
-        if file.starts_with("platform/") {
-            continue;
-        }
-        for part in literal.split('`').skip(1).step_by(2) {
-            let command = filled(part);
-            let first = command.split(' ').next().unwrap();
-            let is_assignment = || {
-                first
-                    .split_once('=')
-                    .is_some_and(|(name, _)| is_upper(name))
-            };
-            let is_ours = command.contains(' ') && COMMANDS.contains(&first);
-            if is_ours || POSIX.contains(&first) || is_assignment() {
-                found += 1;
-                refused_ones.extend(refused(&file, &command));
-            }
-        }
-    }
-    assert_eq!(refused_ones, Vec::<String>::new());
-    assert!(found > 60, "{found}");
-}
-
-fn is_upper(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-}
-
-/// A format string with a word for each value, which is a command where one begins.
-fn filled(format: &str) -> String {
-    let mut parts = format.split('{');
-    let mut text = parts.next().unwrap().to_owned();
-    for part in parts {
-        let (_, rest) = part.split_once('}').unwrap_or(("", part));
-        let is_command = text.is_empty() || text.ends_with("| ") || text.ends_with("&& ");
-        text.push_str(if is_command { "sentry" } else { "X" });
-        text.push_str(rest);
-    }
-    text
 }
 
 #[test]
