@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::fast;
+use crate::platform::process::VARIABLES_IGNORE_CASE;
 
 pub(crate) use administrator::{ADMINISTRATORS_FILE, AdministratorsFile};
 pub(crate) use clients::writes_configuration;
@@ -178,14 +179,20 @@ impl World {
         }
     }
 
-    /// Names of the variables that start like this.
+    /// Names of the variables that start like this, in either case where the system ignores it.
     pub(crate) fn variables_with_prefix(&self, prefix: &str) -> impl Iterator<Item = OsString> {
         let all = match &self.variables {
             Variables::Process => std::env::vars_os().collect(),
             Variables::These(variables) => variables.clone(),
         };
         let names = all.into_iter().map(|(name, _)| name);
-        names.filter(move |name| name.to_str().is_some_and(|name| name.starts_with(prefix)))
+        names.filter(move |name| {
+            let start = name.as_encoded_bytes().get(..prefix.len());
+            start.is_some_and(|start| match VARIABLES_IGNORE_CASE {
+                true => start.eq_ignore_ascii_case(prefix.as_bytes()),
+                false => start == prefix.as_bytes(),
+            })
+        })
     }
 
     /// The clocks.

@@ -6,7 +6,7 @@ use super::*;
 use crate::platform::files::HOME;
 #[cfg(unix)]
 use crate::platform::files::containers_dir;
-use crate::platform::process::LIST_SEPARATOR;
+use crate::platform::process::{LIST_SEPARATOR, VARIABLES_IGNORE_CASE};
 use crate::testing::Machine;
 
 #[test]
@@ -45,6 +45,9 @@ fn a_list_of_paths_has_no_empty_ones_and_a_prefix_finds_names() {
     assert_eq!(list, ["/a", "/b"].map(PathBuf::from));
     let names: Vec<OsString> = world.variables_with_prefix("SENTRY_").collect();
     assert_eq!(names, ["SENTRY_A"]);
+    let machine = Machine::new().variable("Sentry_B", "1");
+    let names = machine.world().variables_with_prefix("SENTRY_").count();
+    assert_eq!(names > 0, VARIABLES_IGNORE_CASE);
 }
 
 /// A machine with databases in these directories below the home.

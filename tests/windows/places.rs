@@ -79,3 +79,47 @@ fn a_directory_that_depends_on_the_current_one_is_refused() {
         status.stderr_has("SENTRY_CONFIG_DIR must be an absolute path");
     }
 }
+
+#[test]
+fn a_directory_is_one_however_it_is_written() {
+    let home = "R&D 50%x% (it's) !y!";
+    let windows = Windows::new();
+    let home = windows.sandbox.home().join(home);
+    fs::create_dir(&home).unwrap();
+    let there = on_windows(&home);
+    let of = |written: &str, args: &[&str]| {
+        let command = windows.bare("sentry", args);
+        command.env("SENTRY_CONFIG_DIR", written).run()
+    };
+    windows.sentry.approve_next();
+    let store = format!(r"{there}\.sentry");
+    of(&store, &["auth", "login", "--no-browser"]).success();
+    assert!(home.join(".sentry/cli.db").exists());
+    for written in [
+        store,
+        format!("{}/.sentry/", there.replace('\\', "/")),
+        format!(r"\\?\{there}\.sentry"),
+        format!(r"\\.\{there}\.sentry"),
+        format!(r"{there}\.sentry\..\.sentry\"),
+    ] {
+        let before = windows.sentry.refreshes();
+        of(&written, &["auth", "refresh", "--force"]).success();
+        assert_eq!(windows.sentry.refreshes(), before + 1, "{written}");
+        let token = of(&written, &["auth", "token"]).success();
+        token.stdout_is(&format!("{}\n", windows.sentry.current_access()));
+    }
+    let names = fs::read_dir(&home).unwrap().count();
+    assert_eq!(names, 1, "a second directory");
+}
+
+#[test]
+fn a_device_is_no_directory_and_gets_no_login() {
+    let windows = Windows::new();
+    for device in [r"\\.\NUL", r"C:\NUL", r"\\.\CON", r"\\.\pipe\x", r"Q:\x"] {
+        let login = windows.bare("sentry", &["auth", "login", "--no-browser"]);
+        let refused = login.env("SENTRY_CONFIG_DIR", device).run();
+        assert_eq!(refused.code, 1, "{device}");
+        refused.stderr_has(device);
+        assert_eq!(windows.sentry.device_codes(), 0, "{device}");
+    }
+}

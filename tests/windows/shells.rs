@@ -124,6 +124,18 @@ fn in_git_bash_a_token_comes_through_a_pipe() {
 }
 
 #[test]
+fn in_git_bash_nothing_is_typed_unseen() {
+    let windows = in_git_bash();
+    let sentry = on_windows(&programs().join("sentry.exe"));
+    let login = windows.program("mintty", &[&sentry, "auth", "login", "--with-token"]);
+    let refused = login.run();
+    assert_eq!(refused.code, 1, "{}", refused.stdout);
+    refused.stderr_is(
+        "error: no token was entered; `sentry auth login --with-token <FILE` reads one from a file\n",
+    );
+}
+
+#[test]
 fn in_git_bash_a_helper_names_the_one_command() {
     let windows = in_git_bash();
     let refused = windows.git_get().run();

@@ -18,6 +18,9 @@ pub(crate) use system::{
     CONFINES, DESKTOP_HAS_USERS_PATH, HAS_DISPLAY, INSTALL_GIT, OPENERS, SET_CLOCK,
 };
 
+/// Names of variables are bytes.
+pub(crate) const VARIABLES_IGNORE_CASE: bool = false;
+
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ':';
 

@@ -68,6 +68,9 @@ pub(crate) const OPENERS: &[&str] = &[];
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ';';
 
+/// `set sentry_auth_token=…` sets `SENTRY_AUTH_TOKEN`.
+pub(crate) const VARIABLES_IGNORE_CASE: bool = true;
+
 /// Windows has one.
 pub(crate) const LIBC: Option<&str> = None;
 
