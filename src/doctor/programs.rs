@@ -38,7 +38,7 @@ fn commands(world: &World, ours: &Path, dir: &Path) -> Vec<Check> {
         return vec![program(world, "sentry", dir)];
     };
     let what = format!("`sentry-credential` is {}", named.display());
-    let what = match world.program("sentry") {
+    let what = match world.command("sentry") {
         Some(sentry) if !is_our_sentry(&sentry) => {
             format!("{what}; `sentry` is {}, another program", sentry.display())
         }
@@ -51,7 +51,12 @@ fn commands(world: &World, ours: &Path, dir: &Path) -> Vec<Check> {
 fn program(world: &World, name: &str, dir: &Path) -> Check {
     // One file may be found under several paths, as where /bin is a symlink to /usr/bin.
     let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for path in world.programs(name) {
+    let found = match name {
+        "sentry" => world.commands(name),
+        // A script with this name is one that npm made for ours.
+        _ => world.programs(name),
+    };
+    for path in found {
         let file = canonicalize(&path).unwrap_or_else(|_| path.clone());
         if files.iter().all(|(_, other)| *other != file) {
             files.push((path, file));

@@ -47,6 +47,7 @@
 //! | `running`, `environment_of` | the processes of this user, and what they started with | other Unix; Windows |
 //! | `name_of`, `lock_holder` | what `/proc` shows | Apple, other Unix; Windows: `lock_holder` |
 //! | `opens_installer`, `INSTALL_GIT` | Apple: whether a program is a placeholder that opens a dialog; the command that installs git | |
+//! | `RUNNING_FILE` | a path to the running program, even if it was replaced | all but Linux |
 //! | `VARIABLES_IGNORE_CASE` | whether `set name=…` sets `NAME` | |
 //! | `LIBC` | the C library of this build, where a system has several | |
 //! | `OPENERS`, `HAS_DISPLAY` | programs that open a URL, and whether their window is always visible to the user | |

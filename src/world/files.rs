@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use crate::platform::files::{canonicalize, identity, is_executable};
-use crate::platform::process::opens_installer;
+use crate::platform::process::{SCRIPTS, opens_installer};
 
 /// Whether two paths lead to one file.
 pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
@@ -48,6 +48,17 @@ pub(super) fn programs_in(path: &OsStr, name: &str) -> impl Iterator<Item = Path
     std::env::split_paths(path)
         .filter(|dir| dir.is_absolute() && !is_of_process(dir))
         .map(move |dir| dir.join(&name))
+        .filter(|file| is_executable(file) && !opens_installer(file))
+}
+
+/// The same with scripts, where the system has scripts that are typed as programs: in each directory behind the program.
+pub(super) fn commands_in(path: &OsStr, name: &str) -> impl Iterator<Item = PathBuf> {
+    let names: Vec<_> = std::iter::once(file_name(name))
+        .chain(SCRIPTS.iter().map(|ending| format!("{name}.{ending}")))
+        .collect();
+    std::env::split_paths(path)
+        .filter(|dir| dir.is_absolute() && !is_of_process(dir))
+        .flat_map(move |dir| names.iter().map(|name| dir.join(name)).collect::<Vec<_>>())
         .filter(|file| is_executable(file) && !opens_installer(file))
 }
 

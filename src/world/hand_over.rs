@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::arguments;
-use super::files::programs_in;
+use super::files::commands_in;
 use crate::platform::files::identity;
 use crate::platform::inheritance::Inheritance;
+use crate::platform::process::RUNNING_FILE;
 
 /// The programs that have replaced themselves, each by its identity.
 const HANDED_OVER: &str = "SENTRY_CREDENTIAL_HANDED_OVER";
@@ -33,16 +34,16 @@ pub(crate) enum NotHandedOver {
 
 /// Replaces the process, with arguments, streams and environment unchanged. Returns if that fails.
 pub(crate) fn hand_over() -> NotHandedOver {
-    // On Linux the running file, even if another file has its path by now.
-    let running = Path::new("/proc/self/exe");
-    let itself = identity(running).or_else(|_| identity(&std::env::current_exe()?));
-    let Ok(itself) = itself else {
+    let running = RUNNING_FILE.and_then(|running| identity(Path::new(running)).ok());
+    let by_path = || identity(&std::env::current_exe().ok()?).ok();
+    let Some(itself) = running.or_else(by_path) else {
         return NotHandedOver::Alone;
     };
     let before = std::env::var(HANDED_OVER).unwrap_or_default();
     let before: Vec<&str> = before.split_whitespace().collect();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut others = programs_in(&path, "sentry");
+    // npm installs Sentry's official CLI as a script on Windows.
+    let mut others = commands_in(&path, "sentry");
     let next = others.find(|other| {
         identity(other).is_ok_and(|other| other != itself && !before.contains(&other.as_str()))
     });

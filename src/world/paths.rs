@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::bail;
 
 use super::World;
-use super::files::{file_name, is_of_process, programs_in};
+use super::files::{commands_in, file_name, is_of_process, programs_in};
 use crate::failure::Failure;
 use crate::platform::files::{self, is_executable};
 use crate::platform::process::SCRIPTS;
@@ -94,9 +94,16 @@ impl World {
         self.programs(name).into_iter().next()
     }
 
-    /// What another program starts by a name: a program, or a script where the system has scripts that are typed as one.
+    /// What a shell or another program starts by a name: a program, or a script where the system has scripts that are typed
+    /// as one.
     pub(crate) fn command(&self, name: &str) -> Option<PathBuf> {
-        self.program(name).or_else(|| self.script(Path::new(name)))
+        self.commands(name).into_iter().next()
+    }
+
+    /// All of them, in the order of `PATH`.
+    pub(crate) fn commands(&self, name: &str) -> Vec<PathBuf> {
+        let path = self.variable_path("PATH").unwrap_or_default();
+        commands_in(path.as_os_str(), name).collect()
     }
 
     /// All programs of a name, in the order of `PATH`.

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::files::{file_name, is_same_file, programs_in};
+use super::files::{commands_in, file_name, is_same_file};
 use crate::platform::files::canonicalize;
 use crate::platform::shell;
 use crate::printable::without_numbers;
@@ -106,7 +106,7 @@ pub(crate) fn as_typed(text: &str) -> Cow<'_, str> {
 fn commands_as_typed(text: &str) -> Cow<'_, str> {
     let is_sentry_ours = || {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let first = programs_in(&path, "sentry").next();
+        let first = commands_in(&path, "sentry").next();
         first.is_some_and(|first| is_our_sentry(&first))
     };
     match shell::translated(text, || std::env::var_os("SHELL")) {

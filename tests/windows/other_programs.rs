@@ -134,3 +134,26 @@ fn git_is_set_up_with_a_path_that_each_git_finds() {
     windows.sentry(&undo).run().success();
     assert_eq!(read().trim(), "");
 }
+
+/// npm installs Sentry's official CLI so.
+#[test]
+fn a_script_called_sentry_gets_what_is_not_ours() {
+    let windows = Windows::new();
+    let scripts = windows.sandbox.home().join("npm & more");
+    fs::create_dir(&scripts).unwrap();
+    let script = "@echo off\r\necho theirs %1 %2\r\nexit /b 7\r\n";
+    fs::write(scripts.join("sentry.cmd"), script).unwrap();
+    let path = format!("{};{}", on_windows(&programs()), on_windows(&scripts));
+    let windows = windows.env("WINEPATH", &path);
+    let theirs = windows.sentry(&["issue", "list"]).run();
+    assert_eq!(theirs.code, 7, "{}", theirs.stderr);
+    theirs.stdout_has("theirs issue list");
+    let script = on_windows(&scripts.join("sentry.cmd"));
+    let doctor = windows.sentry(&["auth", "doctor"]).run();
+    doctor.stdout_has(&format!("what is not `auth` goes to {script}"));
+    // First on PATH, it is what a user types.
+    let path = format!("{};{}", on_windows(&scripts), on_windows(&programs()));
+    let windows = windows.env("WINEPATH", &path);
+    let doctor = windows.sentry(&["auth", "doctor"]).run();
+    doctor.stdout_has(&format!("`sentry` is {script}"));
+}

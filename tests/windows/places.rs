@@ -1,8 +1,9 @@
 //! Where users have their files: names with spaces and letters beyond ASCII, long paths, no variables.
 
 use std::fs;
+use std::path::Path;
 
-use crate::machine::{Windows, on_windows};
+use crate::machine::{Windows, on_windows, programs};
 
 /// As a user of that name has it.
 const NAME: &str = "Jürgen Roe (Łódź) 日本";
@@ -122,4 +123,48 @@ fn a_device_is_no_directory_and_gets_no_login() {
         refused.stderr_has(device);
         assert_eq!(windows.sentry.device_codes(), 0, "{device}");
     }
+}
+
+#[test]
+fn programs_run_in_a_directory_of_any_name() {
+    let windows = Windows::new().logged_in();
+    let directory = windows.sandbox.home().join("R&D 50%x% (x) !y!");
+    let alone = windows.sandbox.home().join("alone");
+    for (directory, names) in [
+        (&directory, &["sentry", "git-credential-sentry"][..]),
+        (&alone, &["docker-credential-sentry"]),
+    ] {
+        fs::create_dir(directory).unwrap();
+        for name in names.iter().map(|name| format!("{name}.exe")) {
+            fs::copy(programs().join(&name), directory.join(name)).unwrap();
+        }
+    }
+    let config = windows.sandbox.home().join(".gitconfig");
+    let windows = windows
+        .env("WINEPATH", &on_windows(&programs().join("git")))
+        .env("GIT_CONFIG_GLOBAL", config.to_str().unwrap());
+    let store = on_windows(&windows.sandbox.config_dir());
+    let run = |directory: &Path, name: &str, args: &[&str], input: &str| {
+        let program = directory.join(format!("{name}.exe"));
+        let wine = windows.sandbox.command("wine").arg(on_windows(&program));
+        let wine = wine.args(args).env("SENTRY_CONFIG_DIR", &store);
+        wine.stdin(input).run()
+    };
+    windows.expires();
+    let got = run(
+        &alone,
+        "docker-credential-sentry",
+        &["get"],
+        &windows.sentry.url(),
+    );
+    got.success().stdout_has(&windows.sentry.current_access());
+    let set_up = ["auth", "setup-git", "--host", "https://g.example"];
+    run(&directory, "sentry", &set_up, "").success();
+    let helper = on_windows(&directory.join("git-credential-sentry.exe")).replace('\\', "/");
+    let read = || fs::read_to_string(&config).unwrap();
+    let expected = format!("\thelper = !'{helper}'\n");
+    assert!(read().contains(&expected), "{}{expected}", read());
+    let undo = [&set_up[..], &["--undo"]].concat();
+    run(&directory, "sentry", &undo, "").success();
+    assert_eq!(read().trim(), "");
 }

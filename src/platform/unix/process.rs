@@ -21,6 +21,9 @@ pub(crate) use system::{
 /// Names of variables are bytes.
 pub(crate) const VARIABLES_IGNORE_CASE: bool = false;
 
+/// The running file on Linux, even if another file has its path by now. Elsewhere there is none.
+pub(crate) const RUNNING_FILE: Option<&str> = Some("/proc/self/exe");
+
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ':';
 

@@ -65,6 +65,9 @@ pub(crate) fn keyring_identity() -> Result<(), &'static str> {
 /// [`open_url`] needs no program.
 pub(crate) const OPENERS: &[&str] = &[];
 
+/// There is none, and any user may create such a path in the root of a drive.
+pub(crate) const RUNNING_FILE: Option<&str> = None;
+
 /// Separates programs in `BROWSER`, and directories in `PATH`.
 pub(crate) const LIST_SEPARATOR: char = ';';
 

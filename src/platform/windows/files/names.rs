@@ -7,6 +7,7 @@ use std::ptr;
 
 use windows_sys::Win32::Foundation::{
     ERROR_ACCESS_DENIED, ERROR_LOCK_VIOLATION, ERROR_SHARING_VIOLATION,
+    ERROR_UNABLE_TO_MOVE_REPLACEMENT, ERROR_UNABLE_TO_REMOVE_REPLACED,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_ATTRIBUTE_NORMAL, MOVEFILE_WRITE_THROUGH, MoveFileExW, REPLACEFILE_IGNORE_MERGE_ERRORS,
@@ -41,21 +42,32 @@ pub(crate) fn rename_new(path: &Path, target: &Path) -> io::Result<()> {
 /// Another program has the file open and does not share it.
 #[allow(unsafe_code, reason = "a call of the system")]
 pub(crate) fn replace(path: &Path, target: &Path) -> io::Result<()> {
-    let (path, target) = (wide(path)?, wide(target)?);
-    moved(|| {
+    let (new, old) = (wide(path)?, wide(target)?);
+    let replaced = moved(|| {
         // SAFETY: both end with NUL.
         unsafe {
-            SetFileAttributesW(path.as_ptr(), FILE_ATTRIBUTE_NORMAL);
+            SetFileAttributesW(new.as_ptr(), FILE_ATTRIBUTE_NORMAL);
             ReplaceFileW(
-                target.as_ptr(),
-                path.as_ptr(),
+                old.as_ptr(),
+                new.as_ptr(),
                 ptr::null(),
                 REPLACEFILE_IGNORE_MERGE_ERRORS,
                 ptr::null(),
                 ptr::null(),
             )
         }
-    })
+    });
+    completed(replaced, || rename_new(path, target))
+}
+
+/// "The replaced file no longer exists and the replacement file exists under its original name": it is renamed, or neither
+/// content would be left.
+fn completed(replaced: io::Result<()>, rename: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    const HALF_DONE: Option<i32> = Some(ERROR_UNABLE_TO_MOVE_REPLACEMENT.cast_signed());
+    match replaced {
+        Err(error) if error.raw_os_error() == HALF_DONE => rename(),
+        done => done,
+    }
 }
 
 /// Calls until no other program has the file open. Where one does, the system says that access is denied, too.
@@ -69,6 +81,8 @@ fn moved(call: impl Fn() -> i32) -> io::Result<()> {
             ERROR_SHARING_VIOLATION,
             ERROR_LOCK_VIOLATION,
             ERROR_ACCESS_DENIED,
+            // Both files are as they were.
+            ERROR_UNABLE_TO_REMOVE_REPLACED,
         ]
         .contains(&code)
     })
@@ -158,6 +172,20 @@ mod tests {
         rename_new(&target, &path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
     }
+
+    #[test]
+    fn a_replacement_that_the_system_began_is_completed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("new"), dir.path().join("target"));
+        fs::write(&path, "new").unwrap();
+        let of = |code: u32| Err(io::Error::from_raw_os_error(code.cast_signed()));
+        let rename = || rename_new(&path, &target);
+        assert!(completed(of(ERROR_ACCESS_DENIED), rename).is_err());
+        assert!(!target.exists());
+        completed(of(ERROR_UNABLE_TO_MOVE_REPLACEMENT), rename).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+    }
+
     #[test]
     fn a_file_that_another_program_has_open_is_replaced_once_it_is_closed() {
         let dir = tempfile::tempdir().unwrap();
