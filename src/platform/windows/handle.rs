@@ -18,7 +18,8 @@ use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::{
     BY_HANDLE_FILE_INFORMATION, CreateFileW, FILE_ATTRIBUTE_NORMAL, FILE_FLAG_BACKUP_SEMANTICS,
     FILE_FLAG_OPEN_REPARSE_POINT, FILE_SHARE_DELETE, FILE_SHARE_READ, FILE_SHARE_WRITE,
-    GetFileInformationByHandle, GetVolumeInformationByHandleW, OPEN_EXISTING, READ_CONTROL,
+    FILE_TYPE_DISK, GetFileInformationByHandle, GetFileType, GetVolumeInformationByHandleW,
+    OPEN_EXISTING, READ_CONTROL, SECURITY_IDENTIFICATION, SECURITY_SQOS_PRESENT,
 };
 use windows_sys::Win32::System::SystemServices::FILE_PERSISTENT_ACLS;
 
@@ -87,6 +88,8 @@ fn open_once(name: &[u16], how: &How<'_>) -> io::Result<File> {
         Symlinks::Follow => 0,
         Symlinks::Open => FILE_FLAG_OPEN_REPARSE_POINT,
     };
+    // The name may be one of a pipe: its server does not get this user's rights.
+    let rights = SECURITY_SQOS_PRESENT | SECURITY_IDENTIFICATION;
     // SAFETY: the name ends with NUL, and the security attributes outlive the call.
     let handle = unsafe {
         CreateFileW(
@@ -95,7 +98,7 @@ fn open_once(name: &[u16], how: &How<'_>) -> io::Result<File> {
             FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE,
             how.security.map_or(ptr::null(), ptr::from_ref),
             how.disposition,
-            FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS | symlinks,
+            FILE_ATTRIBUTE_NORMAL | FILE_FLAG_BACKUP_SEMANTICS | symlinks | rights,
             ptr::null_mut(),
         )
     };
@@ -118,6 +121,13 @@ pub(super) fn look_at(path: &Path, symlinks: Symlinks) -> io::Result<File> {
         security: None,
     };
     open(path, &how)
+}
+
+/// Whether an open file is one of a file system. A pipe and a device have the attributes of a regular file.
+#[allow(unsafe_code, reason = "a call of the system")]
+pub(super) fn is_on_disk(file: &File) -> bool {
+    // SAFETY: the handle is open.
+    unsafe { GetFileType(raw(file)) == FILE_TYPE_DISK }
 }
 
 /// What the system knows about an open file.
@@ -203,6 +213,7 @@ fn verbatim(path: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use std::os::windows::fs::OpenOptionsExt as _;
+    use std::os::windows::io::OwnedHandle;
 
     use windows_sys::Win32::Storage::FileSystem::FILE_GENERIC_READ;
 
@@ -222,6 +233,16 @@ mod tests {
         let long = dir.path().join("x".repeat(200)).join("y".repeat(200));
         std::fs::create_dir_all(&long).unwrap();
         assert!(look_at(&long, Symlinks::Open).is_ok());
+    }
+
+    #[test]
+    fn a_pipe_and_a_device_are_on_no_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(is_on_disk(&look_at(dir.path(), Symlinks::Open).unwrap()));
+        let (reader, _writer) = io::pipe().unwrap();
+        assert!(!is_on_disk(&File::from(OwnedHandle::from(reader))));
+        let device = look_at(Path::new(r"\\.\NUL"), Symlinks::Open);
+        assert!(!is_on_disk(&device.unwrap()));
     }
 
     #[test]

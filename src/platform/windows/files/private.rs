@@ -13,7 +13,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 
 use super::super::access::{self, Access, Allowed, Kind, Owner, Private};
-use super::super::handle::{How, Symlinks, information, look_at, open, wide};
+use super::super::handle::{How, Symlinks, information, is_on_disk, look_at, open, wide};
 use super::attributes::access_of;
 use crate::platform::files::{Properties, Purpose, Rule, Violation};
 
@@ -97,7 +97,7 @@ struct Opened<'a> {
 
 impl Properties for Opened<'_> {
     fn is_regular(&self) -> bool {
-        self.found.is_file()
+        self.found.is_file() && is_on_disk(self.file)
     }
 
     fn has_other_owner(&self) -> bool {
