@@ -4,7 +4,8 @@
 //! outside of quotes, and `%`, too: there is no variable whose name has a caret. In a batch file, `%%` stands for it.
 
 use super::words::{
-    Piece, Word, assigned, connected, is_assignment, of_git, pipe, put_before_path, words,
+    Piece, Word, assigned, connected, is_assignment, is_command, of_git, pipe, put_before_path,
+    words,
 };
 
 /// The file that takes what git reads: what is behind a pipe would get each line with a space at its end.
@@ -19,10 +20,9 @@ pub(super) fn commands(line: &str) -> String {
 /// One command, or several with pipes between them.
 fn command(line: &str) -> String {
     let words = words(line);
-    translated(line, &words).unwrap_or_else(|| match &words[..] {
-        // No command.
-        [] | [_] => line.to_owned(),
-        words => joined(words),
+    translated(line, &words).unwrap_or_else(|| match is_command(&words) {
+        true => joined(&words),
+        false => line.to_owned(),
     })
 }
 

@@ -3,7 +3,7 @@
 //! Separate from the other shells: the commands stay those of a POSIX shell, with paths that have slashes. Access lists are
 //! set by programs of Windows; what begins with one slash would be taken for a path there, and with two for an option.
 
-use super::words::{Word, assigned, connected, is_assignment, put_before_path, words};
+use super::words::{Word, assigned, connected, is_assignment, is_command, put_before_path, words};
 
 /// Begins an IPv6 address in a URL, which is a pattern of file names.
 const IPV6: &str = "://[";
@@ -17,10 +17,9 @@ pub(super) fn commands(line: &str) -> String {
 /// One command, or several with pipes between them.
 fn command(line: &str) -> String {
     let words = words(line);
-    translated(&words).unwrap_or_else(|| match &words[..] {
-        // No command.
-        [] | [_] => line.to_owned(),
-        words => words.iter().map(argument).collect::<Vec<_>>().join(" "),
+    translated(&words).unwrap_or_else(|| match is_command(&words) {
+        true => words.iter().map(argument).collect::<Vec<_>>().join(" "),
+        false => line.to_owned(),
     })
 }
 

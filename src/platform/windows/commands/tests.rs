@@ -128,6 +128,8 @@ fn what_is_the_same_everywhere_stays() {
         "`x <time>`",
         "`https://[::1]:9000`",
         r"`'C:\a b'`",
+        r#"`"credsStore": "sentry"`"#,
+        r"`credential.helper=!'C:/a b/x.exe' --y 'z'`",
     ] {
         shown(text, text, text, text);
     }

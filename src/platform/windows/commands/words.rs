@@ -75,6 +75,15 @@ pub(super) fn is_assignment(word: &Word) -> bool {
     assigned(word).is_some_and(|(name, _)| is_upper(name))
 }
 
+/// Whether these are the words of a command, and not a value or a line of a file.
+pub(super) fn is_command(words: &[Word]) -> bool {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let [first, _, ..] = words else {
+        return false;
+    };
+    is_name(&first.written) || is_assignment(first)
+}
+
 /// The directory that is put before the others of `PATH`: what is assigned, but for `:"$PATH"` at its end.
 pub(super) fn put_before_path(name: &str, pieces: &[Piece]) -> Option<Vec<Piece>> {
     let (last, directory) = pieces.split_last()?;
