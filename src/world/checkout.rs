@@ -7,8 +7,9 @@
 //! else: no variable of git applies, no program that the configuration names is started, and no lock is acquired. Where git
 //! is missing or fails, no repository is known to contain the file.
 
+use std::ffi::OsString;
 use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 use std::process::{Command, Stdio};
 
 use super::World;
@@ -59,21 +60,31 @@ impl World {
 
 /// The work trees of this user around a directory, the innermost first. A repository cannot contain a file called `.git`.
 fn work_trees(dir: &Path) -> impl Iterator<Item = PathBuf> {
-    // `/` is no work tree, and every `get` pays for a step.
-    let steps = dir.components().count().saturating_sub(1);
-    let mut git_dir = PathBuf::with_capacity(dir.as_os_str().len() + 3 * steps + 8);
-    git_dir.push(dir);
-    git_dir.push(".git");
-    (0..steps).filter_map(move |_| {
+    // Text, not a `Path`, which would be taken apart again for each step: every `get` pays for them.
+    let mut around = dir.as_os_str().to_owned();
+    // Windows looks up such a path as it is, with `..` for a name.
+    if around.as_encoded_bytes().starts_with(br"\\?\")
+        && let Ok(dir) = canonicalize(dir)
+    {
+        around = dir.into_os_string();
+    }
+    // `/` is no work tree.
+    let steps = 1..around
+        .as_encoded_bytes()
+        .split(|byte| is_separator(char::from(*byte)))
+        .count();
+    steps.filter_map(move |_| {
+        let mut git_dir = OsString::with_capacity(around.len() + "/.git".len());
+        git_dir.push(&around);
+        git_dir.push("/.git");
+        // The parent of the target, where `dir` leads through a symlink.
+        around.push("/..");
+        let git_dir = Path::new(&git_dir);
         // In one of another user, as in `/tmp`, their settings would apply.
-        let is_ours = |found: Metadata| Exposure::of(&found, &git_dir) != Exposure::OtherOwner;
-        let tree = match git_dir.symlink_metadata().is_ok_and(is_ours) {
+        let is_ours = |found: Metadata| Exposure::of(&found, git_dir) != Exposure::OtherOwner;
+        match git_dir.symlink_metadata().is_ok_and(is_ours) {
             true => git_dir.parent().and_then(|tree| canonicalize(tree).ok()),
             false => None,
-        };
-        // The parent of the target, where `dir` leads through a symlink.
-        git_dir.set_file_name("..");
-        git_dir.push(".git");
-        tree
+        }
     })
 }

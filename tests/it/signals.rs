@@ -278,11 +278,13 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         &sentry.url(),
         None,
     );
-    machine
-        .command("git")
-        .args(["clone", "--quiet", &server.url(), "demo"])
-        .run()
-        .success();
+    let clone_to = |name: &str| {
+        let clone = machine
+            .command("git")
+            .args(["clone", "--quiet", &server.url(), name]);
+        clone.run().success();
+    };
+    clone_to("demo");
     let clone = machine.home().join("demo");
     let fetch = || {
         machine
@@ -321,7 +323,8 @@ fn a_signal_at_any_moment_of_a_fetch_leaves_the_session_alive() {
         assert_eq!(machine.stored_tokens(), Some(sentry.current()), "{case}");
         assert!(sentry.is_valid(&sentry.current_access()), "{case}");
     }
-    fetch().run().success();
+    // In the first one, git can have left a lock of its own behind.
+    clone_to("again");
     machine.replays(Writers::Traced, &format!("SIGNAL_SEED={seed}"));
     let report = format!(
         "SIGNAL_SEED={seed}: {rounds} fetches, {interrupted} ended by their signal, {refreshed} with a refresh under way\n"
