@@ -1,19 +1,8 @@
 //! A server's certificate that is trusted itself, without its authority: the usual one of a self-hosted instance signs
 //! itself. git and curl accept it, whatever it says about authorities.
 
-use crate::fake_sentry::{CLIENT_ID, FakeSentry};
-use crate::sandbox::{Age, Sandbox};
-use crate::tls::{Certificate, Tls};
-
-/// A machine with an expired session at a server with this certificate.
-fn scene(certificate: Certificate) -> (FakeSentry, Tls, Sandbox) {
-    let sentry = FakeSentry::start();
-    let tls = Tls::with(certificate, &sentry);
-    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
-    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    machine.move_session(&tls.url());
-    (sentry, tls, machine)
-}
+use crate::sandbox::Sandbox;
+use crate::tls::{Certificate, Tls, expired_session_at};
 
 /// What curl makes of it; with OpenSSL, and not with the libraries of other systems.
 #[track_caller]
@@ -35,7 +24,7 @@ fn a_certificate_that_is_named_itself_is_trusted() {
         Certificate::Good,
     ] {
         for variable in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
-            let (sentry, tls, machine) = scene(certificate);
+            let (sentry, tls, machine) = expired_session_at(certificate);
             let token = machine.sentry(&["auth", "token"]);
             let token = token.env(variable, tls.certificate()).run().success();
             let expected = format!("{}\n", sentry.current_access());
@@ -43,7 +32,7 @@ fn a_certificate_that_is_named_itself_is_trusted() {
             curl_ends(&machine, &tls, 0);
         }
     }
-    let (sentry, tls, machine) = scene(Certificate::Own(&Certificate::Good));
+    let (sentry, tls, machine) = expired_session_at(Certificate::Own(&Certificate::Good));
     let git = machine.command("git");
     let git = git.args(["config", "--global", "http.sslCAInfo"]);
     git.arg(tls.certificate()).run().success();
@@ -64,7 +53,7 @@ fn a_certificate_that_is_named_itself_is_valid_for_its_host_and_its_time_only() 
             _ => Certificate::Own(&Certificate::NotYetValid),
         };
         for certificate in [certificate, own] {
-            let (sentry, tls, machine) = scene(certificate);
+            let (sentry, tls, machine) = expired_session_at(certificate);
             let token = machine.sentry(&["auth", "token"]);
             let token = token.env("SSL_CERT_FILE", tls.certificate()).run();
             token.fails(1).stdout_is("").stderr_has(why);
@@ -76,7 +65,7 @@ fn a_certificate_that_is_named_itself_is_valid_for_its_host_and_its_time_only() 
 
 #[test]
 fn a_certificate_that_only_looks_like_the_trusted_one_is_not_trusted() {
-    let (sentry, tls, machine) = scene(Certificate::Own(&Certificate::Good));
+    let (sentry, tls, machine) = expired_session_at(Certificate::Own(&Certificate::Good));
     // The same names and marks, another key.
     let other = Tls::with(Certificate::Own(&Certificate::Good), &sentry);
     let token = machine.sentry(&["auth", "token"]);

@@ -2,19 +2,9 @@
 
 use std::path::Path;
 
-use crate::fake_sentry::{CLIENT_ID, FakeSentry};
-use crate::sandbox::{Age, Cmd, Sandbox};
-use crate::tls::{Certificate, Tls};
-
-/// A machine with an expired session at a server with this certificate.
-fn scene(certificate: Certificate) -> (FakeSentry, Tls, Sandbox) {
-    let sentry = FakeSentry::start();
-    let tls = Tls::with(certificate, &sentry);
-    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
-    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
-    machine.move_session(&tls.url());
-    (sentry, tls, machine)
-}
+use crate::fake_sentry::FakeSentry;
+use crate::sandbox::{Cmd, Sandbox};
+use crate::tls::{Certificate, Tls, expired_session_at};
 
 /// `sentry auth token` where this is the system's only authority.
 fn token(machine: &Sandbox, authority: &Path) -> Cmd {
@@ -30,7 +20,7 @@ fn token(machine: &Sandbox, authority: &Path) -> Cmd {
 fn additional_authorities_count_beside_the_systems_for_a_refresh() {
     let other = Tls::start(&FakeSentry::start());
     for setting in ["NODE_EXTRA_CA_CERTS", "git", "official", ""] {
-        let (sentry, tls, machine) = scene(Certificate::Good);
+        let (sentry, tls, machine) = expired_session_at(Certificate::Good);
         let mut token = token(&machine, &tls.authority());
         match setting {
             "" => {}
@@ -60,7 +50,7 @@ fn additional_authorities_count_beside_the_systems_for_a_refresh() {
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "unshare(1)")]
 fn a_certificate_that_the_system_trusts_itself_is_trusted() {
-    let (sentry, tls, machine) = scene(Certificate::Own(&Certificate::Good));
+    let (sentry, tls, machine) = expired_session_at(Certificate::Own(&Certificate::Good));
     token(&machine, &tls.certificate()).run().success();
     assert_eq!(sentry.refreshes(), 1);
 }

@@ -2,9 +2,9 @@
 //!
 //! Separate from `nginx` because it controls no access: every request is passed on to the fake Sentry.
 
-use crate::fake_sentry::FakeSentry;
+use crate::fake_sentry::{CLIENT_ID, FakeSentry};
 use crate::nginx;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Age, Sandbox};
 use crate::service::Service;
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -106,6 +106,16 @@ impl Tls {
     pub fn authorities(&self) -> PathBuf {
         self.sandbox.root().join("authorities")
     }
+}
+
+/// A machine with an expired session at a server with this certificate.
+pub fn expired_session_at(certificate: Certificate) -> (FakeSentry, Tls, Sandbox) {
+    let sentry = FakeSentry::start();
+    let tls = Tls::with(certificate, &sentry);
+    let machine = Sandbox::new().env("SENTRY_CLIENT_ID", CLIENT_ID);
+    machine.seed_session(&sentry, &sentry.issue(), Age::EXPIRED);
+    machine.move_session(&tls.url());
+    (sentry, tls, machine)
 }
 
 #[track_caller]
